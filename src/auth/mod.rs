@@ -1,0 +1,1 @@
+//! Who is this: SCRAM-SHA-256 pass-through.

@@ -1,0 +1,61 @@
+//! A snapshot with the policy bound to it, and what follows from both: which
+//! columns are protected, which relations depend on them, which functions
+//! are opaque, which names count. Immutable; one per database, swapped whole.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::snapshot::Snapshot;
+use super::{ColumnId, Oid};
+use crate::policy::ProtectedColumn;
+use crate::sql::Flow;
+use crate::sql::prefilter::Prefilter;
+
+/// What the analyser works on. `version` changes whenever anything in it
+/// does: cached analyses are keyed by it.
+pub struct Guard {
+    pub version: u64,
+    pub snapshot: Arc<Snapshot>,
+    /// Protected columns of tables, partitions, children and foreign tables.
+    pub protected: HashMap<ColumnId, Arc<ProtectedColumn>>,
+    /// Where each output column of a view or materialized view comes from,
+    /// only for those that depend on something protected. Index = attribute - 1.
+    pub view_flows: HashMap<Oid, Vec<Flow>>,
+    /// Relations whose name counts: protected ones and all that depends on them.
+    pub counted_relations: HashSet<Oid>,
+    /// Relations that a broken rule or an unreadable definition makes
+    /// unusable: every statement that names one is refused, with this reason.
+    pub locked_relations: HashMap<Oid, Arc<str>>,
+    /// Functions whose calls are refused.
+    pub opaque_functions: HashSet<Oid>,
+    /// Finds counted names in a text without parsing it.
+    pub prefilter: Prefilter,
+}
+
+/// The part of a guard that lineage reads; borrowed, so that a guard under
+/// construction can be analysed too (views in dependency order).
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    pub snapshot: &'a Snapshot,
+    pub protected: &'a HashMap<ColumnId, Arc<ProtectedColumn>>,
+    pub view_flows: &'a HashMap<Oid, Vec<Flow>>,
+    pub counted_relations: &'a HashSet<Oid>,
+    pub locked_relations: &'a HashMap<Oid, Arc<str>>,
+    pub opaque_functions: &'a HashSet<Oid>,
+}
+
+impl Guard {
+    pub fn facts(&self) -> Facts<'_> {
+        Facts {
+            snapshot: &self.snapshot,
+            protected: &self.protected,
+            view_flows: &self.view_flows,
+            counted_relations: &self.counted_relations,
+            locked_relations: &self.locked_relations,
+            opaque_functions: &self.opaque_functions,
+        }
+    }
+    pub fn column(&self, id: ColumnId) -> Option<&Arc<ProtectedColumn>> {
+        self.protected.get(&id)
+    }
+}

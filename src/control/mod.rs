@@ -1,0 +1,1 @@
+//! The control socket: HTTP/1.1 with JSON.

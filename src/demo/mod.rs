@@ -1,0 +1,1 @@
+//! `bauta demo`: the main job on a throwaway server.

@@ -1,0 +1,1 @@
+//! Listener, TLS on both legs, streams that speak frames only, drain.

@@ -1,0 +1,60 @@
+//! May this person? What happens? The rules, the disclosure table of
+//! `docs/LEAKS.md`, and the one decision. Pure: no socket, file or clock.
+
+pub mod decide;
+pub mod disclosure;
+pub mod rules;
+
+use std::sync::Arc;
+
+pub use disclosure::{Disclosure, Disclosures};
+
+use crate::mask::MethodSpec;
+
+/// A column that a protect rule (or a foreign key, a generated column, the
+/// new-column default) binds to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProtectedColumn {
+    /// `schema.table.column`, as people write it.
+    pub name: Arc<str>,
+    pub schema: Arc<str>,
+    pub table: Arc<str>,
+    pub column: Arc<str>,
+    pub method: MethodSpec,
+    /// Token domain: the rule's, or `schema.table.column` of the first column
+    /// that the rule names. Columns of one domain and method compare as equals.
+    pub domain: Arc<str>,
+    pub tags: Vec<Arc<str>>,
+    /// What the mask and the rule's `allow` disclose together.
+    pub discloses: Disclosures,
+    /// `allow = ["write"]`.
+    pub writable: bool,
+    /// Why it is protected: the rule's place in the file, or what made it so.
+    pub because: Arc<str>,
+}
+
+/// What one session may see at one moment. Made by `grants`, cheap to ask.
+pub trait Permits {
+    /// The best access to `column` that is valid at `now`.
+    fn access(&self, column: &ProtectedColumn, now: crate::clock::Now) -> Access;
+}
+
+/// Access to one protected column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Access {
+    Masked,
+    Revealed {
+        basis: Basis,
+        /// None: no end of its own (a role's `unmask`).
+        until: Option<std::time::Instant>,
+        /// May revealed values be copied into tables?
+        export: bool,
+    },
+}
+
+/// The rule that gave access.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Basis {
+    Grant(crate::grants::GrantId),
+    Role(Arc<str>),
+}

@@ -1,0 +1,238 @@
+//! The result of analysing a text: its statements, what each puts out, and
+//! every other use of a protected column. Made once per (text, guard
+//! version); does not depend on who asks.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::splice::Edit;
+use crate::catalog::Oid;
+use crate::error::ClientError;
+use crate::policy::{Disclosure, ProtectedColumn};
+
+/// All statements of one text, in order.
+#[derive(Debug, Clone)]
+pub struct Analysis {
+    pub statements: Vec<Statement>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// Bytes of the text, without the separating semicolon.
+    pub span: Range<usize>,
+    pub kind: StatementKind,
+    /// What the statement returns to the client, in order. None: it names
+    /// nothing protected and its columns need no look.
+    pub outputs: Option<Vec<Output>>,
+    /// Uses other than output. Decided one by one.
+    pub uses: Vec<Use>,
+    /// Every protected column of every relation that the statement names: who
+    /// sees all of these has a full grant.
+    pub named: Vec<Arc<ProtectedColumn>>,
+    /// It names a counted relation: errors and notices are filtered unless
+    /// the session has a full grant.
+    pub touches_protected: bool,
+    /// Refused whoever asks (0A000, 54001, an opaque function …); with it,
+    /// the rest means nothing.
+    pub refusal: Option<ClientError>,
+    /// Refused unless the session's role is `exempt` (DDL and DO on counted names).
+    pub needs_exempt: Option<ClientError>,
+    /// Spans of literals that are compared with or written to a protected
+    /// column: `?` in the audit log.
+    pub sensitive_literals: Vec<Range<usize>>,
+    /// After it succeeds, the catalog may differ: the next analysis in any
+    /// session waits for a fresh snapshot.
+    pub changes_catalog: bool,
+}
+
+#[derive(Debug, Clone)]
+pub enum StatementKind {
+    /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
+    Query,
+    /// EXPLAIN without ANALYZE of something that names a protected relation:
+    /// the edits of the inner statement apply, every protected output is
+    /// neutralised, and COSTS OFF is spliced in.
+    Explain,
+    Prepare {
+        name: String,
+        inner: Box<Statement>,
+    },
+    Execute {
+        name: String,
+    },
+    /// None: ALL.
+    Deallocate {
+        name: Option<String>,
+    },
+    DeclareCursor {
+        name: String,
+        hold: bool,
+        inner: Box<Statement>,
+    },
+    /// FETCH or MOVE.
+    Fetch {
+        cursor: String,
+        is_move: bool,
+    },
+    /// None: ALL.
+    ClosePortal {
+        name: Option<String>,
+    },
+    CopyOut(CopyOut),
+    /// COPY … FROM STDIN that the write rule lets pass.
+    CopyIn,
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT …
+    Transaction(Transaction),
+    /// DISCARD; `all` also forgets prepared statements and cursors.
+    Discard {
+        all: bool,
+        plans: bool,
+    },
+    /// SET, RESET, SHOW.
+    Setting,
+    /// Any other utility statement that may pass.
+    Utility,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transaction {
+    Begin,
+    Commit,
+    Rollback,
+    Savepoint,
+    RollbackTo,
+    Release,
+    Prepared,
+}
+
+/// COPY (query or table) TO STDOUT whose columns hold something protected.
+#[derive(Debug, Clone)]
+pub struct CopyOut {
+    pub format: CopyFormat,
+    /// The bytes of a query whose columns and types are those of the COPY:
+    /// the inner query's own text, or `SELECT cols FROM table` made of the
+    /// qualified names of the snapshot. Described upstream to learn the types.
+    pub describe: String,
+    /// Where `describe` stands in the client's text, if it does: edits apply.
+    pub describe_span: Option<Range<usize>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CopyFormat {
+    Text { delimiter: u8, null: String, header: bool },
+    Csv { delimiter: u8, null: String, header: bool, quote: u8, escape: u8 },
+    Binary,
+}
+
+/// One output column.
+#[derive(Debug, Clone)]
+pub struct Output {
+    pub name: String,
+    pub flow: Flow,
+}
+
+/// What protected data an expression carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Flow {
+    /// Nothing protected.
+    Clean,
+    /// The value of one of these columns, all of one method and domain, as it
+    /// is (or through a cast that keeps it): masked with their method.
+    Plain { columns: Vec<Arc<ProtectedColumn>>, cast: bool },
+    /// `lower`, `upper`, `trim` of one column.
+    Derived { columns: Vec<Arc<ProtectedColumn>>, case_only: bool },
+    /// Protected in some branches and not in others, or in different domains.
+    Mixed { columns: Vec<Arc<ProtectedColumn>> },
+    /// Anything else that a DBA's own view computes; masked with `redact`.
+    Computed { columns: Vec<Arc<ProtectedColumn>> },
+}
+
+/// One use of protected columns other than output.
+#[derive(Debug, Clone)]
+pub struct Use {
+    pub columns: Vec<Arc<ProtectedColumn>>,
+    pub kind: UseKind,
+    /// Disclosure that each of the columns must have for the use to stand.
+    pub needs: Disclosure,
+    /// Also needs the `export` right.
+    pub export: bool,
+    /// The columns' own disclosures don't count (derived, mixed, computed, or
+    /// an equality against something outside the domain): only a grant helps.
+    pub only_grant: bool,
+    /// Where in the text.
+    pub span: Range<usize>,
+    pub otherwise: Otherwise,
+}
+
+/// What happens to a use that the column does not disclose enough for.
+#[derive(Debug, Clone)]
+pub enum Otherwise {
+    Refuse,
+    /// These edits make it harmless.
+    Neutralise(Vec<Edit>),
+}
+
+/// Names of uses: in messages, in the audit log, in `explain`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UseKind {
+    Output,
+    NullTest,
+    Grouping,
+    Distinct,
+    SetOperation,
+    Join,
+    Equality,
+    OrderBy,
+    MinMax,
+    WindowOrder,
+    Predicate,
+    Expression,
+    WholeRow,
+    VolatileArgument,
+    Export,
+    Write,
+}
+
+impl UseKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Output => "output",
+            Self::NullTest => "null_test",
+            Self::Grouping => "grouping",
+            Self::Distinct => "distinct",
+            Self::SetOperation => "set_operation",
+            Self::Join => "join",
+            Self::Equality => "equality",
+            Self::OrderBy => "order_by",
+            Self::MinMax => "min_max",
+            Self::WindowOrder => "window_order",
+            Self::Predicate => "predicate",
+            Self::Expression => "expression",
+            Self::WholeRow => "whole_row",
+            Self::VolatileArgument => "volatile_argument",
+            Self::Export => "export",
+            Self::Write => "write",
+        }
+    }
+}
+
+impl Statement {
+    /// Names nothing protected: passes as it is.
+    pub fn harmless(span: Range<usize>, kind: StatementKind) -> Self {
+        Self {
+            span,
+            kind,
+            outputs: None,
+            uses: Vec::new(),
+            named: Vec::new(),
+            touches_protected: false,
+            refusal: None,
+            needs_exempt: None,
+            sensitive_literals: Vec::new(),
+            changes_catalog: false,
+        }
+    }
+}
+
+/// The relation of a `ColumnId`, for tests of what is named.
+pub type RelationOid = Oid;

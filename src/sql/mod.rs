@@ -1,0 +1,9 @@
+//! What does this text use? Pure: knows a [`Guard`](crate::catalog::guard::Guard)
+//! and nothing of grants.
+
+pub mod analysis;
+pub mod lineage;
+pub mod prefilter;
+pub mod splice;
+
+pub use analysis::{Analysis, Flow, Output, Statement, StatementKind, Use, UseKind};

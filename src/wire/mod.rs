@@ -1,0 +1,1 @@
+//! Frames: cut and bounded here first, decoded only when whole.
