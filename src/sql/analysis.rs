@@ -40,18 +40,31 @@ pub struct Statement {
     /// Spans of literals that are compared with or written to a protected
     /// column: `?` in the audit log.
     pub sensitive_literals: Vec<Range<usize>>,
-    /// After it succeeds, the catalog may differ: the next analysis in any
-    /// session waits for a fresh snapshot.
-    pub changes_catalog: bool,
+    /// What it may change in the catalog. After it succeeds, the next analysis
+    /// in any session waits for a fresh snapshot.
+    pub catalog_change: CatalogChange,
+}
+
+/// What DDL may change, as far as the analysis of later statements is
+/// concerned. While a transaction holds uncommitted `Code`, statements that
+/// name something counted are refused in it: a function, operator or view that
+/// no snapshot knows could change what their text means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogChange {
+    None,
+    /// Tables, columns, indexes, sequences; anything dropped.
+    Relations,
+    /// Functions, operators, casts, types, collations, views, rules, triggers …
+    Code,
 }
 
 #[derive(Debug, Clone)]
 pub enum StatementKind {
     /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
     Query,
-    /// EXPLAIN without ANALYZE of something that names a protected relation:
-    /// the edits of the inner statement apply, every protected output is
-    /// neutralised, and COSTS OFF is spliced in.
+    /// EXPLAIN: `outputs` is None (its rows are plans), the uses are those of
+    /// the inner statement plus one of kind [`UseKind::Explain`] over every
+    /// protected column named.
     Explain,
     Prepare {
         name: String,
@@ -191,6 +204,7 @@ pub enum UseKind {
     VolatileArgument,
     Export,
     Write,
+    Explain,
 }
 
 impl UseKind {
@@ -212,6 +226,7 @@ impl UseKind {
             Self::VolatileArgument => "volatile_argument",
             Self::Export => "export",
             Self::Write => "write",
+            Self::Explain => "explain",
         }
     }
 }
@@ -229,7 +244,7 @@ impl Statement {
             refusal: None,
             needs_exempt: None,
             sensitive_literals: Vec::new(),
-            changes_catalog: false,
+            catalog_change: CatalogChange::None,
         }
     }
 }

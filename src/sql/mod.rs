@@ -6,4 +6,4 @@ pub mod lineage;
 pub mod prefilter;
 pub mod splice;
 
-pub use analysis::{Analysis, Flow, Output, Statement, StatementKind, Use, UseKind};
+pub use analysis::{Analysis, CatalogChange, Flow, Output, Statement, StatementKind, Use, UseKind};
