@@ -1,12 +1,12 @@
-//! The mask methods as the configuration names them.
+//! The mask methods as the configuration names them: their options, what each
+//! discloses, and the faults of a rule that misspells one.
+//! Follows the table "Mask methods" of `docs/MASKS.md`.
 
-/// A method with its options, as a protect rule gives it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MethodSpec {
-    pub method: Method,
-    // options are fields added per method by their owner
-}
+use std::collections::BTreeMap;
 
+use crate::policy::Disclosure;
+
+/// A mask method's name, without options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     Redact,
@@ -16,4 +16,311 @@ pub enum Method {
     Email,
     Hash,
     Token,
+}
+
+impl Method {
+    /// Every method, in the order of the documentation.
+    pub const ALL: [Self; 7] =
+        [Self::Redact, Self::Null, Self::Show, Self::Partial, Self::Email, Self::Hash, Self::Token];
+
+    /// As `method = "…"` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redact => "redact",
+            Self::Null => "null",
+            Self::Show => "show",
+            Self::Partial => "partial",
+            Self::Email => "email",
+            Self::Hash => "hash",
+            Self::Token => "token",
+        }
+    }
+
+    /// What a column with this mask tells about its values, beyond what the
+    /// masked value itself shows.
+    pub fn discloses(self) -> Disclosure {
+        match self {
+            Self::Redact | Self::Null | Self::Partial | Self::Email => Disclosure::Nullness,
+            Self::Hash | Self::Token => Disclosure::Equality,
+            Self::Show => Disclosure::Value,
+        }
+    }
+
+    /// Its output is keyed, so columns may share a `domain`.
+    pub fn takes_domain(self) -> bool {
+        matches!(self, Self::Hash | Self::Token)
+    }
+
+    /// The keys of a rule that belong to the method.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Redact => &["value"],
+            Self::Partial => &["first", "last", "fill"],
+            Self::Hash => &["length"],
+            Self::Null | Self::Show | Self::Email | Self::Token => &[],
+        }
+    }
+}
+
+/// A method with its options, as a protect rule gives it. Checked for itself;
+/// whether it fits a column's type is `mask::fits`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MethodSpec {
+    /// A constant. `value` is its text form; without it, the type's own constant.
+    Redact {
+        value: Option<String>,
+    },
+    Null,
+    /// Declares a column public; has no mask.
+    Show,
+    /// The ends of a text.
+    Partial(Partial),
+    Email,
+    /// `length`: hex digits; without it, as many as there are and fit.
+    Hash {
+        length: Option<usize>,
+    },
+    Token,
+}
+
+/// `first` and `last` count characters; `fill` stands for the rest, whatever
+/// its length, so that the length is not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Partial {
+    pub first: usize,
+    pub last: usize,
+    pub fill: String,
+}
+
+/// What is wrong with a rule's method or options. The caller adds the place.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum MethodFault {
+    #[error("unknown method \"{given}\"{}", did_you_mean(nearest))]
+    UnknownMethod { given: String, nearest: Option<&'static str> },
+    #[error("unknown key \"{given}\" for method \"{method}\"{}", did_you_mean(nearest))]
+    UnknownOption { method: &'static str, given: String, nearest: Option<&'static str> },
+    #[error("\"{option}\" of method \"{method}\" must be {expected}")]
+    BadOption { method: &'static str, option: &'static str, expected: &'static str },
+}
+
+fn did_you_mean(nearest: &Option<&'static str>) -> String {
+    nearest.map(|n| format!(": did you mean \"{n}\"?")).unwrap_or_default()
+}
+
+/// Fewer digits collide too often to tell two people apart: 8 are 32 bits.
+pub const SHORTEST_HASH: usize = 8;
+/// HMAC-SHA-256 in hex.
+pub const LONGEST_HASH: usize = 64;
+/// More shown characters than this is not a mask any more.
+const MOST_SHOWN: i64 = 64;
+
+impl MethodSpec {
+    /// Reads `method = "…"` and the keys of the rule that are not the rule's
+    /// own (`column`, `domain`, `tags` …), env and file references resolved.
+    pub fn parse(method: &str, options: &BTreeMap<String, toml::Value>) -> Result<Self, MethodFault> {
+        let method = Method::ALL.into_iter().find(|m| m.name() == method).ok_or_else(|| {
+            MethodFault::UnknownMethod {
+                given: method.to_owned(),
+                nearest: nearest(method, Method::ALL.iter().map(|m| m.name())),
+            }
+        })?;
+        if let Some(given) = options.keys().find(|k| !method.options().contains(&k.as_str())) {
+            return Err(MethodFault::UnknownOption {
+                method: method.name(),
+                given: given.clone(),
+                nearest: nearest(given, method.options().iter().copied()),
+            });
+        }
+        let options = Options { method, options };
+        Ok(match method {
+            Method::Redact => Self::Redact { value: options.constant("value")? },
+            Method::Partial => Self::Partial(Partial {
+                first: options.count("first")?.unwrap_or(if options.has("last") { 0 } else { 2 }),
+                last: options.count("last")?.unwrap_or(0),
+                fill: options.fill()?,
+            }),
+            Method::Hash => Self::Hash { length: options.hash_length()? },
+            plain => Self::of(plain),
+        })
+    }
+
+    /// The method with its default options.
+    pub fn of(method: Method) -> Self {
+        match method {
+            Method::Redact => Self::Redact { value: None },
+            Method::Null => Self::Null,
+            Method::Show => Self::Show,
+            Method::Partial => Self::Partial(Partial { first: 2, last: 0, fill: "***".to_owned() }),
+            Method::Email => Self::Email,
+            Method::Hash => Self::Hash { length: None },
+            Method::Token => Self::Token,
+        }
+    }
+
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Redact { .. } => Method::Redact,
+            Self::Null => Method::Null,
+            Self::Show => Method::Show,
+            Self::Partial(_) => Method::Partial,
+            Self::Email => Method::Email,
+            Self::Hash { .. } => Method::Hash,
+            Self::Token => Method::Token,
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.method().name()
+    }
+
+    pub fn discloses(&self) -> Disclosure {
+        self.method().discloses()
+    }
+}
+
+/// The options of one rule while they are read.
+struct Options<'a> {
+    method: Method,
+    options: &'a BTreeMap<String, toml::Value>,
+}
+
+impl Options<'_> {
+    fn has(&self, option: &str) -> bool {
+        self.options.contains_key(option)
+    }
+
+    fn bad(&self, option: &'static str, expected: &'static str) -> MethodFault {
+        MethodFault::BadOption { method: self.method.name(), option, expected }
+    }
+
+    /// Any scalar, as the text PostgreSQL would read.
+    fn constant(&self, option: &'static str) -> Result<Option<String>, MethodFault> {
+        match self.options.get(option) {
+            None => Ok(None),
+            Some(toml::Value::String(s)) => Ok(Some(s.clone())),
+            Some(toml::Value::Integer(i)) => Ok(Some(i.to_string())),
+            Some(toml::Value::Float(f)) => Ok(Some(f.to_string())),
+            Some(toml::Value::Boolean(b)) => Ok(Some(b.to_string())),
+            Some(toml::Value::Datetime(d)) => Ok(Some(d.to_string())),
+            Some(toml::Value::Array(_) | toml::Value::Table(_)) => {
+                Err(self.bad(option, "a string, number, boolean or date"))
+            }
+        }
+    }
+
+    fn count(&self, option: &'static str) -> Result<Option<usize>, MethodFault> {
+        let expected = "a number of characters from 0 to 64";
+        match self.options.get(option) {
+            None => Ok(None),
+            Some(toml::Value::Integer(i)) if (0..=MOST_SHOWN).contains(i) => {
+                usize::try_from(*i).map(Some).map_err(|_| self.bad(option, expected))
+            }
+            Some(_) => Err(self.bad(option, expected)),
+        }
+    }
+
+    fn fill(&self) -> Result<String, MethodFault> {
+        match self.options.get("fill") {
+            None => Ok("***".to_owned()),
+            Some(toml::Value::String(s)) if !s.is_empty() && s.len() <= 64 && !s.contains('\0') => {
+                Ok(s.clone())
+            }
+            Some(_) => Err(self.bad("fill", "a text of 1 to 64 bytes")),
+        }
+    }
+
+    fn hash_length(&self) -> Result<Option<usize>, MethodFault> {
+        let expected = "a number of hex digits from 8 to 64";
+        match self.options.get("length") {
+            None => Ok(None),
+            Some(toml::Value::Integer(i)) => usize::try_from(*i)
+                .ok()
+                .filter(|n| (SHORTEST_HASH..=LONGEST_HASH).contains(n))
+                .map(Some)
+                .ok_or_else(|| self.bad("length", expected)),
+            Some(_) => Err(self.bad("length", expected)),
+        }
+    }
+}
+
+/// The known word nearest to a mistyped one, if any is near at all.
+fn nearest(given: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    known
+        .map(|k| (strsim::damerau_levenshtein(given, k), k))
+        .filter(|(distance, k)| *distance <= k.len().div_ceil(2))
+        .min()
+        .map(|(_, k)| k)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(method: &str, options: &str) -> Result<MethodSpec, MethodFault> {
+        let table: toml::Table = options.parse().unwrap();
+        MethodSpec::parse(method, &table.into_iter().collect())
+    }
+
+    #[test]
+    fn each_method_reads_its_own_options() {
+        assert_eq!(parse("redact", "value = 7"), Ok(MethodSpec::Redact { value: Some("7".into()) }));
+        assert_eq!(
+            parse("redact", "value = 1999-12-31"),
+            Ok(MethodSpec::Redact { value: Some("1999-12-31".into()) })
+        );
+        assert_eq!(
+            parse("partial", "last = 4\nfill = '…'"),
+            Ok(MethodSpec::Partial(Partial { first: 0, last: 4, fill: "…".into() }))
+        );
+        assert_eq!(parse("partial", ""), Ok(MethodSpec::of(Method::Partial)));
+        assert_eq!(parse("hash", "length = 12"), Ok(MethodSpec::Hash { length: Some(12) }));
+        for method in Method::ALL {
+            assert_eq!(parse(method.name(), ""), Ok(MethodSpec::of(method)));
+            assert_eq!(MethodSpec::of(method).method(), method);
+        }
+    }
+
+    #[test]
+    fn a_mistyped_method_or_option_names_the_nearest() {
+        assert_eq!(
+            parse("tokn", "").unwrap_err().to_string(),
+            "unknown method \"tokn\": did you mean \"token\"?"
+        );
+        assert_eq!(
+            parse("partial", "frist = 1").unwrap_err().to_string(),
+            "unknown key \"frist\" for method \"partial\": did you mean \"first\"?"
+        );
+        assert_eq!(
+            parse("email", "length = 1").unwrap_err().to_string(),
+            "unknown key \"length\" for method \"email\""
+        );
+    }
+
+    #[test]
+    fn options_out_of_range_are_faults() {
+        for (method, options) in [
+            ("hash", "length = 4"),
+            ("hash", "length = 65"),
+            ("hash", "length = -1"),
+            ("hash", "length = '12'"),
+            ("partial", "first = -1"),
+            ("partial", "last = 65"),
+            ("partial", "fill = ''"),
+            ("partial", "fill = 3"),
+            ("redact", "value = [1]"),
+        ] {
+            assert!(
+                matches!(parse(method, options), Err(MethodFault::BadOption { .. })),
+                "{method} {options}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_keyed_methods_disclose_equality() {
+        for method in Method::ALL {
+            let keyed = method.takes_domain();
+            assert_eq!(method.discloses() == Disclosure::Equality, keyed, "{}", method.name());
+        }
+    }
 }

@@ -5,11 +5,14 @@ pub mod keys;
 pub mod method;
 
 pub use keys::KeyRing;
-pub use method::{Method, MethodSpec};
+pub use method::{Method, MethodFault, MethodSpec, Partial};
+
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
 use crate::catalog::Oid;
+use crate::catalog::snapshot::Snapshot;
 
 /// PostgreSQL's wire formats (protocol, "Formats and Format Codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,17 +21,68 @@ pub enum Format {
     Binary,
 }
 
+/// How the bytes of a text stand for characters: the session's
+/// `client_encoding`, as far as masks must tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Encoding {
+    #[default]
+    Utf8,
+    /// One byte a character, ASCII below 128 (LATIN1, WIN1252, SQL_ASCII …).
+    SingleByte,
+}
+
 /// What a value is, as RowDescription and the catalog say.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValueType {
-    /// Base type: domains are resolved by the caller.
+    /// Base type: domains are resolved.
     pub oid: Oid,
+    /// Its name (the element's if this is an array): extensions' types have
+    /// no fixed oid, and messages need it.
+    pub name: Arc<str>,
     /// Declared length or precision (`atttypmod`), -1 without.
     pub modifier: i32,
     /// The element's type if this is an array.
     pub element: Option<Oid>,
     /// `typtype` of the type (of the element if an array): b, e, c, r, m.
     pub kind: char,
+}
+
+impl ValueType {
+    /// Resolves domains and arrays by the catalog. An oid that the snapshot
+    /// does not know becomes a type without a codec.
+    pub fn resolve(snapshot: &Snapshot, oid: Oid, modifier: i32) -> Self {
+        let base = base_type(snapshot, oid);
+        let info = snapshot.types.get(&base);
+        // int2vector and oidvector have an element type, yet are no arrays.
+        let element = info
+            .filter(|t| t.category == 'A' && !matches!(base, Oid(22) | Oid(30)))
+            .and_then(|t| t.element)
+            .map(|e| base_type(snapshot, e));
+        let shown = element.map_or(info, |e| snapshot.types.get(&e));
+        Self {
+            oid: base,
+            name: shown.map_or_else(|| "unknown".into(), |t| t.name.clone()),
+            modifier,
+            element,
+            kind: shown.map_or('p', |t| t.kind),
+        }
+    }
+}
+
+/// The type under any number of domains. Bounded: a catalog read at a bad
+/// moment must not hang us.
+fn base_type(snapshot: &Snapshot, oid: Oid) -> Oid {
+    let mut oid = oid;
+    for _ in 0..32 {
+        match snapshot.types.get(&oid) {
+            Some(t) if t.kind == 'd' => match t.base {
+                Some(base) => oid = base,
+                None => return oid,
+            },
+            _ => return oid,
+        }
+    }
+    oid
 }
 
 /// A value that the mask's codec can't read: the session ends, the value is
