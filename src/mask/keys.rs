@@ -1,5 +1,297 @@
-//! Keys for hashes, tokens and the audit chain, derived from the master key
-//! file by HKDF-SHA-256 (RFC 5869), one per purpose and domain.
+//! The key file and the keys derived from it: one per purpose and domain, by
+//! HKDF-SHA-256 (RFC 5869), so that no two uses ever share a key.
+//!
+//! The file has one line a key, `ID CREATED SECRET`: a number from 1 to 255, an
+//! RFC 3339 time, 32 bytes in base64. New tokens use the highest id; tokens
+//! carry the id of their key, so older ones still resolve after a rotation.
+//! Invariant: a secret leaves this module only as a derived key, is wiped when
+//! dropped, and no `Debug`, error or log shows any of it.
 
-/// The key file, read once.
-pub struct KeyRing {}
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hkdf::Hkdf;
+use jiff::Timestamp;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// A key of 32 bytes, wiped when dropped.
+pub type Key = Zeroizing<[u8; 32]>;
+
+/// The key file, read once. Never empty.
+pub struct KeyRing {
+    /// In ascending order of ids, without doubles.
+    keys: Vec<MasterKey>,
+}
+
+struct MasterKey {
+    id: u8,
+    created: Timestamp,
+    secret: Key,
+}
+
+/// Why there is no key ring.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFault {
+    #[error("the key file {path} could not be read")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the key file {path} could not be written")]
+    Write { path: PathBuf, source: io::Error },
+    #[error("the key file {path} is open to others (mode {mode:04o}): run chmod 600 {path}")]
+    Permissions { path: PathBuf, mode: u32 },
+    #[error("the key file {path} is not a regular file")]
+    NotAFile { path: PathBuf },
+    /// Says the line, never its content.
+    #[error("line {line} of the key file is not a key: {expected}")]
+    Line { line: usize, expected: &'static str },
+    #[error("the key file holds no key: make one with bauta init")]
+    Empty,
+    #[error("the system gave no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+/// Far more than 255 keys need; a wrong path must not fill the memory.
+const LARGEST_FILE: u64 = 64 * 1024;
+
+const HEADER: &str = "\
+# The master keys of bauta: hashes, tokens and the audit chain depend on them.
+# Whoever reads this file can turn tokens back; who loses it never can again.
+# One key a line: id, time of its making, secret.
+";
+
+impl KeyRing {
+    /// Reads the file. Refuses one that group or others may touch.
+    pub fn open(path: &Path) -> Result<Self, KeyFault> {
+        let read = |source| KeyFault::Read { path: path.to_owned(), source };
+        let file = File::open(path).map_err(read)?;
+        let metadata = file.metadata().map_err(read)?;
+        if !metadata.is_file() {
+            return Err(KeyFault::NotAFile { path: path.to_owned() });
+        }
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFault::Permissions { path: path.to_owned(), mode });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.take(LARGEST_FILE).read_to_string(&mut text).map_err(read)?;
+        Self::parse(&text)
+    }
+
+    /// Makes a new file, mode 0600, with one new key. Never overwrites.
+    pub fn create(path: &Path, now: Timestamp) -> Result<Self, KeyFault> {
+        let write = |source| KeyFault::Write { path: path.to_owned(), source };
+        let secret = random_key()?;
+        let line = Zeroizing::new(format!("1 {now:.0} {}\n", *encode(&secret)));
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(write)?;
+        let written = file.write_all(HEADER.as_bytes()).and_then(|()| file.write_all(line.as_bytes()));
+        if let Err(source) = written.and_then(|()| file.sync_all()) {
+            // Half a key file would be taken for a whole one later.
+            let _ = fs::remove_file(path);
+            return Err(write(source));
+        }
+        Ok(Self { keys: vec![MasterKey { id: 1, created: now, secret }] })
+    }
+
+    /// Reads the text of a key file.
+    pub fn parse(text: &str) -> Result<Self, KeyFault> {
+        let mut keys: Vec<MasterKey> = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let key = parse_line(line).map_err(|expected| KeyFault::Line { line: number, expected })?;
+            if keys.iter().any(|k| k.id == key.id) {
+                return Err(KeyFault::Line { line: number, expected: "its id is taken by another line" });
+            }
+            keys.push(key);
+        }
+        keys.sort_by_key(|k| k.id);
+        if keys.is_empty() { Err(KeyFault::Empty) } else { Ok(Self { keys }) }
+    }
+
+    /// The key of the audit chain: `HKDF(master, "bauta audit v1")`. Of the
+    /// oldest key, which stays in the file, so that a rotation does not break
+    /// the chain.
+    pub fn audit_key(&self) -> Key {
+        let mut key = Key::default();
+        if let Some(oldest) = self.keys.first() {
+            oldest.expand(b"bauta audit v1", key.as_mut_slice());
+        }
+        key
+    }
+
+    /// Ids and times, oldest first: all that may be shown of the keys.
+    pub fn list(&self) -> impl Iterator<Item = (u8, Timestamp)> + '_ {
+        self.keys.iter().map(|k| (k.id, k.created))
+    }
+
+    /// The id that new hashes and tokens use.
+    pub(super) fn newest(&self) -> u8 {
+        self.keys.last().map_or(0, |k| k.id)
+    }
+
+    /// Fills `okm` (at most 8,160 bytes) with the key of one purpose ("hash
+    /// text", "token text" …) and one domain. False if there is no such id.
+    pub(super) fn derive(&self, id: u8, purpose: &str, domain: &str, okm: &mut [u8]) -> bool {
+        let Some(key) = self.keys.iter().find(|k| k.id == id) else { return false };
+        // No purpose holds a NUL, so this one ends it.
+        let info = format!("bauta {purpose} v1\0{domain}");
+        key.expand(info.as_bytes(), okm)
+    }
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyRing").field("keys", &self.keys.len()).finish_non_exhaustive()
+    }
+}
+
+impl MasterKey {
+    fn expand(&self, info: &[u8], okm: &mut [u8]) -> bool {
+        Hkdf::<Sha256>::new(None, self.secret.as_slice()).expand(info, okm).is_ok()
+    }
+}
+
+fn parse_line(line: &str) -> Result<MasterKey, &'static str> {
+    let mut fields = line.split_ascii_whitespace();
+    let (Some(id), Some(created), Some(secret), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Err("it must read ID CREATED SECRET");
+    };
+    let id = id.parse().ok().filter(|id| *id > 0).ok_or("its id must be a number from 1 to 255")?;
+    let created = created.parse().map_err(|_| "its time must be like 2026-01-31T12:00:00Z")?;
+    let secret = STANDARD.decode(secret).map(Zeroizing::new).ok();
+    let secret: [u8; 32] = secret
+        .and_then(|s| <[u8; 32]>::try_from(s.as_slice()).ok())
+        .ok_or("its secret must be 32 bytes in base64")?;
+    Ok(MasterKey { id, created, secret: Zeroizing::new(secret) })
+}
+
+fn random_key() -> Result<Key, KeyFault> {
+    let mut key = Key::default();
+    getrandom::fill(key.as_mut_slice()).map_err(KeyFault::Random)?;
+    Ok(key)
+}
+
+fn encode(secret: &Key) -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(secret.as_slice()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const ONE: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    const TWO: &str = "7 2026-02-28T12:00:00Z //79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=";
+
+    fn now() -> Timestamp {
+        "2026-11-23T20:00:00.123Z".parse().unwrap()
+    }
+
+    fn derive(ring: &KeyRing, id: u8, purpose: &str, domain: &str) -> Option<[u8; 32]> {
+        let mut key = [0; 32];
+        ring.derive(id, purpose, domain, &mut key).then_some(key)
+    }
+
+    /// RFC 5869, appendix A.3: no salt, no info.
+    #[test]
+    fn hkdf_answers_as_the_rfc_says() {
+        let mut okm = [0; 42];
+        Hkdf::<Sha256>::new(None, &[0x0b; 22]).expand(b"", &mut okm).unwrap();
+        let hex: String = okm.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(
+            hex,
+            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
+        );
+    }
+
+    /// The audit key is fixed by the interface: changing it breaks every chain.
+    #[test]
+    fn the_audit_key_is_hkdf_of_the_oldest_key() {
+        let ring = KeyRing::parse(&format!("{TWO}\n{ONE}")).unwrap();
+        let master: Vec<u8> = (0..32).collect();
+        let mut expected = [0; 32];
+        Hkdf::<Sha256>::new(None, &master).expand(b"bauta audit v1", &mut expected).unwrap();
+        assert_eq!(ring.audit_key().as_slice(), expected);
+        assert_eq!(KeyRing::parse(ONE).unwrap().audit_key().as_slice(), expected);
+    }
+
+    #[test]
+    fn keys_differ_by_id_purpose_and_domain() {
+        let ring = KeyRing::parse(&format!("# two\n{ONE}\n\n{TWO}\n")).unwrap();
+        assert_eq!(ring.newest(), 7);
+        let all = [
+            derive(&ring, 1, "hash text", "ssn"),
+            derive(&ring, 7, "hash text", "ssn"),
+            derive(&ring, 1, "token text", "ssn"),
+            derive(&ring, 1, "hash text", "mail"),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().map(|k| k.unwrap()).collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!(derive(&ring, 2, "hash text", "ssn"), None);
+        assert_eq!(derive(&ring, 1, "hash text", "ssn"), derive(&ring, 1, "hash text", "ssn"));
+    }
+
+    #[test]
+    fn a_created_file_is_private_and_reads_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bauta.key");
+        let made = KeyRing::create(&path, now()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let read = KeyRing::open(&path).unwrap();
+        assert_eq!(read.audit_key(), made.audit_key());
+        assert_eq!(read.list().map(|(id, _)| id).collect::<Vec<_>>(), [1]);
+        assert!(matches!(KeyRing::create(&path, now()), Err(KeyFault::Write { .. })));
+        assert_eq!(KeyRing::open(&path).unwrap().audit_key(), made.audit_key());
+    }
+
+    #[test]
+    fn a_file_open_to_others_is_refused_naming_the_chmod() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bauta.key");
+        KeyRing::create(&path, now()).unwrap();
+        for mode in [0o640, 0o604, 0o610, 0o602] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let fault = KeyRing::open(&path).unwrap_err();
+            assert!(fault.to_string().contains("chmod 600"), "{fault}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(KeyRing::open(&path).is_ok());
+        assert!(matches!(KeyRing::open(directory.path()), Err(KeyFault::NotAFile { .. })));
+        assert!(matches!(KeyRing::open(&directory.path().join("none")), Err(KeyFault::Read { .. })));
+    }
+
+    #[test]
+    fn bad_lines_are_refused_without_showing_them() {
+        let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        for text in [
+            String::new(),
+            "# nothing".to_owned(),
+            format!("0 2026-01-31T12:00:00Z {secret}"),
+            format!("256 2026-01-31T12:00:00Z {secret}"),
+            format!("1 yesterday {secret}"),
+            format!("1 2026-01-31T12:00:00Z {secret} more"),
+            format!("1 2026-01-31T12:00:00Z {}", &secret[..40]),
+            format!("{ONE}\n{ONE}"),
+        ] {
+            let fault = KeyRing::parse(&text).unwrap_err();
+            let shown = format!("{fault} {fault:?}");
+            assert!(!shown.contains(&secret[..8]), "{shown}");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_a_secret() {
+        let shown = format!("{:?}", KeyRing::parse(ONE).unwrap());
+        assert_eq!(shown, "KeyRing { keys: 1, .. }");
+    }
+}

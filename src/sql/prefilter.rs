@@ -19,8 +19,23 @@ const IDENTIFIER_BYTES: usize = 63;
 /// First words of statements that name things indirectly or change what names
 /// mean. They count only where a statement can begin.
 const KEYWORDS: &[&str] = &[
-    "alter", "call", "close", "create", "deallocate", "declare", "discard", "do", "drop", "execute", "fetch", "import",
-    "load", "move", "prepare", "reset", "set",
+    "alter",
+    "call",
+    "close",
+    "create",
+    "deallocate",
+    "declare",
+    "discard",
+    "do",
+    "drop",
+    "execute",
+    "fetch",
+    "import",
+    "load",
+    "move",
+    "prepare",
+    "reset",
+    "set",
 ];
 
 /// First words after which one of [`KEYWORDS`] may follow inside the same statement.
@@ -175,7 +190,8 @@ fn skip_to_word(text: &[u8]) -> usize {
         let next = text.get(at + 1).copied();
         match (byte, next) {
             (b'-', Some(b'-')) => {
-                at += text.get(at..).and_then(|rest| memchr::memchr2(b'\n', b'\r', rest)).unwrap_or(text.len());
+                at +=
+                    text.get(at..).and_then(|rest| memchr::memchr2(b'\n', b'\r', rest)).unwrap_or(text.len());
             }
             (b'/', Some(b'*')) => at = skip_block_comment(text, at),
             (b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c | b';' | b'(', _) => at += 1,
@@ -258,7 +274,9 @@ mod tests {
 
     #[test]
     fn names_inside_longer_names_do_not_count() {
-        for text in ["select * from customers_archive", "select * from mycustomers", "select customersx", "select 1"] {
+        for text in
+            ["select * from customers_archive", "select * from mycustomers", "select customersx", "select 1"]
+        {
             assert_eq!(names(text), 0, "{text}");
         }
     }
