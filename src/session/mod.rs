@@ -1,1 +1,5 @@
 //! The life of a session.
+
+pub mod registry;
+
+pub use registry::Registry;
