@@ -73,6 +73,9 @@ pub enum StatementKind {
     Execute {
         name: String,
     },
+    /// EXPLAIN of an EXECUTE: passes only where the prepared statement touches
+    /// nothing protected.
+    ExplainExecute { name: String },
     /// None: ALL.
     Deallocate {
         name: Option<String>,

@@ -3,6 +3,7 @@
 
 pub mod analysis;
 pub mod lineage;
+pub mod parse;
 pub mod prefilter;
 pub mod splice;
 

@@ -1,0 +1,232 @@
+//! One text → statements and tokens, read by PostgreSQL's own grammar.
+//!
+//! Caps come first: what is too large or nested too deeply is refused before
+//! a parser sees it. Runs on the analyser's threads only, whose stacks are
+//! large.
+
+use std::ops::Range;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{ScanToken, Token};
+
+use crate::error::{ClientError, sqlstate};
+
+/// Tokens of one text at most. A megabyte of SQL holds fewer in practice.
+const MAX_TOKENS: usize = 200_000;
+
+/// A text as PostgreSQL reads it.
+pub struct Parsed {
+    pub statements: Vec<RawStatement>,
+    pub tokens: Tokens,
+}
+
+pub struct RawStatement {
+    /// Bytes of the text, without the separating semicolon and outer white space.
+    pub span: Range<usize>,
+    pub node: NodeEnum,
+}
+
+/// The text's tokens in order, comments included; spans in bytes.
+pub struct Tokens(Vec<ScanToken>);
+
+/// Reads `text`. `depth` limits how deep parentheses and brackets nest.
+///
+/// # Errors
+/// `54000`/`54001` beyond a limit, `42601` for what is not SQL.
+pub fn parse(text: &str, depth: usize) -> Result<Parsed, ClientError> {
+    let tokens = Tokens::scan(text)?;
+    tokens.check_limits(text, depth)?;
+    let result = pg_query::parse(text, 0).map_err(|error| grammar_error(text, error))?;
+    let mut statements = Vec::with_capacity(result.protobuf.stmts.len());
+    for raw in result.protobuf.stmts {
+        let Some(node) = raw.stmt.and_then(|node| node.node) else {
+            return Err(unreadable());
+        };
+        statements.push(RawStatement { span: statement_span(text, raw.stmt_location, raw.stmt_len)?, node });
+    }
+    Ok(Parsed { statements, tokens })
+}
+
+impl Tokens {
+    /// # Errors
+    /// `42601` when the text can't be cut into tokens.
+    pub fn scan(text: &str) -> Result<Self, ClientError> {
+        let scanned = pg_query::scan(text).map_err(|error| grammar_error(text, error))?;
+        Ok(Self(scanned.tokens))
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Range<usize>, Token)> + '_ {
+        self.0.iter().filter_map(|token| Some((token_span(token)?, token.token())))
+    }
+
+    /// Tokens other than comments inside `span`.
+    pub fn within(&self, span: &Range<usize>) -> impl Iterator<Item = (Range<usize>, Token)> + '_ {
+        let span = span.clone();
+        self.iter().filter(move |(at, token)| at.start >= span.start && at.end <= span.end && !is_comment(*token))
+    }
+
+    /// The literals inside `span`: strings and numbers.
+    pub fn literals(&self, span: &Range<usize>) -> Vec<Range<usize>> {
+        self.within(span).filter(|(_, token)| is_literal(*token)).map(|(at, _)| at).collect()
+    }
+
+    /// Does `inner` lie inside one string literal or comment?
+    pub fn is_inert(&self, inner: &Range<usize>) -> bool {
+        self.iter().any(|(at, token)| {
+            at.start <= inner.start && inner.end <= at.end && (is_comment(token) || is_string(token))
+        })
+    }
+
+    fn check_limits(&self, text: &str, limit: usize) -> Result<(), ClientError> {
+        if self.0.len() > MAX_TOKENS {
+            return Err(ClientError::new(
+                sqlstate::PROGRAM_LIMIT_EXCEEDED,
+                format!("statement is too long to be analysed: more than {MAX_TOKENS} tokens"),
+            )
+            .with_hint("Split the statement."));
+        }
+        let mut depth = 0_usize;
+        for (at, token) in self.iter() {
+            match token {
+                Token::Ascii40 | Token::Ascii91 => depth += 1,
+                Token::Ascii41 | Token::Ascii93 => depth = depth.saturating_sub(1),
+                // Only parentheses and brackets nest; every other token keeps the depth.
+                _ => {}
+            }
+            if depth > limit {
+                return Err(too_deep().at(character_position(text, at.start)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn token_span(token: &ScanToken) -> Option<Range<usize>> {
+    Some(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
+}
+
+fn is_comment(token: Token) -> bool {
+    matches!(token, Token::SqlComment | Token::CComment)
+}
+
+fn is_string(token: Token) -> bool {
+    matches!(token, Token::Sconst | Token::Usconst | Token::Bconst | Token::Xconst)
+}
+
+fn is_literal(token: Token) -> bool {
+    is_string(token) || matches!(token, Token::Iconst | Token::Fconst)
+}
+
+/// Bytes → PostgreSQL's error position: characters from 1.
+pub fn character_position(text: &str, byte: usize) -> u32 {
+    let before = text.get(..byte).map_or_else(|| text.chars().count(), |head| head.chars().count());
+    u32::try_from(before.saturating_add(1)).unwrap_or(u32::MAX)
+}
+
+fn statement_span(text: &str, location: i32, length: i32) -> Result<Range<usize>, ClientError> {
+    let start = usize::try_from(location).map_err(|_| unreadable())?;
+    let end = match usize::try_from(length).map_err(|_| unreadable())? {
+        0 => text.len(),
+        length => start.saturating_add(length),
+    };
+    let body = text.get(start..end).ok_or_else(unreadable)?;
+    let lead = body.len() - body.trim_start().len();
+    let tail = body.len() - body.trim_end_matches(|c: char| c.is_whitespace() || c == ';').len();
+    Ok(start + lead..end - tail)
+}
+
+/// libpg_query's words where the tree is too deep for it.
+const TOO_DEEP: &[&str] = &["nested too deeply", "stack depth limit"];
+
+/// The server's own words for what its grammar does not read.
+fn grammar_error(text: &str, error: pg_query::Error) -> ClientError {
+    match error {
+        pg_query::Error::Parse(message) | pg_query::Error::Scan(message) => {
+            if TOO_DEEP.iter().any(|words| message.contains(words)) {
+                return too_deep();
+            }
+            let position = message_position(text, &message);
+            let error = ClientError::new(sqlstate::SYNTAX_ERROR, message);
+            match position {
+                Some(position) => error.at(position),
+                None => error,
+            }
+        }
+        pg_query::Error::Decode(_) => too_deep(),
+        pg_query::Error::Conversion(_)
+        | pg_query::Error::InvalidJson(_)
+        | pg_query::Error::InvalidPointer
+        | pg_query::Error::IsUtility(_)
+        | pg_query::Error::Split(_) => unreadable(),
+    }
+}
+
+/// How many places of a syntax error's token are tried.
+const MAX_ERROR_PLACES: usize = 32;
+
+/// The library drops the error's place. The token that the message names is
+/// the first one with which the text up to it fails in the same words.
+fn message_position(text: &str, message: &str) -> Option<u32> {
+    if message.ends_with("at end of input") {
+        return Some(character_position(text, text.len()));
+    }
+    let token = message.split_once("at or near \"")?.1.strip_suffix('"')?;
+    text.match_indices(token).take(MAX_ERROR_PLACES).find_map(|(at, _)| {
+        let head = text.get(..at + token.len())?;
+        match pg_query::parse(head, 0) {
+            Err(pg_query::Error::Parse(words)) if words == message => Some(character_position(text, at)),
+            _ => None,
+        }
+    })
+}
+
+fn too_deep() -> ClientError {
+    ClientError::new(sqlstate::STATEMENT_TOO_COMPLEX, "statement is nested too deeply to be analysed")
+        .with_hint("Break long chains of operators or UNIONs into parts, or raise limits.depth.")
+}
+
+fn unreadable() -> ClientError {
+    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "statement could not be analysed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spans(text: &str) -> Vec<&str> {
+        parse(text, 100).unwrap().statements.into_iter().map(|s| &text[s.span]).collect()
+    }
+
+    #[test]
+    fn statements_are_cut_as_postgresql_cuts_them() {
+        assert_eq!(spans("select 1; select ';' ;; select $$;$$"), ["select 1", "select ';'", "select $$;$$"]);
+        assert_eq!(spans("  select 1 -- c\n ; "), ["select 1 -- c"]);
+        assert_eq!(spans(""), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn syntax_errors_have_postgresqls_words_and_place() {
+        let error = parse("select 'frm' as frm, * frm customers", 100).err().unwrap();
+        assert_eq!(error.code, "42601");
+        assert_eq!(error.message, "syntax error at or near \"frm\"");
+        assert_eq!(error.position, Some(24));
+        assert_eq!(parse("select (", 100).err().unwrap().position, Some(9));
+    }
+
+    #[test]
+    fn nesting_beyond_the_limit_is_a_clear_error() {
+        let text = format!("select {}1{}", "(".repeat(101), ")".repeat(101));
+        assert_eq!(parse(&text, 100).err().unwrap().code, "54001");
+        let chain = format!("select 1{}", "+1".repeat(5_000));
+        assert_eq!(parse(&chain, 100).err().unwrap().code, "54001");
+    }
+
+    #[test]
+    fn names_in_literals_and_comments_are_inert() {
+        let text = "select 'customers', $x$ customers $x$ /* customers */ from customers -- customers";
+        let tokens = Tokens::scan(text).unwrap();
+        let inert: Vec<bool> =
+            text.match_indices("customers").map(|(at, name)| tokens.is_inert(&(at..at + name.len()))).collect();
+        assert_eq!(inert, [true, true, true, false, true]);
+    }
+}
