@@ -1,0 +1,6 @@
+//! The integration tests: one binary, one module an area. `harness` starts
+//! throwaway PostgreSQL servers and the real `bauta` program in front.
+
+mod harness;
+
+mod harness_test;
