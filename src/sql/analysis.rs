@@ -75,7 +75,9 @@ pub enum StatementKind {
     },
     /// EXPLAIN of an EXECUTE: passes only where the prepared statement touches
     /// nothing protected.
-    ExplainExecute { name: String },
+    ExplainExecute {
+        name: String,
+    },
     /// None: ALL.
     Deallocate {
         name: Option<String>,

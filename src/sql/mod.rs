@@ -1,10 +1,13 @@
 //! What does this text use? Pure: knows a [`Guard`](crate::catalog::guard::Guard)
 //! and nothing of grants.
 
+pub mod analyser;
 pub mod analysis;
+pub mod classify;
 pub mod lineage;
 pub mod parse;
 pub mod prefilter;
 pub mod splice;
 
+pub use analyser::{Analyser, Verdict};
 pub use analysis::{Analysis, CatalogChange, Flow, Output, Statement, StatementKind, Use, UseKind};

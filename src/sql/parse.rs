@@ -62,7 +62,8 @@ impl Tokens {
     /// Tokens other than comments inside `span`.
     pub fn within(&self, span: &Range<usize>) -> impl Iterator<Item = (Range<usize>, Token)> + '_ {
         let span = span.clone();
-        self.iter().filter(move |(at, token)| at.start >= span.start && at.end <= span.end && !is_comment(*token))
+        self.iter()
+            .filter(move |(at, token)| at.start >= span.start && at.end <= span.end && !is_comment(*token))
     }
 
     /// The literals inside `span`: strings and numbers.
@@ -225,8 +226,10 @@ mod tests {
     fn names_in_literals_and_comments_are_inert() {
         let text = "select 'customers', $x$ customers $x$ /* customers */ from customers -- customers";
         let tokens = Tokens::scan(text).unwrap();
-        let inert: Vec<bool> =
-            text.match_indices("customers").map(|(at, name)| tokens.is_inert(&(at..at + name.len()))).collect();
+        let inert: Vec<bool> = text
+            .match_indices("customers")
+            .map(|(at, name)| tokens.is_inert(&(at..at + name.len())))
+            .collect();
         assert_eq!(inert, [true, true, true, false, true]);
     }
 }

@@ -1,0 +1,217 @@
+//! Analyses, off the relay's threads, once per (text, guard version).
+//!
+//! A text that the prefilter clears costs one scan and nothing else. Any
+//! other is looked up in a cache that all sessions share, bounded in bytes, or
+//! analysed on one of a few threads with large stacks: a relay task never
+//! parses. Invariant: what an analysis can't say, it refuses.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use quick_cache::{Equivalent, Weighter};
+use tokio::sync::oneshot;
+
+use super::analysis::{Analysis, Statement, StatementKind};
+use super::classify::classify;
+use super::parse::{self, Tokens};
+use super::prefilter::HitKind;
+use crate::catalog::guard::Guard;
+use crate::error::{ClientError, sqlstate};
+
+/// PostgreSQL's parser, the tree's decoder and lineage recurse; the memory is
+/// mapped only where it is touched.
+const STACK_BYTES: usize = 256 << 20;
+
+/// Texts waiting for an analysis thread; a full queue makes sessions wait.
+const QUEUE: usize = 1024;
+
+/// What an analysis holds beyond its text, roughly.
+const ENTRY_BYTES: u64 = 2048;
+
+/// What can be said of a text at once.
+pub enum Verdict {
+    /// It names nothing protected and needs no tracking: it passes as it is.
+    Harmless,
+    Known(Arc<Analysis>),
+    /// To be analysed: call [`Analyser::analyse`].
+    Unknown,
+}
+
+/// The pool and the cache. One per process.
+pub struct Analyser {
+    jobs: mpsc::SyncSender<Job>,
+    cache: Arc<Cache<Key, Arc<Analysis>, ByText>>,
+    depth: usize,
+}
+
+struct Job {
+    guard: Arc<Guard>,
+    text: Bytes,
+    answer: oneshot::Sender<Arc<Analysis>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    version: u64,
+    text: Bytes,
+}
+
+#[derive(Hash)]
+struct KeyRef<'a> {
+    version: u64,
+    text: &'a [u8],
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.version == key.version && self.text == key.text
+    }
+}
+
+#[derive(Clone)]
+struct ByText;
+
+impl Weighter<Key, Arc<Analysis>> for ByText {
+    fn weight(&self, key: &Key, analysis: &Arc<Analysis>) -> u64 {
+        let statements = u64::try_from(analysis.statements.len()).unwrap_or(u64::MAX);
+        let text = u64::try_from(key.text.len()).unwrap_or(u64::MAX);
+        text.saturating_add(statements.saturating_mul(ENTRY_BYTES))
+    }
+}
+
+impl Analyser {
+    /// `cache_bytes` bounds what is remembered; `depth` is `limits.depth`.
+    ///
+    /// # Errors
+    /// When the analysis threads can't be started.
+    pub fn start(threads: usize, cache_bytes: u64, depth: usize) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
+        let queue = Arc::new(Mutex::new(queue));
+        let entries = usize::try_from(cache_bytes / ENTRY_BYTES).unwrap_or(usize::MAX);
+        let cache = Arc::new(Cache::with_weighter(entries, cache_bytes, ByText));
+        for number in 0..threads.max(1) {
+            let (queue, cache) = (Arc::clone(&queue), Arc::clone(&cache));
+            thread::Builder::new()
+                .name(format!("analyser-{number}"))
+                .stack_size(STACK_BYTES)
+                .spawn(move || work(&queue, &cache, depth))?;
+        }
+        Ok(Self { jobs, cache, depth })
+    }
+
+    /// What is known of `text` without parsing it.
+    pub fn look_up(&self, guard: &Guard, text: &[u8]) -> Verdict {
+        if passes_unread(guard, text) {
+            return Verdict::Harmless;
+        }
+        match self.cache.get(&KeyRef { version: guard.version, text }) {
+            Some(analysis) => Verdict::Known(analysis),
+            None => Verdict::Unknown,
+        }
+    }
+
+    /// The analysis of `text` (without its final NUL), from the cache or made now.
+    /// Cancel-safe: an abandoned analysis still reaches the cache.
+    pub async fn analyse(&self, guard: &Arc<Guard>, text: &Bytes) -> Arc<Analysis> {
+        if let Some(known) = self.cache.get(&KeyRef { version: guard.version, text }) {
+            return known;
+        }
+        let (answer, answered) = oneshot::channel();
+        let mut job = Job { guard: Arc::clone(guard), text: text.clone(), answer };
+        loop {
+            job = match self.jobs.try_send(job) {
+                Ok(()) => break,
+                Err(mpsc::TrySendError::Full(job)) => job,
+                Err(mpsc::TrySendError::Disconnected(_)) => return refuse_whole(text, internal_error()),
+            };
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        answered.await.unwrap_or_else(|_| refuse_whole(text, internal_error()))
+    }
+
+    /// Analyses on the calling thread, without the cache: for `check`,
+    /// `explain` and tests, which bring their own stack.
+    pub fn analyse_here(&self, guard: &Guard, text: &[u8]) -> Analysis {
+        analyse(guard, text, self.depth)
+    }
+}
+
+fn work(queue: &Mutex<mpsc::Receiver<Job>>, cache: &Cache<Key, Arc<Analysis>, ByText>, depth: usize) {
+    loop {
+        let job = queue.lock().recv();
+        let Ok(Job { guard, text, answer }) = job else { return };
+        let analysis = match cache.get(&KeyRef { version: guard.version, text: &text }) {
+            Some(known) => known,
+            None => {
+                let made = catch_unwind(AssertUnwindSafe(|| Arc::new(analyse(&guard, &text, depth))))
+                    .unwrap_or_else(|_| refuse_whole(&text, internal_error()));
+                cache.insert(Key { version: guard.version, text: text.clone() }, Arc::clone(&made));
+                made
+            }
+        };
+        // A session that has gone away needs no answer.
+        drop(answer.send(analysis));
+    }
+}
+
+/// Does the text pass without being read? In another encoding than UTF8, a
+/// counted name that is not ASCII could hide.
+fn passes_unread(guard: &Guard, text: &[u8]) -> bool {
+    if guard.prefilter.has_non_ascii_names() && std::str::from_utf8(text).is_err() {
+        return false;
+    }
+    !guard.prefilter.hits_any(text)
+}
+
+/// Analyses one text. Recurses: needs a large stack.
+pub fn analyse(guard: &Guard, text: &[u8], depth: usize) -> Analysis {
+    let hits = guard.prefilter.hits(text);
+    let Ok(text) = std::str::from_utf8(text) else {
+        return refusal(None, 0..text.len(), not_utf8());
+    };
+    match parse::parse(text, depth) {
+        Ok(parsed) => Analysis { statements: classify(guard, text, &parsed, &hits, depth) },
+        Err(error) => {
+            let named = hits.iter().any(|hit| hit.kind == HitKind::Name);
+            let mut analysis = refusal(Some(text), 0..text.len(), error);
+            for statement in &mut analysis.statements {
+                statement.touches_protected = named;
+            }
+            analysis
+        }
+    }
+}
+
+fn refuse_whole(text: &[u8], error: ClientError) -> Arc<Analysis> {
+    Arc::new(refusal(None, 0..text.len(), error))
+}
+
+/// A text of one refused statement. Its literals, or all of it where not even
+/// tokens can be read, stay out of the audit log.
+fn refusal(text: Option<&str>, span: Range<usize>, error: ClientError) -> Analysis {
+    let literals = text.and_then(|text| Tokens::scan(text).ok()).map(|tokens| tokens.literals(&span));
+    let statement = Statement {
+        refusal: Some(error),
+        touches_protected: true,
+        sensitive_literals: literals.unwrap_or_else(|| vec![span.clone()]),
+        ..Statement::harmless(span, StatementKind::Utility)
+    };
+    Analysis { statements: vec![statement] }
+}
+
+fn not_utf8() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a statement that may name protected data must be sent in UTF8",
+    )
+    .with_hint("SET client_encoding = 'UTF8'.")
+}
+
+fn internal_error() -> ClientError {
+    ClientError::new(sqlstate::INTERNAL_ERROR, "the statement could not be analysed and was not run")
+}

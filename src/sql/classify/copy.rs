@@ -1,0 +1,263 @@
+//! COPY: a table or query to the client is judged as the SELECT it stands for,
+//! rows from the client as the INSERT they stand for.
+
+use std::ops::Range;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{CopyStmt, DefElem, RangeVar, Token};
+
+use super::Classifier;
+use crate::catalog::snapshot::Relation;
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::{CopyFormat, CopyOut, Otherwise, Statement, StatementKind, Use};
+use crate::sql::lineage::{self, Lineage};
+use crate::sql::parse;
+
+impl Classifier<'_> {
+    pub(super) fn copy(&self, copy: &CopyStmt) -> Statement {
+        if !self.is_counted() {
+            return Statement::harmless(self.span.clone(), StatementKind::Utility);
+        }
+        self.copy_counted(copy).unwrap_or_else(|error| self.refused(error))
+    }
+
+    fn copy_counted(&self, copy: &CopyStmt) -> Result<Statement, ClientError> {
+        if copy.is_program || !copy.filename.is_empty() {
+            return Err(self.file_or_program());
+        }
+        match (&copy.relation, copy.query.as_deref().and_then(|query| query.node.as_ref()), copy.is_from) {
+            (Some(relation), None, true) => self.copy_in(copy, relation),
+            (Some(relation), None, false) => self.copy_table(copy, relation),
+            (None, Some(query), false) => self.copy_query(copy, query),
+            _ => Err(self.not_understood()),
+        }
+    }
+
+    fn copy_query(&self, copy: &CopyStmt, query: &NodeEnum) -> Result<Statement, ClientError> {
+        let lineage = self.lineage(query)?;
+        let span = self.query_span().ok_or_else(|| self.not_understood())?;
+        let describe = self.text.get(span.clone()).ok_or_else(|| self.not_understood())?.to_owned();
+        let format = self.copy_format(copy)?;
+        let out = CopyOut { format, describe, describe_span: Some(span) };
+        Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
+    }
+
+    /// Between the parentheses that follow COPY.
+    fn query_span(&self) -> Option<Range<usize>> {
+        let mut tokens = self.tokens.within(&self.span).skip(1);
+        let (open, token) = tokens.next()?;
+        if token != Token::Ascii40 {
+            return None;
+        }
+        let mut depth = 1_usize;
+        for (at, token) in tokens {
+            match token {
+                Token::Ascii40 => depth += 1,
+                Token::Ascii41 => depth = depth.checked_sub(1)?,
+                // The query's own tokens.
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(open.end..at.start);
+            }
+        }
+        None
+    }
+
+    /// `COPY t (a, b) TO STDOUT` copies `SELECT a, b FROM ONLY t`, without
+    /// generated columns where none are named.
+    fn copy_table(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
+        let relation = self.the_relation(named)?;
+        let columns = quoted_list(&self.copied_columns(copy, relation)?);
+        let describe = format!("SELECT {columns} FROM ONLY {}", qualified(relation));
+        let lineage = self.standing_for(&describe)?;
+        if lineage.uses.iter().any(|use_| matches!(use_.otherwise, Otherwise::Neutralise(_))) {
+            return Err(self.not_understood());
+        }
+        let out = CopyOut { format: self.copy_format(copy)?, describe, describe_span: None };
+        Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
+    }
+
+    /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`.
+    fn copy_in(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
+        if copy.where_clause.is_some() {
+            return Err(self.not_understood());
+        }
+        let relation = self.the_relation(named)?;
+        let columns = self.copied_columns(copy, relation)?;
+        let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+        let insert = format!(
+            "INSERT INTO {} ({}) VALUES ({})",
+            qualified(relation),
+            quoted_list(&columns),
+            values.join(", ")
+        );
+        let lineage = self.standing_for(&insert)?;
+        let statement = self.with_lineage(StatementKind::CopyIn, lineage);
+        Ok(Statement { outputs: None, ..statement })
+    }
+
+    /// The lineage of a statement made of the snapshot's own names. Its places
+    /// become the place of the whole COPY.
+    fn standing_for(&self, sql: &str) -> Result<Lineage, ClientError> {
+        let parsed = parse::parse(sql, self.depth)?;
+        let raw = parsed.statements.first().ok_or_else(|| self.not_understood())?;
+        let mut lineage = lineage::analyse(self.guard.facts(), sql, &raw.node, &parsed.tokens, self.depth)?;
+        lineage.sensitive_literals.clear();
+        lineage.accounted.clear();
+        lineage.uses = lineage.uses.into_iter().map(|use_| Use { span: self.span.clone(), ..use_ }).collect();
+        Ok(lineage)
+    }
+
+    fn the_relation(&self, named: &RangeVar) -> Result<&Relation, ClientError> {
+        let snapshot = &self.guard.snapshot;
+        let candidates =
+            snapshot.relations_by_name.get(named.relname.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let mut fitting = candidates
+            .iter()
+            .filter_map(|oid| snapshot.relations.get(oid))
+            .filter(|relation| named.schemaname.is_empty() || *relation.schema == *named.schemaname);
+        match (fitting.next(), fitting.next()) {
+            (Some(relation), None) => Ok(relation),
+            (None, _) => Err(self.not_understood()),
+            (Some(_), Some(_)) => Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                format!("more than one relation is called \"{}\"", named.relname),
+            )
+            .with_hint("Write the schema's name in front of it.")),
+        }
+    }
+
+    fn copied_columns(&self, copy: &CopyStmt, relation: &Relation) -> Result<Vec<String>, ClientError> {
+        if copy.attlist.is_empty() {
+            let stored = relation.columns.iter().filter(|column| column.generated.is_none());
+            return Ok(stored.map(|column| column.name.to_string()).collect());
+        }
+        copy.attlist
+            .iter()
+            .map(|name| match name.node.as_ref() {
+                Some(NodeEnum::String(name)) => Ok(name.sval.clone()),
+                _ => Err(self.not_understood()),
+            })
+            .collect()
+    }
+
+    fn copy_format(&self, copy: &CopyStmt) -> Result<CopyFormat, ClientError> {
+        let mut given = Options::default();
+        for option in &copy.options {
+            let Some(NodeEnum::DefElem(option)) = option.node.as_ref() else {
+                return Err(self.not_understood());
+            };
+            given.take(option).ok_or_else(|| self.unknown_option(&option.defname))?;
+        }
+        given.format().ok_or_else(|| self.unknown_option("format"))
+    }
+
+    fn unknown_option(&self, name: &str) -> ClientError {
+        ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            format!("COPY option \"{name}\" is not understood for a statement that names protected data"),
+        )
+        .at(self.position(self.span.start))
+    }
+
+    fn file_or_program(&self) -> ClientError {
+        ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "permission denied: COPY between a protected table and a file or program of the server",
+        )
+        .with_hint("Use COPY … TO STDOUT or psql's \\copy.")
+        .at(self.position(self.span.start))
+    }
+}
+
+/// COPY's options as PostgreSQL's `ProcessCopyOptions` reads them.
+#[derive(Default)]
+struct Options {
+    format: Option<String>,
+    delimiter: Option<u8>,
+    null: Option<String>,
+    header: bool,
+    quote: Option<u8>,
+    escape: Option<u8>,
+}
+
+impl Options {
+    /// None: an option, or a value, that bauta does not know.
+    fn take(&mut self, option: &DefElem) -> Option<()> {
+        match option.defname.as_str() {
+            "format" => self.format = Some(string(option)?.to_ascii_lowercase()),
+            "delimiter" => self.delimiter = Some(single_byte(option)?),
+            "null" => self.null = Some(string(option)?.to_owned()),
+            "quote" => self.quote = Some(single_byte(option)?),
+            "escape" => self.escape = Some(single_byte(option)?),
+            "header" => self.header = switch(option)?,
+            // Masked values are quoted where they need it, which every reader accepts.
+            "force_quote" => {}
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn format(self) -> Option<CopyFormat> {
+        match self.format.as_deref() {
+            None | Some("text") => Some(CopyFormat::Text {
+                delimiter: self.delimiter.unwrap_or(b'\t'),
+                null: self.null.unwrap_or_else(|| "\\N".to_owned()),
+                header: self.header,
+            }),
+            Some("csv") => {
+                let quote = self.quote.unwrap_or(b'"');
+                Some(CopyFormat::Csv {
+                    delimiter: self.delimiter.unwrap_or(b','),
+                    null: self.null.unwrap_or_default(),
+                    header: self.header,
+                    quote,
+                    escape: self.escape.unwrap_or(quote),
+                })
+            }
+            Some("binary") => Some(CopyFormat::Binary),
+            Some(_) => None,
+        }
+    }
+}
+
+fn string(option: &DefElem) -> Option<&str> {
+    match option.arg.as_deref()?.node.as_ref()? {
+        NodeEnum::String(value) => Some(&value.sval),
+        _ => None,
+    }
+}
+
+fn single_byte(option: &DefElem) -> Option<u8> {
+    match string(option)?.as_bytes() {
+        [byte] if byte.is_ascii() => Some(*byte),
+        _ => None,
+    }
+}
+
+fn switch(option: &DefElem) -> Option<bool> {
+    let Some(argument) = option.arg.as_deref() else { return Some(true) };
+    match argument.node.as_ref()? {
+        NodeEnum::Boolean(value) => Some(value.boolval),
+        NodeEnum::Integer(value) => Some(value.ival != 0),
+        NodeEnum::String(value) => match value.sval.to_ascii_lowercase().as_str() {
+            "true" | "on" | "match" => Some(true),
+            "false" | "off" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn qualified(relation: &Relation) -> String {
+    format!("{}.{}", quoted(&relation.schema), quoted(&relation.name))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn quoted_list(names: &[String]) -> String {
+    names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")
+}

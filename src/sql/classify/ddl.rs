@@ -1,0 +1,274 @@
+//! Utility statements: a new name for protected data must not appear behind
+//! bauta's back, and nothing may run code that the catalog does not show.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AlterTableType, ObjectType, SelectStmt};
+
+use super::Classifier;
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::{CatalogChange, Statement, StatementKind};
+
+/// SELECT … INTO, at the top or in the first arm of a set operation.
+pub(super) fn into_clause(select: &SelectStmt) -> bool {
+    select.into_clause.is_some() || select.larg.as_deref().is_some_and(into_clause)
+}
+
+impl Classifier<'_> {
+    pub(super) fn utility(&self, node: &NodeEnum) -> Statement {
+        let counted = self.is_counted() || self.names_in_body(node);
+        let mut statement = Statement::harmless(self.span.clone(), StatementKind::Utility);
+        statement.catalog_change = catalog_change(node);
+        statement.touches_protected = counted;
+        statement.named = if counted { self.named_columns() } else { Vec::new() };
+        if (counted && !passes_on_protected(node)) || always_exempt(node) || hides_code(node) {
+            statement.needs_exempt = Some(self.exempt_only());
+            statement.sensitive_literals = self.tokens.literals(&self.span);
+        }
+        statement
+    }
+
+    /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW.
+    pub(super) fn create_table_as(&self, node: &NodeEnum) -> Statement {
+        let (query, is_view) = match node {
+            NodeEnum::CreateTableAsStmt(create) => (
+                create.query.as_deref().and_then(|query| query.node.as_ref()),
+                create.objtype() == ObjectType::ObjectMatview,
+            ),
+            select => (Some(select), false),
+        };
+        let mut statement = match (self.is_counted(), is_view, query) {
+            (false, _, Some(NodeEnum::ExecuteStmt(_))) => self.refused(self.not_understood()),
+            (false, ..) => Statement::harmless(self.span.clone(), StatementKind::Utility),
+            (true, false, Some(query)) => self.copying_query(query),
+            _ => return self.utility(node),
+        };
+        statement.catalog_change = if is_view { CatalogChange::Code } else { CatalogChange::Relations };
+        statement
+    }
+
+    /// Rows go into a table: every protected output, and every row choice made
+    /// under a grant, needs the `export` right.
+    fn copying_query(&self, query: &NodeEnum) -> Statement {
+        match self.lineage(query) {
+            Ok(lineage) => {
+                let exported = lineage.exported(&self.span);
+                let statement = self.with_lineage(StatementKind::Utility, exported);
+                Statement { outputs: None, ..statement }
+            }
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// A counted name inside the text of a function or trigger body.
+    fn names_in_body(&self, node: &NodeEnum) -> bool {
+        match node {
+            NodeEnum::CreateFunctionStmt(function) => {
+                !self.quoted.is_empty()
+                    || function.options.iter().filter_map(definition_strings).flatten().any(|body| {
+                        self.guard.prefilter.hits(body.as_bytes()).iter().any(|hit| !hit.span.is_empty())
+                    })
+            }
+            _ => false,
+        }
+    }
+
+    fn exempt_only(&self) -> ClientError {
+        let words: Vec<String> = self
+            .tokens
+            .within(&self.span)
+            .take(2)
+            .filter_map(|(at, _)| self.text.get(at))
+            .map(str::to_ascii_uppercase)
+            .collect();
+        ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            format!(
+                "permission denied: {} could give protected data a new name or run unseen code",
+                words.join(" ")
+            ),
+        )
+        .with_hint("A role with \"exempt = true\" in the policy may run it.")
+        .at(self.position(self.span.start))
+    }
+}
+
+/// The strings of a function's `AS` clause, as PostgreSQL reads them.
+fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
+    let Some(NodeEnum::DefElem(option)) = option.node.as_ref() else { return None };
+    if option.defname != "as" {
+        return None;
+    }
+    match option.arg.as_deref()?.node.as_ref()? {
+        NodeEnum::String(body) => Some(vec![&body.sval]),
+        NodeEnum::List(list) => Some(
+            list.items
+                .iter()
+                .filter_map(|item| match item.node.as_ref() {
+                    Some(NodeEnum::String(body)) => Some(body.sval.as_str()),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        _ => None,
+    }
+}
+
+/// CREATE FUNCTION in a language or form whose body can't be judged: dynamic
+/// SQL, a cursor taken by name, or anything that is not SQL or PL/pgSQL.
+fn hides_code(node: &NodeEnum) -> bool {
+    let NodeEnum::CreateFunctionStmt(function) = node else { return false };
+    if function.sql_body.is_some() {
+        return false;
+    }
+    let language = function.options.iter().find_map(language_name);
+    let bodies = || function.options.iter().filter_map(definition_strings).flatten();
+    match language.as_deref() {
+        Some("sql") => bodies().any(contains_escape),
+        Some("plpgsql") => bodies().any(|body| contains_escape(body) || has_dynamic_word(body)),
+        _ => true,
+    }
+}
+
+fn language_name(option: &pg_query::Node) -> Option<String> {
+    let Some(NodeEnum::DefElem(option)) = option.node.as_ref() else { return None };
+    if option.defname != "language" {
+        return None;
+    }
+    match option.arg.as_deref()?.node.as_ref()? {
+        NodeEnum::String(name) => Some(name.sval.to_ascii_lowercase()),
+        _ => None,
+    }
+}
+
+fn contains_escape(body: &str) -> bool {
+    body.to_ascii_lowercase().contains("u&\"")
+}
+
+/// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere; a `refcursor` can be
+/// given the name of a cursor that shows masks outside and values inside.
+fn has_dynamic_word(body: &str) -> bool {
+    body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| ["execute", "refcursor"].iter().any(|dynamic| word.eq_ignore_ascii_case(dynamic)))
+}
+
+/// Refused without `exempt` whatever they name: a loopback server, an
+/// extension or an anonymous block goes round bauta.
+fn always_exempt(node: &NodeEnum) -> bool {
+    matches!(
+        node,
+        NodeEnum::DoStmt(_)
+            | NodeEnum::LoadStmt(_)
+            | NodeEnum::CreateForeignServerStmt(_)
+            | NodeEnum::AlterForeignServerStmt(_)
+            | NodeEnum::CreateUserMappingStmt(_)
+            | NodeEnum::AlterUserMappingStmt(_)
+            | NodeEnum::CreateFdwStmt(_)
+            | NodeEnum::AlterFdwStmt(_)
+            | NodeEnum::CreateForeignTableStmt(_)
+            | NodeEnum::ImportForeignSchemaStmt(_)
+            | NodeEnum::CreateExtensionStmt(_)
+            | NodeEnum::AlterExtensionStmt(_)
+            | NodeEnum::AlterExtensionContentsStmt(_)
+            | NodeEnum::CreatePublicationStmt(_)
+            | NodeEnum::AlterPublicationStmt(_)
+            | NodeEnum::CreateSubscriptionStmt(_)
+            | NodeEnum::AlterSubscriptionStmt(_)
+            | NodeEnum::CreatePlangStmt(_)
+            | NodeEnum::CreateTransformStmt(_)
+            | NodeEnum::CreateConversionStmt(_)
+            | NodeEnum::CreateEventTrigStmt(_)
+    )
+}
+
+/// May a session without `exempt` run it on protected relations?
+fn passes_on_protected(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::TruncateStmt(_)
+        | NodeEnum::VacuumStmt(_)
+        | NodeEnum::ReindexStmt(_)
+        | NodeEnum::ClusterStmt(_)
+        | NodeEnum::LockStmt(_)
+        | NodeEnum::CommentStmt(_)
+        | NodeEnum::GrantStmt(_)
+        | NodeEnum::GrantRoleStmt(_)
+        | NodeEnum::DropStmt(_)
+        | NodeEnum::AlterOwnerStmt(_) => true,
+        NodeEnum::AlterTableStmt(alter) => alter.cmds.iter().all(is_harmless_alteration),
+        _ => false,
+    }
+}
+
+/// `ALTER TABLE … OWNER/ENABLE/DISABLE`.
+fn is_harmless_alteration(command: &pg_query::Node) -> bool {
+    use AlterTableType as Type;
+    let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return false };
+    matches!(
+        command.subtype(),
+        Type::AtChangeOwner
+            | Type::AtEnableTrig
+            | Type::AtEnableAlwaysTrig
+            | Type::AtEnableReplicaTrig
+            | Type::AtDisableTrig
+            | Type::AtEnableTrigAll
+            | Type::AtDisableTrigAll
+            | Type::AtEnableTrigUser
+            | Type::AtDisableTrigUser
+            | Type::AtEnableRule
+            | Type::AtEnableAlwaysRule
+            | Type::AtEnableReplicaRule
+            | Type::AtDisableRule
+            | Type::AtEnableRowSecurity
+            | Type::AtDisableRowSecurity
+            | Type::AtForceRowSecurity
+            | Type::AtNoForceRowSecurity
+    )
+}
+
+/// What a utility statement may change; unknown ones change everything.
+fn catalog_change(node: &NodeEnum) -> CatalogChange {
+    match node {
+        NodeEnum::TruncateStmt(_)
+        | NodeEnum::VacuumStmt(_)
+        | NodeEnum::ReindexStmt(_)
+        | NodeEnum::ClusterStmt(_)
+        | NodeEnum::LockStmt(_)
+        | NodeEnum::CommentStmt(_)
+        | NodeEnum::GrantStmt(_)
+        | NodeEnum::AlterDefaultPrivilegesStmt(_)
+        | NodeEnum::CallStmt(_)
+        | NodeEnum::NotifyStmt(_)
+        | NodeEnum::ListenStmt(_)
+        | NodeEnum::UnlistenStmt(_)
+        | NodeEnum::CheckPointStmt(_)
+        | NodeEnum::ConstraintsSetStmt(_)
+        | NodeEnum::RefreshMatViewStmt(_)
+        | NodeEnum::AlterSystemStmt(_) => CatalogChange::None,
+        NodeEnum::CreateStmt(_)
+        | NodeEnum::IndexStmt(_)
+        | NodeEnum::CreateSeqStmt(_)
+        | NodeEnum::AlterSeqStmt(_)
+        | NodeEnum::CreateStatsStmt(_)
+        | NodeEnum::AlterStatsStmt(_)
+        | NodeEnum::AlterTableStmt(_)
+        | NodeEnum::DropStmt(_)
+        | NodeEnum::DropOwnedStmt(_)
+        | NodeEnum::AlterOwnerStmt(_)
+        | NodeEnum::ReassignOwnedStmt(_)
+        | NodeEnum::GrantRoleStmt(_)
+        | NodeEnum::CreateRoleStmt(_)
+        | NodeEnum::AlterRoleStmt(_)
+        | NodeEnum::AlterRoleSetStmt(_)
+        | NodeEnum::DropRoleStmt(_) => CatalogChange::Relations,
+        NodeEnum::RenameStmt(rename) => match rename.rename_type() {
+            ObjectType::ObjectTable
+            | ObjectType::ObjectColumn
+            | ObjectType::ObjectIndex
+            | ObjectType::ObjectSequence
+            | ObjectType::ObjectRole
+            | ObjectType::ObjectTabconstraint => CatalogChange::Relations,
+            _ => CatalogChange::Code,
+        },
+        NodeEnum::CreateSchemaStmt(create) if create.schema_elts.is_empty() => CatalogChange::Relations,
+        _ => CatalogChange::Code,
+    }
+}

@@ -1,0 +1,302 @@
+//! Which statement is this, and may it pass? PostgreSQL's node type decides.
+//!
+//! Queries go to [`lineage`](super::lineage); utility statements are judged
+//! here. Invariant: every counted name that the prefilter found is inside a
+//! literal or comment, resolved by the analysis, or the statement is refused.
+
+mod copy;
+mod ddl;
+mod explain;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{DiscardMode, TransactionStmtKind};
+
+use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transaction, Use, UseKind};
+use super::lineage::{self, Lineage};
+use super::parse::{Parsed, RawStatement, Tokens, character_position};
+use super::prefilter::{Hit, HitKind};
+use crate::catalog::guard::Guard;
+use crate::error::{ClientError, sqlstate};
+use crate::policy::{Disclosure, ProtectedColumn};
+
+/// `CURSOR_OPT_HOLD` of PostgreSQL's `parsenodes.h`.
+const CURSOR_HOLD: i32 = 0x0020;
+
+/// Judges every statement of a text. `hits` are the prefilter's.
+pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
+    let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
+    let mut earlier_code = false;
+    for raw in &parsed.statements {
+        let classifier = Classifier::new(guard, text, parsed, hits, depth, raw);
+        let mut statement = classifier.statement(&raw.node);
+        if earlier_code && classifier.is_counted() {
+            statement.refusal = Some(uncommitted_code());
+        }
+        earlier_code |= statement.catalog_change == CatalogChange::Code;
+        statements.push(statement);
+    }
+    statements
+}
+
+/// A function or operator that no snapshot knows yet could change what the
+/// rest of the text means.
+pub fn uncommitted_code() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a statement that names protected data cannot run after uncommitted DDL in the same transaction",
+    )
+    .with_hint("Commit the DDL first, and send this statement by itself.")
+}
+
+/// One statement and what is needed to judge it.
+struct Classifier<'a> {
+    guard: &'a Guard,
+    text: &'a str,
+    tokens: &'a Tokens,
+    depth: usize,
+    span: Range<usize>,
+    /// Places of counted names outside literals and comments.
+    names: Vec<Range<usize>>,
+    /// Places of counted names inside literals.
+    quoted: Vec<Range<usize>>,
+    /// An identifier is written with escapes.
+    escapes: bool,
+}
+
+impl<'a> Classifier<'a> {
+    fn new(
+        guard: &'a Guard,
+        text: &'a str,
+        parsed: &'a Parsed,
+        hits: &[Hit],
+        depth: usize,
+        raw: &RawStatement,
+    ) -> Self {
+        let inside = |hit: &&Hit| hit.span.start >= raw.span.start && hit.span.end <= raw.span.end;
+        let live = |span: &Range<usize>| !parsed.tokens.is_inert(span);
+        let (names, quoted) = hits
+            .iter()
+            .filter(inside)
+            .filter(|hit| hit.kind == HitKind::Name)
+            .map(|hit| hit.span.clone())
+            .partition(|span| live(span));
+        let escapes = hits
+            .iter()
+            .filter(inside)
+            .any(|hit| hit.kind == HitKind::Keyword && !hit.span.is_empty() && live(&hit.span));
+        Self { guard, text, tokens: &parsed.tokens, depth, span: raw.span.clone(), names, quoted, escapes }
+    }
+
+    /// Does the statement spell anything counted?
+    fn is_counted(&self) -> bool {
+        !self.names.is_empty() || self.escapes
+    }
+
+    fn statement(&self, node: &NodeEnum) -> Statement {
+        match node {
+            NodeEnum::SelectStmt(select) => match ddl::into_clause(select) {
+                true => self.create_table_as(node),
+                false => self.query(node),
+            },
+            NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_) => self.query(node),
+            NodeEnum::PrepareStmt(prepare) => {
+                let inner = self.inner(prepare.query.as_deref().and_then(|query| query.node.as_ref()));
+                self.around(inner, |inner| StatementKind::Prepare { name: prepare.name.clone(), inner })
+            }
+            NodeEnum::DeclareCursorStmt(declare) => {
+                let inner = self.inner(declare.query.as_deref().and_then(|query| query.node.as_ref()));
+                let hold = declare.options & CURSOR_HOLD != 0;
+                self.around(inner, |inner| StatementKind::DeclareCursor {
+                    name: declare.portalname.clone(),
+                    hold,
+                    inner,
+                })
+            }
+            NodeEnum::ExecuteStmt(execute) => {
+                self.plain(StatementKind::Execute { name: execute.name.clone() })
+            }
+            NodeEnum::DeallocateStmt(deallocate) => {
+                let name = (!deallocate.isall).then(|| deallocate.name.clone());
+                self.plain(StatementKind::Deallocate { name })
+            }
+            NodeEnum::FetchStmt(fetch) => {
+                self.plain(StatementKind::Fetch { cursor: fetch.portalname.clone(), is_move: fetch.ismove })
+            }
+            NodeEnum::ClosePortalStmt(close) => {
+                let name = (!close.portalname.is_empty()).then(|| close.portalname.clone());
+                self.plain(StatementKind::ClosePortal { name })
+            }
+            NodeEnum::TransactionStmt(transaction) => match transaction_kind(transaction.kind()) {
+                Some(kind) => self.plain(StatementKind::Transaction(kind)),
+                None => self.refused(self.not_understood()),
+            },
+            NodeEnum::DiscardStmt(discard) => {
+                let target = discard.target();
+                self.plain(StatementKind::Discard {
+                    all: target == DiscardMode::DiscardAll,
+                    plans: target == DiscardMode::DiscardPlans,
+                })
+            }
+            NodeEnum::VariableSetStmt(_) | NodeEnum::VariableShowStmt(_) => {
+                self.plain(StatementKind::Setting)
+            }
+            NodeEnum::ExplainStmt(explain) => self.explain(explain),
+            NodeEnum::CopyStmt(copy) => self.copy(copy),
+            NodeEnum::CreateTableAsStmt(_) => self.create_table_as(node),
+            _ => self.utility(node),
+        }
+    }
+
+    /// A query: harmless when it spells nothing counted, else its lineage.
+    fn query(&self, node: &NodeEnum) -> Statement {
+        if !self.is_counted() {
+            return Statement::harmless(self.span.clone(), StatementKind::Query);
+        }
+        match self.lineage(node) {
+            Ok(lineage) => self.with_lineage(StatementKind::Query, lineage),
+            Err(error) => self.refused(error),
+        }
+    }
+
+    /// The lineage of a query, with every counted name accounted for.
+    fn lineage(&self, node: &NodeEnum) -> Result<Lineage, ClientError> {
+        let lineage = lineage::analyse(self.guard.facts(), self.text, node, self.tokens, self.depth)?;
+        match self.names.iter().find(|name| !covers(&lineage.accounted, name)) {
+            Some(name) => Err(self.unaccounted(name)),
+            None => Ok(lineage),
+        }
+    }
+
+    fn with_lineage(&self, kind: StatementKind, lineage: Lineage) -> Statement {
+        Statement {
+            outputs: Some(lineage.outputs),
+            uses: lineage.uses,
+            named: lineage.named,
+            touches_protected: lineage.touches_protected,
+            sensitive_literals: lineage.sensitive_literals,
+            ..Statement::harmless(self.span.clone(), kind)
+        }
+    }
+
+    /// The statement inside PREPARE or DECLARE.
+    fn inner(&self, node: Option<&NodeEnum>) -> Statement {
+        match node {
+            Some(node) => self.query(node),
+            None => self.refused(self.not_understood()),
+        }
+    }
+
+    /// PREPARE and DECLARE: uses and edits are the inner statement's; rows come later.
+    fn around(&self, inner: Statement, kind: impl FnOnce(Box<Statement>) -> StatementKind) -> Statement {
+        Statement { kind: kind(Box::new(inner.clone())), outputs: None, ..inner }
+    }
+
+    /// A statement that may not spell anything counted itself.
+    fn plain(&self, kind: StatementKind) -> Statement {
+        match self.names.first() {
+            Some(name) if !self.is_plain_name(&kind) => self.refused(self.unaccounted(name)),
+            _ => Statement::harmless(self.span.clone(), kind),
+        }
+    }
+
+    /// A prepared statement, cursor or setting may be called what a table is called.
+    fn is_plain_name(&self, kind: &StatementKind) -> bool {
+        match kind {
+            StatementKind::Execute { .. } => self.tokens.within(&self.span).count() == 2,
+            StatementKind::Deallocate { .. }
+            | StatementKind::Fetch { .. }
+            | StatementKind::ClosePortal { .. }
+            | StatementKind::Transaction(_)
+            | StatementKind::Setting => true,
+            _ => false,
+        }
+    }
+
+    fn refused(&self, error: ClientError) -> Statement {
+        Statement {
+            refusal: Some(error),
+            touches_protected: true,
+            sensitive_literals: self.tokens.literals(&self.span),
+            ..Statement::harmless(self.span.clone(), StatementKind::Utility)
+        }
+    }
+
+    /// Every protected column of the relations that the counted names may mean.
+    fn named_columns(&self) -> Vec<Arc<ProtectedColumn>> {
+        let mut columns: Vec<Arc<ProtectedColumn>> = Vec::new();
+        for (id, column) in &self.guard.protected {
+            let Some(relation) = self.guard.snapshot.relations.get(&id.relation) else { continue };
+            let spelled = |name: &Range<usize>| {
+                self.text.get(name.clone()).is_some_and(|text| text.eq_ignore_ascii_case(&relation.name))
+            };
+            if self.names.iter().chain(&self.quoted).any(spelled) {
+                columns.push(Arc::clone(column));
+            }
+        }
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns
+    }
+
+    fn position(&self, at: usize) -> u32 {
+        character_position(self.text, at)
+    }
+
+    fn unaccounted(&self, name: &Range<usize>) -> ClientError {
+        let spelled = self.text.get(name.clone()).unwrap_or_default();
+        ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            format!("the use of protected name \"{spelled}\" in this statement is not understood"),
+        )
+        .with_hint("Write the statement in another way, or ask for a role that may run it.")
+        .at(self.position(name.start))
+    }
+
+    fn not_understood(&self) -> ClientError {
+        ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "this kind of statement is not understood")
+            .at(self.position(self.span.start))
+    }
+}
+
+/// Uses of one kind over all of `columns`, decided by a grant alone.
+fn grant_only(
+    columns: Vec<Arc<ProtectedColumn>>,
+    kind: UseKind,
+    span: Range<usize>,
+    otherwise: Otherwise,
+) -> Option<Use> {
+    (!columns.is_empty()).then_some(Use {
+        columns,
+        kind,
+        needs: Disclosure::Value,
+        export: false,
+        only_grant: true,
+        span,
+        otherwise,
+    })
+}
+
+fn covers(spans: &[Range<usize>], inner: &Range<usize>) -> bool {
+    spans.iter().any(|span| span.start <= inner.start && inner.end <= span.end)
+}
+
+fn transaction_kind(kind: TransactionStmtKind) -> Option<Transaction> {
+    use TransactionStmtKind as Kind;
+    Some(match kind {
+        Kind::TransStmtBegin | Kind::TransStmtStart => Transaction::Begin,
+        Kind::TransStmtCommit => Transaction::Commit,
+        Kind::TransStmtRollback => Transaction::Rollback,
+        Kind::TransStmtSavepoint => Transaction::Savepoint,
+        Kind::TransStmtRelease => Transaction::Release,
+        Kind::TransStmtRollbackTo => Transaction::RollbackTo,
+        Kind::TransStmtPrepare | Kind::TransStmtCommitPrepared | Kind::TransStmtRollbackPrepared => {
+            Transaction::Prepared
+        }
+        Kind::Undefined => return None,
+    })
+}
