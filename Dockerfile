@@ -1,0 +1,22 @@
+# Two stages: the toolchain stays behind. The image runs as an ordinary user.
+FROM rust:1-bookworm AS build
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libclang-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked --bin bauta
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --create-home --home-dir /var/lib/bauta bauta
+COPY --from=build /src/target/release/bauta /usr/local/bin/bauta
+USER bauta
+# Key, state, audit log and control socket: keep it on a volume.
+WORKDIR /var/lib/bauta
+VOLUME /var/lib/bauta
+EXPOSE 6432
+ENTRYPOINT ["bauta"]
+CMD ["serve", "-c", "/etc/bauta/proxy.toml"]
