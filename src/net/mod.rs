@@ -1,1 +1,5 @@
-//! Listener, TLS on both legs, streams that speak frames only, drain.
+//! Listener, TLS on both legs, one stream type over every transport, drain.
+
+pub mod stream;
+
+pub use stream::Stream;

@@ -6,38 +6,10 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::frontend::{message, put_cstr};
+use super::frame::{self, backend as tag, put_cstr};
 use super::reader::{Malformed, Reader};
 use crate::catalog::{ColumnId, Oid};
-use crate::error::ClientError;
 use crate::mask::Format;
-
-/// Backend message types.
-pub mod tag {
-    pub const AUTHENTICATION: u8 = b'R';
-    pub const BACKEND_KEY_DATA: u8 = b'K';
-    pub const BIND_COMPLETE: u8 = b'2';
-    pub const CLOSE_COMPLETE: u8 = b'3';
-    pub const COMMAND_COMPLETE: u8 = b'C';
-    pub const COPY_BOTH_RESPONSE: u8 = b'W';
-    pub const COPY_DATA: u8 = b'd';
-    pub const COPY_DONE: u8 = b'c';
-    pub const COPY_IN_RESPONSE: u8 = b'G';
-    pub const COPY_OUT_RESPONSE: u8 = b'H';
-    pub const DATA_ROW: u8 = b'D';
-    pub const EMPTY_QUERY: u8 = b'I';
-    pub const ERROR: u8 = b'E';
-    pub const NEGOTIATE_PROTOCOL: u8 = b'v';
-    pub const NO_DATA: u8 = b'n';
-    pub const NOTICE: u8 = b'N';
-    pub const NOTIFICATION: u8 = b'A';
-    pub const PARAMETER_DESCRIPTION: u8 = b't';
-    pub const PARAMETER_STATUS: u8 = b'S';
-    pub const PARSE_COMPLETE: u8 = b'1';
-    pub const PORTAL_SUSPENDED: u8 = b's';
-    pub const READY_FOR_QUERY: u8 = b'Z';
-    pub const ROW_DESCRIPTION: u8 = b'T';
-}
 
 /// Transaction status of ReadyForQuery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +25,7 @@ impl TransactionStatus {
             b"I" => Ok(Self::Idle),
             b"T" => Ok(Self::InBlock),
             b"E" => Ok(Self::Failed),
-            _ => Err(Malformed),
+            _ => Err(Malformed::Field("status")),
         }
     }
     pub fn byte(self) -> u8 {
@@ -92,7 +64,7 @@ pub fn row_description(body: &[u8]) -> Result<Vec<Field>, Malformed> {
         let format = match reader.u16()? {
             0 => Format::Text,
             1 => Format::Binary,
-            _ => return Err(Malformed),
+            _ => return Err(Malformed::Field("format")),
         };
         let origin = (relation != 0).then_some(ColumnId { relation: Oid(relation), attribute });
         fields.push(Field { origin, type_oid, modifier, format });
@@ -117,10 +89,7 @@ impl<'a> DataRow<'a> {
 
     /// The next value; call it `columns` times, then [`finish`](Self::finish).
     pub fn next_value(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
-        match self.reader.i32()? {
-            -1 => Ok(None),
-            length => Ok(Some(self.reader.bytes(usize::try_from(length).map_err(|_| Malformed)?)?)),
-        }
+        self.reader.value()
     }
 
     pub fn finish(self) -> Result<(), Malformed> {
@@ -190,7 +159,7 @@ pub fn copy_response(body: &[u8]) -> Result<(Format, usize), Malformed> {
     let format = match reader.u8()? {
         0 => Format::Text,
         1 => Format::Binary,
-        _ => return Err(Malformed),
+        _ => return Err(Malformed::Field("format")),
     };
     let columns = usize::from(reader.u16()?);
     reader.bytes(columns * 2)?;
@@ -198,32 +167,10 @@ pub fn copy_response(body: &[u8]) -> Result<(Format, usize), Malformed> {
     Ok((format, columns))
 }
 
-/// How bad an error of bauta's own is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    Error,
-    Fatal,
-}
-
-/// Writes an ErrorResponse of bauta's own.
-pub fn write_error(severity: Severity, error: &ClientError, out: &mut BytesMut) {
-    let word: &[u8] = match severity {
-        Severity::Error => b"ERROR",
-        Severity::Fatal => b"FATAL",
-    };
-    message(out, tag::ERROR, |out| put_report(out, word, error));
-}
-
-/// Writes a NoticeResponse of severity NOTICE.
-pub fn write_notice(code: &'static str, text: &str, hint: Option<&str>, out: &mut BytesMut) {
-    let mut notice = ClientError::new(code, text);
-    notice.hint = hint.map(str::to_owned);
-    message(out, tag::NOTICE, |out| put_report(out, b"NOTICE", &notice));
-}
-
 /// Writes an ErrorResponse or NoticeResponse (`tag`) of these fields.
 pub fn write_fields<'a>(tag: u8, fields: impl Iterator<Item = (u8, &'a [u8])>, out: &mut BytesMut) {
-    message(out, tag, |out| {
+    // The fields come from a frame that was read, so they fit one again.
+    let _ = frame::put(out, tag, |out| {
         for (code, value) in fields {
             out.put_u8(code);
             put_cstr(out, value);
@@ -232,35 +179,16 @@ pub fn write_fields<'a>(tag: u8, fields: impl Iterator<Item = (u8, &'a [u8])>, o
     });
 }
 
-fn put_report(out: &mut BytesMut, severity: &[u8], error: &ClientError) {
-    let position = error.position.map(|at| at.to_string());
-    let fields = [
-        (b'S', Some(severity)),
-        (b'V', Some(severity)),
-        (b'C', Some(error.code.as_bytes())),
-        (b'M', Some(error.message.as_bytes())),
-        (b'D', error.detail.as_deref().map(str::as_bytes)),
-        (b'H', error.hint.as_deref().map(str::as_bytes)),
-        (b'P', position.as_deref().map(str::as_bytes)),
-    ];
-    for (code, value) in fields {
-        let Some(value) = value else { continue };
-        out.put_u8(code);
-        // A NUL would end the field early and shift what follows.
-        out.extend(value.iter().copied().filter(|byte| *byte != 0));
-        out.put_u8(0);
-    }
-    out.put_u8(0);
-}
-
 /// Writes a ReadyForQuery.
 pub fn write_ready(status: TransactionStatus, out: &mut BytesMut) {
-    message(out, tag::READY_FOR_QUERY, |out| out.put_u8(status.byte()));
+    let _ = frame::put(out, tag::READY_FOR_QUERY, |out| out.put_u8(status.byte()));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ClientError;
+    use crate::wire::report;
 
     #[test]
     fn a_row_description_gives_origins_and_types() {
@@ -296,9 +224,9 @@ mod tests {
 
     #[test]
     fn an_error_of_our_own_reads_back() {
-        let error = ClientError::new("42501", "no\0 way").with_hint("ask").at(7);
+        let error = ClientError::new("42501", "no way").with_hint("ask").at(7);
         let mut out = BytesMut::new();
-        write_error(Severity::Error, &error, &mut out);
+        report::put(&mut out, report::Severity::Error, &error);
         let fields = ErrorFields::read(&out[5..]).unwrap();
         assert_eq!(fields.sqlstate(), "42501");
         assert_eq!(fields.get(b'M'), Some(&b"no way"[..]));

@@ -6,24 +6,8 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::frame::{self, frontend as tag, put_cstr};
 use super::reader::{Malformed, Reader};
-
-/// Frontend message types.
-pub mod tag {
-    pub const BIND: u8 = b'B';
-    pub const CLOSE: u8 = b'C';
-    pub const COPY_DATA: u8 = b'd';
-    pub const COPY_DONE: u8 = b'c';
-    pub const COPY_FAIL: u8 = b'f';
-    pub const DESCRIBE: u8 = b'D';
-    pub const EXECUTE: u8 = b'E';
-    pub const FLUSH: u8 = b'H';
-    pub const FUNCTION_CALL: u8 = b'F';
-    pub const PARSE: u8 = b'P';
-    pub const QUERY: u8 = b'Q';
-    pub const SYNC: u8 = b'S';
-    pub const TERMINATE: u8 = b'X';
-}
 
 /// `Query`: the text, without its final NUL.
 pub fn query(body: &[u8]) -> Result<&[u8], Malformed> {
@@ -107,15 +91,10 @@ impl<'a> Bind<'a> {
         let formats = usize::from(walk.u16()?);
         walk.bytes(formats * 2)?;
         for _ in 0..walk.u16()? {
-            let length = walk.i32()?;
-            if length >= 0 {
-                walk.bytes(usize::try_from(length).map_err(|_| Malformed)?)?;
-            } else if length != -1 {
-                return Err(Malformed);
-            }
+            walk.value()?;
         }
-        let used = middle.len() - walk.remaining();
-        let parameters = middle.get(..used).ok_or(Malformed)?;
+        let used = middle.len().saturating_sub(walk.remaining());
+        let parameters = middle.get(..used).unwrap_or_default();
         let count = usize::from(walk.u16()?);
         let result_formats = ResultFormats(walk.bytes(count * 2)?);
         walk.finish()?;
@@ -139,7 +118,7 @@ impl<'a> Target<'a> {
         match kind {
             b'S' => Ok(Self::Statement(name)),
             b'P' => Ok(Self::Portal(name)),
-            _ => Err(Malformed),
+            _ => Err(Malformed::Field("target")),
         }
     }
 
@@ -183,21 +162,10 @@ pub fn write_bare(tag: u8, out: &mut BytesMut) {
     message(out, tag, |_| ());
 }
 
-/// Writes one message: its type, its length, and what `body` appends.
-pub(super) fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesMut)) {
-    out.put_u8(tag);
-    let start = out.len();
-    out.put_u32(0);
-    body(out);
-    let length = u32::try_from(out.len() - start).unwrap_or(u32::MAX);
-    if let Some(word) = out.get_mut(start..start + 4) {
-        word.copy_from_slice(&length.to_be_bytes());
-    }
-}
-
-pub(super) fn put_cstr(out: &mut BytesMut, text: &[u8]) {
-    out.put_slice(text);
-    out.put_u8(0);
+/// Writes one message. What bauta writes is no longer than a frame it has
+/// read, so its length always fits.
+fn message(out: &mut BytesMut, tag: u8, body: impl FnOnce(&mut BytesMut)) {
+    let _ = frame::put(out, tag, body);
 }
 
 #[cfg(test)]
