@@ -1,3 +1,10 @@
-//! Arguments, logging, exit codes.
+//! Arguments, logging, exit codes. All behaviour is in the library, so that
+//! tests drive the same code.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bauta::cli::main()
+}

@@ -2,8 +2,14 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// Logs to stderr; `BAUTA_LOG` filters (default `info`), as `RUST_LOG` would.
-pub fn init() {
-    let filter = EnvFilter::try_from_env("BAUTA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+/// Logs to stderr; `BAUTA_LOG` filters (`info`, `debug`, `bauta::net=trace` …),
+/// `default` without it. A filter that can't be read counts as absent.
+pub fn init(default: &str) {
+    let filter = EnvFilter::try_from_env("BAUTA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    // A second initialisation (tests) changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
 }

@@ -1,1 +1,109 @@
-//! One file a command; behaviour lives elsewhere.
+//! The command line: one file a command, each with `Args` and `run`; behaviour
+//! lives elsewhere.
+//!
+//! Exit codes: 0 done, 1 refused or failed, 2 usage. An error is one line on
+//! stderr.
+
+pub mod completions;
+pub mod output;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const LONG_ABOUT: &str = "\
+bauta stands between SQL clients and PostgreSQL. Columns that the policy file \
+protects come back masked; a just-in-time grant shows the real values, to one \
+person, for minutes, and every statement is written to a chained audit log \
+before it runs.";
+
+const AFTER_HELP: &str = "\
+First steps:
+  bauta demo                         see it work on a throwaway server
+  bauta init                         write proxy.toml and a key file
+  bauta setup-sql | psql -U postgres make the service role on your server
+  bauta check                        is every rule sound?
+  bauta serve                        run the proxy
+  psql \"host=localhost port=6432 user=ana dbname=shop\"
+
+Give somebody access, and see what they did with it:
+  bauta grant ana --column public.customers.email --for 15m --reason \"INC-4711\"
+  bauta audit search --user ana
+
+Exit codes: 0 done, 1 refused or failed, 2 usage.
+Log messages go to stderr; BAUTA_LOG=debug shows more of them.";
+
+/// The whole command tree.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bauta",
+    version,
+    about = "A PostgreSQL proxy that masks protected columns unless a just-in-time grant reveals them",
+    long_about = LONG_ABOUT,
+    after_help = AFTER_HELP,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Every command, in the order of the help.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Completions(args) => completions::run(args),
+        }
+    }
+
+    /// `serve` tells what it does; other commands only what is wrong.
+    fn log_level(&self) -> &'static str {
+        "warn"
+    }
+}
+
+/// Where the configuration is; commands that read it `#[command(flatten)]` this.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConfigArg {
+    /// The configuration file
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        env = "BAUTA_CONFIG",
+        default_value = "proxy.toml"
+    )]
+    pub config: PathBuf,
+}
+
+/// Where the control socket is; the control verbs `#[command(flatten)]` this.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SocketArg {
+    /// The proxy's control socket
+    #[arg(long, value_name = "PATH", env = "BAUTA_SOCKET", default_value = "bauta.sock")]
+    pub socket: PathBuf,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    crate::telemetry::init(cli.command.log_level());
+    match cli.command.run() {
+        Ok(code) => code,
+        // `bauta audit search | head` is no failure.
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bauta: {}", output::one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
