@@ -6,6 +6,9 @@
 pub mod cluster;
 pub mod programs;
 pub mod scratch;
+pub mod session;
+pub mod stage;
+pub mod walk;
 
 pub use cluster::{Cluster, ClusterError};
 pub use programs::{Programs, ProgramsError};

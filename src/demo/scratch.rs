@@ -13,6 +13,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use parking_lot::Mutex;
+
 /// Waits for the pipe to close, signals each `pids/PID` with the signal that
 /// the file names, waits up to 10 s for them to end, removes the directory.
 const GUARDIAN: &str = r#"
@@ -34,7 +36,7 @@ cd / && rm -rf "$1"
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    guardian: Child,
+    guardian: Mutex<Child>,
 }
 
 impl Scratch {
@@ -53,7 +55,7 @@ impl Scratch {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        Ok(Self { path: directory.keep(), guardian })
+        Ok(Self { path: directory.keep(), guardian: Mutex::new(guardian) })
     }
 
     pub fn path(&self) -> &Path {
@@ -77,10 +79,18 @@ impl Scratch {
     }
 }
 
+    /// Cleans up now, and returns when that is done. Afterwards nothing can be
+    /// started here.
+    pub fn clean(&self) {
+        let mut guardian = self.guardian.lock();
+        drop(guardian.stdin.take());
+        // The guardian bounds its own waiting.
+        let _ = guardian.wait();
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
-        drop(self.guardian.stdin.take());
-        // The guardian bounds its own waiting.
-        let _ = self.guardian.wait();
+        self.clean();
     }
 }
