@@ -5,6 +5,7 @@
 //! stderr.
 
 pub mod completions;
+pub mod demo;
 pub mod output;
 
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ pub struct Cli {
 /// Every command, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the main job on a throwaway PostgreSQL with sample data
+    Demo(demo::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -61,6 +64,7 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Demo(args) => demo::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }

@@ -77,7 +77,6 @@ impl Scratch {
     fn pid_file(&self, pid: u32) -> PathBuf {
         self.path.join("pids").join(pid.to_string())
     }
-}
 
     /// Cleans up now, and returns when that is done. Afterwards nothing can be
     /// started here.

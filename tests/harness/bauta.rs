@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bauta::demo::cluster::free_port;
+use bauta::mask::KeyRing;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, getuid};
 
@@ -40,8 +41,7 @@ impl Bauta {
         std::fs::create_dir(&directory).expect("directory");
         let port = free_port().expect("free port");
         let bauta = Self { port, directory, upstream: server.port(), child: None };
-        let init = bauta.run(&["init", "."]);
-        assert_eq!(init.code, Some(0), "bauta init: {}", init.stderr);
+        KeyRing::create(&bauta.directory.join("bauta.key"), jiff::Timestamp::now()).expect("key file");
         bauta.write_config(config);
         bauta
     }
