@@ -24,11 +24,14 @@ pub type Key = Zeroizing<[u8; 32]>;
 
 /// The key file, read once. Never empty.
 pub struct KeyRing {
+    /// The one with the lowest id.
+    oldest: MasterKey,
     /// In ascending order of ids, without doubles.
-    keys: Vec<MasterKey>,
+    newer: Vec<MasterKey>,
 }
 
-struct MasterKey {
+/// One line of the key file.
+pub(super) struct MasterKey {
     id: u8,
     created: Timestamp,
     secret: Key,
@@ -94,7 +97,7 @@ impl KeyRing {
             let _ = fs::remove_file(path);
             return Err(write(source));
         }
-        Ok(Self { keys: vec![MasterKey { id: 1, created: now, secret }] })
+        Ok(Self { oldest: MasterKey { id: 1, created: now, secret }, newer: Vec::new() })
     }
 
     /// Reads the text of a key file.
@@ -112,49 +115,62 @@ impl KeyRing {
             keys.push(key);
         }
         keys.sort_by_key(|k| k.id);
-        if keys.is_empty() { Err(KeyFault::Empty) } else { Ok(Self { keys }) }
+        let mut keys = keys.into_iter();
+        let oldest = keys.next().ok_or(KeyFault::Empty)?;
+        Ok(Self { oldest, newer: keys.collect() })
     }
 
     /// The key of the audit chain: `HKDF(master, "bauta audit v1")`. Of the
     /// oldest key, which stays in the file, so that a rotation does not break
     /// the chain.
     pub fn audit_key(&self) -> Key {
-        let mut key = Key::default();
-        if let Some(oldest) = self.keys.first() {
-            oldest.expand(b"bauta audit v1", key.as_mut_slice());
-        }
-        key
+        self.oldest.expand(b"bauta audit v1")
     }
 
     /// Ids and times, oldest first: all that may be shown of the keys.
     pub fn list(&self) -> impl Iterator<Item = (u8, Timestamp)> + '_ {
-        self.keys.iter().map(|k| (k.id, k.created))
+        self.all().map(|k| (k.id, k.created))
     }
 
-    /// The id that new hashes and tokens use.
-    pub(super) fn newest(&self) -> u8 {
-        self.keys.last().map_or(0, |k| k.id)
+    /// The key for new hashes and tokens.
+    pub(super) fn newest(&self) -> &MasterKey {
+        self.newer.last().unwrap_or(&self.oldest)
     }
 
-    /// Fills `okm` (at most 8,160 bytes) with the key of one purpose ("hash
-    /// text", "token text" …) and one domain. False if there is no such id.
-    pub(super) fn derive(&self, id: u8, purpose: &str, domain: &str, okm: &mut [u8]) -> bool {
-        let Some(key) = self.keys.iter().find(|k| k.id == id) else { return false };
-        // No purpose holds a NUL, so this one ends it.
-        let info = format!("bauta {purpose} v1\0{domain}");
-        key.expand(info.as_bytes(), okm)
+    /// The key that an existing token names.
+    pub(super) fn with_id(&self, id: u8) -> Option<&MasterKey> {
+        self.all().find(|k| k.id == id)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &MasterKey> + '_ {
+        std::iter::once(&self.oldest).chain(&self.newer)
     }
 }
 
 impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyRing").field("keys", &self.keys.len()).finish_non_exhaustive()
+        f.debug_struct("KeyRing").field("keys", &self.all().count()).finish_non_exhaustive()
     }
 }
 
 impl MasterKey {
-    fn expand(&self, info: &[u8], okm: &mut [u8]) -> bool {
-        Hkdf::<Sha256>::new(None, self.secret.as_slice()).expand(info, okm).is_ok()
+    pub(super) fn id(&self) -> u8 {
+        self.id
+    }
+
+    /// The key of one purpose ("hash text", "token text" …) and one domain.
+    pub(super) fn derive<const N: usize>(&self, purpose: &str, domain: &str) -> Zeroizing<[u8; N]> {
+        // No purpose holds a NUL, so this one ends it.
+        self.expand(format!("bauta {purpose} v1\0{domain}").as_bytes())
+    }
+
+    fn expand<const N: usize>(&self, info: &[u8]) -> Zeroizing<[u8; N]> {
+        const { assert!(N <= 255 * 32, "the most that HKDF-SHA-256 can give") };
+        let mut okm = Zeroizing::new([0; N]);
+        match Hkdf::<Sha256>::new(None, self.secret.as_slice()).expand(info, okm.as_mut_slice()) {
+            Ok(()) => okm,
+            Err(_) => unreachable!("HKDF fails for more than 8,160 bytes only"),
+        }
     }
 }
 
@@ -198,8 +214,7 @@ mod tests {
     }
 
     fn derive(ring: &KeyRing, id: u8, purpose: &str, domain: &str) -> Option<[u8; 32]> {
-        let mut key = [0; 32];
-        ring.derive(id, purpose, domain, &mut key).then_some(key)
+        Some(*ring.with_id(id)?.derive(purpose, domain))
     }
 
     /// RFC 5869, appendix A.3: no salt, no info.
@@ -228,7 +243,7 @@ mod tests {
     #[test]
     fn keys_differ_by_id_purpose_and_domain() {
         let ring = KeyRing::parse(&format!("# two\n{ONE}\n\n{TWO}\n")).unwrap();
-        assert_eq!(ring.newest(), 7);
+        assert_eq!(ring.newest().id(), 7);
         let all = [
             derive(&ring, 1, "hash text", "ssn"),
             derive(&ring, 7, "hash text", "ssn"),

@@ -1,11 +1,21 @@
 //! Replaces protected values in rows, text and binary wire formats alike.
 //! Pure: receives a plan, knows nothing of policy decisions, sockets or time.
 
+mod email;
+mod hash;
 pub mod keys;
 pub mod method;
+mod partial;
+mod plan;
+mod redact;
+#[cfg(test)]
+mod tests;
+pub mod token;
+mod types;
 
 pub use keys::KeyRing;
 pub use method::{Method, MethodFault, MethodSpec, Partial};
+pub use plan::{fits, fitting, plan, plan_redact};
 
 use std::sync::Arc;
 
@@ -29,6 +39,19 @@ pub enum Encoding {
     Utf8,
     /// One byte a character, ASCII below 128 (LATIN1, WIN1252, SQL_ASCII …).
     SingleByte,
+}
+
+/// How values of one column travel to one client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wire {
+    pub format: Format,
+    pub encoding: Encoding,
+}
+
+impl From<Format> for Wire {
+    fn from(format: Format) -> Self {
+        Self { format, encoding: Encoding::Utf8 }
+    }
 }
 
 /// What a value is, as RowDescription and the catalog say.
@@ -87,7 +110,7 @@ fn base_type(snapshot: &Snapshot, oid: Oid) -> Oid {
 
 /// A value that the mask's codec can't read: the session ends, the value is
 /// never shown.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
 #[error("a value of type {oid:?} could not be read in {format:?} format")]
 pub struct UnreadableValue {
     pub oid: Oid,

@@ -1,0 +1,125 @@
+//! `token` for texts: AES-SIV (RFC 5297), deterministic and authenticated, under
+//! the key of the column's domain. The same value gives the same token in every
+//! column of the domain, on every node; only the key file leads back.
+//!
+//! `tok_` and base64url (RFC 4648, section 5, no padding) of: one byte, the
+//! key's id; 16 bytes, the synthetic IV; the encrypted text. The text is filled
+//! to a multiple of 16 bytes first, so a token shows its length only in steps.
+
+use aes_siv::KeyInit;
+use aes_siv::siv::Aes256Siv;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{BufMut, BytesMut};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use zeroize::Zeroizing;
+
+use super::keys::{KeyRing, MasterKey};
+use super::types::text::Shape;
+use super::{Encoding, Mask, Masked, UnreadableValue};
+
+const PREFIX: &[u8] = b"tok_";
+/// Ends the text within its filled form (ISO/IEC 7816-4).
+const END: u8 = 0x80;
+const BLOCK: usize = 16;
+/// Of the synthetic IV.
+const IV: usize = 16;
+/// Key id and synthetic IV.
+const HEAD: usize = 1 + IV;
+
+/// Characters of the shortest token: the least that a column must hold.
+pub const SHORTEST: usize = PREFIX.len() + (HEAD + BLOCK) * 4 / 3;
+
+pub struct TokenMask {
+    pub key_id: u8,
+    /// Locked for its scratch state only; a result's rows are masked by one
+    /// task, so nobody waits.
+    pub siv: Mutex<Aes256Siv>,
+    pub shape: Shape,
+    /// What stands for a value whose token the column can't hold.
+    pub hidden: Vec<u8>,
+    pub encoding: Encoding,
+    pub unreadable: UnreadableValue,
+}
+
+/// The cipher of a domain's tokens under one of the master keys.
+pub(super) fn cipher(key: &MasterKey, domain: &str) -> Aes256Siv {
+    let derived: Zeroizing<[u8; 64]> = key.derive("token text", domain);
+    Aes256Siv::new((&*derived).into())
+}
+
+impl Mask for TokenMask {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let text = self.shape.content(value);
+        // The original must come back as UTF-8, whoever resolves the token.
+        let readable = match self.encoding {
+            Encoding::Utf8 => std::str::from_utf8(text).is_ok(),
+            Encoding::SingleByte => text.is_ascii(),
+        };
+        if !readable {
+            return Err(self.unreadable);
+        }
+        let length = length_of(text.len()).ok_or(self.unreadable)?;
+        if !self.shape.holds(length, length) {
+            out.put_slice(&self.hidden);
+            return Ok(Masked::Value);
+        }
+        let sealed = self.seal(text).ok_or(self.unreadable)?;
+        let start = out.len();
+        out.put_slice(PREFIX);
+        out.put_bytes(0, length.saturating_sub(PREFIX.len()));
+        let place = out.get_mut(start.saturating_add(PREFIX.len())..).unwrap_or_default();
+        match URL_SAFE_NO_PAD.encode_slice(&sealed, place) {
+            Ok(_) => self.shape.pad(length, out),
+            Err(_) => {
+                out.truncate(start);
+                return Err(self.unreadable);
+            }
+        }
+        Ok(Masked::Value)
+    }
+}
+
+impl TokenMask {
+    /// Key id, synthetic IV, encrypted text.
+    fn seal(&self, text: &[u8]) -> Option<SmallVec<[u8; 128]>> {
+        let mut sealed = SmallVec::<[u8; 128]>::new();
+        sealed.push(self.key_id);
+        sealed.extend_from_slice(&[0; IV]);
+        sealed.extend_from_slice(text);
+        sealed.push(END);
+        sealed.resize(HEAD.checked_add(filled(text.len())?)?, 0);
+        let (head, body) = sealed.split_at_mut_checked(HEAD)?;
+        let iv = self.siv.lock().encrypt_inout_detached(NO_HEADERS, body.into()).ok()?;
+        head.get_mut(1..)?.copy_from_slice(&iv);
+        Some(sealed)
+    }
+}
+
+/// Domain and purpose are in the key; nothing else is to be authenticated.
+const NO_HEADERS: [&[u8]; 0] = [];
+
+/// The original of a token of `domain`. None: no token, or not of this domain
+/// or of these keys.
+pub fn resolve(token: &[u8], domain: &str, keys: &KeyRing) -> Option<Zeroizing<String>> {
+    let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+    let (id, sealed) = sealed.split_first()?;
+    let (iv, body) = sealed.split_first_chunk::<IV>()?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let mut siv = cipher(keys.with_id(*id)?, domain);
+    siv.decrypt_inout_detached(NO_HEADERS, body.as_mut_slice().into(), &(*iv).into()).ok()?;
+    let end = body.iter().rposition(|b| *b == END)?;
+    std::str::from_utf8(body.get(..end)?).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// Bytes of the filled text: at least one more than the text has.
+fn filled(text: usize) -> Option<usize> {
+    text.checked_add(1)?.checked_next_multiple_of(BLOCK)
+}
+
+/// Characters of the token of a text of so many bytes.
+fn length_of(text: usize) -> Option<usize> {
+    let sealed = filled(text)?.checked_add(HEAD)?;
+    base64::encoded_len(sealed, false)?.checked_add(PREFIX.len())
+}
