@@ -1,5 +1,6 @@
 //! The life of a session.
 
 pub mod registry;
+pub mod state;
 
 pub use registry::Registry;

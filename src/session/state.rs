@@ -1,0 +1,528 @@
+//! What a session knows of its server: which replies are to come, which
+//! statements and portals exist, where the transaction stands. Pure.
+//!
+//! Every message that goes upstream and has a reply gets an [`Entry`]; every
+//! backend message is matched against the first. What a message registers is
+//! visible at once, so that a pipeline can go on, and is taken back when the
+//! message fails or is skipped. Follows "Extended Query" and "Pipelining" in
+//! PostgreSQL's documentation, and `src/backend/tcop/postgres.c`.
+//!
+//! Invariant: a name that is looked up means what the server will mean by it
+//! when the message arrives there. Where that is open, [`Lookup::Wait`].
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::sql::splice::Edit;
+use crate::sql::{Analysis, Statement, StatementKind};
+use crate::wire::backend::TransactionStatus;
+
+/// Names that clients may not use: bauta's own messages stand under them.
+pub const RESERVED: &[u8] = b"bauta: ";
+
+/// Most named statements and portals that a session may hold.
+pub const MAX_NAMES: usize = 100_000;
+
+/// One statement of an analysed text.
+#[derive(Debug, Clone)]
+pub struct Lineage {
+    pub analysis: Arc<Analysis>,
+    pub index: usize,
+    /// The statement inside PREPARE or DECLARE.
+    pub inner: bool,
+}
+
+impl Lineage {
+    pub fn statement(&self) -> Option<&Statement> {
+        let statement = self.analysis.statements.get(self.index)?;
+        match &statement.kind {
+            StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } if self.inner => {
+                Some(inner)
+            }
+            _ if self.inner => None,
+            _ => Some(statement),
+        }
+    }
+}
+
+/// What is known of a text.
+#[derive(Debug, Clone)]
+pub enum Known {
+    /// It names nothing protected; nobody has read it.
+    Harmless,
+    Analysed(Lineage),
+}
+
+/// A statement that the server holds under a name, or that a portal runs.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The client's own text, whole.
+    pub text: Bytes,
+    /// Parameter types of its Parse, as they stood there.
+    pub parameter_types: Bytes,
+    /// Version of the guard that `known` was made with.
+    pub version: u64,
+    pub known: Known,
+    /// The edits that the server's copy ran through. None: the server has no
+    /// copy now, and the next Bind makes one.
+    pub form: Option<Vec<Edit>>,
+    /// Made by SQL (PREPARE, DECLARE), not by a Parse: it can't be made anew.
+    pub by_sql: bool,
+    /// May answer with CopyInResponse.
+    pub may_copy_in: bool,
+}
+
+/// A portal or cursor.
+#[derive(Debug, Clone)]
+pub struct Portal<S> {
+    pub prepared: Arc<Prepared>,
+    /// A cursor WITH HOLD.
+    pub hold: bool,
+    /// What the relay knows of its rows.
+    pub shape: S,
+}
+
+/// A registration under a name.
+#[derive(Debug, Clone)]
+pub struct Slot<T> {
+    pub value: T,
+    /// Differs for every registration.
+    pub serial: u64,
+    segment: u64,
+    /// Number of the entry that registered it.
+    entry: u64,
+}
+
+/// The answer to "what stands under this name?".
+#[derive(Debug)]
+pub enum Lookup<T> {
+    Found(T),
+    Missing,
+    /// Not certain until earlier messages are answered.
+    Wait,
+}
+
+/// Takes a registration or a removal back: what the names meant before.
+#[derive(Debug)]
+pub enum Undo<S> {
+    Statement { name: Bytes, removed: bool, before: Option<Slot<Arc<Prepared>>> },
+    Portal { name: Bytes, removed: bool, before: Option<Slot<Portal<S>>> },
+    Statements(HashMap<Bytes, Slot<Arc<Prepared>>>),
+    Portals(HashMap<Bytes, Slot<Portal<S>>>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Query,
+    Parse,
+    Bind,
+    DescribeStatement,
+    DescribePortal,
+    Execute,
+    Close,
+    Sync,
+    /// CopyDone or CopyFail; has no reply of its own.
+    CopyEnd,
+}
+
+impl Kind {
+    /// After an error in it, the server skips what follows until a Sync.
+    fn skips_to_sync(self) -> bool {
+        !matches!(self, Self::Query | Self::Sync)
+    }
+    /// Runs client SQL.
+    fn runs(self) -> bool {
+        matches!(self, Self::Query | Self::Execute)
+    }
+}
+
+/// Registrations, in order, each with the statement of a Query that did it.
+pub type Undos<S> = SmallVec<[(usize, Undo<S>); 1]>;
+
+/// One message upstream whose reply is to come. `R` is what the relay keeps
+/// with it.
+#[derive(Debug)]
+pub struct Entry<R, S> {
+    pub kind: Kind,
+    pub run: R,
+    pub undo: Undos<S>,
+    /// The unnamed statement, which a Query drops even if it fails.
+    dropped_unnamed: Option<Slot<Arc<Prepared>>>,
+    number: u64,
+}
+
+impl<R, S> Entry<R, S> {
+    pub fn new(kind: Kind, run: R) -> Self {
+        Self { kind, run, undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
+    }
+    pub fn with_undo(mut self, undo: Undo<S>) -> Self {
+        self.undo.push((0, undo));
+        self
+    }
+}
+
+/// See the module.
+pub struct State<R, S> {
+    queue: VecDeque<Entry<R, S>>,
+    statements: HashMap<Bytes, Slot<Arc<Prepared>>>,
+    portals: HashMap<Bytes, Slot<Portal<S>>>,
+    next_serial: u64,
+    next_entry: u64,
+    /// Grows with every message after which the server no longer skips what
+    /// an earlier error would have made it skip.
+    segment: u64,
+    /// Query and Execute entries in the queue.
+    running: usize,
+    skipping: bool,
+    status: TransactionStatus,
+}
+
+impl<R, S: Clone> Default for State<R, S> {
+    fn default() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            statements: HashMap::new(),
+            portals: HashMap::new(),
+            next_serial: 0,
+            next_entry: 0,
+            segment: 0,
+            running: 0,
+            skipping: false,
+            status: TransactionStatus::Idle,
+        }
+    }
+}
+
+impl<R, S: Clone> State<R, S> {
+    /// Transaction status of the last ReadyForQuery.
+    pub fn status(&self) -> TransactionStatus {
+        self.status
+    }
+
+    /// An error was answered, and no Sync was sent since: the server reads
+    /// and drops everything.
+    pub fn is_skipping(&self) -> bool {
+        self.skipping
+    }
+
+    /// Query or Execute messages are unanswered.
+    pub fn has_running(&self) -> bool {
+        self.running > 0
+    }
+
+    pub fn is_quiet(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Remembers a message that goes upstream.
+    pub fn expect(&mut self, mut entry: Entry<R, S>) {
+        if entry.kind.runs() {
+            self.running += 1;
+        }
+        if entry.kind == Kind::Query {
+            // exec_simple_query() drops the unnamed statement and replaces
+            // the unnamed portal.
+            entry.dropped_unnamed = self.statements.remove(b"".as_slice());
+            if let Some(undo) = self.remove_portal(b"") {
+                entry.undo.insert(0, (0, undo));
+            }
+        }
+        if !entry.kind.skips_to_sync() {
+            self.segment += 1;
+            self.skipping = false;
+        }
+        entry.number = self.next_entry;
+        self.next_entry += 1;
+        self.queue.push_back(entry);
+    }
+
+    /// The entry that backend messages belong to now.
+    pub fn front(&self) -> Option<&Entry<R, S>> {
+        self.queue.front()
+    }
+    pub fn front_mut(&mut self) -> Option<&mut Entry<R, S>> {
+        self.queue.front_mut()
+    }
+    pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry<R, S>> {
+        self.queue.iter_mut()
+    }
+
+    /// The first entry is answered: what it registered is final.
+    pub fn complete(&mut self) -> Option<(Kind, R)> {
+        self.pop().map(|entry| (entry.kind, entry.run))
+    }
+
+    /// Statement `index` of the first entry, a Query, is answered: a later
+    /// error doesn't take back what it registered.
+    pub fn complete_statement(&mut self, index: usize) {
+        if let Some(entry) = self.queue.front_mut() {
+            entry.undo.retain(|(of, _)| *of > index);
+        }
+    }
+
+    /// ReadyForQuery for the first entry. Without a transaction, no portal is
+    /// left but cursors WITH HOLD.
+    pub fn ready(&mut self, status: TransactionStatus) -> Option<(Kind, R)> {
+        let done = self.complete();
+        self.status = status;
+        if status == TransactionStatus::Idle {
+            self.end_transaction();
+        }
+        done
+    }
+
+    /// Forgets the portals that a transaction's end closes.
+    pub fn end_transaction(&mut self) {
+        if !self.portals.is_empty() {
+            let answered = self.answered();
+            self.portals.retain(|_, slot| slot.value.hold || slot.entry >= answered);
+        }
+    }
+
+    /// The first entry was answered with an ErrorResponse. Returns the runs of
+    /// the messages that the server skips, the failed one first; none for a
+    /// Query or Sync, whose ReadyForQuery is still to come.
+    pub fn fail(&mut self) -> Vec<(Kind, R)> {
+        match self.queue.front_mut() {
+            Some(entry) if !entry.kind.skips_to_sync() => {
+                let undo = std::mem::take(&mut entry.undo);
+                self.revert_all(undo);
+                Vec::new()
+            }
+            Some(_) => self.skip_to_sync(),
+            None => Vec::new(),
+        }
+    }
+
+    fn skip_to_sync(&mut self) -> Vec<(Kind, R)> {
+        let mut dropped = Vec::new();
+        let mut undone = Vec::new();
+        while self.queue.front().is_some_and(|entry| entry.kind != Kind::Sync) {
+            let Some(entry) = self.pop() else { break };
+            undone.push((entry.kind, entry.undo, entry.dropped_unnamed));
+            dropped.push((entry.kind, entry.run));
+        }
+        self.skipping = self.queue.is_empty();
+        while let Some((kind, undo, unnamed)) = undone.pop() {
+            if let Some(slot) = unnamed {
+                self.settle_statement(Bytes::new(), Some(slot));
+            }
+            let failed_parse = undone.is_empty() && kind == Kind::Parse;
+            for (_, undo) in undo.into_iter().rev() {
+                match undo {
+                    // exec_parse_message() drops the old unnamed statement first.
+                    Undo::Statement { name, .. } if failed_parse && name.is_empty() => {
+                        self.settle_statement(name, None);
+                    }
+                    undo => self.revert(undo),
+                }
+            }
+        }
+        dropped
+    }
+
+    /// CopyInResponse for the first entry: the server takes no notice of a
+    /// Sync until the client ends the COPY, so such a Sync has no reply.
+    pub fn forget_syncs_in_copy(&mut self) {
+        let end = self.queue.iter().position(|e| e.kind == Kind::CopyEnd).unwrap_or(self.queue.len());
+        let mut at = 0;
+        self.queue.retain(|entry| {
+            let keep = at >= end || entry.kind != Kind::Sync;
+            at += 1;
+            keep
+        });
+    }
+
+    /// Drops CopyEnd marks at the front: they have no reply.
+    pub fn pass_copy_end(&mut self) {
+        while self.queue.front().is_some_and(|entry| entry.kind == Kind::CopyEnd) {
+            self.queue.pop_front();
+        }
+    }
+
+    fn pop(&mut self) -> Option<Entry<R, S>> {
+        let entry = self.queue.pop_front()?;
+        if entry.kind.runs() {
+            self.running = self.running.saturating_sub(1);
+        }
+        if self.queue.is_empty() && self.queue.capacity() > 64 {
+            self.queue.shrink_to(16);
+        }
+        Some(entry)
+    }
+
+    /// Number of the first entry that is not answered.
+    fn answered(&self) -> u64 {
+        self.queue.front().map_or(self.next_entry, |entry| entry.number)
+    }
+
+    /// What a protocol or SQL message that names a statement means by it.
+    pub fn statement(&self, name: &[u8]) -> Lookup<Slot<Arc<Prepared>>> {
+        match self.statements.get(name) {
+            Some(slot) if self.is_certain(slot) => Lookup::Found(slot.clone()),
+            None if !self.may_come_back(name, true) => Lookup::Missing,
+            Some(_) | None => Lookup::Wait,
+        }
+    }
+
+    /// What a message that names a portal or cursor means by it.
+    pub fn portal(&self, name: &[u8]) -> Lookup<Slot<Portal<S>>> {
+        match self.portals.get(name) {
+            Some(slot) if self.is_certain(slot) => Lookup::Found(slot.clone()),
+            None if !self.may_come_back(name, false) => Lookup::Missing,
+            Some(_) | None => Lookup::Wait,
+        }
+    }
+
+    /// Within one segment a failed registration makes the server skip what
+    /// leans on it; beyond the segment's end it doesn't.
+    fn is_certain<T>(&self, slot: &Slot<T>) -> bool {
+        slot.segment == self.segment || slot.entry < self.answered()
+    }
+
+    /// Was `name` removed in an earlier segment by a message that is not
+    /// answered yet? If that fails, it still stands.
+    fn may_come_back(&self, name: &[u8], statement: bool) -> bool {
+        let mut earlier_segment = false;
+        self.queue.iter().rev().any(|entry| {
+            earlier_segment |= !entry.kind.skips_to_sync();
+            let unnamed = statement && name.is_empty() && entry.dropped_unnamed.is_some();
+            earlier_segment && (unnamed || entry.undo.iter().any(|(_, undo)| undo.removes(name, statement)))
+        })
+    }
+
+    /// Names held, for the limit.
+    pub fn names(&self) -> usize {
+        self.statements.len() + self.portals.len()
+    }
+
+    pub fn set_statement(&mut self, name: Bytes, value: Arc<Prepared>) -> Undo<S> {
+        let slot = self.slot(value);
+        let before = self.statements.insert(name.clone(), slot);
+        Undo::Statement { name, removed: false, before }
+    }
+    pub fn remove_statement(&mut self, name: &[u8]) -> Option<Undo<S>> {
+        let (name, before) = self.statements.remove_entry(name)?;
+        Some(Undo::Statement { name, removed: true, before: Some(before) })
+    }
+    pub fn set_portal(&mut self, name: Bytes, value: Portal<S>) -> Undo<S> {
+        let slot = self.slot(value);
+        let before = self.portals.insert(name.clone(), slot);
+        Undo::Portal { name, removed: false, before }
+    }
+    pub fn remove_portal(&mut self, name: &[u8]) -> Option<Undo<S>> {
+        let (name, before) = self.portals.remove_entry(name)?;
+        Some(Undo::Portal { name, removed: true, before: Some(before) })
+    }
+    /// DEALLOCATE ALL, DISCARD ALL. The unnamed statement is not among them.
+    pub fn remove_statements(&mut self) -> Undo<S> {
+        let mut all = std::mem::take(&mut self.statements);
+        if let Some(unnamed) = all.remove(b"".as_slice()) {
+            self.statements.insert(Bytes::new(), unnamed);
+        }
+        Undo::Statements(all)
+    }
+    /// CLOSE ALL, DISCARD ALL.
+    pub fn remove_portals(&mut self) -> Undo<S> {
+        Undo::Portals(std::mem::take(&mut self.portals))
+    }
+
+    fn slot<T>(&mut self, value: T) -> Slot<T> {
+        self.next_serial += 1;
+        Slot { value, serial: self.next_serial, segment: self.segment, entry: self.next_entry }
+    }
+
+    /// Takes registrations back, the last one first.
+    pub fn revert_all(&mut self, undo: Undos<S>) {
+        for (_, undo) in undo.into_iter().rev() {
+            self.revert(undo);
+        }
+    }
+
+    fn revert(&mut self, undo: Undo<S>) {
+        match undo {
+            Undo::Statement { name, before, .. } => self.settle_statement(name, before),
+            Undo::Portal { name, before, .. } => self.settle_portal(name, before),
+            Undo::Statements(all) => {
+                for (name, slot) in all {
+                    self.settle_statement(name, Some(slot));
+                }
+            }
+            Undo::Portals(all) => {
+                for (name, slot) in all {
+                    self.settle_portal(name, Some(slot));
+                }
+            }
+        }
+    }
+
+    /// `name` means `before` again: now, or, where a later message has changed
+    /// it since, if that one is taken back too.
+    fn settle_statement(&mut self, name: Bytes, before: Option<Slot<Arc<Prepared>>>) {
+        for entry in &mut self.queue {
+            if name.is_empty() && entry.dropped_unnamed.is_some() {
+                entry.dropped_unnamed = before;
+                return;
+            }
+            for (_, undo) in &mut entry.undo {
+                match undo {
+                    Undo::Statement { name: later, before: place, .. } if *later == name => {
+                        *place = before;
+                        return;
+                    }
+                    Undo::Statements(all) if !name.is_empty() => {
+                        put_back(all, name, before);
+                        return;
+                    }
+                    Undo::Statement { .. }
+                    | Undo::Statements(_)
+                    | Undo::Portal { .. }
+                    | Undo::Portals(_) => {}
+                }
+            }
+        }
+        put_back(&mut self.statements, name, before);
+    }
+
+    fn settle_portal(&mut self, name: Bytes, before: Option<Slot<Portal<S>>>) {
+        for (_, undo) in self.queue.iter_mut().flat_map(|entry| &mut entry.undo) {
+            match undo {
+                Undo::Portal { name: later, before: place, .. } if *later == name => {
+                    *place = before;
+                    return;
+                }
+                Undo::Portals(all) => {
+                    put_back(all, name, before);
+                    return;
+                }
+                Undo::Portal { .. } | Undo::Statement { .. } | Undo::Statements(_) => {}
+            }
+        }
+        put_back(&mut self.portals, name, before);
+    }
+}
+
+impl<S> Undo<S> {
+    fn removes(&self, wanted: &[u8], statement: bool) -> bool {
+        match self {
+            Self::Statement { name, removed, .. } => statement && *removed && name == wanted,
+            Self::Portal { name, removed, .. } => !statement && *removed && name == wanted,
+            Self::Statements(all) => statement && all.contains_key(wanted),
+            Self::Portals(all) => !statement && all.contains_key(wanted),
+        }
+    }
+}
+
+fn put_back<T>(map: &mut HashMap<Bytes, Slot<T>>, name: Bytes, before: Option<Slot<T>>) {
+    match before {
+        Some(slot) => map.insert(name, slot),
+        None => map.remove(&name),
+    };
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;
