@@ -39,7 +39,9 @@ impl Lineage {
     pub fn statement(&self) -> Option<&Statement> {
         let statement = self.analysis.statements.get(self.index)?;
         match &statement.kind {
-            StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } if self.inner => {
+            StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. }
+                if self.inner =>
+            {
                 Some(inner)
             }
             _ if self.inner => None,
@@ -477,10 +479,8 @@ impl<R, S: Clone> State<R, S> {
                         put_back(all, name, before);
                         return;
                     }
-                    Undo::Statement { .. }
-                    | Undo::Statements(_)
-                    | Undo::Portal { .. }
-                    | Undo::Portals(_) => {}
+                    Undo::Statement { .. } | Undo::Statements(_) | Undo::Portal { .. } | Undo::Portals(_) => {
+                    }
                 }
             }
         }
