@@ -119,6 +119,9 @@ pub struct TypeInfo {
     pub element: Option<Oid>,
     /// Base type of a domain.
     pub base: Option<Oid>,
+    /// `typtypmod`: the length or precision that a domain declares for its
+    /// base type, -1 without.
+    pub modifier: i32,
     /// Row type of this relation.
     pub relation: Option<Oid>,
     pub extension: Option<Arc<str>>,

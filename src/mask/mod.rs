@@ -22,7 +22,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use crate::catalog::Oid;
-use crate::catalog::snapshot::Snapshot;
+use crate::catalog::snapshot::{Snapshot, TypeInfo};
 
 /// PostgreSQL's wire formats (protocol, "Formats and Format Codes").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,13 +74,14 @@ impl ValueType {
     /// Resolves domains and arrays by the catalog. An oid that the snapshot
     /// does not know becomes a type without a codec.
     pub fn resolve(snapshot: &Snapshot, oid: Oid, modifier: i32) -> Self {
-        let base = base_type(snapshot, oid);
+        let (base, modifier) = base_type(snapshot, oid, modifier);
         let info = snapshot.types.get(&base);
         // int2vector and oidvector have an element type, yet are no arrays.
         let element = info
             .filter(|t| t.category == 'A' && !matches!(base, Oid(22) | Oid(30)))
             .and_then(|t| t.element)
-            .map(|e| base_type(snapshot, e));
+            .map(|e| base_type(snapshot, e, modifier));
+        let (element, modifier) = element.map_or((None, modifier), |(e, m)| (Some(e), m));
         let shown = element.map_or(info, |e| snapshot.types.get(&e));
         Self {
             oid: base,
@@ -92,20 +93,20 @@ impl ValueType {
     }
 }
 
-/// The type under any number of domains. Bounded: a catalog read at a bad
-/// moment must not hang us.
-fn base_type(snapshot: &Snapshot, oid: Oid) -> Oid {
-    let mut oid = oid;
+/// The type under any number of domains, and the length that the outermost
+/// one declares. Bounded: a catalog read at a bad moment must not hang us.
+fn base_type(snapshot: &Snapshot, oid: Oid, modifier: i32) -> (Oid, i32) {
+    let (mut oid, mut modifier) = (oid, modifier);
     for _ in 0..32 {
         match snapshot.types.get(&oid) {
-            Some(t) if t.kind == 'd' => match t.base {
-                Some(base) => oid = base,
-                None => return oid,
-            },
-            _ => return oid,
+            Some(TypeInfo { kind: 'd', base: Some(base), modifier: declared, .. }) => {
+                oid = *base;
+                modifier = if modifier < 0 { *declared } else { modifier };
+            }
+            _ => break,
         }
     }
-    oid
+    (oid, modifier)
 }
 
 /// A value that the mask's codec can't read: the session ends, the value is
