@@ -2,6 +2,7 @@
 //! per database, swapped whole.
 
 pub mod guard;
+pub mod service;
 pub mod snapshot;
 
 /// A PostgreSQL object identifier.

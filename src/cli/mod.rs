@@ -7,6 +7,7 @@
 pub mod completions;
 pub mod demo;
 pub mod output;
+pub mod setup_sql;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ pub struct Cli {
 enum Command {
     /// Show the main job on a throwaway PostgreSQL with sample data
     Demo(demo::Args),
+    /// Print the SQL that a DBA runs once on the server
+    SetupSql(setup_sql::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -65,6 +68,7 @@ impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Demo(args) => demo::run(args),
+            Self::SetupSql(args) => setup_sql::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }
