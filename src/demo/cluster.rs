@@ -76,6 +76,9 @@ impl Cluster {
         let rules = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n\
                      host replication all 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(&hba, rules).map_err(prepare(&hba))?;
+        let settings = directory.join("data/postgresql.auto.conf");
+        std::fs::write(&settings, "max_connections = 300\nshared_buffers = '64MB'\n")
+            .map_err(prepare(&settings))?;
         Self::start(programs, scratch, directory, owner)
     }
 
@@ -231,8 +234,6 @@ fn spawn_postmaster(
         "fsync=off",
         "full_page_writes=off",
         "synchronous_commit=off",
-        "max_connections=300",
-        "shared_buffers=64MB",
         "password_encryption=scram-sha-256",
         "timezone=UTC",
         "log_timezone=UTC",

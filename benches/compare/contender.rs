@@ -1,0 +1,206 @@
+//! The ways to the server that are compared, each a process of its own.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use bauta::demo::cluster::free_port;
+use bauta::demo::{Cluster, Programs, Scratch};
+use bauta::mask::KeyRing;
+use nix::unistd::{SysconfVar, User, chown, getuid, sysconf};
+
+/// Every login's password; the server lives as long as the run.
+pub const PASSWORD: &str = "bench";
+pub const USER: &str = "bench";
+pub const DATABASE: &str = "bench";
+
+/// First argument of this program when it is the relay.
+pub const RELAY: &str = "relay";
+
+pub struct Contender {
+    name: &'static str,
+    port: u16,
+    /// None: the server itself.
+    process: Option<Child>,
+    scratch: Arc<Scratch>,
+}
+
+impl Contender {
+    /// Starts all of them; pgbouncer where it is installed.
+    pub fn all(
+        programs: &Programs,
+        scratch: &Arc<Scratch>,
+        cluster: &Cluster,
+    ) -> anyhow::Result<Vec<Contender>> {
+        let upstream = cluster.port();
+        let mut contenders =
+            vec![Self { name: "direct", port: upstream, process: None, scratch: scratch.clone() }];
+        let mut start = |name, command: &dyn Fn(u16, &Path) -> anyhow::Result<Command>| {
+            Self::start(name, scratch, command).map(|contender| contenders.push(contender))
+        };
+        start("tcp relay", &|port, _| relay_command(port, upstream))?;
+        if let Some(program) = pgbouncer(programs) {
+            start("pgbouncer", &|port, directory| pgbouncer_command(&program, port, upstream, directory))?;
+        }
+        start("bauta", &|port, directory| bauta_command(port, upstream, directory))?;
+        Ok(contenders)
+    }
+
+    fn start(
+        name: &'static str,
+        scratch: &Arc<Scratch>,
+        command: &dyn Fn(u16, &Path) -> anyhow::Result<Command>,
+    ) -> anyhow::Result<Self> {
+        let directory = scratch.path().join(name.replace(' ', "-"));
+        std::fs::create_dir(&directory)?;
+        let log_file = directory.join("log");
+        let log = std::fs::File::create(&log_file)?;
+        let port = free_port()?;
+        let mut command = command(port, &directory)?;
+        command.current_dir(&directory).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
+        scratch.enroll(child.id(), "KILL")?;
+        let started = Instant::now();
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            if child.try_wait()?.is_some() || started.elapsed() > Duration::from_secs(30) {
+                bail!("{name} did not start:\n{}", std::fs::read_to_string(&log_file)?);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(Self { name, port, process: Some(child), scratch: scratch.clone() })
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// User and system time of the proxy so far.
+    pub fn cpu_seconds(&self) -> anyhow::Result<Option<f64>> {
+        let Some(process) = &self.process else { return Ok(None) };
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id()))?;
+        // Fields 14 and 15; the second, the program's name, may hold anything (proc(5)).
+        let after_name = stat.rsplit_once(") ").context("/proc/PID/stat")?.1;
+        let fields: Vec<&str> = after_name.split(' ').collect();
+        let ticks: f64 = [11, 12].iter().filter_map(|i| fields.get(*i)?.parse::<f64>().ok()).sum();
+        let per_second = sysconf(SysconfVar::CLK_TCK)?.context("clock ticks")? as f64;
+        Ok(Some(ticks / per_second))
+    }
+
+    /// Resident memory of the proxy.
+    pub fn resident_kb(&self) -> anyhow::Result<Option<f64>> {
+        let Some(process) = &self.process else { return Ok(None) };
+        let status = std::fs::read_to_string(format!("/proc/{}/status", process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
+        Ok(line.split_whitespace().next().and_then(|kb| kb.parse().ok()))
+    }
+}
+
+impl Drop for Contender {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            // It may have ended by itself.
+            let _ = process.kill();
+            let _ = process.wait();
+            self.scratch.dismiss(process.id());
+        }
+    }
+}
+
+fn relay_command(port: u16, upstream: u16) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([RELAY, &format!("127.0.0.1:{port}"), &format!("127.0.0.1:{upstream}")]);
+    Ok(command)
+}
+
+/// Copies bytes both ways and looks at none: the least that a proxy does.
+#[tokio::main]
+pub async fn relay(listen: SocketAddr, upstream: SocketAddr) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    loop {
+        let (mut client, _) = listener.accept().await?;
+        tokio::spawn(async move {
+            let mut server = tokio::net::TcpStream::connect(upstream).await?;
+            client.set_nodelay(true)?;
+            server.set_nodelay(true)?;
+            tokio::io::copy_bidirectional(&mut client, &mut server).await
+        });
+    }
+}
+
+fn pgbouncer(programs: &Programs) -> Option<PathBuf> {
+    // Debian keeps it in sbin, which is not in everybody's PATH.
+    programs
+        .client("pgbouncer")
+        .or_else(|| Some(PathBuf::from("/usr/sbin/pgbouncer")).filter(|p| p.is_file()))
+}
+
+fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path) -> anyhow::Result<Command> {
+    std::fs::write(directory.join("users"), format!("\"{USER}\" \"{PASSWORD}\"\n"))?;
+    let config = format!(
+        "[databases]\n* = host=127.0.0.1 port={upstream}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+         listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users\n\
+         pool_mode = session\nmax_client_conn = 2000\ndefault_pool_size = 1200\n\
+         log_connections = 0\nlog_disconnections = 0\nserver_reset_query =\nmax_prepared_statements = 100\n"
+    );
+    // Versions before 1.21 end on a setting that they don't know.
+    let version = Command::new(program).arg("--version").output()?;
+    let old = ["1.1", "1.20"]
+        .iter()
+        .any(|v| String::from_utf8_lossy(&version.stdout).contains(&format!("PgBouncer {v}")));
+    let config = if old { config.replace("max_prepared_statements = 100\n", "") } else { config };
+    std::fs::write(directory.join("pgbouncer.ini"), config)?;
+    let mut command = Command::new(program);
+    command.args(["-q", "pgbouncer.ini"]);
+    if getuid().is_root() {
+        // It refuses root, as the server does.
+        let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
+        let user = user.context("no ordinary user to run pgbouncer as")?;
+        for path in [directory.to_owned(), directory.join("users"), directory.join("pgbouncer.ini")] {
+            chown(&path, Some(user.uid), Some(user.gid))?;
+        }
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+    }
+    Ok(command)
+}
+
+/// Protects three columns of `people`, and nothing that pgbench's own
+/// statements name.
+fn bauta_command(port: u16, upstream: u16, directory: &Path) -> anyhow::Result<Command> {
+    KeyRing::create(&directory.join("bauta.key"), jiff::Timestamp::now())?;
+    let config = format!(
+        r#"
+        listen.address = "127.0.0.1:{port}"
+        upstream.address = "127.0.0.1:{upstream}"
+        upstream.tls = "disable"
+        upstream.service_user = "bauta"
+        upstream.service_password = "{PASSWORD}"
+        keys.file = "bauta.key"
+        state.url = "sqlite:bauta.db"
+        audit.file = "audit.jsonl"
+        control.socket = "bauta.sock"
+        limits.max_sessions = 2000
+
+        [[protect]]
+        column = "public.people.name"
+        method = "redact"
+        [[protect]]
+        column = "public.people.email"
+        method = "email"
+        [[protect]]
+        column = "public.people.ssn"
+        method = "token"
+        "#
+    );
+    std::fs::write(directory.join("proxy.toml"), config)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bauta"));
+    command.args(["serve", "-c", "proxy.toml"]).env("BAUTA_LOG", "warn");
+    Ok(command)
+}
