@@ -1,0 +1,157 @@
+//! What a masked value costs: nanoseconds, values a second and allocations for
+//! each method and format, next to the bare HMAC or AES-SIV of the same input,
+//! which is the physical limit. Run with `cargo bench --bench masks`.
+//!
+//! Ends with status 1 if a method that must not allocate does.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aes_siv::siv::Aes256Siv;
+use bauta::catalog::Oid;
+use bauta::mask::{self, Format, KeyRing, Mask, Method, MethodSpec, ValueType};
+use bytes::BytesMut;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The system's allocator, counting.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: every call is handed to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const EMAIL: &[u8] = b"alice.liddell@example.com";
+const UUID: &[u8] = b"12345678-1234-4234-9234-123456789abc";
+const KEYS: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+struct Measured {
+    nanoseconds: f64,
+    allocations: f64,
+}
+
+/// Runs `each` for about `budget`, after warming up.
+fn measure(budget: Duration, mut each: impl FnMut()) -> Measured {
+    for _ in 0..1000 {
+        each();
+    }
+    let (mut rounds, allocations, start) = (0_u32, ALLOCATIONS.load(Ordering::Relaxed), Instant::now());
+    while start.elapsed() < budget {
+        for _ in 0..1000 {
+            each();
+        }
+        rounds += 1;
+    }
+    let (elapsed, values) = (start.elapsed(), f64::from(rounds) * 1000.0);
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
+    Measured {
+        nanoseconds: elapsed.as_secs_f64() * 1e9 / values,
+        allocations: f64::from(u32::try_from(allocations).unwrap_or(u32::MAX)) / values,
+    }
+}
+
+fn print(name: &str, format: &str, measured: &Measured) {
+    println!(
+        "{name:<24} {format:<8} {:>10.1} {:>14.0} {:>10.2}",
+        measured.nanoseconds,
+        1e9 / measured.nanoseconds,
+        measured.allocations
+    );
+}
+
+fn scalar(oid: u32, name: &str) -> ValueType {
+    ValueType { oid: Oid(oid), name: name.into(), modifier: -1, element: None, kind: 'b' }
+}
+
+fn main() -> ExitCode {
+    // Under `cargo test --benches`, only that everything runs.
+    let full = std::env::args().any(|a| a == "--bench");
+    let budget = Duration::from_millis(if full { 500 } else { 1 });
+    println!(
+        "{:<24} {:<8} {:>10} {:>14} {:>10}",
+        "method and type", "format", "ns/value", "values/s", "allocs"
+    );
+    bare(budget);
+    if masks(budget) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The cryptography alone, with its key schedule made before.
+fn bare(budget: Duration) {
+    let keyed = Hmac::<Sha256>::new_from_slice(&[7; 64]).expect("any length is a key");
+    let hmac = |input: &[u8]| {
+        black_box(keyed.clone().chain_update(black_box(input)).finalize());
+    };
+    print("(bare HMAC-SHA-256)", "25 B", &measure(budget, || hmac(EMAIL)));
+    print("(bare HMAC-SHA-256)", "8 B", &measure(budget, || hmac(&[1; 8])));
+    let mut siv = Aes256Siv::new(&[7; 64].into());
+    let mut block = [0_u8; 32];
+    let sealed = measure(budget, || {
+        let none: [&[u8]; 0] = [];
+        black_box(siv.encrypt_inout_detached(none, black_box(&mut block[..]).into())).expect("no headers");
+    });
+    print("(bare AES-256-SIV)", "32 B", &sealed);
+}
+
+fn masks(budget: Duration) -> bool {
+    let uuid: Vec<u8> = (0..16).collect();
+    let cases: [(Method, ValueType, &[u8], &[u8]); 11] = [
+        (Method::Redact, scalar(25, "text"), EMAIL, EMAIL),
+        (Method::Redact, scalar(1700, "numeric"), b"12.5", &[0; 8]),
+        (Method::Null, scalar(25, "text"), EMAIL, EMAIL),
+        (Method::Partial, scalar(25, "text"), EMAIL, EMAIL),
+        (Method::Email, scalar(25, "text"), EMAIL, EMAIL),
+        (Method::Hash, scalar(25, "text"), EMAIL, EMAIL),
+        (Method::Hash, scalar(23, "int4"), b"1234567", &[0, 18, 214, 135]),
+        (Method::Hash, scalar(2950, "uuid"), UUID, &uuid),
+        (Method::Hash, scalar(17, "bytea"), b"\\x0102030405060708", &[1, 2, 3, 4, 5, 6, 7, 8]),
+        (Method::Token, scalar(25, "text"), EMAIL, EMAIL),
+        (
+            Method::Partial,
+            ValueType { element: Some(Oid(25)), ..scalar(1009, "text") },
+            b"{alice,bob,carol}",
+            ARRAY,
+        ),
+    ];
+    let keys = KeyRing::parse(KEYS).expect("keys");
+    let mut sound = true;
+    for (method, ty, text, binary) in &cases {
+        for (format, name, value) in [(Format::Text, "text", text), (Format::Binary, "binary", binary)] {
+            let mask = mask::plan(&MethodSpec::of(*method), "domain", ty, format, &keys).expect("it fits");
+            let measured = one(&*mask, value, budget);
+            let brackets = if ty.element.is_some() { "[3]" } else { "" };
+            print(&format!("{} {}{brackets}", method.name(), ty.name), name, &measured);
+            sound &= measured.allocations == 0.0;
+        }
+    }
+    if !sound {
+        eprintln!("a mask allocates for each value");
+    }
+    sound
+}
+
+/// `{alice,bob,carol}` as `array_send` writes it.
+const ARRAY: &[u8] = b"\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\x03\0\0\0\x01\
+    \0\0\0\x05alice\0\0\0\x03bob\0\0\0\x05carol";
+
+fn one(mask: &dyn Mask, value: &[u8], budget: Duration) -> Measured {
+    let mut out = BytesMut::with_capacity(4096);
+    measure(budget, || {
+        out.clear();
+        black_box(mask.apply(black_box(value), &mut out)).expect("a value of the type");
+    })
+}
