@@ -3,5 +3,7 @@
 
 mod harness;
 
+mod driver;
 mod harness_test;
 mod masks;
+mod psql;

@@ -1,0 +1,69 @@
+//! A driver that is not Rust: psycopg 3, over libpq.
+//!
+//! Goal: what holds for frames holds for people's programs. Method: a script
+//! that touches nothing protected runs directly and through bauta, and must
+//! print the same; another reads a protected column by every way that the
+//! driver has, and must see masks only.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::harness::{Bauta, Server, password};
+
+const POLICY: &str = r#"
+    [[protect]]
+    column = "public.customers.email"
+    method = "email"
+"#;
+
+/// Python with psycopg, made under the build directory when it isn't there.
+fn python() -> &'static Path {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/driver-venv.sh");
+        let output = Command::new(script).output().expect("scripts/driver-venv.sh");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())
+    })
+}
+
+fn run(script: &str, port: u16, user: &str, database: &str) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/driver").join(script);
+    let login =
+        format!("host=127.0.0.1 port={port} user={user} password={} dbname={database}", password(user));
+    let output = Command::new(python()).arg(script).arg(login).output().expect("python");
+    let stdout = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+    stdout
+}
+
+#[test]
+fn a_program_that_touches_nothing_protected_cannot_tell_bauta_from_the_server() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let direct = run("psycopg_plain.py", server.port(), "ana", "shop");
+    let through = run("psycopg_plain.py", bauta.port, "ana", "shop");
+    assert!(direct.lines().count() > 60, "the script ended early:\n{direct}");
+    for (direct, through) in direct.lines().zip(through.lines()) {
+        assert_eq!(direct, through);
+    }
+    assert_eq!(direct.lines().count(), through.lines().count());
+}
+
+#[test]
+fn psycopg_gets_a_raw_value_by_no_way_of_reading() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let seen = run("psycopg_masked.py", bauta.port, "ana", "shop");
+    assert!(seen.lines().count() > 15 * 50, "the script ended early:\n{seen}");
+    for line in seen.lines() {
+        let (way, value) = line.split_once('\t').expect("way and value");
+        let (local, domain) = value.split_once('@').unwrap_or_default();
+        assert!(local.ends_with("***") && domain.contains("***"), "{way} showed {value}");
+    }
+    // A pass means something: directly, the same script sees every address.
+    let direct = run("psycopg_masked.py", server.port(), "ana", "shop");
+    assert_eq!(direct.lines().count(), seen.lines().count());
+    assert!(direct.lines().all(|line| !line.contains("***")), "{direct}");
+}
