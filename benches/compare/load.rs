@@ -56,9 +56,9 @@ pub fn prepare(programs: &Programs, cluster: &mut Cluster, scale: &Scale) -> any
              VACUUM ANALYZE people_plain"
         ),
     )?;
-    let set_up = run(Command::new(env!("CARGO_BIN_EXE_bauta")).arg("setup-sql"))?;
-    sql(programs, cluster, DATABASE, &String::from_utf8(set_up.stdout)?)?;
-    sql(programs, cluster, "postgres", &format!("ALTER ROLE bauta LOGIN PASSWORD '{PASSWORD}'"))
+    let mut set_up = Command::new(env!("CARGO_BIN_EXE_bauta"));
+    let set_up = run(set_up.args(["setup-sql", "--password-env"]).env("BAUTA_SERVICE_PASSWORD", PASSWORD))?;
+    sql(programs, cluster, "postgres", &String::from_utf8(set_up.stdout)?)
 }
 
 /// Every pgbench run of a round.

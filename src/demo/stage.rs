@@ -5,7 +5,7 @@
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,11 +75,10 @@ impl Stage {
     /// Runs `bauta setup-sql` on the server and `bauta init`, and writes the
     /// demo's policy.
     pub fn set_up_bauta(&self) -> Result<(), StageError> {
-        let sql = self.bauta_ok(&["setup-sql"])?;
-        self.administer(DATABASE, "run setup-sql", &sql)?;
         let password = random_password()?;
-        let alter = format!("ALTER ROLE bauta LOGIN PASSWORD '{password}'");
-        self.administer(DATABASE, "set the service password", &alter)?;
+        let sql =
+            self.run(&["setup-sql", "--password-env"], |c| c.env("BAUTA_SERVICE_PASSWORD", &password))?;
+        self.administer("postgres", "run setup-sql", &sql)?;
         self.bauta_ok(&["init", "."])?;
         let me = User::from_uid(getuid()).ok().flatten().map_or_else(|| "root".to_owned(), |user| user.name);
         let policy = POLICY
@@ -121,16 +120,21 @@ impl Stage {
         Ok(Session::open(self.programs.client("psql").as_deref(), &login)?)
     }
 
-    /// Runs another command of this program in the proxy's directory.
-    pub fn bauta(&self, arguments: &[&str]) -> Result<Output, StageError> {
-        self.command(arguments)
-            .and_then(|mut command| command.output())
-            .map_err(|source| StageError::Io { what: "run bauta", source })
+    /// Runs another command of this program in the proxy's directory, which
+    /// must succeed; what it printed.
+    pub fn bauta_ok(&self, arguments: &[&str]) -> Result<String, StageError> {
+        self.run(arguments, |command| command)
     }
 
-    /// [`Stage::bauta`] that must succeed; what it printed.
-    pub fn bauta_ok(&self, arguments: &[&str]) -> Result<String, StageError> {
-        let output = self.bauta(arguments)?;
+    fn run(
+        &self,
+        arguments: &[&str],
+        adjust: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<String, StageError> {
+        let output = self
+            .command(arguments)
+            .and_then(|mut command| adjust(&mut command).output())
+            .map_err(|source| StageError::Io { what: "run bauta", source })?;
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         if output.status.success() {
             return Ok(stdout);

@@ -35,17 +35,7 @@ fn template() -> &'static Template {
         for user in ["ana", "sam", "etl"] {
             server.sql("postgres", &format!("CREATE ROLE {user} LOGIN PASSWORD '{}'", password(user)));
         }
-        // template1 first: databases that tests create have it too.
-        for database in ["template1", "postgres"] {
-            server.set_up_bauta(database);
-        }
-        server.sql(
-            "postgres",
-            &format!(
-                "SELECT format('ALTER ROLE bauta LOGIN PASSWORD %L', '{}') FROM pg_roles WHERE rolname = 'bauta' \\gexec",
-                password("bauta")
-            ),
-        );
+        server.set_up_bauta();
         server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
         server.sql(DATABASE, SHOP);
         Template { programs, scratch, data: server.cluster.stop() }
@@ -128,14 +118,14 @@ impl Server {
         count.trim().parse().expect("a count")
     }
 
-    fn set_up_bauta(&self, database: &str) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_bauta")).arg("setup-sql").output().expect("bauta setup-sql");
-        if output.status.code() == Some(2) {
-            return; // the command isn't there yet
-        }
+    fn set_up_bauta(&self) {
+        let output = Command::new(env!("CARGO_BIN_EXE_bauta"))
+            .args(["setup-sql", "--password-env"])
+            .env("BAUTA_SERVICE_PASSWORD", password("bauta"))
+            .output()
+            .expect("bauta setup-sql");
         assert!(output.status.success(), "setup-sql: {}", String::from_utf8_lossy(&output.stderr));
-        self.sql(database, &String::from_utf8(output.stdout).expect("UTF-8"));
+        self.sql("postgres", &String::from_utf8(output.stdout).expect("UTF-8"));
     }
 }
 
