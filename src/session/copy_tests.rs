@@ -13,6 +13,8 @@ use crate::session::rows::Witness;
 use crate::sql::prefilter::Prefilter;
 use crate::wire::backend::Field;
 
+const KEY: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
+
 fn plan(format: CopyFormat) -> CopyPlan {
     let binary = format == CopyFormat::Binary;
     let field = Field {
@@ -31,7 +33,7 @@ fn plan(format: CopyFormat) -> CopyPlan {
         opaque_functions: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     };
-    let keys = KeyRing::for_tests();
+    let keys = KeyRing::parse(KEY).unwrap();
     let witness = Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false };
     let outputs = [OutputAction::Pass, OutputAction::Redact { columns: Vec::new() }, OutputAction::Pass];
     let (rows, _) = RowPlan::new(Some(&outputs), &[field; 3], &witness).unwrap();

@@ -227,6 +227,8 @@ mod tests {
         assert_eq!(translation.back(41), Some(14));
         assert_eq!(translation.back(1), Some(1));
         let error = fields(&[(b'C', "42703"), (b'M', "m"), (b'P', "13")]);
-        assert!(!seen(|out| put_error(&error, Gate::Open, Some(&translation), out)).iter().any(|f| f.0 == b'P'));
+        assert!(
+            !seen(|out| put_error(&error, Gate::Open, Some(&translation), out)).iter().any(|f| f.0 == b'P')
+        );
     }
 }

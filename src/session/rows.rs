@@ -201,8 +201,7 @@ fn column_mask(
 /// The column's own method, or `redact` where that doesn't fit what the
 /// statement made of the type (a cast to text of an int column).
 fn own_mask(column: &ProtectedColumn, ty: &ValueType, wire: Wire, keys: &KeyRing) -> Box<dyn Mask> {
-    mask::plan(&column.method, &column.domain, ty, wire, keys)
-        .unwrap_or_else(|_| mask::plan_redact(ty, wire))
+    mask::plan(&column.method, &column.domain, ty, wire, keys).unwrap_or_else(|_| mask::plan_redact(ty, wire))
 }
 
 /// The origin is the protected column itself, not a view's output.
