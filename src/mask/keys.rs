@@ -137,6 +137,11 @@ impl KeyRing {
         self.newer.last().unwrap_or(&self.oldest)
     }
 
+    /// The key of permutations, which have no room for an id.
+    pub(super) fn oldest(&self) -> &MasterKey {
+        &self.oldest
+    }
+
     /// The key that an existing token names.
     pub(super) fn with_id(&self, id: u8) -> Option<&MasterKey> {
         self.all().find(|k| k.id == id)

@@ -2,7 +2,7 @@
 //! discloses, and the faults of a rule that misspells one.
 //! Follows the table "Mask methods" of `docs/MASKS.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::policy::Disclosure;
 
@@ -16,12 +16,21 @@ pub enum Method {
     Email,
     Hash,
     Token,
+    Fpe,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 7] =
-        [Self::Redact, Self::Null, Self::Show, Self::Partial, Self::Email, Self::Hash, Self::Token];
+    pub const ALL: [Self; 8] = [
+        Self::Redact,
+        Self::Null,
+        Self::Show,
+        Self::Partial,
+        Self::Email,
+        Self::Hash,
+        Self::Token,
+        Self::Fpe,
+    ];
 
     /// As `method = "…"` spells it.
     pub fn name(self) -> &'static str {
@@ -33,6 +42,7 @@ impl Method {
             Self::Email => "email",
             Self::Hash => "hash",
             Self::Token => "token",
+            Self::Fpe => "fpe",
         }
     }
 
@@ -41,14 +51,14 @@ impl Method {
     pub fn discloses(self) -> Disclosure {
         match self {
             Self::Redact | Self::Null | Self::Partial | Self::Email => Disclosure::Nullness,
-            Self::Hash | Self::Token => Disclosure::Equality,
+            Self::Hash | Self::Token | Self::Fpe => Disclosure::Equality,
             Self::Show => Disclosure::Value,
         }
     }
 
     /// Its output is keyed, so columns may share a `domain`.
     pub fn takes_domain(self) -> bool {
-        matches!(self, Self::Hash | Self::Token)
+        matches!(self, Self::Hash | Self::Token | Self::Fpe)
     }
 
     /// The keys of a rule that belong to the method.
@@ -57,6 +67,7 @@ impl Method {
             Self::Redact => &["value"],
             Self::Partial => &["first", "last", "fill"],
             Self::Hash => &["length"],
+            Self::Fpe => &["alphabet"],
             Self::Null | Self::Show | Self::Email | Self::Token => &[],
         }
     }
@@ -80,7 +91,13 @@ pub enum MethodSpec {
     Hash {
         length: Option<usize>,
     },
+    /// Reversible, with a mark of its own for texts.
     Token,
+    /// Reversible, in the shape of the original. `alphabet`: the characters
+    /// that are enciphered, each by another of them.
+    Fpe {
+        alphabet: Option<String>,
+    },
 }
 
 /// `first` and `last` count characters; `fill` stands for the rest, whatever
@@ -140,7 +157,8 @@ impl MethodSpec {
                 fill: options.fill()?,
             }),
             Method::Hash => Self::Hash { length: options.hash_length()? },
-            plain => Self::of(plain),
+            Method::Fpe => Self::Fpe { alphabet: options.alphabet()? },
+            Method::Null | Method::Show | Method::Email | Method::Token => Self::of(method),
         })
     }
 
@@ -154,6 +172,7 @@ impl MethodSpec {
             Method::Email => Self::Email,
             Method::Hash => Self::Hash { length: None },
             Method::Token => Self::Token,
+            Method::Fpe => Self::Fpe { alphabet: None },
         }
     }
 
@@ -166,6 +185,7 @@ impl MethodSpec {
             Self::Email => Method::Email,
             Self::Hash { .. } => Method::Hash,
             Self::Token => Method::Token,
+            Self::Fpe { .. } => Method::Fpe,
         }
     }
 
@@ -226,6 +246,17 @@ impl Options<'_> {
                 Ok(s.clone())
             }
             Some(_) => Err(self.bad("fill", "a text of 1 to 64 bytes")),
+        }
+    }
+
+    fn alphabet(&self) -> Result<Option<String>, MethodFault> {
+        let distinct = |s: &str| s.chars().collect::<HashSet<_>>().len() == s.chars().count();
+        match self.options.get("alphabet") {
+            None => Ok(None),
+            Some(toml::Value::String(s)) if (2..=1024).contains(&s.chars().count()) && distinct(s) => {
+                Ok(Some(s.clone()))
+            }
+            Some(_) => Err(self.bad("alphabet", "a text of 2 to 1024 different characters")),
         }
     }
 
@@ -308,6 +339,8 @@ mod tests {
             ("partial", "fill = ''"),
             ("partial", "fill = 3"),
             ("redact", "value = [1]"),
+            ("fpe", "alphabet = 'a'"),
+            ("fpe", "alphabet = 'aba'"),
         ] {
             assert!(
                 matches!(parse(method, options), Err(MethodFault::BadOption { .. })),

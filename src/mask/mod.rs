@@ -2,10 +2,13 @@
 //! Pure: receives a plan, knows nothing of policy decisions, sockets or time.
 
 mod email;
+mod fpe;
 mod hash;
 pub mod keys;
 pub mod method;
+mod original;
 mod partial;
+mod permute;
 mod plan;
 mod redact;
 #[cfg(test)]
@@ -15,6 +18,7 @@ mod types;
 
 pub use keys::KeyRing;
 pub use method::{Method, MethodFault, MethodSpec, Partial};
+pub use original::original;
 pub use plan::{fits, fitting, plan, plan_redact};
 
 use std::sync::Arc;

@@ -3,12 +3,13 @@
 //! all that `check` needs; then the mask itself.
 
 use super::email::{self, EmailMask};
+use super::fpe::{Cipher, Classes, FpeMask};
 use super::hash::{HashBytea, HashInteger, HashText, HashUuid, Keyed};
 use super::keys::KeyRing;
 use super::method::{LONGEST_HASH, Method, MethodSpec, Partial, SHORTEST_HASH};
 use super::partial::PartialMask;
 use super::redact::{Constant, Null};
-use super::token::{self, TokenMask};
+use super::token::{self, TokenInteger, TokenMask, TokenUuid};
 use super::types::array::ArrayMask;
 use super::types::integer::Width;
 use super::types::text::{self, Shape, in_encoding};
@@ -61,7 +62,10 @@ enum Meaning {
     HashInteger(Width),
     HashUuid,
     HashBytea { length: usize },
-    Token { shape: Shape },
+    TokenText { shape: Shape },
+    TokenInteger(Width),
+    TokenUuid,
+    Fpe { classes: Classes, shape: Shape },
 }
 
 /// Why a method has no meaning for a type.
@@ -102,10 +106,22 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
         (MethodSpec::Hash { length }, Family::Text(kind)) => hash_text(*length, Shape::of(kind, ty.modifier)),
         (MethodSpec::Hash { length }, family) => hash(*length, family),
         (MethodSpec::Token, Family::Text(kind)) => token_text(Shape::of(kind, ty.modifier)),
-        (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
-        (MethodSpec::Null | MethodSpec::Partial(_) | MethodSpec::Email | MethodSpec::Token, _) => {
-            Err(Misfit::Family)
+        (MethodSpec::Token, Family::Integer(width @ (Width::Four | Width::Eight))) => {
+            Ok(Meaning::TokenInteger(width))
         }
+        (MethodSpec::Token, Family::Uuid) => Ok(Meaning::TokenUuid),
+        (MethodSpec::Fpe { alphabet }, Family::Text(kind)) => {
+            fpe(Classes::of(alphabet.as_deref()), Shape::of(kind, ty.modifier))
+        }
+        (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
+        (
+            MethodSpec::Null
+            | MethodSpec::Partial(_)
+            | MethodSpec::Email
+            | MethodSpec::Token
+            | MethodSpec::Fpe { .. },
+            _,
+        ) => Err(Misfit::Family),
     }
 }
 
@@ -166,11 +182,23 @@ fn hash(length: Option<usize>, family: Family) -> Result<Meaning, Misfit> {
 
 fn token_text(shape: Shape) -> Result<Meaning, Misfit> {
     if shape.room() >= token::SHORTEST {
-        return Ok(Meaning::Token { shape });
+        return Ok(Meaning::TokenText { shape });
     }
     Err(Misfit::Mend(format!(
         "a token needs {} characters, the column holds {}: use \"hash\", or a longer type",
         token::SHORTEST,
+        shape.room()
+    )))
+}
+
+fn fpe(classes: Classes, shape: Shape) -> Result<Meaning, Misfit> {
+    let needed = classes.shortest();
+    if shape.room() >= needed {
+        return Ok(Meaning::Fpe { classes, shape });
+    }
+    Err(Misfit::Mend(format!(
+        "format-preserving encryption needs {needed} characters of this alphabet (a million values), \
+         the column holds {}: use \"redact\"",
         shape.room()
     )))
 }
@@ -198,12 +226,26 @@ impl Meaning {
             Self::HashInteger(width) => Box::new(HashInteger { keyed: keyed("integer"), width, unreadable }),
             Self::HashUuid => Box::new(HashUuid { keyed: keyed("uuid"), unreadable }),
             Self::HashBytea { length } => Box::new(HashBytea { keyed: keyed("bytea"), length, unreadable }),
-            Self::Token { shape } => {
+            Self::TokenText { shape } => {
                 let key = keys.newest();
                 let siv = token::cipher(key, domain).into();
                 let hidden = hidden(shape);
                 Box::new(TokenMask { key_id: key.id(), siv, shape, hidden, encoding, unreadable })
             }
+            Self::TokenInteger(width) => match token::integers(keys, domain, width) {
+                Some(permutation) => Box::new(TokenInteger { permutation, width, unreadable }),
+                None => Box::new(Null),
+            },
+            Self::TokenUuid => match token::uuids(keys, domain) {
+                Some(permutation) => Box::new(TokenUuid { permutation, unreadable }),
+                None => Box::new(Null),
+            },
+            Self::Fpe { classes, shape } => match Cipher::new(keys, domain, classes) {
+                Some(cipher) => {
+                    Box::new(FpeMask { cipher, shape, hidden: hidden(shape), encoding, unreadable })
+                }
+                None => Box::new(Null),
+            },
         };
         in_array(mask, ty, wire)
     }

@@ -1,10 +1,12 @@
-//! `token` for texts: AES-SIV (RFC 5297), deterministic and authenticated, under
+//! `token`. For texts: AES-SIV (RFC 5297), deterministic and authenticated, under
 //! the key of the column's domain. The same value gives the same token in every
 //! column of the domain, on every node; only the key file leads back.
 //!
 //! `tok_` and base64url (RFC 4648, section 5, no padding) of: one byte, the
 //! key's id; 16 bytes, the synthetic IV; the encrypted text. The text is filled
 //! to a multiple of 16 bytes first, so a token shows its length only in steps.
+//!
+//! For int4, int8 and uuid: a keyed permutation of all values of the type.
 
 use aes_siv::KeyInit;
 use aes_siv::siv::Aes256Siv;
@@ -16,7 +18,10 @@ use smallvec::SmallVec;
 use zeroize::Zeroizing;
 
 use super::keys::{KeyRing, MasterKey};
+use super::permute::{Direction, Permutation};
+use super::types::integer::Width;
 use super::types::text::Shape;
+use super::types::{integer, uuid};
 use super::{Encoding, Mask, Masked, UnreadableValue};
 
 const PREFIX: &[u8] = b"tok_";
@@ -111,6 +116,72 @@ pub fn resolve(token: &[u8], domain: &str, keys: &KeyRing) -> Option<Zeroizing<S
     siv.decrypt_inout_detached(NO_HEADERS, body.as_mut_slice().into(), &(*iv).into()).ok()?;
     let end = body.iter().rposition(|b| *b == END)?;
     std::str::from_utf8(body.get(..end)?).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// Each integer stands for another one of the same width.
+pub struct TokenInteger {
+    pub permutation: Permutation,
+    /// Four or eight bytes: two have too few values.
+    pub width: Width,
+    pub unreadable: UnreadableValue,
+}
+
+pub(super) fn integers(keys: &KeyRing, domain: &str, width: Width) -> Option<Permutation> {
+    let purpose = match width {
+        Width::Two => return None,
+        Width::Four => "token int4",
+        Width::Eight => "token int8",
+    };
+    Permutation::new(keys, purpose, domain, 2)
+}
+
+/// The token of a number, or the number of a token.
+pub(super) fn turn_integer(
+    permutation: &Permutation,
+    direction: Direction,
+    width: Width,
+    number: i64,
+) -> Option<i64> {
+    match width {
+        Width::Two => None,
+        Width::Four => {
+            let bytes = i32::try_from(number).ok()?.to_le_bytes();
+            permutation.bytes(direction, bytes).map(|b| i64::from(i32::from_le_bytes(b)))
+        }
+        Width::Eight => permutation.bytes(direction, number.to_le_bytes()).map(i64::from_le_bytes),
+    }
+}
+
+impl Mask for TokenInteger {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        integer::decode(value, self.width, format)
+            .and_then(|n| turn_integer(&self.permutation, Direction::ToToken, self.width, n))
+            .filter(|token| integer::encode(*token, self.width, format, out))
+            .map(|_| Masked::Value)
+            .ok_or(self.unreadable)
+    }
+}
+
+/// Each UUID stands for another.
+pub struct TokenUuid {
+    pub permutation: Permutation,
+    pub unreadable: UnreadableValue,
+}
+
+pub(super) fn uuids(keys: &KeyRing, domain: &str) -> Option<Permutation> {
+    Permutation::new(keys, "token uuid", domain, 2)
+}
+
+impl Mask for TokenUuid {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let token = uuid::decode(value, format)
+            .and_then(|original| self.permutation.bytes(Direction::ToToken, original))
+            .ok_or(self.unreadable)?;
+        uuid::encode(&token, format, out);
+        Ok(Masked::Value)
+    }
 }
 
 /// Bytes of the filled text: at least one more than the text has.

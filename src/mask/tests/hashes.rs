@@ -1,0 +1,85 @@
+//! `hash`: the standard's vectors, ranges, declared lengths, keys.
+
+use super::*;
+
+/// RFC 4231, test cases 1 and 2.
+#[test]
+fn hmac_answers_as_the_rfc_says() {
+    use hmac::{Hmac, KeyInit, Mac};
+    for (key, data, expected) in [
+        ([0x0b; 20].as_slice(), b"Hi There".as_slice(), "b0344c61d8db38535ca8afceaf0bf12b"),
+        (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
+    ] {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
+        mac.update(data);
+        assert_eq!(hex(&mac.finalize().into_bytes()[..16]), expected);
+    }
+}
+
+/// The hash is what the documentation says, computed here from its parts. A
+/// change of it would break every extract that anyone kept.
+#[test]
+fn a_hash_is_hmac_under_the_derived_key() {
+    use hmac::{Hmac, KeyInit, Mac};
+    let key: zeroize::Zeroizing<[u8; 64]> = keys().newest().derive("hash text", "d");
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key.as_slice()).unwrap();
+    mac.update(b"alice");
+    let expected = hex(&mac.finalize().into_bytes());
+    assert_eq!(shown("hash", "", &of("text", -1), "alice"), expected);
+    assert_eq!(shown("hash", "", &of("name", -1), "alice"), expected[..63]);
+    assert_eq!(shown("hash", "length = 9", &of("text", -1), "alice"), expected[..9]);
+    assert_eq!(shown("hash", "", &varchar(20), "alice"), expected[..20]);
+    assert_eq!(shown("hash", "length = 8", &char(10), "alice     "), format!("{}  ", &expected[..8]));
+}
+
+#[test]
+fn a_hash_that_the_column_cannot_hold_does_not_fit() {
+    assert!(misfit("hash", "length = 21", &varchar(20)).contains("length = 20 or less"));
+    assert!(misfit("hash", "", &varchar(7)).contains("varchar(7)"));
+    assert!(misfit("hash", "length = 9", &of("bytea", -1)).contains("even"));
+    assert!(misfit("hash", "length = 8", &of("int4", -1)).contains("length"));
+    assert!(misfit("hash", "", &of("numeric", -1)).contains("redact"));
+}
+
+#[test]
+fn hashes_of_numbers_stay_in_range_and_agree_across_widths() {
+    for value in [0_i64, 1, -1, 1234, i64::from(i16::MIN), i64::from(i16::MAX)] {
+        let text = value.to_string();
+        let hashes: Vec<i64> = ["int2", "int4", "int8"]
+            .iter()
+            .map(|name| shown("hash", "", &of(name, -1), &text).parse().unwrap())
+            .collect();
+        assert!((0..=i64::from(i16::MAX)).contains(&hashes[0]));
+        assert!((0..=i64::from(i32::MAX)).contains(&hashes[1]));
+        assert_eq!(hashes[1] & i64::from(i16::MAX), hashes[0]);
+        assert_eq!(hashes[2] & i64::from(i32::MAX), hashes[1]);
+    }
+}
+
+#[test]
+fn hashes_of_uuids_are_version_8() {
+    let uuid = shown("hash", "", &of("uuid", -1), "12345678-1234-4234-9234-123456789abc");
+    assert_eq!(uuid.as_bytes()[14], b'8');
+    assert!(matches!(uuid.as_bytes()[19], b'8' | b'9' | b'a' | b'b'));
+}
+
+#[test]
+fn hashes_of_bytes_do_not_depend_on_the_way_they_are_written() {
+    let bytea = of("bytea", -1);
+    let expected = masked(&spec("hash", ""), &bytea, Format::Binary, b"\0\\ab\xff").unwrap();
+    assert_eq!(expected.len(), 32);
+    for text in ["\\x005c6162ff", "\\x005C6162FF", "\\000\\\\ab\\377"] {
+        assert_eq!(shown("hash", "", &bytea, text), format!("\\x{}", hex(&expected)), "{text}");
+    }
+    assert_eq!(shown("hash", "length = 8", &bytea, "\\x00"), shown("hash", "", &bytea, "\\x00")[..10]);
+}
+
+#[test]
+fn hashes_differ_by_domain_and_key() {
+    let hash = |domain: &str, keys: &KeyRing| {
+        run(&*plan(&spec("hash", ""), domain, &of("text", -1), Format::Text, keys).unwrap(), b"alice")
+    };
+    let first = KeyRing::parse(KEYS.lines().next().unwrap()).unwrap();
+    assert_ne!(hash("a", &keys()), hash("b", &keys()));
+    assert_ne!(hash("a", &keys()), hash("a", &first));
+}
