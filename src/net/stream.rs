@@ -104,6 +104,11 @@ impl Stream {
         &self.peer
     }
 
+    /// Is the other side on this machine, on a Unix socket?
+    pub fn is_local(&self) -> bool {
+        matches!(self.transport, Transport::Plain(Socket::Unix(_)))
+    }
+
     pub fn is_tls(&self) -> bool {
         matches!(self.transport, Transport::Tls(_))
     }

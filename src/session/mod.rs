@@ -1,6 +1,10 @@
 //! The life of a session.
 
+pub mod cancel;
 pub mod copy;
+pub mod handshake;
+pub mod login;
+pub mod opening;
 pub mod registry;
 pub mod reports;
 pub mod rows;

@@ -1,0 +1,81 @@
+//! What every connection meets: limits, TLS, the way upstream, the keys to
+//! cancel by. Made from the configuration; a reload replaces it whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+
+use super::tls::{ServerTls, TlsFault};
+use super::upstream::Connector;
+use crate::config::{Config, Limits};
+use crate::session::cancel::Cancels;
+
+/// The part that a reload replaces.
+pub struct Settings {
+    pub limits: Limits,
+    /// Refused as a client's login: it could read every verifier.
+    pub service_user: String,
+    /// `None`: no TLS towards clients.
+    pub tls: Option<ServerTls>,
+    pub connector: Connector,
+}
+
+impl Settings {
+    fn load(config: &Config) -> Result<Self, TlsFault> {
+        Ok(Self {
+            limits: config.limits.clone(),
+            service_user: config.upstream.service_user.clone(),
+            tls: config.listen.tls.as_ref().map(ServerTls::load).transpose()?,
+            connector: Connector::new(&config.upstream, config.limits.connect_timeout)?,
+        })
+    }
+}
+
+pub struct Front {
+    settings: ArcSwap<Settings>,
+    pub cancels: Cancels,
+    /// Connections that have not sent a startup message yet.
+    opening: AtomicUsize,
+}
+
+/// Room for connections that have not sent a startup message, beyond
+/// `max_sessions`: cancel requests must get through when sessions are full.
+const OPENING_SPARE: usize = 64;
+
+/// A connection's place among those; dropping it gives it back.
+pub struct OpeningPlace<'a>(&'a AtomicUsize);
+
+impl Drop for OpeningPlace<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Front {
+    pub fn open(config: &Config) -> Result<Self, TlsFault> {
+        Ok(Self {
+            settings: ArcSwap::from_pointee(Settings::load(config)?),
+            cancels: Cancels::default(),
+            opening: AtomicUsize::new(0),
+        })
+    }
+
+    /// Takes a new configuration, certificates and keys read anew. On a fault
+    /// the old one stays. Sessions that run keep what they have.
+    pub fn reload(&self, config: &Config) -> Result<(), TlsFault> {
+        self.settings.store(Arc::new(Settings::load(config)?));
+        Ok(())
+    }
+
+    /// A place for a new connection; `None` in a flood of silent ones.
+    pub fn opening_place(&self) -> Option<OpeningPlace<'_>> {
+        let limit = self.settings.load().limits.max_sessions.saturating_add(OPENING_SPARE);
+        let place = (self.opening.fetch_add(1, Ordering::AcqRel), OpeningPlace(&self.opening));
+        (place.0 < limit).then_some(place.1)
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+}

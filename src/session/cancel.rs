@@ -1,0 +1,124 @@
+//! CancelRequest: from the pair that bauta gave its client to the pair that
+//! the server gave bauta.
+//!
+//! The process id is the server's own, since tools look it up in
+//! pg_stat_activity; the secret is bauta's, so that a client holds nothing
+//! that works round the proxy. Invariant: a request with the wrong secret
+//! does nothing and looks like one with the right secret.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use subtle::ConstantTimeEq;
+
+use crate::net::upstream::{ConnectError, Connector};
+use crate::wire::startup::{CancelKey, Version};
+
+/// Bytes of a secret for protocol 3.2; PostgreSQL's `MAX_CANCEL_KEY_LENGTH`.
+const SECRET: usize = 32;
+
+/// Bytes of a secret for protocol 3.0.
+const SHORT_SECRET: usize = 4;
+
+/// How long to wait for the server to have taken a request.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Entry {
+    secret: Bytes,
+    upstream: CancelKey,
+}
+
+/// The keys of all sessions of this process, by process id.
+#[derive(Default)]
+pub struct Cancels {
+    entries: Arc<DashMap<i32, Entry>>,
+}
+
+/// A session's entry; dropping it takes the entry out.
+pub struct Cancellable {
+    entries: Arc<DashMap<i32, Entry>>,
+    /// What the client was given.
+    key: CancelKey,
+}
+
+impl Cancels {
+    /// Enters a session whose server gave `upstream` as its key, and makes
+    /// the key for a client that speaks `version`.
+    pub fn enter(&self, upstream: CancelKey, version: Version) -> Result<Cancellable, getrandom::Error> {
+        let mut secret = vec![0; if version >= Version::V3_2 { SECRET } else { SHORT_SECRET }];
+        getrandom::fill(&mut secret)?;
+        let key = CancelKey { pid: upstream.pid, secret: secret.into() };
+        // A server gives a process id anew only after the old session has
+        // ended, which then is a ghost here, and its key of no use.
+        self.entries.insert(key.pid, Entry { secret: key.secret.clone(), upstream });
+        Ok(Cancellable { entries: self.entries.clone(), key })
+    }
+
+    /// The server's key, if the client's is right.
+    fn upstream(&self, key: &CancelKey) -> Option<CancelKey> {
+        let entry = self.entries.get(&key.pid)?;
+        bool::from(entry.secret.as_ref().ct_eq(&key.secret)).then(|| entry.upstream.clone())
+    }
+
+    /// Passes a client's request on, on a connection of its own, and waits
+    /// until the server has closed that: then it has sent the signal.
+    pub async fn cancel(&self, key: &CancelKey, connector: &Connector) -> Result<(), ConnectError> {
+        let Some(upstream) = self.upstream(key) else {
+            tracing::debug!(pid = key.pid, "cancel request with a wrong key");
+            return Ok(());
+        };
+        let mut stream = connector.connect().await?;
+        upstream.put_request(stream.output())?;
+        stream.flush().await.map_err(ConnectError::Ask)?;
+        let answered = tokio::time::timeout(PATIENCE, stream.fill()).await;
+        answered.map_err(|_| ConnectError::Timeout(PATIENCE))?.map(|_| ()).or(Ok(()))
+    }
+}
+
+impl Cancellable {
+    pub fn key(&self) -> &CancelKey {
+        &self.key
+    }
+}
+
+impl Drop for Cancellable {
+    fn drop(&mut self) {
+        self.entries.remove_if(&self.key.pid, |_, entry| entry.secret == self.key.secret);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn upstream(pid: i32) -> CancelKey {
+        CancelKey { pid, secret: Bytes::from_static(b"real") }
+    }
+
+    #[test]
+    fn only_the_right_pair_finds_the_servers_key() {
+        let cancels = Cancels::default();
+        let session = cancels.enter(upstream(7), Version::V3_0).unwrap();
+        assert_eq!(session.key().secret.len(), 4);
+        assert_eq!(cancels.upstream(session.key()), Some(upstream(7)));
+        let with = |pid, secret: &[u8]| CancelKey { pid, secret: Bytes::copy_from_slice(secret) };
+        assert_eq!(cancels.upstream(&with(8, &session.key().secret)), None);
+        assert_eq!(cancels.upstream(&with(7, b"real")), None, "the server's own secret is not the client's");
+        assert_eq!(cancels.upstream(&with(7, &session.key().secret[..3])), None);
+        let key = session.key().clone();
+        drop(session);
+        assert_eq!(cancels.upstream(&key), None, "a session that ended can't be cancelled");
+    }
+
+    #[test]
+    fn a_ghost_that_leaves_late_does_not_take_its_successors_key() {
+        let cancels = Cancels::default();
+        let ghost = cancels.enter(upstream(7), Version::V3_2).unwrap();
+        let successor = cancels.enter(upstream(7), Version::V3_2).unwrap();
+        assert_eq!(successor.key().secret.len(), 32);
+        drop(ghost);
+        assert_eq!(cancels.upstream(successor.key()), Some(upstream(7)));
+    }
+}
