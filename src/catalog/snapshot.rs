@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Oid;
 
 /// `pg_class.relkind`, as far as bauta distinguishes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RelationKind {
     Table,
     PartitionedTable,
@@ -15,11 +15,12 @@ pub enum RelationKind {
     MaterializedView,
     ForeignTable,
     Sequence,
-    /// Composite types, indexes, toast: anything a query can't read rows of.
+    /// Composite types and TOAST tables: what people don't read rows of.
+    #[default]
     Other,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Column {
     /// From 1; dropped columns leave gaps.
     pub attribute: i16,
@@ -29,12 +30,15 @@ pub struct Column {
     pub type_modifier: i32,
     pub not_null: bool,
     /// The expression of `GENERATED ALWAYS AS (…)`, as `pg_get_expr` prints it.
+    /// Empty where DDL in progress keeps it from being read.
     pub generated: Option<Arc<str>>,
+    /// Attributes of the same table that the generation expression reads.
+    pub generated_from: Vec<i16>,
     /// Any other default, printed likewise.
     pub default: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Relation {
     pub oid: Oid,
     pub schema: Arc<str>,
@@ -43,7 +47,15 @@ pub struct Relation {
     /// In attribute order, without dropped ones.
     pub columns: Vec<Column>,
     /// Views and materialized views: `pg_get_viewdef`, every name qualified.
+    /// None for the server's own views, and where DDL in progress keeps it
+    /// from being read.
     pub definition: Option<Arc<str>>,
+    /// What a view's definition depends on (`pg_depend`: nothing of the
+    /// server's own is in it).
+    pub definition_relations: Vec<Oid>,
+    pub definition_functions: Vec<Oid>,
+    /// The table that holds its long values (`reltoastrelid`).
+    pub toast: Option<Oid>,
     /// Parents by inheritance or partitioning.
     pub parents: Vec<Oid>,
     /// Relations that its rewrite rules (other than a view's `_RETURN`) read or write.
@@ -52,8 +64,8 @@ pub struct Relation {
     pub has_rules: bool,
     /// Functions that its triggers run.
     pub trigger_functions: Vec<Oid>,
-    /// Other relations and functions that its RLS policies, defaults and
-    /// CHECKs depend on (`pg_depend`).
+    /// Other relations and functions that its RLS policies, defaults, CHECKs,
+    /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
     pub depends_on_functions: Vec<Oid>,
     pub constraints: Vec<Constraint>,
@@ -68,6 +80,9 @@ pub struct Constraint {
     pub columns: Vec<i16>,
     /// FOREIGN KEY: the referenced table and its columns, pairwise with `columns`.
     pub references: Option<(Oid, Vec<i16>)>,
+    /// FOREIGN KEY: a change of the referenced table writes into this one
+    /// (CASCADE, SET NULL, SET DEFAULT).
+    pub cascades: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +112,8 @@ pub struct Function {
     pub kind: char,
     /// `prosrc`, or the printed body of a `BEGIN ATOMIC` function; empty for C and internal.
     pub body: Arc<str>,
+    /// DDL in progress keeps the body from being read.
+    pub unreadable: bool,
     pub returns_set: bool,
     pub return_type: Oid,
     pub argument_types: Vec<Oid>,
@@ -150,6 +167,8 @@ pub struct Snapshot {
     /// `server_version_num`, 130000 and up.
     pub server_version: u32,
     pub database: Arc<str>,
+    /// `pg_database.oid`: a database of the same name made anew has another.
+    pub database_oid: Oid,
     /// Of all schemas, `pg_catalog` and `information_schema` included.
     pub relations: HashMap<Oid, Relation>,
     /// Unqualified relation name (as stored) → every relation of that name.
@@ -158,6 +177,8 @@ pub struct Snapshot {
     pub functions_by_name: HashMap<Arc<str>, Vec<Oid>>,
     pub types: HashMap<Oid, TypeInfo>,
     pub types_by_name: HashMap<Arc<str>, Vec<Oid>>,
+    /// Domain → functions that its CHECKs call.
+    pub domain_checks: HashMap<Oid, Vec<Oid>>,
     /// Operators outside `pg_catalog`.
     pub operators: Vec<Operator>,
     /// Casts made by users.
@@ -165,11 +186,35 @@ pub struct Snapshot {
     /// Names of collations outside `pg_catalog`.
     pub collations: Vec<Arc<str>>,
     pub extensions: Vec<Arc<str>>,
-    /// Role name → names of the roles it is a member of, directly or not.
+    /// Every role's name → names of the roles it is a member of, directly or not.
     pub memberships: HashMap<Arc<str>, Vec<Arc<str>>>,
 }
 
+/// `FirstNormalObjectId` of PostgreSQL's `transam.h`: objects below come with
+/// the server.
+pub const FIRST_USER_OID: Oid = Oid(16384);
+
+impl Oid {
+    /// Made with the server, not by its users.
+    pub fn is_builtin(self) -> bool {
+        self < FIRST_USER_OID
+    }
+}
+
 impl Snapshot {
+    /// Adds a relation under its name.
+    pub fn add_relation(&mut self, relation: Relation) {
+        self.relations_by_name.entry(Arc::clone(&relation.name)).or_default().push(relation.oid);
+        self.relations.insert(relation.oid, relation);
+    }
+    pub fn add_function(&mut self, function: Function) {
+        self.functions_by_name.entry(Arc::clone(&function.name)).or_default().push(function.oid);
+        self.functions.insert(function.oid, function);
+    }
+    pub fn add_type(&mut self, info: TypeInfo) {
+        self.types_by_name.entry(Arc::clone(&info.name)).or_default().push(info.oid);
+        self.types.insert(info.oid, info);
+    }
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
         self.relations_by_name
             .get(name)?
@@ -180,6 +225,18 @@ impl Snapshot {
 }
 
 impl Relation {
+    /// `schema.name`, as people write it.
+    pub fn qualified(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+    /// `pg_catalog` and the like: no pattern with `*` for a schema means them.
+    pub fn is_system(&self) -> bool {
+        matches!(&*self.schema, "pg_catalog" | "information_schema" | "pg_toast")
+    }
+    /// A temporary table of some session.
+    pub fn is_temporary(&self) -> bool {
+        self.schema.starts_with("pg_temp_") || self.schema.starts_with("pg_toast_temp_")
+    }
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| &*c.name == name)
     }
