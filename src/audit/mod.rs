@@ -1,29 +1,33 @@
 //! The chained audit log: intent before, outcome after.
 //!
 //! [`Log`] is the handle that sessions and the grant engine hold. One writer
-//! thread owns the file: it numbers, chains, writes and syncs records in
-//! groups. The queue is bounded; a full one makes callers wait, nothing is
-//! dropped. While the log can't be written, `submit` fails and statements are
-//! refused.
+//! thread owns the file: it encodes, numbers, chains, writes and syncs records
+//! in groups, so a session pays for a push onto a queue and, where it must
+//! know that its intent is on disk, for one wait a flush.
+//!
+//! ```text
+//! session ── submit ──> queue (bounded) ──> writer: encode · seal · append · fdatasync
+//!    └────── durable(ticket) <── watermark ────────────┘
+//! ```
+//!
+//! Invariants: no record is dropped that was accepted; a ticket is durable only
+//! after its line and all before it are on disk; while the log can't be
+//! written, intents are refused at once and outcomes are kept.
+//! The format, to the byte, is `docs/AUDIT-FORMAT.md`.
 
-use std::sync::Arc;
+pub mod chain;
+pub mod file;
+mod log;
+mod queue;
+pub mod record;
+pub mod recover;
+mod sqltext;
+pub mod verify;
+mod writer;
 
-/// Where to write records. Cheap to clone.
-#[derive(Clone)]
-pub struct Log {
-    #[allow(dead_code)]
-    inner: Arc<()>,
-}
+pub use log::{AuditError, Log, LogSettings, OpenError};
+pub use queue::Ticket;
+pub use record::{Conceal, Event, Record, Sql, StatementEnd, StatementStart, Who};
 
-/// A submitted record: `durable().await` it before anything goes upstream.
-pub struct Ticket {}
-
-/// Common fields of a session's records.
-#[derive(Debug, Clone)]
-pub struct Who {
-    pub session: i64,
-    pub user: Arc<str>,
-    pub database: Arc<str>,
-    /// Client address as text.
-    pub client: Arc<str>,
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The file under the log: append, sync, cut back, rotate. A trait, so that
+//! tests can make the k-th operation fail.
+//!
+//! The current file is `audit.file` of the configuration; a full one is renamed
+//! to `FILE.<seq of its first record, 12 digits>`. Invariant: one process holds
+//! the lock on the current file; no archive is ever overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::log::OpenError;
+
+/// What the writer needs of a file.
+pub trait LogFile: Send {
+    /// Length of the current file in bytes.
+    fn len(&mut self) -> io::Result<u64>;
+    /// Reads from the current file; short only at its end.
+    fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>>;
+    /// The last `len` bytes of the newest archive; empty if there is none.
+    fn archive_end(&mut self, len: usize) -> io::Result<Vec<u8>>;
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// On disk when it returns (fdatasync).
+    fn sync(&mut self) -> io::Result<()>;
+    /// Fails if the file was moved or removed behind our back.
+    fn check_in_place(&mut self) -> io::Result<()>;
+    /// After a failure: cuts the current file back to its first `good` bytes,
+    /// or makes a new one if it is gone. Returns the length now.
+    fn heal(&mut self, good: u64) -> io::Result<u64>;
+    /// Renames the current file to an archive that is named after its first
+    /// record, and begins a new one.
+    fn rotate(&mut self, first_seq: u64) -> io::Result<()>;
+}
+
+/// A file on disk, locked.
+pub struct DiskFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl DiskFile {
+    /// Opens or creates the file (mode 0600) and locks it.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let fail = |source| OpenError::Open { path: path.to_owned(), source };
+        let file = open_file(path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), file }),
+            Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(source)) => Err(fail(source)),
+        }
+    }
+
+    fn in_place(&self) -> io::Result<bool> {
+        let held = self.file.metadata()?;
+        match fs::metadata(&self.path) {
+            Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Opens the path anew, locked.
+    fn reopen(&self) -> io::Result<File> {
+        let file = open_file(&self.path)?;
+        file.try_lock().map_err(|e| match e {
+            fs::TryLockError::WouldBlock => io::Error::other("another bauta has locked it"),
+            fs::TryLockError::Error(e) => e,
+        })?;
+        sync_directory(&self.path)?;
+        Ok(file)
+    }
+}
+
+impl LogFile for DiskFile {
+    fn len(&mut self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        read_at(&self.file, offset, len)
+    }
+
+    fn archive_end(&mut self, len: usize) -> io::Result<Vec<u8>> {
+        let Some(newest) = archives(&self.path)?.pop() else { return Ok(Vec::new()) };
+        let file = File::open(newest)?;
+        let total = file.metadata()?.len();
+        read_at(&file, total.saturating_sub(len as u64), len)
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn check_in_place(&mut self) -> io::Result<()> {
+        if self.in_place()? { Ok(()) } else { Err(io::Error::other("the file was moved or removed")) }
+    }
+
+    fn heal(&mut self, good: u64) -> io::Result<u64> {
+        if self.in_place()? {
+            self.file.set_len(good)?;
+            return Ok(good);
+        }
+        let file = self.reopen()?;
+        if file.metadata()?.len() > 0 {
+            return Err(io::Error::other("another file has taken its place"));
+        }
+        self.file = file;
+        Ok(0)
+    }
+
+    fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
+        let archive = archive_name(&self.path, first_seq);
+        if archive.try_exists()? {
+            return Err(io::Error::other(format!("{} is there already", archive.display())));
+        }
+        fs::rename(&self.path, &archive)?;
+        match self.reopen() {
+            Ok(file) => {
+                self.file = file;
+                Ok(())
+            }
+            Err(e) => {
+                // The old file goes on under its old name.
+                fs::rename(&archive, &self.path)?;
+                Err(e)
+            }
+        }
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
+}
+
+fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; len];
+    let mut filled = 0;
+    while filled < len {
+        match file.read_at(&mut bytes[filled..], offset + filled as u64)? {
+            0 => break,
+            n => filled += n,
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// A new name is on disk only when its directory is.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+/// `audit.jsonl.000000000001`
+pub fn archive_name(path: &Path, first_seq: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{first_seq:012}"));
+    PathBuf::from(name)
+}
+
+/// The archives of a log, oldest first.
+pub fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let number = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.strip_prefix(name)?.strip_prefix('.').map(str::to_owned))
+            .filter(|n| n.len() >= 12 && n.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|n| n.parse::<u64>().ok());
+        if let Some(number) = number {
+            found.push((number, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// All files of a log that exist, in the order of the chain.
+pub fn all_files(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = archives(path)?;
+    if path.try_exists()? {
+        files.push(path.to_owned());
+    }
+    Ok(files)
+}

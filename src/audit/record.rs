@@ -1,0 +1,507 @@
+//! What is recorded: the events of the interface as types, and how each becomes
+//! the members of a JSON object, in a fixed order.
+//!
+//! Invariant: no field of an event can hold a bound parameter or a row's value;
+//! the only client text is [`Sql`], which is concealed before it is encoded.
+//! Follows `docs/AUDIT-FORMAT.md`.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::queue::Ticket;
+use super::sqltext::SqlTexts;
+use crate::policy::decide::{ColumnDecision, What};
+use crate::policy::{Access, Basis};
+
+/// Common fields of a session's records.
+#[derive(Debug, Clone, Default)]
+pub struct Who {
+    /// 0: no session (a failed login, a grant made outside one); `null` in the record.
+    pub session: i64,
+    /// Empty: unknown; `null` in the record, here and below.
+    pub user: Arc<str>,
+    pub database: Arc<str>,
+    /// Client address as text.
+    pub client: Arc<str>,
+}
+
+/// One record, before it is numbered and chained.
+#[derive(Debug, Clone)]
+pub struct Record {
+    pub who: Arc<Who>,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone)]
+pub enum Event {
+    SessionStart(SessionStart),
+    SessionEnd(SessionEnd),
+    AuthFailed(AuthFailed),
+    StatementStart(StatementStart),
+    StatementEnd(StatementEnd),
+    RequestCreated(RequestCreated),
+    RequestApproved(RequestApproved),
+    RequestDenied(RequestDenied),
+    GrantCreated(GrantCreated),
+    GrantUsed(GrantUsed),
+    GrantExpired(GrantExpired),
+    GrantRevoked(GrantRevoked),
+    PolicyLoaded(PolicyLoaded),
+    /// Something that analysis did not announce was stopped.
+    Tripwire(Tripwire),
+    /// Written by the log itself: the bytes before it are what a crash left.
+    LogRecovered(LogRecovered),
+    /// Written by the log itself: it could not be written for a while.
+    LogResumed(LogResumed),
+}
+
+impl Event {
+    /// The `event` member.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::SessionStart(_) => "session.start",
+            Self::SessionEnd(_) => "session.end",
+            Self::AuthFailed(_) => "auth.failed",
+            Self::StatementStart(_) => "statement.start",
+            Self::StatementEnd(_) => "statement.end",
+            Self::RequestCreated(_) => "request.created",
+            Self::RequestApproved(_) => "request.approved",
+            Self::RequestDenied(_) => "request.denied",
+            Self::GrantCreated(_) => "grant.created",
+            Self::GrantUsed(_) => "grant.used",
+            Self::GrantExpired(_) => "grant.expired",
+            Self::GrantRevoked(_) => "grant.revoked",
+            Self::PolicyLoaded(_) => "policy.loaded",
+            Self::Tripwire(_) => "tripwire",
+            Self::LogRecovered(_) => "log.recovered",
+            Self::LogResumed(_) => "log.resumed",
+        }
+    }
+
+    /// Tells of something that has not happened yet and won't if it can't be
+    /// recorded. All else has happened, and is kept until it can be written.
+    pub fn is_intent(&self) -> bool {
+        matches!(
+            self,
+            Self::SessionStart(_)
+                | Self::StatementStart(_)
+                | Self::RequestCreated(_)
+                | Self::RequestApproved(_)
+                | Self::RequestDenied(_)
+                | Self::GrantCreated(_)
+        )
+    }
+
+    /// Bytes that the record holds while it waits, roughly.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::StatementStart(start) => 512 + start.sql.span.len(),
+            _ => 512,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionStart {
+    /// Process id of the server's backend.
+    pub backend_pid: i32,
+    /// Is the client's leg encrypted?
+    pub tls: bool,
+    /// `application_name` at the start.
+    #[serde(serialize_with = "text")]
+    pub application: Arc<str>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionEnd {
+    /// Why: `client closed`, `killed by …`, an error's SQLSTATE and text.
+    pub reason: Cow<'static, str>,
+    pub statements: u64,
+    pub seconds: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct AuthFailed {
+    /// What the client was told, as SQLSTATE.
+    pub sqlstate: Cow<'static, str>,
+    /// What really was the matter; the client may have been told less.
+    pub reason: Cow<'static, str>,
+}
+
+/// A statement about to run, or about to be refused.
+#[derive(Debug, Clone)]
+pub struct StatementStart {
+    pub sql: Sql,
+    /// Every protected column touched, as the decision lists them.
+    pub columns: Arc<[ColumnDecision]>,
+}
+
+/// The outcome of a statement.
+#[derive(Debug, Clone)]
+pub struct StatementEnd {
+    /// The ticket of its `statement.start`; the record names its `seq`.
+    pub start: Ticket,
+    /// Rows sent to the client, or affected (the command tag's number).
+    pub rows: u64,
+    /// Bytes of rows sent to the client.
+    pub bytes: u64,
+    pub elapsed: Duration,
+    /// None: it succeeded.
+    pub sqlstate: Option<Cow<'static, str>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestCreated {
+    pub request: i64,
+    pub columns: Vec<String>,
+    pub duration_s: u64,
+    pub reason: String,
+    pub ticket: Option<String>,
+    pub once: bool,
+    pub export: bool,
+    /// Who asked: a login, or `uid:1000(ana)` on the control socket.
+    pub by: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestApproved {
+    pub request: i64,
+    pub by: String,
+    /// None: more approvals are needed.
+    pub grant: Option<i64>,
+    pub duration_s: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestDenied {
+    pub request: i64,
+    pub by: String,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantCreated {
+    pub grant: i64,
+    pub columns: Vec<String>,
+    pub tags: Vec<String>,
+    pub reason: String,
+    pub ticket: Option<String>,
+    pub requested_by: String,
+    pub approved_by: String,
+    #[serde(serialize_with = "micros")]
+    pub expires_at: Timestamp,
+    pub once: bool,
+    pub export: bool,
+}
+
+/// The first use by a statement; `uses` counts from 1.
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantUsed {
+    pub grant: i64,
+    pub uses: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantExpired {
+    pub grant: i64,
+    pub uses: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct GrantRevoked {
+    pub grant: i64,
+    pub by: String,
+    pub reason: Option<String>,
+    pub uses: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PolicyLoaded {
+    /// SHA-256 of the file's bytes, hex.
+    pub sha256: String,
+    pub rules: usize,
+    pub roles: usize,
+    /// `start`, `reload by uid:0(root)`, `SIGHUP`.
+    pub because: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Tripwire {
+    /// The protected column that appeared, or what else was seen.
+    pub column: Option<String>,
+    pub what: Cow<'static, str>,
+}
+
+/// Everything from `offset` of this file to this record is what a crash left
+/// of lines that nobody was told are durable.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogRecovered {
+    pub offset: u64,
+    pub torn_bytes: u64,
+    /// SHA-256 of these bytes, hex.
+    pub torn_sha256: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LogResumed {
+    pub error: String,
+    #[serde(serialize_with = "micros")]
+    pub since: Timestamp,
+    /// Intents that were refused meanwhile.
+    pub refused: u64,
+}
+
+/// A statement's text, cheap to clone; what of it is written is decided by
+/// the setting `audit.sql` and `conceal`.
+#[derive(Debug, Clone)]
+pub struct Sql {
+    pub(super) text: Text,
+    pub(super) span: Range<usize>,
+    pub(super) conceal: Conceal,
+}
+
+/// A client's text, shared.
+#[derive(Debug, Clone)]
+pub enum Text {
+    Str(Arc<str>),
+    /// As it came from the client, in whatever encoding.
+    Bytes(Bytes),
+}
+
+impl Text {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Str(s) => s.as_bytes(),
+            Self::Bytes(b) => b,
+        }
+    }
+}
+
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        Self::Str(text)
+    }
+}
+impl From<Bytes> for Text {
+    fn from(text: Bytes) -> Self {
+        Self::Bytes(text)
+    }
+}
+
+/// Which literals are written as `?`, whatever the setting.
+#[derive(Debug, Clone)]
+pub enum Conceal {
+    Nothing,
+    /// These bytes of the whole text: literals that stand for protected columns.
+    Spans(Arc<[Range<usize>]>),
+    /// A text that was refused because it could not be analysed: any literal
+    /// may stand for a protected value.
+    AllLiterals,
+}
+
+impl Sql {
+    /// A whole text.
+    pub fn whole(text: impl Into<Text>, conceal: Conceal) -> Self {
+        let text = text.into();
+        let span = 0..text.bytes().len();
+        Self { text, span, conceal }
+    }
+
+    /// One statement of a text; spans count from the text's start.
+    pub fn part(text: impl Into<Text>, span: Range<usize>, conceal: Conceal) -> Self {
+        let text = text.into();
+        let end = span.end.min(text.bytes().len());
+        Self { span: span.start.min(end)..end, text, conceal }
+    }
+}
+
+/// One entry of `columns`.
+#[derive(Debug, Serialize)]
+struct ColumnEntry<'a> {
+    column: &'a str,
+    #[serde(rename = "use")]
+    use_: &'static str,
+    decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'a str>,
+}
+
+impl<'a> From<&'a ColumnDecision> for ColumnEntry<'a> {
+    fn from(entry: &'a ColumnDecision) -> Self {
+        let mut line = Self {
+            column: &entry.column.name,
+            use_: entry.use_,
+            decision: "refused",
+            method: None,
+            grant: None,
+            role: None,
+        };
+        match &entry.what {
+            What::Masked(method) => {
+                line.decision = "masked";
+                line.method = Some(method);
+            }
+            What::Revealed(access) => {
+                line.decision = "revealed";
+                match access {
+                    Access::Revealed { basis: Basis::Grant(id), .. } => line.grant = Some(id.0),
+                    Access::Revealed { basis: Basis::Role(role), .. } => line.role = Some(role),
+                    Access::Masked => line.decision = "masked",
+                }
+            }
+            What::Neutralised => line.decision = "neutralised",
+            What::Refused => {}
+            What::Disclosed => line.decision = "disclosed",
+        }
+        line
+    }
+}
+
+/// The ids of the grants that a statement leans on, ascending, each once.
+fn grants_of(columns: &[ColumnDecision]) -> Vec<i64> {
+    let mut ids: Vec<i64> = columns.iter().filter_map(|c| ColumnEntry::from(c).grant).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// RFC 3339 in UTC with microseconds.
+pub(super) fn timestamp(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+fn micros<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{at:.6}"))
+}
+
+fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+/// The common members, before those of the event.
+#[derive(Serialize)]
+pub(super) struct Head<'a> {
+    pub seq: u64,
+    pub at: &'a str,
+    pub node: &'a str,
+    pub event: &'static str,
+    pub session: Option<i64>,
+    pub user: Option<&'a str>,
+    pub database: Option<&'a str>,
+    pub client: Option<&'a str>,
+}
+
+impl<'a> Head<'a> {
+    pub fn new(seq: u64, at: &'a str, node: &'a str, event: &Event, who: &'a Who) -> Self {
+        let known = |s: &'a Arc<str>| (!s.is_empty()).then_some(&**s);
+        Self {
+            seq,
+            at,
+            node,
+            event: event.name(),
+            session: (who.session != 0).then_some(who.session),
+            user: known(&who.user),
+            database: known(&who.database),
+            client: known(&who.client),
+        }
+    }
+}
+
+/// The members of `statement.start`.
+#[derive(Serialize)]
+struct StatementStartBody<'a> {
+    sql: Option<&'a str>,
+    /// Only where the text was cut: its whole length in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sql_bytes: Option<usize>,
+    fingerprint: Option<&'a str>,
+    columns: Vec<ColumnEntry<'a>>,
+    grants: Vec<i64>,
+}
+
+/// The members of `statement.end`.
+#[derive(Serialize)]
+struct StatementEndBody<'a> {
+    /// None: its start could not be written.
+    start: Option<u64>,
+    rows: u64,
+    bytes: u64,
+    ms: f64,
+    sqlstate: Option<&'a str>,
+}
+
+/// Appends a record as an open object: without `prev`, `mac` and its brace.
+/// `seq_of` tells the seq of a statement's start.
+pub(super) fn encode_event(
+    out: &mut Vec<u8>,
+    head: &Head<'_>,
+    event: &Event,
+    texts: &mut SqlTexts,
+    seq_of: impl Fn(Ticket) -> Option<u64>,
+) -> serde_json::Result<()> {
+    match event {
+        Event::SessionStart(body) => encode(out, head, body),
+        Event::SessionEnd(body) => encode(out, head, body),
+        Event::AuthFailed(body) => encode(out, head, body),
+        Event::StatementStart(start) => {
+            let shown = texts.show(&start.sql);
+            let body = StatementStartBody {
+                sql: shown.sql.as_deref(),
+                sql_bytes: shown.sql_bytes,
+                fingerprint: shown.fingerprint.as_deref(),
+                columns: start.columns.iter().map(ColumnEntry::from).collect(),
+                grants: grants_of(&start.columns),
+            };
+            encode(out, head, &body)
+        }
+        Event::StatementEnd(end) => {
+            let body = StatementEndBody {
+                start: seq_of(end.start),
+                rows: end.rows,
+                bytes: end.bytes,
+                ms: millis(end.elapsed),
+                sqlstate: end.sqlstate.as_deref(),
+            };
+            encode(out, head, &body)
+        }
+        Event::RequestCreated(body) => encode(out, head, body),
+        Event::RequestApproved(body) => encode(out, head, body),
+        Event::RequestDenied(body) => encode(out, head, body),
+        Event::GrantCreated(body) => encode(out, head, body),
+        Event::GrantUsed(body) => encode(out, head, body),
+        Event::GrantExpired(body) => encode(out, head, body),
+        Event::GrantRevoked(body) => encode(out, head, body),
+        Event::PolicyLoaded(body) => encode(out, head, body),
+        Event::Tripwire(body) => encode(out, head, body),
+        Event::LogRecovered(body) => encode(out, head, body),
+        Event::LogResumed(body) => encode(out, head, body),
+    }
+}
+
+/// Whole microseconds, so that no digit is noise.
+fn millis(elapsed: Duration) -> f64 {
+    (elapsed.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Head and body as one open object: `{"seq":…,…` without its brace.
+fn encode(out: &mut Vec<u8>, head: &Head<'_>, body: &impl Serialize) -> serde_json::Result<()> {
+    serde_json::to_writer(&mut *out, head)?;
+    out.pop();
+    let joint = out.len();
+    serde_json::to_writer(&mut *out, body)?;
+    out.pop();
+    if let Some(brace) = out.get_mut(joint) {
+        *brace = b',';
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! Which part of a statement's text is written: whole, without literals, or
+//! only its fingerprint.
+//!
+//! Invariant: a literal that stands for a protected column, or any literal of a
+//! text that mentions a password or could not be analysed, is `?` in every
+//! setting. What can't be told apart is left out whole.
+
+use std::borrow::Cow;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use pg_query::protobuf::Token;
+use quick_cache::Weighter;
+use quick_cache::unsync::Cache;
+
+use super::record::{Conceal, Sql};
+use crate::config::AuditSql;
+
+/// A longer text is cut, and `sql_bytes` says how long it was.
+pub(super) const MAX_SQL: usize = 64 << 10;
+/// Fingerprinting parses; a longer text has none.
+const MAX_PARSED: usize = 64 << 10;
+/// Bytes of the cache, and entries it is laid out for.
+const CACHE_BYTES: u64 = 16 << 20;
+const CACHE_ENTRIES: usize = 16_384;
+
+/// What a record says of a text.
+pub(super) struct Shown<'a> {
+    pub sql: Option<Cow<'a, str>>,
+    /// Set if `sql` was cut.
+    pub sql_bytes: Option<usize>,
+    pub fingerprint: Option<String>,
+}
+
+/// What is known of a text that was seen before.
+#[derive(Clone)]
+struct Known {
+    fingerprint: Option<u64>,
+    /// The text without literals; None: it may be written as it is.
+    stripped: Option<Arc<str>>,
+}
+
+#[derive(Clone)]
+struct KnownWeighter;
+
+impl Weighter<(u64, u64), Known> for KnownWeighter {
+    fn weight(&self, _: &(u64, u64), known: &Known) -> u64 {
+        64 + known.stripped.as_ref().map_or(0, |s| s.len() as u64)
+    }
+}
+
+/// Turns texts into what may be written, and remembers them by two hashes.
+pub(super) struct SqlTexts {
+    mode: AuditSql,
+    secrets: Option<AhoCorasick>,
+    known: Cache<(u64, u64), Known, KnownWeighter>,
+    hashers: (RandomState, RandomState),
+}
+
+impl SqlTexts {
+    pub fn new(mode: AuditSql) -> Self {
+        // CREATE ROLE … PASSWORD, user mappings, connection strings.
+        let secrets = AhoCorasick::builder().ascii_case_insensitive(true).build(["password"]).ok();
+        let known = Cache::with_weighter(CACHE_ENTRIES, CACHE_BYTES, KnownWeighter);
+        Self { mode, secrets, known, hashers: (RandomState::new(), RandomState::new()) }
+    }
+
+    pub fn show<'a>(&mut self, sql: &'a Sql) -> Shown<'a> {
+        let bytes = sql.text.bytes().get(sql.span.clone()).unwrap_or_default();
+        let known = self.look_up(bytes, matches!(sql.conceal, Conceal::AllLiterals));
+        let fingerprint = known.fingerprint.map(|f| format!("{f:016x}"));
+        let text = match (self.mode, known.stripped) {
+            (AuditSql::Fingerprint, _) => return Shown { sql: None, sql_bytes: None, fingerprint },
+            (_, Some(stripped)) => Cow::Owned(stripped.to_string()),
+            (_, None) => match &sql.conceal {
+                Conceal::Nothing => String::from_utf8_lossy(bytes),
+                Conceal::Spans(spans) => match without_spans(bytes, &sql.span, spans) {
+                    Some(text) => text,
+                    None => Cow::Owned(without_literals(&String::from_utf8_lossy(bytes))),
+                },
+                Conceal::AllLiterals => Cow::Owned(without_literals(&String::from_utf8_lossy(bytes))),
+            },
+        };
+        let (text, cut) = cut(text);
+        Shown { sql: Some(text), sql_bytes: cut.then_some(bytes.len()), fingerprint }
+    }
+
+    fn look_up(&mut self, bytes: &[u8], all_literals: bool) -> Known {
+        let key = (self.hashers.0.hash_one(bytes), self.hashers.1.hash_one((bytes, all_literals)));
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let text = String::from_utf8_lossy(bytes);
+        // Without the matcher every text counts as one with a secret.
+        let secret = self.secrets.as_ref().is_none_or(|s| s.is_match(bytes));
+        let strip = all_literals || secret || self.mode == AuditSql::Normalized;
+        let known = Known {
+            fingerprint: fingerprint(&text),
+            stripped: (strip && self.mode != AuditSql::Fingerprint)
+                .then(|| Arc::from(without_literals(&text))),
+        };
+        self.known.insert(key, known.clone());
+        known
+    }
+}
+
+/// PostgreSQL's grammar, literals ignored; None for what it can't read.
+fn fingerprint(text: &str) -> Option<u64> {
+    if text.len() > MAX_PARSED {
+        return None;
+    }
+    // Whole names: `orders_2024` and `orders_2025` are two tables.
+    let options = pg_query::FingerprintOptions::FULL_RELNAME;
+    pg_query::fingerprint(text, pg_query::ParserOptions::default(), options).ok().map(|f| f.value)
+}
+
+/// The text with `?` for each literal and without comments. A text that
+/// PostgreSQL's scanner can't read becomes `?` whole.
+fn without_literals(text: &str) -> String {
+    let Ok(tokens) = pg_query::scan_tokens(text) else { return "?".to_owned() };
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for token in tokens {
+        let replacement = match Token::try_from(token.token) {
+            Ok(
+                Token::Sconst
+                | Token::Usconst
+                | Token::Bconst
+                | Token::Xconst
+                | Token::Fconst
+                | Token::Iconst,
+            ) => "?",
+            Ok(Token::SqlComment | Token::CComment) => "",
+            _ => continue,
+        };
+        let (Ok(start), Ok(end)) = (usize::try_from(token.start), usize::try_from(token.end)) else {
+            return "?".to_owned();
+        };
+        match text.get(copied..start) {
+            Some(between) => out.push_str(between),
+            None => return "?".to_owned(),
+        }
+        out.push_str(replacement);
+        copied = end;
+    }
+    match text.get(copied..) {
+        Some(rest) => out.push_str(rest),
+        None => return "?".to_owned(),
+    }
+    out
+}
+
+/// The text with `?` for these bytes of the whole text, of which `bytes` is
+/// the part `part`. None: the spans don't fit the text.
+fn without_spans<'a>(bytes: &'a [u8], part: &Range<usize>, spans: &[Range<usize>]) -> Option<Cow<'a, str>> {
+    if spans.is_empty() {
+        return Some(String::from_utf8_lossy(bytes));
+    }
+    let mut spans: Vec<&Range<usize>> = spans.iter().collect();
+    spans.sort_by_key(|s| s.start);
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut copied = 0;
+    for span in spans {
+        if span.end <= part.start || span.start >= part.end {
+            continue;
+        }
+        let start = span.start.checked_sub(part.start)?;
+        let end = span.end.checked_sub(part.start)?;
+        if start < copied {
+            // Within the one before, or overlapping it.
+            copied = copied.max(end);
+            continue;
+        }
+        out.extend_from_slice(bytes.get(copied..start)?);
+        out.push(b'?');
+        copied = end;
+    }
+    out.extend_from_slice(bytes.get(copied..)?);
+    Some(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
+}
+
+fn cut(text: Cow<'_, str>) -> (Cow<'_, str>, bool) {
+    if text.len() <= MAX_SQL {
+        return (text, false);
+    }
+    let end = text.floor_char_boundary(MAX_SQL);
+    let cut = match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.get(..end).unwrap_or_default()),
+        Cow::Owned(mut text) => {
+            text.truncate(end);
+            Cow::Owned(text)
+        }
+    };
+    (cut, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(mode: AuditSql, text: &str, conceal: Conceal) -> Option<String> {
+        let sql = Sql::whole(Arc::<str>::from(text), conceal);
+        SqlTexts::new(mode).show(&sql).sql.map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_literal_that_stands_for_a_protected_column_is_not_written_in_any_mode() {
+        let text = "UPDATE c SET ssn = '123-45-6789' WHERE id = 7";
+        let at = text.find("'1").unwrap();
+        let spans = Conceal::Spans(Arc::from([at..at + 13]));
+        assert_eq!(shown(AuditSql::Full, text, spans.clone()).unwrap(), "UPDATE c SET ssn = ? WHERE id = 7");
+        assert_eq!(
+            shown(AuditSql::Normalized, text, spans.clone()).unwrap(),
+            "UPDATE c SET ssn = ? WHERE id = ?"
+        );
+        assert_eq!(shown(AuditSql::Fingerprint, text, spans), None);
+    }
+
+    #[test]
+    fn spans_count_from_the_whole_text() {
+        let text: Arc<str> = "SELECT 1; SELECT 'x', 'y'".into();
+        let sql = Sql::part(text, 10..25, Conceal::Spans(Arc::from([17..20, 2..4])));
+        assert_eq!(SqlTexts::new(AuditSql::Full).show(&sql).sql.unwrap(), "SELECT ?, 'y'");
+    }
+
+    #[test]
+    fn spans_that_do_not_fit_conceal_every_literal() {
+        let text = "SELECT 'x', 5";
+        assert_eq!(shown(AuditSql::Full, text, Conceal::Spans(Arc::from([7..99]))).unwrap(), "SELECT ?, ?");
+    }
+
+    #[test]
+    fn passwords_are_never_written() {
+        let text = "ALTER ROLE ana PassWord 'hunter2' -- hunter2";
+        assert_eq!(shown(AuditSql::Full, text, Conceal::Nothing).unwrap(), "ALTER ROLE ana PassWord ? ");
+    }
+
+    #[test]
+    fn a_refused_text_shows_no_literal() {
+        let text = "SELECT $$a$$, E'b\\'c', 1.5, 0x1F, x'ff', b'1', U&'d' /* e */";
+        assert_eq!(shown(AuditSql::Full, text, Conceal::AllLiterals).unwrap(), "SELECT ?, ?, ?, ?, ?, ?, ? ");
+        assert_eq!(shown(AuditSql::Full, "SELECT 'open", Conceal::AllLiterals).unwrap(), "?");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_says_so() {
+        let text: Arc<str> = format!("SELECT {}", "é".repeat(MAX_SQL)).into();
+        let sql = Sql::whole(text.clone(), Conceal::Nothing);
+        let mut texts = SqlTexts::new(AuditSql::Full);
+        let shown = texts.show(&sql);
+        assert_eq!(shown.sql.unwrap().len(), MAX_SQL - 1);
+        assert_eq!(shown.sql_bytes, Some(text.len()));
+        assert!(shown.fingerprint.is_none());
+    }
+
+    #[test]
+    fn a_fingerprint_ignores_literals() {
+        let mut texts = SqlTexts::new(AuditSql::Full);
+        let mut of = |text: &str| {
+            texts.show(&Sql::whole(Arc::<str>::from(text), Conceal::Nothing)).fingerprint.unwrap()
+        };
+        assert_eq!(of("SELECT 1 FROM t WHERE a = 'x'"), of("select 2 from t where a = 'y'"));
+        assert_ne!(of("SELECT a FROM t_1"), of("SELECT a FROM t_2"));
+    }
+
+    #[test]
+    fn a_deep_text_does_not_overflow_the_writer() {
+        let text = format!("SELECT {}1", "1+".repeat(MAX_PARSED / 2 - 8));
+        let thread = std::thread::Builder::new().stack_size(256 << 20);
+        thread.spawn(move || fingerprint(&text)).unwrap().join().unwrap();
+    }
+}
