@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod demo;
 mod driver;
 mod harness_test;
 mod masks;

@@ -16,16 +16,19 @@ pub const OLDEST_VERSION: u32 = 13;
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramsError {
     #[error(
-        "no PostgreSQL server programs (initdb, postgres) of version {OLDEST_VERSION} or newer were found; \
-         install them (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; \
-         macOS: brew install postgresql) or set PG_BIN to their directory"
+        "no PostgreSQL server programs (initdb, postgres) of version {OLDEST_VERSION} or newer; {INSTALL}"
     )]
     NotFound,
-    #[error("PG_BIN is {0}, which holds no initdb and postgres of version {OLDEST_VERSION} or newer")]
+    #[error(
+        "PG_BIN is {0}, which holds no initdb and postgres of version {OLDEST_VERSION} or newer; {INSTALL}"
+    )]
     NotInPgBin(PathBuf),
-    #[error("BAUTA_PG_VERSION asks for PostgreSQL {wanted}; found: {found}")]
+    #[error("BAUTA_PG_VERSION asks for PostgreSQL {wanted}, and there is {found}; {INSTALL}")]
     NoSuchVersion { wanted: String, found: String },
 }
+
+const INSTALL: &str = "install them (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install \
+                       postgresql-server; macOS: brew install postgresql) or set PG_BIN to their directory";
 
 /// One installation of PostgreSQL's server programs.
 #[derive(Debug, Clone)]
@@ -44,7 +47,8 @@ impl Programs {
         let mut found: Vec<Self> = candidates().iter().filter_map(|d| Self::in_directory(d)).collect();
         found.sort_by_key(|p| p.major);
         if let Ok(wanted) = std::env::var("BAUTA_PG_VERSION") {
-            let versions = found.iter().map(|p| p.major.to_string()).collect::<Vec<_>>().join(", ");
+            let versions: Vec<String> = found.iter().map(|p| p.major.to_string()).collect();
+            let versions = if versions.is_empty() { "none".to_owned() } else { versions.join(", ") };
             let chosen = found.into_iter().rfind(|p| p.major.to_string() == wanted);
             return chosen.ok_or(ProgramsError::NoSuchVersion { wanted, found: versions });
         }
