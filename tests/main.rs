@@ -8,3 +8,4 @@ mod driver;
 mod harness_test;
 mod masks;
 mod psql;
+mod interference;

@@ -1,0 +1,190 @@
+//! Non-interference: two databases that differ in protected values only, and
+//! whose masks are equal up to renaming of tokens and hashes. Whatever a client
+//! sends through bauta, it must get the same bytes from both.
+//!
+//! Every attack is run on both databases directly as well, where the answers
+//! must differ: an attack that shows nothing to anybody proves nothing.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use super::harness::{Bauta, Frame, Raw, Server, message, password};
+
+const SCHEMA: &str = include_str!("interference_data/schema.sql");
+const DATA: &str = include_str!("interference_data/data.sql");
+const POLICY: &str = include_str!("interference_data/policy.toml");
+const ATTACKS: &str = include_str!("interference_data/attacks.sql");
+
+/// How a client sends a statement.
+#[derive(Debug, Clone, Copy)]
+enum Path {
+    Simple,
+    Text,
+    Binary,
+}
+
+struct Attack {
+    name: String,
+    /// Sent one after another in one session.
+    statements: Vec<String>,
+}
+
+fn attacks() -> Vec<Attack> {
+    let mut attacks: Vec<Attack> = Vec::new();
+    for line in ATTACKS.lines() {
+        match line.strip_prefix("== ") {
+            Some(name) => attacks.push(Attack { name: name.to_owned(), statements: Vec::new() }),
+            None => {
+                let statements = &mut attacks.last_mut().expect("a name first").statements;
+                match is_continuation(line) {
+                    true => {
+                        let last = statements.last_mut().expect("a statement to go on with");
+                        write!(last, "\n{line}").expect("write");
+                    }
+                    false => statements.push(line.to_owned()),
+                }
+            }
+        }
+    }
+    attacks
+}
+
+/// Lines that begin a statement begin with a word in capitals or a comment.
+fn is_continuation(line: &str) -> bool {
+    line.starts_with('\'') || line.starts_with("FROM ")
+}
+
+/// The two data sets, each as often as the test needs it: schema first, so
+/// that oids are the same everywhere.
+fn databases(server: &Server) -> [[&'static str; 2]; 2] {
+    server.sql("postgres", "CREATE ROLE shop_owner; GRANT shop_owner TO ana; CREATE DATABASE nothing");
+    server.sql("nothing", &format!("ALTER SCHEMA public OWNER TO shop_owner; GRANT ALL ON DATABASE nothing TO shop_owner; SET ROLE shop_owner; {SCHEMA}").replace("CREATE SCHEMA archive", "RESET ROLE; CREATE SCHEMA archive AUTHORIZATION shop_owner; SET ROLE shop_owner"));
+    let names = [["direct_a", "direct_b"], ["masked_a", "masked_b"]];
+    for pair in names {
+        for (seed, name) in pair.into_iter().enumerate() {
+            server.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE nothing; GRANT ALL ON DATABASE {name} TO shop_owner"));
+            server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}"));
+        }
+    }
+    names
+}
+
+/// Everything that one attack makes the server say.
+fn transcript(port: u16, database: &str, attack: &Attack, path: Path) -> Vec<Frame> {
+    let mut session = Raw::connect_with(port, &[("user", "ana"), ("database", database)], &password("ana"))
+        .unwrap_or_else(|error| panic!("login to {database}: {:?}", error.field(b'M')));
+    let mut frames = Vec::new();
+    for statement in &attack.statements {
+        let answer = match path {
+            Path::Simple => session.query(statement),
+            Path::Text => session.exchange(&extended(statement, 0)),
+            Path::Binary => session.exchange(&extended(statement, 1)),
+        };
+        let ended = answer.last().is_none_or(|frame| frame.tag != b'Z');
+        frames.extend(answer);
+        if ended {
+            break;
+        }
+    }
+    session.send(&message::terminate());
+    frames
+}
+
+fn extended(statement: &str, format: u16) -> Vec<u8> {
+    [
+        message::parse("", statement, &[]),
+        message::bind("", "", &[], &[format]),
+        message::describe(b'P', ""),
+        message::execute("", 0),
+        message::sync(),
+    ]
+    .concat()
+}
+
+/// The transcript with tokens and hashes renamed by first appearance, and rows
+/// of one result as a multiset.
+fn normalised(frames: &[Frame]) -> Vec<String> {
+    let mut names = HashMap::new();
+    let mut lines: Vec<String> = Vec::new();
+    let mut rows: Vec<String> = Vec::new();
+    for frame in frames {
+        match frame.tag {
+            b'D' => {
+                let cells: Vec<String> = frame
+                    .columns()
+                    .iter()
+                    .map(|cell| match cell {
+                        Some(bytes) => renamed(bytes, &mut names),
+                        None => "NULL".to_owned(),
+                    })
+                    .collect();
+                rows.push(format!("D {}", cells.join("|")));
+            }
+            tag => {
+                rows.sort();
+                lines.append(&mut rows);
+                lines.push(format!("{} {}", char::from(tag), renamed(&frame.body, &mut names)));
+            }
+        }
+    }
+    rows.sort();
+    lines.append(&mut rows);
+    lines
+}
+
+fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
+    let text: String = bytes.iter().map(|byte| char::from(*byte)).collect();
+    let mut out = String::new();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let word: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_' || *c == '-').collect();
+        if word.is_empty() {
+            let c = rest.chars().next().expect("not empty");
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+            continue;
+        }
+        let is_hash = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if word.starts_with("tok_") || is_hash {
+            let next = names.len();
+            let number = *names.entry(word.clone()).or_insert(next);
+            write!(out, "<{number}>").expect("write");
+        } else {
+            out.push_str(&word);
+        }
+        rest = &rest[word.len()..];
+    }
+    out
+}
+
+#[test]
+fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
+    let server = Server::start();
+    let [direct, masked] = databases(&server);
+    let bauta = Bauta::start(&server, POLICY);
+    let mut faults = String::new();
+    let mut idle = Vec::new();
+    for attack in attacks() {
+        let works = |path| {
+            normalised(&transcript(server.port(), direct[0], &attack, path))
+                != normalised(&transcript(server.port(), direct[1], &attack, path))
+        };
+        if !works(Path::Simple) {
+            idle.push(attack.name.clone());
+        }
+        for path in [Path::Simple, Path::Text, Path::Binary] {
+            let left = normalised(&transcript(bauta.port, masked[0], &attack, path));
+            let right = normalised(&transcript(bauta.port, masked[1], &attack, path));
+            if left != right {
+                let at = left.iter().zip(&right).find(|(a, b)| a != b);
+                writeln!(faults, "{} ({path:?}): {at:?}", attack.name).expect("write");
+            }
+        }
+    }
+    assert!(faults.is_empty(), "these attacks learn something:\n{faults}\nlog:\n{}", bauta.log());
+    assert_eq!(idle, IDLE, "attacks that show nothing even to a direct session");
+}
+
+/// Attacks kept for what they must not do to bauta, although PostgreSQL itself
+/// shows nothing.
+const IDLE: &[&str] = &[];
