@@ -29,6 +29,12 @@ struct Attack {
     statements: Vec<String>,
 }
 
+impl Attack {
+    fn is_ordered(&self) -> bool {
+        self.statements.iter().any(|statement| statement.contains("ORDER BY"))
+    }
+}
+
 fn attacks() -> Vec<Attack> {
     let mut attacks: Vec<Attack> = Vec::new();
     for line in ATTACKS.lines() {
@@ -62,7 +68,12 @@ fn databases(server: &Server) -> [[&'static str; 2]; 2] {
     let names = [["direct_a", "direct_b"], ["masked_a", "masked_b"]];
     for pair in names {
         for (seed, name) in pair.into_iter().enumerate() {
-            server.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE nothing; GRANT ALL ON DATABASE {name} TO shop_owner"));
+            server.sql(
+                "postgres",
+                &format!(
+                    "CREATE DATABASE {name} TEMPLATE nothing; GRANT ALL ON DATABASE {name} TO shop_owner"
+                ),
+            );
             server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}"));
         }
     }
@@ -101,9 +112,9 @@ fn extended(statement: &str, format: u16) -> Vec<u8> {
     .concat()
 }
 
-/// The transcript with tokens and hashes renamed by first appearance, and rows
-/// of one result as a multiset.
-fn normalised(frames: &[Frame]) -> Vec<String> {
+/// The transcript with tokens and hashes renamed by first appearance; without
+/// an ORDER BY, the rows of one result as a multiset.
+fn normalised(frames: &[Frame], ordered: bool) -> Vec<String> {
     let mut names = HashMap::new();
     let mut lines: Vec<String> = Vec::new();
     let mut rows: Vec<String> = Vec::new();
@@ -121,13 +132,14 @@ fn normalised(frames: &[Frame]) -> Vec<String> {
                 rows.push(format!("D {}", cells.join("|")));
             }
             tag => {
-                rows.sort();
+                if !ordered {
+                    rows.sort();
+                }
                 lines.append(&mut rows);
                 lines.push(format!("{} {}", char::from(tag), renamed(&frame.body, &mut names)));
             }
         }
     }
-    rows.sort();
     lines.append(&mut rows);
     lines
 }
@@ -137,7 +149,8 @@ fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
     let mut out = String::new();
     let mut rest = text.as_str();
     while !rest.is_empty() {
-        let word: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_' || *c == '-').collect();
+        let word: String =
+            rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_' || *c == '-').collect();
         if word.is_empty() {
             let c = rest.chars().next().expect("not empty");
             out.push(c);
@@ -158,23 +171,33 @@ fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
 }
 
 #[test]
+fn every_attack_shows_something_to_a_direct_session() {
+    let server = Server::start();
+    let [direct, _] = databases(&server);
+    let idle: Vec<String> = attacks()
+        .into_iter()
+        .filter(|attack| {
+            let [a, b] = direct.map(|database| {
+                normalised(&transcript(server.port(), database, attack, Path::Simple), attack.is_ordered())
+            });
+            a == b
+        })
+        .map(|attack| attack.name)
+        .collect();
+    assert_eq!(idle, IDLE);
+}
+
+#[test]
 fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
     let server = Server::start();
-    let [direct, masked] = databases(&server);
+    let [_, masked] = databases(&server);
     let bauta = Bauta::start(&server, POLICY);
     let mut faults = String::new();
-    let mut idle = Vec::new();
     for attack in attacks() {
-        let works = |path| {
-            normalised(&transcript(server.port(), direct[0], &attack, path))
-                != normalised(&transcript(server.port(), direct[1], &attack, path))
-        };
-        if !works(Path::Simple) {
-            idle.push(attack.name.clone());
-        }
         for path in [Path::Simple, Path::Text, Path::Binary] {
-            let left = normalised(&transcript(bauta.port, masked[0], &attack, path));
-            let right = normalised(&transcript(bauta.port, masked[1], &attack, path));
+            let [left, right] = masked.map(|database| {
+                normalised(&transcript(bauta.port, database, &attack, path), attack.is_ordered())
+            });
             if left != right {
                 let at = left.iter().zip(&right).find(|(a, b)| a != b);
                 writeln!(faults, "{} ({path:?}): {at:?}", attack.name).expect("write");
@@ -182,9 +205,17 @@ fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
         }
     }
     assert!(faults.is_empty(), "these attacks learn something:\n{faults}\nlog:\n{}", bauta.log());
-    assert_eq!(idle, IDLE, "attacks that show nothing even to a direct session");
 }
 
 /// Attacks kept for what they must not do to bauta, although PostgreSQL itself
 /// shows nothing.
-const IDLE: &[&str] = &[];
+const IDLE: &[&str] = &[
+    "raw statistics",
+    "publication",
+    "backslash literal",
+    "error position",
+    "fetch by an unknown cursor",
+    "call to an internal reader",
+    "pg_get_viewdef is harmless",
+    "large object",
+];

@@ -8,7 +8,7 @@ SELECT i,
        '+4' || lpad((i * (CASE :seed WHEN 0 THEN 12347 ELSE 54323 END) % 10000000)::text, 7, '0'),
        CASE :seed WHEN 0 THEN 20000 + i * 137.5 ELSE 90000 - i * 211.25 END,
        CASE :seed WHEN 0 THEN date '1950-01-01' + i * 211 ELSE date '1999-12-31' - i * 97 END,
-       (i + :seed) % 2 = 0,
+       i % (2 + :seed) = 0,
        ROW ('Street ' || i * (1 + :seed), i + :seed * 1000)::address,
        (ARRAY['Oslo', 'Bergen', 'Rome'])[1 + i % 3], 'new', 'ref' || i
 FROM generate_series(1, 40) i;
@@ -20,5 +20,6 @@ INSERT INTO people (id, secret, label) SELECT i, (CASE :seed WHEN 0 THEN 'left' 
 INSERT INTO people_child (id, secret, label, extra) SELECT i, (CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END) || i, 'l' || i, 'e' FROM generate_series(11, 14) i;
 INSERT INTO events SELECT i, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END, (CASE :seed WHEN 0 THEN 'pay' ELSE 'qay' END) || i FROM generate_series(1, 10) i;
 INSERT INTO scratch SELECT i, 's' || i FROM generate_series(1, 5) i;
+INSERT INTO scratch VALUES (6, '007919');
 REFRESH MATERIALIZED VIEW m_all;
 ANALYZE;
