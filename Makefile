@@ -18,7 +18,7 @@ check:
 	scripts/setup.sh build
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --no-deps --document-private-items
 
 # Side by side: direct, pgbouncer where installed, bauta. BENCH=--short for a quick look.
 bench:

@@ -19,12 +19,20 @@ use parking_lot::Mutex;
 /// the file names, waits up to 10 s for them to end, removes the directory.
 const GUARDIAN: &str = r#"
 trap '' INT TERM HUP
+# A process that ended and that its parent has not waited for counts as gone.
+is_alive() {
+    if [ -d /proc/self ]; then
+        grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null
+    else
+        kill -0 "$1"
+    fi
+}
 cat >/dev/null
 for f in "$1"/pids/*; do [ -f "$f" ] && kill -"$(cat "$f")" "${f##*/}"; done
 n=0
 while [ $n -lt 100 ]; do
     alive=
-    for f in "$1"/pids/*; do [ -f "$f" ] && kill -0 "${f##*/}" && alive=1; done
+    for f in "$1"/pids/*; do [ -f "$f" ] && is_alive "${f##*/}" && alive=1; done
     [ "$alive" ] || break
     sleep 0.1
     n=$((n + 1))
@@ -91,5 +99,29 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         self.clean();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_and_enrolled_processes_vanish_and_others_stay() {
+        let scratch = Scratch::new().unwrap();
+        let path = scratch.path().to_owned();
+        let sleep = || Command::new("sleep").arg("60").spawn().unwrap();
+        let (mut enrolled, mut dismissed) = (sleep(), sleep());
+        scratch.enroll(enrolled.id(), "QUIT").unwrap();
+        scratch.enroll(dismissed.id(), "QUIT").unwrap();
+        scratch.dismiss(dismissed.id());
+        let started = std::time::Instant::now();
+        drop(scratch);
+        assert!(started.elapsed().as_secs() < 5, "it waited for a process that had ended");
+        assert!(!enrolled.wait().unwrap().success());
+        assert!(!path.exists());
+        assert!(dismissed.try_wait().unwrap().is_none(), "a process that was dismissed was ended");
+        dismissed.kill().unwrap();
+        dismissed.wait().unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Which statement is this, and may it pass? PostgreSQL's node type decides.
 //!
-//! Queries go to [`lineage`](super::lineage); utility statements are judged
+//! Queries go to [`lineage`]; utility statements are judged
 //! here. Invariant: every counted name that the prefilter found is inside a
 //! literal or comment, resolved by the analysis, or the statement is refused.
 
