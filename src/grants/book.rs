@@ -1,0 +1,310 @@
+//! The book of grants and requests as this process knows it: pure state.
+//!
+//! Every operation looks at the book and says what would change; a change is
+//! made durable by the engine and only then [`Book::apply`]d. Deadlines are
+//! absolute in UTC for people and stores. In the running process they are
+//! monotonic: fixed when an entry comes into the book, so that a step of the
+//! wall clock neither prolongs nor ends it early. After a restart the wall
+//! clock decides, but never to more than the length first agreed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::event::Event;
+use super::model::{Actor, Ended, EndedHow, Grant, Request, RequestStatus};
+use super::{Fault, GrantId, RequestId};
+use crate::clock::Now;
+
+/// Ended entries kept for lists; the store keeps all.
+const MAX_HISTORY: usize = 10_000;
+
+/// What a store holds when a process starts.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    /// All that has not ended, and the newest that have.
+    pub grants: Vec<Grant>,
+    pub requests: Vec<Request>,
+    /// The highest numbers ever given.
+    pub last_grant: i64,
+    pub last_request: i64,
+}
+
+/// What an operation changes: whole entries in their new form, and what is to
+/// be recorded of it. All or nothing.
+#[derive(Debug, Clone)]
+pub struct Change {
+    pub at: Now,
+    pub grants: Vec<Grant>,
+    pub requests: Vec<Request>,
+    pub events: Vec<Event>,
+}
+
+impl Change {
+    pub fn none(at: Now) -> Self {
+        Self { at, grants: Vec::new(), requests: Vec::new(), events: Vec::new() }
+    }
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty() && self.requests.is_empty() && self.events.is_empty()
+    }
+    /// Does it only take access away? Then it takes effect whatever fails.
+    pub fn only_ends(&self) -> bool {
+        self.events.iter().all(Event::ends_access) && self.grants.iter().all(|g| g.ended.is_some())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Held<T> {
+    entry: T,
+    until: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Grant(GrantId),
+    Request(RequestId),
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Book {
+    grants: BTreeMap<GrantId, Held<Grant>>,
+    requests: BTreeMap<RequestId, Held<Request>>,
+    deadlines: BTreeSet<(Instant, Key)>,
+    /// Ended entries, oldest end first.
+    history: VecDeque<Key>,
+    last_grant: i64,
+    last_request: i64,
+}
+
+impl Book {
+    /// The book at the start of a process, and what the restart ended: what
+    /// ran out meanwhile, and grants bound to sessions, which are gone (their
+    /// numbers will be given again).
+    pub fn restore(contents: Contents, now: Now) -> (Self, Change) {
+        let mut book =
+            Self { last_grant: contents.last_grant, last_request: contents.last_request, ..Self::default() };
+        book.apply(&Change {
+            at: now,
+            grants: contents.grants,
+            requests: contents.requests,
+            events: Vec::new(),
+        });
+        let mut change = book.expire(now);
+        let over = |g: &&Grant| !change.grants.iter().any(|e| e.id == g.id);
+        let sessions_gone: Vec<Grant> = book
+            .live_grants(now)
+            .map(|(g, _)| g)
+            .filter(|g| g.session.is_some())
+            .filter(over)
+            .map(|g| {
+                g.end(EndedHow::Revoked, now.wall, Actor::system(), Some("its session has ended".to_owned()))
+            })
+            .collect();
+        for grant in sessions_gone {
+            change.events.push(Event::GrantRevoked(grant.clone()));
+            change.grants.push(grant);
+        }
+        (book, change)
+    }
+
+    /// Takes a change into the book. The change must come from this book (or
+    /// from the store behind it) and be durable.
+    pub fn apply(&mut self, change: &Change) {
+        for grant in &change.grants {
+            self.put_grant(grant, change.at);
+        }
+        for request in &change.requests {
+            self.put_request(request, change.at);
+        }
+        while self.history.len() > MAX_HISTORY {
+            match self.history.pop_front() {
+                Some(Key::Grant(id)) => drop(self.grants.remove(&id)),
+                Some(Key::Request(id)) => drop(self.requests.remove(&id)),
+                None => break,
+            }
+        }
+    }
+
+    fn put_grant(&mut self, grant: &Grant, at: Now) {
+        let key = Key::Grant(grant.id);
+        let known = self.grants.get(&grant.id);
+        let was_live = known.is_some_and(|k| k.entry.ended.is_none());
+        let until = known.map_or_else(|| grant.deadline(at), |k| k.until);
+        if grant.ended.is_none() {
+            self.deadlines.insert((until, key));
+        } else if was_live || known.is_none() {
+            self.deadlines.remove(&(until, key));
+            self.history.push_back(key);
+        }
+        self.last_grant = self.last_grant.max(grant.id.0);
+        self.grants.insert(grant.id, Held { entry: grant.clone(), until });
+    }
+
+    fn put_request(&mut self, request: &Request, at: Now) {
+        let key = Key::Request(request.id);
+        let known = self.requests.get(&request.id);
+        let was_open = known.is_some_and(|k| k.entry.status == RequestStatus::Pending);
+        let until = known.map_or_else(|| deadline(at, request.expires_at, request.created_at), |k| k.until);
+        if request.status == RequestStatus::Pending {
+            self.deadlines.insert((until, key));
+        } else if was_open || known.is_none() {
+            self.deadlines.remove(&(until, key));
+            self.history.push_back(key);
+        }
+        self.last_request = self.last_request.max(request.id.0);
+        self.requests.insert(request.id, Held { entry: request.clone(), until });
+    }
+
+    /// When something next runs out.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(until, _)| *until)
+    }
+
+    /// What has run out by now.
+    pub fn expire(&self, now: Now) -> Change {
+        let mut change = Change::none(now);
+        for (_, key) in self.deadlines.iter().take_while(|(until, _)| *until <= now.mono) {
+            match key {
+                Key::Grant(id) => {
+                    let Some(held) = self.grants.get(id) else { continue };
+                    let grant = held.entry.end(EndedHow::Expired, now.wall, Actor::system(), None);
+                    change.events.push(Event::GrantExpired(grant.clone()));
+                    change.grants.push(grant);
+                }
+                Key::Request(id) => {
+                    let Some(held) = self.requests.get(id) else { continue };
+                    let request = held.entry.close(RequestStatus::Expired, now.wall, Actor::system(), None);
+                    change.events.push(Event::RequestDenied(request.clone()));
+                    change.requests.push(request);
+                }
+            }
+        }
+        change
+    }
+
+    /// Counts what sessions did under grants since the last time.
+    pub fn count(&self, used: &HashMap<(GrantId, i64), Usage>, now: Now) -> Change {
+        let mut change = Change::none(now);
+        let mut grants: BTreeMap<GrantId, Grant> = BTreeMap::new();
+        for ((id, session), usage) in used {
+            let Some(held) = self.grants.get(id) else { continue };
+            let grant = grants.entry(*id).or_insert_with(|| held.entry.clone());
+            grant.uses = grant.uses.saturating_add(usage.statements);
+            grant.rows = grant.rows.saturating_add(usage.rows);
+            if usage.statements > 0 {
+                change.events.push(Event::GrantUsed {
+                    grant: *id,
+                    user: grant.user.clone(),
+                    session: *session,
+                    uses: usage.statements,
+                });
+            }
+        }
+        change.grants = grants.into_values().collect();
+        change
+    }
+
+    /// Grants that are valid now, with the moment they end.
+    pub fn live_grants(&self, now: Now) -> impl Iterator<Item = (&Grant, Instant)> {
+        self.grants
+            .values()
+            .filter(move |h| h.entry.ended.is_none() && now.mono < h.until)
+            .map(|h| (&h.entry, h.until))
+    }
+
+    /// All grants in the book, with the moment they end.
+    pub fn grants(&self) -> impl DoubleEndedIterator<Item = (&Grant, Instant)> {
+        self.grants.values().map(|h| (&h.entry, h.until))
+    }
+
+    pub fn requests(&self) -> impl DoubleEndedIterator<Item = &Request> {
+        self.requests.values().map(|h| &h.entry)
+    }
+
+    /// When a grant ends, or would have ended, in this process.
+    pub fn until(&self, id: GrantId) -> Option<Instant> {
+        self.grants.get(&id).map(|h| h.until)
+    }
+
+    pub fn grant(&self, id: GrantId) -> Result<&Grant, Fault> {
+        self.grants.get(&id).map(|h| &h.entry).ok_or(Fault::NotFound { what: "grant", id: id.0 })
+    }
+
+    /// A grant that is valid now.
+    pub fn live_grant(&self, id: GrantId, now: Now) -> Result<&Grant, Fault> {
+        let grant = self.grant(id)?;
+        let until = self.grants.get(&id).map(|h| h.until);
+        if grant.ended.is_some() || until.is_none_or(|u| u <= now.mono) {
+            let how = if grant.ended.is_some() { grant.status() } else { "expired" };
+            return Err(Fault::conflict(format!("grant {id} has ended: {how}")));
+        }
+        Ok(grant)
+    }
+
+    /// A grant under which something may still run: a used `once` grant's
+    /// statement may go on until the deadline, unless it is revoked.
+    pub fn revocable_grant(&self, id: GrantId, now: Now) -> Result<&Grant, Fault> {
+        let runs_on = |h: &Held<Grant>| h.entry.status() == "used" && now.mono < h.until;
+        match self.grants.get(&id) {
+            Some(held) if runs_on(held) => Ok(&held.entry),
+            _ => self.live_grant(id, now),
+        }
+    }
+
+    pub fn request(&self, id: RequestId) -> Result<&Request, Fault> {
+        self.requests.get(&id).map(|h| &h.entry).ok_or(Fault::NotFound { what: "request", id: id.0 })
+    }
+
+    /// A request that still waits for a decision.
+    pub fn open_request(&self, id: RequestId, now: Now) -> Result<&Request, Fault> {
+        let request = self.request(id)?;
+        if request.status != RequestStatus::Pending {
+            return Err(Fault::conflict(format!("request {id} is {} already", request.status.name())));
+        }
+        if self.requests.get(&id).is_none_or(|h| h.until <= now.mono) {
+            return Err(Fault::conflict(format!("request {id} has expired")));
+        }
+        Ok(request)
+    }
+
+    pub fn next_grant(&self) -> GrantId {
+        GrantId(self.last_grant.saturating_add(1))
+    }
+    pub fn next_request(&self) -> RequestId {
+        RequestId(self.last_request.saturating_add(1))
+    }
+}
+
+/// What one session did under one grant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub statements: u64,
+    pub rows: u64,
+}
+
+/// From wall time to this process's own: never later than the whole length
+/// from `from` to `to`, whatever the wall clock says now.
+fn deadline(now: Now, to: Timestamp, from: Timestamp) -> Instant {
+    let left = |since: Timestamp| Duration::try_from(to.duration_since(since)).unwrap_or(Duration::ZERO);
+    now.mono.checked_add(left(now.wall).min(left(from))).unwrap_or(now.mono)
+}
+
+impl Grant {
+    fn deadline(&self, now: Now) -> Instant {
+        deadline(now, self.expires_at, self.created_at)
+    }
+
+    /// The same grant, over.
+    pub fn end(&self, how: EndedHow, at: Timestamp, by: Actor, reason: Option<String>) -> Self {
+        Self { ended: Some(Ended { at, how, by, reason }), ..self.clone() }
+    }
+}
+
+impl Request {
+    /// The same request, decided.
+    pub fn close(&self, status: RequestStatus, at: Timestamp, by: Actor, reason: Option<String>) -> Self {
+        Self { status, decided_at: Some(at), decided_by: Some(by), decision_reason: reason, ..self.clone() }
+    }
+}

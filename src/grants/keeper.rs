@@ -1,0 +1,274 @@
+//! The thread that owns the book and the store, one operation at a time.
+//!
+//! Order: what gives access is stored, then in the audit log, then in effect,
+//! then acknowledged. What ends access is in effect first. If the audit log
+//! can't be written, what was stored is taken back. Events wait in the store
+//! until the log has them, so a crash between loses none.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use super::Fault;
+use super::book::{Book, Change, Usage};
+use super::decisions::Setting;
+use super::engine::Shared;
+use super::event::{Event, Journal, JournalError, Listener};
+use super::model::{Actor, EndedHow, RequestStatus};
+use super::store::{OutboxId, Store, StoreError};
+
+/// One operation, run by the keeper.
+pub(super) type Work = Box<dyn FnOnce(&mut Keeper) + Send>;
+
+/// Longest sleep: uses are stored and the outbox is tried this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Shortest sleep, so that a deadline that is just passing does not spin.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    store: Box<dyn Store>,
+    journal: Arc<dyn Journal>,
+    listeners: Vec<Arc<dyn Listener>>,
+    /// Stored, not in the audit log yet.
+    outbox: VecDeque<(OutboxId, Event)>,
+    /// Waits for the audit log; made by the thread.
+    runtime: Option<Arc<tokio::runtime::Runtime>>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        store: Box<dyn Store>,
+        journal: Arc<dyn Journal>,
+        listeners: Vec<Arc<dyn Listener>>,
+        waiting: Vec<(OutboxId, Event)>,
+    ) -> Self {
+        Self { shared, store, journal, listeners, outbox: waiting.into(), runtime: None }
+    }
+
+    /// Carries out what the restart ended. The events are recorded by the
+    /// first tick: the audit log may not run yet.
+    pub(super) fn start_with(&mut self, ended: Change) -> Result<(), StoreError> {
+        self.take_effect(&ended);
+        self.put(&ended)
+    }
+
+    /// Starts the thread. Its runtime is made, used and dropped there: one that
+    /// drops inside another panics.
+    pub(super) fn spawn(mut self, mut queue: mpsc::Receiver<Work>) -> Result<(), StoreError> {
+        let failed = |cause: std::io::Error| StoreError::Io {
+            doing: "start the keeper of",
+            path: "(thread)".to_owned(),
+            cause: cause.to_string(),
+        };
+        let (ready, started) = std::sync::mpsc::sync_channel(1);
+        let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_time().build() {
+                Ok(runtime) => runtime,
+                Err(e) => return drop(ready.send(Err(e))),
+            };
+            let runtime = self.runtime.insert(Arc::new(runtime)).clone();
+            // The starter waits for this, so it is there.
+            drop(ready.send(Ok(())));
+            loop {
+                let sleep = self.until_next();
+                match runtime.block_on(async { tokio::time::timeout(sleep, queue.recv()).await }) {
+                    Ok(Some(work)) => {
+                        self.expire();
+                        work(&mut self);
+                    }
+                    Ok(None) => break,
+                    Err(_elapsed) => self.tick(),
+                }
+            }
+            self.tick();
+        };
+        std::thread::Builder::new().name("grants".to_owned()).spawn(run).map_err(failed)?;
+        match started.recv() {
+            Ok(outcome) => outcome.map_err(failed),
+            Err(_) => Err(failed(std::io::Error::other("the thread ended"))),
+        }
+    }
+
+    fn until_next(&self) -> Duration {
+        let now = self.shared.clock.now();
+        let next = self.shared.book.read().next_deadline();
+        next.map_or(TICK, |d| d.saturating_duration_since(now.mono)).clamp(SHORTEST, TICK)
+    }
+
+    /// Decides by the book and carries it out.
+    pub(super) fn run<T>(
+        &mut self,
+        operation: impl FnOnce(&Book, Setting<'_>) -> Result<(T, Change), Fault>,
+    ) -> Result<T, Fault> {
+        let shared = self.shared.clone();
+        let roles = shared.roles();
+        let setting = Setting { now: shared.clock.now(), roles: &roles, directory: &*shared.directory };
+        let (value, change) = operation(&shared.book.read(), setting)?;
+        self.carry_out(change)?;
+        Ok(value)
+    }
+
+    fn carry_out(&mut self, change: Change) -> Result<(), Fault> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        if change.only_ends() {
+            self.take_effect(&change);
+            return self.put(&change).map_err(|e| self.troubled(&e)).and_then(|()| self.record()).map_err(
+                |f| Fault::Unavailable { message: format!("ended in this process, but not for good: {f}") },
+            );
+        }
+        self.put(&change).map_err(|e| self.troubled(&e))?;
+        if let Err(fault) = self.record() {
+            self.take_back(&change);
+            return Err(fault);
+        }
+        self.take_effect(&change);
+        Ok(())
+    }
+
+    /// Stores the change; its events join the outbox.
+    fn put(&mut self, change: &Change) -> Result<(), StoreError> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        let ids = self.store.commit(change)?;
+        self.outbox.extend(ids.into_iter().zip(change.events.iter().cloned()));
+        Ok(())
+    }
+
+    /// Writes the outbox to the audit log, in order.
+    fn record(&mut self) -> Result<(), Fault> {
+        while let Some((id, event)) = self.outbox.front() {
+            let recorded = match &self.runtime {
+                Some(runtime) => runtime.block_on(self.journal.record(event)),
+                None => Err(JournalError("the keeper does not run".to_owned())),
+            };
+            if let Err(e) = recorded {
+                return Err(self.troubled(&e));
+            }
+            if let Err(e) = self.store.recorded(*id) {
+                warn!("{e}: an event may be recorded twice");
+            }
+            self.outbox.pop_front();
+        }
+        *self.shared.trouble.lock() = None;
+        Ok(())
+    }
+
+    /// Undoes what was stored but could not be recorded.
+    fn take_back(&mut self, change: &Change) {
+        let mut undo = Change::none(change.at);
+        let reason = || Some("the audit log could not be written".to_owned());
+        {
+            let book = self.shared.book.read();
+            for grant in &change.grants {
+                let over = grant.end(EndedHow::Revoked, change.at.wall, Actor::system(), reason());
+                undo.events.push(Event::GrantRevoked(over.clone()));
+                undo.grants.push(over);
+            }
+            for request in &change.requests {
+                undo.requests.push(match book.request(request.id) {
+                    Ok(before) => before.clone(),
+                    Err(_) => {
+                        let closed = request.close(
+                            RequestStatus::Cancelled,
+                            change.at.wall,
+                            Actor::system(),
+                            reason(),
+                        );
+                        undo.events.push(Event::RequestDenied(closed.clone()));
+                        closed
+                    }
+                });
+            }
+        }
+        self.take_effect(&undo);
+        if let Err(e) = self.put(&undo) {
+            error!("a decision that was refused is stored all the same, and counts after a restart: {e}");
+        }
+    }
+
+    /// From here on everybody sees it.
+    fn take_effect(&self, change: &Change) {
+        if change.is_empty() {
+            return;
+        }
+        {
+            let mut book = self.shared.book.write();
+            book.apply(change);
+            for grant in &change.grants {
+                if let Some(until) = book.until(grant.id) {
+                    self.shared.index.put(grant, until);
+                }
+            }
+        }
+        self.shared.bump();
+        for event in &change.events {
+            for listener in &self.listeners {
+                listener.happened(event);
+            }
+        }
+    }
+
+    /// Ends what has run out. That it can't be stored changes nothing: the
+    /// deadline is in the store, and permits compare it themselves.
+    fn expire(&mut self) {
+        let now = self.shared.clock.now();
+        let change = self.shared.book.read().expire(now);
+        if change.is_empty() {
+            return;
+        }
+        if let Err(fault) = self.carry_out(change) {
+            warn!("{fault}");
+        }
+    }
+
+    /// What is due regardless of operations.
+    pub(super) fn tick(&mut self) {
+        self.expire();
+        self.store_usage();
+        self.shared.index.sweep(self.shared.clock.now());
+        if let Err(fault) = self.record() {
+            warn!("{fault}");
+        }
+    }
+
+    /// Counts of uses and rows: no epoch, nobody's permits change.
+    fn store_usage(&mut self) {
+        let now = self.shared.clock.now();
+        let mut used = std::mem::take(&mut *self.shared.usage.lock());
+        for (id, rows) in self.shared.index.rows() {
+            let stored = self.shared.book.read().grant(id).map_or(0, |g| g.rows);
+            if rows > stored {
+                used.entry((id, 0)).or_default().rows += rows - stored;
+            }
+        }
+        if used.is_empty() {
+            return;
+        }
+        let change = self.shared.book.read().count(&used, now);
+        match self.put(&change) {
+            Ok(()) => self.shared.book.write().apply(&change),
+            Err(e) => {
+                self.troubled(&e);
+                let mut usage = self.shared.usage.lock();
+                for (key, lost) in used {
+                    let counted: &mut Usage = usage.entry(key).or_default();
+                    counted.statements = counted.statements.saturating_add(lost.statements);
+                }
+            }
+        }
+    }
+
+    fn troubled(&self, cause: &dyn std::error::Error) -> Fault {
+        let message = cause.to_string();
+        *self.shared.trouble.lock() = Some(message.clone());
+        Fault::Unavailable { message }
+    }
+}

@@ -1,0 +1,301 @@
+//! What one session may see: asked for every statement, so the cost does not
+//! grow with the number of grants that others hold, nor with one's own.
+//!
+//! A [`SessionPermits`] is a snapshot of one [`Engine::epoch`]; ends reach it
+//! at once all the same, since it shares the grants' flags with the engine and
+//! compares their deadlines with the monotonic clock at every question.
+//!
+//! [`Engine::epoch`]: super::Engine::epoch
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
+
+use parking_lot::RwLock;
+
+use super::GrantId;
+use super::model::{EndedHow, Grant};
+use super::scope::{self, ColumnName};
+use crate::clock::Now;
+use crate::config::{RefusalMode, Role};
+use crate::policy::{Access, Basis, Permits, ProtectedColumn};
+
+/// A `once` grant that no statement has used.
+const UNCLAIMED: i64 = 0;
+
+/// A grant as running sessions share it.
+#[derive(Debug)]
+pub struct LiveGrant {
+    pub id: GrantId,
+    user: Arc<str>,
+    session: Option<i64>,
+    columns: Arc<[ColumnName]>,
+    until: Instant,
+    once: bool,
+    export: bool,
+    max_rows: Option<u64>,
+    /// Revoked, or over for any other reason.
+    ended: AtomicBool,
+    /// The session whose statement used a `once` grant.
+    claimed_by: AtomicI64,
+    rows: AtomicU64,
+}
+
+impl LiveGrant {
+    pub fn new(grant: &Grant, until: Instant) -> Self {
+        Self {
+            id: grant.id,
+            user: grant.user.as_str().into(),
+            session: grant.session,
+            columns: grant.columns.as_slice().into(),
+            until,
+            once: grant.once,
+            export: grant.export,
+            max_rows: grant.max_rows,
+            ended: AtomicBool::new(grant.ended.is_some()),
+            claimed_by: AtomicI64::new(UNCLAIMED),
+            rows: AtomicU64::new(grant.rows),
+        }
+    }
+
+    fn is_running(&self, now: Now) -> bool {
+        !self.ended.load(Ordering::Acquire) && now.mono < self.until
+    }
+    /// May a new statement start under it?
+    fn opens(&self, now: Now) -> bool {
+        self.is_running(now)
+            && self.claimed_by.load(Ordering::Acquire) == UNCLAIMED
+            && self.max_rows.is_none_or(|max| self.rows.load(Ordering::Acquire) < max)
+    }
+    /// May a statement of this session that started under it go on?
+    fn carries(&self, session: i64, now: Now) -> bool {
+        let claim = self.claimed_by.load(Ordering::Acquire);
+        self.is_running(now) && (claim == UNCLAIMED || claim == session)
+    }
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+    pub fn is_once(&self) -> bool {
+        self.once
+    }
+    /// Takes a `once` grant for one statement. False: another one was first.
+    pub fn claim(&self, session: i64) -> bool {
+        self.claimed_by.compare_exchange(UNCLAIMED, session, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+    /// Counts rows about to be revealed. False: that many are not left.
+    fn take_rows(&self, rows: u64) -> bool {
+        let Some(max) = self.max_rows else {
+            self.rows.fetch_add(rows, Ordering::AcqRel);
+            return true;
+        };
+        let taken = self.rows.fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| {
+            seen.checked_add(rows).filter(|sum| *sum <= max)
+        });
+        taken.is_ok()
+    }
+    /// Rows revealed so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Acquire)
+    }
+    /// Among several grants for one column: first those that a use does not
+    /// use up, then those that also give `export`, then the longest.
+    fn rank(&self) -> (bool, bool, Instant) {
+        (!self.once, self.export, self.until)
+    }
+}
+
+/// All live grants, by the login that holds them.
+#[derive(Debug, Default)]
+pub struct Index {
+    by_id: RwLock<HashMap<GrantId, Arc<LiveGrant>>>,
+    by_user: RwLock<HashMap<Arc<str>, Vec<Arc<LiveGrant>>>>,
+}
+
+impl Index {
+    /// Enters a grant, or takes out one that is over.
+    pub fn put(&self, grant: &Grant, until: Instant) {
+        match grant.ended.as_ref().map(|e| e.how) {
+            // Its one statement may go on until the deadline; the claim keeps
+            // others out, and `sweep` takes it out.
+            Some(EndedHow::Used) => {}
+            Some(EndedHow::Expired | EndedHow::Revoked) => self.remove(grant.id),
+            None if self.by_id.read().contains_key(&grant.id) => {}
+            None => {
+                let live = Arc::new(LiveGrant::new(grant, until));
+                self.by_user.write().entry(live.user.clone()).or_default().push(live.clone());
+                self.by_id.write().insert(grant.id, live);
+            }
+        }
+    }
+
+    fn remove(&self, id: GrantId) {
+        let Some(gone) = self.by_id.write().remove(&id) else { return };
+        gone.end();
+        let mut users = self.by_user.write();
+        if let Some(held) = users.get_mut(&gone.user) {
+            held.retain(|g| g.id != id);
+            if held.is_empty() {
+                users.remove(&gone.user);
+            }
+        }
+    }
+
+    /// Takes out what is past its deadline: used `once` grants have no other end.
+    pub fn sweep(&self, now: Now) {
+        let over: Vec<GrantId> =
+            self.by_id.read().values().filter(|g| g.until <= now.mono).map(|g| g.id).collect();
+        for id in over {
+            self.remove(id);
+        }
+    }
+
+    /// Rows revealed under each grant so far, where there are any.
+    pub fn rows(&self) -> Vec<(GrantId, u64)> {
+        self.by_id.read().values().map(|g| (g.id, g.rows())).filter(|(_, rows)| *rows > 0).collect()
+    }
+
+    pub fn get(&self, id: GrantId) -> Option<Arc<LiveGrant>> {
+        self.by_id.read().get(&id).cloned()
+    }
+
+    /// The grants of one login that count in this session.
+    fn of(&self, login: &str, session: i64) -> Vec<Arc<LiveGrant>> {
+        let users = self.by_user.read();
+        let held = users.get(login).map_or(&[][..], Vec::as_slice);
+        held.iter().filter(|g| g.session.is_none_or(|s| s == session)).cloned().collect()
+    }
+}
+
+/// What one session may see. Cheap to clone through its `Arc`; made anew when
+/// the engine's epoch changes.
+pub struct SessionPermits {
+    /// The engine's epoch that it shows.
+    pub epoch: u64,
+    login: Arc<str>,
+    session: i64,
+    roles: Vec<Arc<Role>>,
+    refusal: RefusalMode,
+    hasher: RandomState,
+    /// Grants by the hash of a column they name; best first.
+    by_column: HashMap<u64, Vec<(ColumnName, Arc<LiveGrant>)>>,
+    by_id: HashMap<GrantId, Arc<LiveGrant>>,
+}
+
+impl SessionPermits {
+    pub fn new(
+        epoch: u64,
+        login: &str,
+        session: i64,
+        roles: Vec<Arc<Role>>,
+        refusal: RefusalMode,
+        index: &Index,
+    ) -> Self {
+        let hasher = RandomState::new();
+        let mut grants = index.of(login, session);
+        debug_assert!(grants.iter().all(|g| &*g.user == login));
+        grants.sort_by_key(|g| std::cmp::Reverse(g.rank()));
+        let mut by_column: HashMap<u64, Vec<(ColumnName, Arc<LiveGrant>)>> = HashMap::new();
+        for grant in &grants {
+            for name in grant.columns.iter() {
+                let key = hasher.hash_one((&name.schema, &name.table, &name.column));
+                by_column.entry(key).or_default().push((name.clone(), grant.clone()));
+            }
+        }
+        let refusal = roles
+            .iter()
+            .filter_map(|r| r.refusal)
+            .reduce(|a, b| if RefusalMode::Hold == a { a } else { b })
+            .unwrap_or(refusal);
+        Self {
+            epoch,
+            login: login.into(),
+            session,
+            roles,
+            refusal,
+            hasher,
+            by_column,
+            by_id: grants.into_iter().map(|g| (g.id, g)).collect(),
+        }
+    }
+
+    pub fn login(&self) -> &Arc<str> {
+        &self.login
+    }
+    /// The configuration's roles that this login is in.
+    pub fn roles(&self) -> &[Arc<Role>] {
+        &self.roles
+    }
+    /// May run DDL and DO on protected tables.
+    pub fn exempt(&self) -> bool {
+        self.roles.iter().any(|r| r.exempt)
+    }
+    /// What a refusal does: `hold` wins over `error` among several roles.
+    pub fn refusal(&self) -> RefusalMode {
+        self.refusal
+    }
+
+    /// May a statement, cursor or portal that started to use `column` on this
+    /// basis go on? True for the statement that used up a `once` grant, until
+    /// its deadline.
+    pub fn holds(&self, basis: &Basis, column: &ProtectedColumn, now: Now) -> bool {
+        match basis {
+            Basis::Role(name) => self
+                .roles
+                .iter()
+                .any(|r| *r.name == **name && r.unmask.iter().any(|s| scope::covers(s, column))),
+            Basis::Grant(id) => self.by_id.get(id).is_some_and(|g| {
+                g.carries(self.session, now) && g.columns.iter().any(|name| name.names(column))
+            }),
+        }
+    }
+
+    /// Counts rows about to be revealed under a grant. False: `max_rows` does
+    /// not leave so many, the rows must not go out.
+    pub fn take_rows(&self, grant: GrantId, rows: u64) -> bool {
+        self.by_id.get(&grant).is_some_and(|g| g.take_rows(rows))
+    }
+
+    /// Does anything reveal this column by a role, and with which rights?
+    fn role_access(&self, column: &ProtectedColumn) -> Option<Access> {
+        let mut unmasking =
+            self.roles.iter().filter(|r| r.unmask.iter().any(|s| scope::covers(s, column))).peekable();
+        let first = (*unmasking.peek()?).clone();
+        // Roles add up: the one that also gives `export` is the better basis.
+        let best = unmasking.find(|r| r.export).cloned().unwrap_or(first);
+        Some(Access::Revealed {
+            basis: Basis::Role(best.name.as_str().into()),
+            until: None,
+            export: best.export,
+        })
+    }
+
+    /// The best grant for this column that a new statement may start under.
+    pub fn grant_for(&self, column: &ProtectedColumn, now: Now) -> Option<&Arc<LiveGrant>> {
+        let key = self.hasher.hash_one((&column.schema, &column.table, &column.column));
+        let held = self.by_column.get(&key)?;
+        held.iter().find(|(name, grant)| name.names(column) && grant.opens(now)).map(|(_, grant)| grant)
+    }
+}
+
+impl Permits for SessionPermits {
+    /// A role's `unmask` first, for it has no end, unless only a grant also
+    /// gives `export`.
+    fn access(&self, column: &ProtectedColumn, now: Now) -> Access {
+        let role = self.role_access(column);
+        if let Some(access @ Access::Revealed { export: true, .. }) = role {
+            return access;
+        }
+        match (self.grant_for(column, now), role) {
+            (Some(grant), Some(role)) if !grant.export || grant.once => role,
+            (Some(grant), _) => Access::Revealed {
+                basis: Basis::Grant(grant.id),
+                until: Some(grant.until),
+                export: grant.export,
+            },
+            (None, Some(role)) => role,
+            (None, None) => Access::Masked,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! What the configuration's roles allow a person: several roles add up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::scope;
+use crate::config::{Config, RefusalMode, Role};
+use crate::policy::ProtectedColumn;
+
+/// The part of the configuration that grants depend on. Immutable; swapped
+/// whole by a reload.
+#[derive(Debug, Clone)]
+pub struct Roles {
+    roles: Vec<Arc<Role>>,
+    /// Of a grant, where no role says otherwise.
+    pub max_duration: Duration,
+    /// Distinct people who must approve a request.
+    pub approvals: usize,
+    /// What a refusal does, where no role says otherwise.
+    pub refusal: RefusalMode,
+}
+
+impl Roles {
+    pub fn new(config: &Config) -> Self {
+        Self {
+            roles: config.roles.iter().cloned().map(Arc::new).collect(),
+            max_duration: config.defaults.max_duration,
+            approvals: usize::try_from(config.defaults.approvals).unwrap_or(usize::MAX).max(1),
+            refusal: config.defaults.refusal,
+        }
+    }
+
+    /// Roles alone, for tests that need no file.
+    #[cfg(test)]
+    pub fn of_test(roles: Vec<Role>, approvals: usize) -> Self {
+        Self {
+            roles: roles.into_iter().map(Arc::new).collect(),
+            max_duration: Duration::from_secs(3600),
+            approvals,
+            refusal: RefusalMode::Error,
+        }
+    }
+
+    /// The roles of a login that is in these PostgreSQL roles. (A login is a
+    /// member of itself: `pg:NAME` counts for the login NAME.)
+    pub fn of(&self, login: &str, pg_roles: &[Arc<str>]) -> Vec<Arc<Role>> {
+        let is_member = |role: &Role| {
+            role.members.iter().any(|m| m == login)
+                || role.member_roles.iter().any(|m| m == login || pg_roles.iter().any(|r| **r == **m))
+        };
+        self.roles.iter().filter(|r| is_member(r)).cloned().collect()
+    }
+
+    /// The longest grant that a request of these roles for all these columns
+    /// may lead to. Err: the first column that they may not ask for.
+    pub fn request_limit(
+        &self,
+        roles: &[Arc<Role>],
+        columns: &[Arc<ProtectedColumn>],
+    ) -> Result<Duration, Arc<ProtectedColumn>> {
+        let mut limit = Duration::MAX;
+        for column in columns {
+            let longest = roles
+                .iter()
+                .filter(|r| r.request.iter().any(|s| scope::covers(s, column)))
+                .map(|r| r.max_duration.unwrap_or(self.max_duration))
+                .max();
+            limit = limit.min(longest.ok_or_else(|| column.clone())?);
+        }
+        Ok(limit)
+    }
+
+    /// The longest grant that an administrator may give to somebody of these roles.
+    pub fn grant_limit(&self, roles: &[Arc<Role>]) -> Duration {
+        roles.iter().filter_map(|r| r.max_duration).max().unwrap_or(self.max_duration).max(self.max_duration)
+    }
+
+    /// May these roles approve access to this column?
+    pub fn may_approve(roles: &[Arc<Role>], column: &ProtectedColumn) -> bool {
+        roles.iter().any(|r| r.approve.iter().any(|s| scope::covers(s, column)))
+    }
+}

@@ -1,0 +1,453 @@
+//! The engine on a real SQLite file, with a clock that tests move.
+//!
+//! Goal: whatever happens, what is revealed is covered by a grant that is
+//! valid at that moment. Method: single cases by name, then random operations
+//! with clock steps and restarts against a plain model of what people agreed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+
+use super::decisions::Narrowing;
+use super::engine::Parts;
+use super::event::{Answer, Event, Journal, JournalError, Listener};
+use super::model::sample::{ask, root, shop};
+use super::model::{Actor, RequestStatus};
+use super::sqlite::Sqlite;
+use super::*;
+use crate::clock::{Clock, Now};
+use crate::config::{ColumnPattern, Role, Scope};
+use crate::policy::{Access, Basis, Permits};
+
+/// Both clocks, moved by hand.
+struct Hands(Mutex<Now>);
+
+impl Hands {
+    fn new() -> Arc<Self> {
+        let wall = "2026-01-01T00:00:00Z".parse().unwrap();
+        Arc::new(Self(Mutex::new(Now { wall, mono: Instant::now() })))
+    }
+    /// Time passes.
+    fn pass(&self, seconds: u64) {
+        let mut now = self.0.lock();
+        now.mono += Duration::from_secs(seconds);
+        now.wall += Duration::from_secs(seconds);
+    }
+    /// Somebody sets the wall clock.
+    fn step(&self, seconds: i64) {
+        let mut now = self.0.lock();
+        now.wall += SignedDuration::from_secs(seconds);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&self) -> Now {
+        *self.0.lock()
+    }
+}
+
+/// An audit log that can break.
+#[derive(Default)]
+struct Paper {
+    lines: Mutex<Vec<Event>>,
+    broken: Mutex<bool>,
+}
+
+impl Paper {
+    fn names(&self) -> Vec<&'static str> {
+        self.lines.lock().iter().map(Event::name).collect()
+    }
+}
+
+impl Journal for Paper {
+    fn record<'a>(&'a self, event: &'a Event) -> Answer<'a, Result<(), JournalError>> {
+        Box::pin(async move {
+            if *self.broken.lock() {
+                return Err(JournalError("disk full".into()));
+            }
+            self.lines.lock().push(event.clone());
+            Ok(())
+        })
+    }
+}
+
+#[derive(Default)]
+struct Ears(Mutex<Vec<&'static str>>);
+
+impl Listener for Ears {
+    fn happened(&self, event: &Event) {
+        self.0.lock().push(event.name());
+    }
+}
+
+struct Shop;
+
+impl Directory for Shop {
+    fn protected_columns(&self) -> Vec<Arc<crate::policy::ProtectedColumn>> {
+        shop()
+    }
+    fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
+        if login == "rita" { vec!["reporting".into()] } else { vec![] }
+    }
+}
+
+fn role(name: &str, members: &[&str]) -> Role {
+    Role {
+        place: "proxy.toml:1".into(),
+        name: name.into(),
+        members: members.iter().map(ToString::to_string).collect(),
+        member_roles: vec![],
+        unmask: vec![],
+        request: vec![],
+        approve: vec![],
+        max_duration: None,
+        refusal: None,
+        export: false,
+        break_glass: false,
+        exempt: false,
+    }
+}
+
+fn roles(approvals: usize) -> Roles {
+    let pii = || vec![Scope::Tag("pii".into())];
+    let customers = ColumnPattern { schema: "public".into(), table: "customers".into(), column: "*".into() };
+    Roles::of_test(
+        vec![
+            Role {
+                request: pii(),
+                member_roles: vec!["reporting".into()],
+                max_duration: Some(Duration::from_secs(1800)),
+                ..role("analyst", &["ana", "eve"])
+            },
+            Role { approve: pii(), request: pii(), ..role("security", &["sam", "kim"]) },
+            Role { unmask: vec![Scope::Columns(customers)], exempt: true, ..role("billing", &["etl"]) },
+        ],
+        approvals,
+    )
+}
+
+/// A proxy's engine with all around it; restarts keep file, log and clock.
+struct Bench {
+    dir: tempfile::TempDir,
+    clock: Arc<Hands>,
+    paper: Arc<Paper>,
+    ears: Arc<Ears>,
+    engine: Arc<Engine>,
+    approvals: usize,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Bench {
+    fn new(approvals: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (clock, paper, ears) = (Hands::new(), Arc::new(Paper::default()), Arc::new(Ears::default()));
+        let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { dir, clock, paper, ears, engine, approvals, runtime }
+    }
+    fn start(
+        dir: &std::path::Path,
+        clock: &Arc<Hands>,
+        paper: &Arc<Paper>,
+        ears: &Arc<Ears>,
+        approvals: usize,
+    ) -> Arc<Engine> {
+        // The old engine's thread frees the file a moment after its handle drops.
+        let store = loop {
+            match Sqlite::open(&dir.join("bauta.db")) {
+                Err(store::StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(1)),
+                other => break other.unwrap(),
+            }
+        };
+        Engine::start(Parts {
+            store: Box::new(store),
+            journal: paper.clone(),
+            directory: Arc::new(Shop),
+            listeners: vec![ears.clone()],
+            clock: clock.clone(),
+            roles: roles(approvals),
+        })
+        .unwrap()
+    }
+    fn restart(self) -> Self {
+        let Self { dir, clock, paper, ears, engine, approvals, runtime } = self;
+        drop(engine);
+        let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
+        Self { dir, clock, paper, ears, engine, approvals, runtime }
+    }
+    fn run<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+    fn give(&self, user: &str, columns: &[usize], seconds: u64) -> GrantId {
+        self.run(self.engine.give(ask(user, columns, seconds), root())).unwrap().grant.id
+    }
+    fn access(&self, login: &str, column: usize) -> Access {
+        let permits = self.engine.permits(login, 1, &Shop.pg_roles(login));
+        permits.access(&shop()[column], self.clock.now())
+    }
+    fn sees(&self, login: &str, column: usize) -> bool {
+        self.access(login, column) != Access::Masked
+    }
+}
+
+#[test]
+fn a_grant_reveals_its_columns_to_its_holder_until_its_end() {
+    let bench = Bench::new(1);
+    let epoch = bench.engine.epoch();
+    let id = bench.give("ana", &[0], 60);
+    assert!(bench.engine.epoch() > epoch);
+    assert!(
+        matches!(bench.access("ana", 0), Access::Revealed { basis: Basis::Grant(g), until: Some(_), export: false } if g == id)
+    );
+    assert!(!bench.sees("ana", 1) && !bench.sees("eve", 0));
+    bench.clock.pass(59);
+    assert!(bench.sees("ana", 0));
+    bench.clock.pass(1);
+    assert!(!bench.sees("ana", 0));
+    bench.run(bench.engine.flush());
+    assert_eq!(bench.paper.names(), ["grant.created", "grant.expired"]);
+}
+
+#[test]
+fn permits_taken_before_a_revocation_reveal_nothing_after_it() {
+    let bench = Bench::new(1);
+    let id = bench.give("ana", &[0], 60);
+    let permits = bench.engine.permits("ana", 1, &[]);
+    let column = &shop()[0];
+    let basis = Basis::Grant(id);
+    assert!(permits.holds(&basis, column, bench.clock.now()));
+    bench.run(bench.engine.revoke(id, root(), Some("done".into()))).unwrap();
+    assert_eq!(permits.access(column, bench.clock.now()), Access::Masked);
+    assert!(!permits.holds(&basis, column, bench.clock.now()));
+    let again = bench.run(bench.engine.revoke(id, root(), None)).unwrap_err();
+    assert!(matches!(again, Fault::Conflict { .. }), "{again}");
+}
+
+#[test]
+fn a_step_of_the_wall_clock_neither_prolongs_nor_ends_a_grant() {
+    let bench = Bench::new(1);
+    bench.give("ana", &[0], 60);
+    bench.clock.step(86_400);
+    assert!(bench.sees("ana", 0));
+    bench.clock.step(-2 * 86_400);
+    bench.clock.pass(60);
+    assert!(!bench.sees("ana", 0));
+}
+
+#[test]
+fn a_grant_survives_a_restart_but_never_grows_by_it() {
+    let bench = Bench::new(1);
+    bench.give("ana", &[0], 60);
+    bench.clock.pass(30);
+    let bench = bench.restart();
+    assert!(bench.sees("ana", 0));
+    // Set back an hour: at most the length once agreed.
+    bench.clock.step(-3600);
+    let bench = bench.restart();
+    bench.clock.pass(60);
+    assert!(!bench.sees("ana", 0));
+    let bench = bench.restart();
+    assert!(bench.engine.grants(false).is_empty());
+}
+
+#[test]
+fn a_session_grant_never_passes_to_the_session_that_gets_its_number() {
+    let bench = Bench::new(1);
+    let mut wanted = ask("ana", &[0], 60);
+    wanted.session = Some(1);
+    bench.run(bench.engine.give(wanted, root())).unwrap();
+    assert!(bench.sees("ana", 0));
+    let column = &shop()[0];
+    assert_eq!(bench.engine.permits("ana", 2, &[]).access(column, bench.clock.now()), Access::Masked);
+    assert_eq!(bench.engine.permits("eve", 1, &[]).access(column, bench.clock.now()), Access::Masked);
+    let bench = bench.restart();
+    assert!(!bench.sees("ana", 0));
+}
+
+#[test]
+fn a_once_grant_reveals_to_one_statement_only() {
+    let bench = Bench::new(1);
+    let mut wanted = ask("ana", &[0], 60);
+    wanted.once = true;
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(!bench.sees("ana", 0));
+    assert!(bench.run(bench.engine.used(&[id], 1)).is_err());
+    assert!(bench.run(bench.engine.used(&[id], 2)).is_err());
+    // Its statement goes on, another session's does not, and neither past the deadline.
+    let (column, basis) = (&shop()[0], Basis::Grant(id));
+    assert!(bench.engine.permits("ana", 1, &[]).holds(&basis, column, bench.clock.now()));
+    assert!(!bench.engine.permits("ana", 2, &[]).holds(&basis, column, bench.clock.now()));
+    let permits = bench.engine.permits("ana", 1, &[]);
+    bench.run(bench.engine.revoke(id, root(), None)).unwrap();
+    assert!(!permits.holds(&basis, column, bench.clock.now()));
+    assert!(!bench.restart().sees("ana", 0));
+}
+
+#[test]
+fn max_rows_ends_what_it_limits() {
+    let bench = Bench::new(1);
+    let mut wanted = ask("ana", &[0], 60);
+    wanted.max_rows = Some(10);
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let permits = bench.engine.permits("ana", 1, &[]);
+    assert!(permits.take_rows(id, 9) && !permits.take_rows(id, 2) && permits.take_rows(id, 1));
+    assert!(!bench.sees("ana", 0));
+    bench.run(bench.engine.flush());
+    assert!(!bench.restart().sees("ana", 0));
+}
+
+#[test]
+fn nobody_decides_about_his_own_access() {
+    let bench = Bench::new(1);
+    let sam = Actor::login("sam");
+    let (request, _) = bench.run(bench.engine.ask(ask("sam", &[0], 60), Some(1), sam.clone())).unwrap();
+    let as_root = Actor { name: "uid:0(root)".into(), login: Some("sam".into()), admin: true };
+    for who in [sam, as_root.clone()] {
+        let fault = bench.run(bench.engine.approve(request.id, who, Narrowing::default())).unwrap_err();
+        assert!(matches!(fault, Fault::Forbidden { .. }), "{fault}");
+    }
+    assert!(bench.run(bench.engine.give(ask("sam", &[0], 60), as_root)).is_err());
+    assert!(!bench.sees("sam", 0));
+}
+
+#[test]
+fn approvals_count_people_not_names() {
+    let bench = Bench::new(2);
+    let (request, new) =
+        bench.run(bench.engine.ask(ask("ana", &[0], 60), Some(1), Actor::login("ana"))).unwrap();
+    assert!(new);
+    let approve = |who| bench.run(bench.engine.approve(request.id, who, Narrowing::default()));
+    assert_eq!(approve(Actor::login("sam")).unwrap().status, RequestStatus::Pending);
+    let sams_other_name = Actor { name: "uid:1000(sam)".into(), login: Some("sam".into()), admin: true };
+    assert!(matches!(approve(sams_other_name), Err(Fault::Conflict { .. })));
+    assert!(matches!(approve(Actor::login("eve")), Err(Fault::Forbidden { .. })));
+    assert!(!bench.sees("ana", 0));
+    assert_eq!(approve(Actor::login("kim")).unwrap().status, RequestStatus::Approved);
+    assert!(bench.sees("ana", 0));
+    assert!(matches!(approve(root()), Err(Fault::Conflict { .. })));
+    assert_eq!(
+        *bench.ears.0.lock(),
+        ["request.created", "request.approved", "request.approved", "grant.created"]
+    );
+}
+
+#[test]
+fn an_approver_narrows_but_never_widens() {
+    let bench = Bench::new(1);
+    let (request, _) =
+        bench.run(bench.engine.ask(ask("ana", &[0, 1], 60), None, Actor::login("ana"))).unwrap();
+    let approve = |narrowing| bench.run(bench.engine.approve(request.id, Actor::login("sam"), narrowing));
+    let columns = |i: usize| Some(vec![ColumnName::of(&shop()[i])]);
+    let longer = Narrowing { duration: Some(Duration::from_secs(61)), columns: None };
+    assert!(matches!(approve(longer), Err(Fault::BadDuration { .. })));
+    assert!(approve(Narrowing { duration: None, columns: columns(2) }).is_err());
+    assert!(approve(Narrowing { duration: None, columns: Some(vec![]) }).is_err());
+    approve(Narrowing { duration: Some(Duration::from_secs(10)), columns: columns(1) }).unwrap();
+    assert!(bench.sees("ana", 1) && !bench.sees("ana", 0));
+    bench.clock.pass(10);
+    assert!(!bench.sees("ana", 1));
+}
+
+#[test]
+fn requests_keep_to_roles_reasons_and_limits() {
+    let bench = Bench::new(1);
+    let file = |ask| bench.run(bench.engine.ask(ask, None, Actor::login("ana")));
+    assert!(matches!(file(ask("ana", &[3], 60)), Err(Fault::Forbidden { .. })), "no role may ask for pci");
+    assert!(matches!(file(ask("zoe", &[0], 60)), Err(Fault::Forbidden { .. })), "no role at all");
+    assert!(matches!(file(ask("ana", &[0], 1801)), Err(Fault::BadDuration { .. })));
+    assert!(file(model::Ask { reason: " \n".into(), ..ask("ana", &[0], 60) }).is_err());
+    assert!(file(model::Ask { reason: "x".repeat(1001), ..ask("ana", &[0], 60) }).is_err());
+    let (first, new) = file(ask("ana", &[0], 60)).unwrap();
+    let (second, again) = file(ask("ana", &[0], 60)).unwrap();
+    assert!(new && !again && first.id == second.id);
+    assert!(file(ask("rita", &[0], 60)).unwrap().1, "a member through pg:reporting");
+    for i in 0..decisions::MAX_OPEN_REQUESTS - 1 {
+        file(model::Ask { reason: format!("r{i}"), ..ask("ana", &[0], 60) }).unwrap();
+    }
+    assert!(matches!(file(ask("ana", &[1], 60)), Err(Fault::Forbidden { .. })));
+}
+
+#[test]
+fn requests_end_by_denial_withdrawal_or_age() {
+    let bench = Bench::new(1);
+    let file = |i| bench.run(bench.engine.ask(ask("ana", &[i], 60), None, Actor::login("ana"))).unwrap().0.id;
+    let (a, b, c) = (file(0), file(1), file(2));
+    let deny = |id, who| bench.run(bench.engine.deny(id, who, Some("no".into())));
+    assert!(deny(a, Actor::login("eve")).is_err());
+    assert_eq!(deny(a, Actor::login("sam")).unwrap().status, RequestStatus::Denied);
+    assert_eq!(deny(b, Actor::login("ana")).unwrap().status, RequestStatus::Cancelled);
+    bench.clock.pass(24 * 3600);
+    bench.run(bench.engine.flush());
+    assert_eq!(bench.engine.request(c).unwrap().status, RequestStatus::Expired);
+    assert!(bench.run(bench.engine.approve(c, root(), Narrowing::default())).is_err());
+}
+
+#[test]
+fn roles_give_baseline_access_and_a_reload_takes_it() {
+    let bench = Bench::new(1);
+    assert!(matches!(bench.access("etl", 0), Access::Revealed { basis: Basis::Role(_), until: None, .. }));
+    assert!(!bench.sees("etl", 2));
+    let epoch = bench.engine.epoch();
+    bench.engine.set_roles(Roles::of_test(vec![], 1));
+    assert!(bench.engine.epoch() > epoch);
+    assert!(!bench.sees("etl", 0));
+}
+
+#[test]
+fn nothing_is_granted_that_the_audit_log_does_not_hold() {
+    let bench = Bench::new(1);
+    let kept = bench.give("ana", &[1], 60);
+    *bench.paper.broken.lock() = true;
+    let fault = bench.run(bench.engine.give(ask("ana", &[0], 60), root())).unwrap_err();
+    assert!(matches!(fault, Fault::Unavailable { .. }), "{fault}");
+    assert!(!bench.sees("ana", 0));
+    assert!(bench.engine.trouble().unwrap().contains("disk full"));
+    // An end counts all the same.
+    assert!(bench.run(bench.engine.revoke(kept, root(), None)).is_err());
+    assert!(!bench.sees("ana", 1));
+    let bench = bench.restart();
+    assert!(!bench.sees("ana", 0) && !bench.sees("ana", 1));
+    // The log comes back: nothing that happened is missing, in order.
+    *bench.paper.broken.lock() = false;
+    bench.run(bench.engine.flush());
+    assert_eq!(bench.paper.names(), ["grant.created", "grant.created", "grant.revoked", "grant.revoked"]);
+    assert_eq!(bench.engine.trouble(), None);
+}
+
+#[test]
+fn uses_are_counted_and_kept() {
+    let bench = Bench::new(1);
+    let id = bench.give("ana", &[0], 60);
+    bench.run(bench.engine.used(&[id], 1)).unwrap();
+    bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert_eq!(bench.engine.grants(false)[0].grant.uses, 2);
+    bench.run(bench.engine.flush());
+    let bench = bench.restart();
+    assert_eq!(bench.engine.grants(false)[0].grant.uses, 2);
+    assert_eq!(bench.paper.names(), ["grant.created", "grant.used"]);
+}
+
+#[test]
+fn two_proxies_never_share_a_state_file() {
+    let bench = Bench::new(1);
+    let path = bench.dir.path().join("bauta.db");
+    let error = Sqlite::open(&path).err().unwrap().to_string();
+    assert!(error.contains("in use by another bauta"), "{error}");
+    let foreign = bench.dir.path().join("other.db");
+    std::fs::write(&foreign, "not a database, but long enough to have a header of its own ".repeat(3))
+        .unwrap();
+    assert!(Sqlite::open(&foreign).err().unwrap().to_string().contains("is not a state file"));
+}
+
+/// The end of a grant that a fresh bench gives, for the timestamps' form.
+#[test]
+fn deadlines_are_absolute_from_the_approval() {
+    let bench = Bench::new(1);
+    bench.clock.pass(5);
+    bench.give("ana", &[0], 60);
+    let end: Timestamp = "2026-01-01T00:01:05Z".parse().unwrap();
+    assert_eq!(bench.engine.grants(false)[0].grant.expires_at, end);
+}
