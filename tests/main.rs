@@ -3,9 +3,11 @@
 
 mod harness;
 
+mod auth;
 mod demo;
 mod driver;
 mod harness_test;
+mod interference;
 mod masks;
 mod psql;
-mod interference;
+mod startup;

@@ -22,11 +22,15 @@
 #![allow(dead_code, unused_imports)]
 
 mod bauta;
+mod certificates;
+pub mod door;
 mod psql;
 mod raw;
 mod server;
 
 pub use bauta::Bauta;
+pub use certificates::{Authority, Certificate};
+pub use door::Door;
 pub use psql::{Output, psql, psql_in};
 pub use raw::{Frame, Raw, message};
 pub use server::{Server, client};

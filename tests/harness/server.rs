@@ -72,6 +72,43 @@ impl Server {
         self.cluster.port()
     }
 
+    /// The directory of its Unix socket.
+    pub fn socket_directory(&self) -> std::path::PathBuf {
+        self.cluster.socket_directory()
+    }
+
+    /// Writes a file in the server's data directory, readable by it alone.
+    pub fn write_file(&self, name: &str, content: &str) {
+        self.sql(
+            "postgres",
+            &format!(
+                "COPY (SELECT unnest(string_to_array(rtrim($x${content}$x$, E'\\n'), E'\\n'))) \
+                 TO PROGRAM 'rm -f {name}; umask 077; cat > {name}';"
+            ),
+        );
+    }
+
+    /// Turns TLS on, with this certificate, and waits until it is.
+    pub fn enable_tls(&self, certificate: &super::Certificate) {
+        self.write_file("server.crt", &certificate.pem());
+        self.write_file("server.key", &certificate.key_pem());
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf()");
+        let started = std::time::Instant::now();
+        while self.sql("postgres", "SHOW ssl").trim() != "on" {
+            assert!(started.elapsed() < std::time::Duration::from_secs(10), "{}", self.log());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        // The setting is seen a moment before the postmaster has loaded it.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+
+    /// Replaces pg_hba.conf. The Unix socket stays open to superusers.
+    pub fn set_hba(&self, rules: &str) {
+        self.write_file("pg_hba.conf", &format!("local all all trust\n{rules}\n"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+
     /// Major version of the server.
     pub fn major(&self) -> u32 {
         template().programs.major()
