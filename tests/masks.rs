@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bauta::catalog::Oid;
 use bauta::catalog::snapshot::{Snapshot, TypeInfo};
-use bauta::mask::{self, Format, KeyRing, Mask, Masked, MethodSpec, ValueType};
+use bauta::mask::{self, Format, KeyRing, Mask, Masked, Method, MethodSpec, ValueType};
 use bytes::BytesMut;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
@@ -253,7 +253,11 @@ fn every_method_that_fits_gives_postgres_the_same_value_in_text_and_binary() {
             };
             judge.run(&format!("INSERT INTO v (c) VALUES {rows}"));
             for method in mask::fitting(&ty).collect::<Vec<_>>() {
-                judge.agree(&MethodSpec::of(method), &ty);
+                let spec = match method {
+                    Method::Generalize => mask::generalizing(&ty).unwrap(),
+                    method => MethodSpec::of(method),
+                };
+                judge.agree(&spec, &ty);
                 judged += 1;
             }
         }
@@ -300,10 +304,56 @@ fn options_give_postgres_the_same_value_in_text_and_binary() {
         ("jsonb", "redact", "value = '{\"gone\": true}'", "{}"),
         ("json", "redact", "value = '\"***\"'", "{}"),
         ("xml", "redact", "value = 'gone'", "<a/>"),
+        ("int2", "generalize", "bucket = 1000", "-32768"),
+        ("numeric", "generalize", "bucket = 2.5", "-12345.678"),
+        ("numeric(12,4)", "generalize", "bucket = 1000", "98765432.1234"),
+        ("float4", "generalize", "bucket = 0.1", "2.75"),
+        ("inet", "generalize", "prefix = 20", "192.0.2.17/24"),
+        ("cidr", "generalize", "prefix = 8\nprefix6 = 20", "2001:db8::/32"),
     ] {
         let ty = judge.columns(declared);
         judge.run(&format!("INSERT INTO v (c) VALUES ('{value}')"));
         judge.agree(&spec(method, options), &ty);
+    }
+}
+
+/// PostgreSQL's own date_trunc says where a unit begins.
+#[test]
+fn generalized_moments_are_what_date_trunc_says() {
+    let judge = Judge::new();
+    judge.run("SET TimeZone = 'Asia/Kathmandu'");
+    for declared in ["date", "timestamp", "timestamptz"] {
+        let ty = judge.columns(declared);
+        judge.run(
+            "INSERT INTO v (c) SELECT '1969-07-20 20:17:40'::timestamp + n * interval '1000 days 7 hours 11.5 seconds'
+             FROM generate_series(-40, 40) n",
+        );
+        for unit in ["decade", "year", "quarter", "month", "day", "hour"] {
+            let spec = spec("generalize", &format!("to = '{unit}'"));
+            if mask::fits(&spec, &ty).is_err() {
+                assert!(declared == "date" && matches!(unit, "day" | "hour"));
+                continue;
+            }
+            judge.run("DELETE FROM v WHERE masked IS NOT NULL");
+            judge.agree(&spec, &ty);
+            let expected = match declared {
+                "timestamptz" => format!("date_trunc('{unit}', c, 'UTC')"),
+                _ => format!("date_trunc('{unit}', c::timestamp)"),
+            };
+            let judged = judge.runtime.block_on(judge.client.query_one(
+                &format!(
+                    "SELECT count(*), (SELECT array_agg(DISTINCT {expected}::{declared} ORDER BY {expected}::{declared}) FROM v WHERE c IS NOT NULL)
+                         = array_agg(DISTINCT masked ORDER BY masked) FROM v WHERE masked IS NOT NULL"
+                ),
+                &[],
+            ));
+            let judged = judged.unwrap();
+            assert_eq!(
+                (judged.get::<_, i64>(0), judged.get::<_, Option<bool>>(1)),
+                (162, Some(true)),
+                "{declared} {unit}"
+            );
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::generalize::Unit;
+use super::types::number::Decimal;
 use crate::policy::Disclosure;
 
 /// A mask method's name, without options.
@@ -17,11 +19,12 @@ pub enum Method {
     Hash,
     Token,
     Fpe,
+    Generalize,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Redact,
         Self::Null,
         Self::Show,
@@ -30,6 +33,7 @@ impl Method {
         Self::Hash,
         Self::Token,
         Self::Fpe,
+        Self::Generalize,
     ];
 
     /// As `method = "…"` spells it.
@@ -43,6 +47,7 @@ impl Method {
             Self::Hash => "hash",
             Self::Token => "token",
             Self::Fpe => "fpe",
+            Self::Generalize => "generalize",
         }
     }
 
@@ -50,7 +55,9 @@ impl Method {
     /// masked value itself shows.
     pub fn discloses(self) -> Disclosure {
         match self {
-            Self::Redact | Self::Null | Self::Partial | Self::Email => Disclosure::Nullness,
+            Self::Redact | Self::Null | Self::Partial | Self::Email | Self::Generalize => {
+                Disclosure::Nullness
+            }
             Self::Hash | Self::Token | Self::Fpe => Disclosure::Equality,
             Self::Show => Disclosure::Value,
         }
@@ -68,6 +75,7 @@ impl Method {
             Self::Partial => &["first", "last", "fill"],
             Self::Hash => &["length"],
             Self::Fpe => &["alphabet"],
+            Self::Generalize => &["to", "bucket", "prefix", "prefix6"],
             Self::Null | Self::Show | Self::Email | Self::Token => &[],
         }
     }
@@ -98,6 +106,18 @@ pub enum MethodSpec {
     Fpe {
         alphabet: Option<String>,
     },
+    Generalize(Generalize),
+}
+
+/// What is left of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Generalize {
+    /// The beginning of the unit that a date or time lies in.
+    To(Unit),
+    /// The lower end of a number's bucket; its size, above zero.
+    Bucket(Decimal),
+    /// The network of an address: bits of an IPv4 and of an IPv6 one.
+    Prefix(u8, u8),
 }
 
 /// `first` and `last` count characters; `fill` stands for the rest, whatever
@@ -158,6 +178,7 @@ impl MethodSpec {
             }),
             Method::Hash => Self::Hash { length: options.hash_length()? },
             Method::Fpe => Self::Fpe { alphabet: options.alphabet()? },
+            Method::Generalize => Self::Generalize(options.generalize()?),
             Method::Null | Method::Show | Method::Email | Method::Token => Self::of(method),
         })
     }
@@ -173,6 +194,7 @@ impl MethodSpec {
             Method::Hash => Self::Hash { length: None },
             Method::Token => Self::Token,
             Method::Fpe => Self::Fpe { alphabet: None },
+            Method::Generalize => Self::Generalize(Generalize::To(Unit::Year)),
         }
     }
 
@@ -186,6 +208,7 @@ impl MethodSpec {
             Self::Hash { .. } => Method::Hash,
             Self::Token => Method::Token,
             Self::Fpe { .. } => Method::Fpe,
+            Self::Generalize(_) => Method::Generalize,
         }
     }
 
@@ -260,6 +283,46 @@ impl Options<'_> {
         }
     }
 
+    fn generalize(&self) -> Result<Generalize, MethodFault> {
+        let one = "given alone: one of to, bucket and prefix";
+        let units = "decade, year, quarter, month, day or hour";
+        match (self.options.get("to"), self.constant("bucket")?, self.options.get("prefix")) {
+            (Some(toml::Value::String(to)), None, None) => Unit::ALL
+                .into_iter()
+                .find_map(|(name, unit)| (name == to).then_some(Generalize::To(unit)))
+                .ok_or_else(|| self.bad("to", units)),
+            (Some(_), None, None) => Err(self.bad("to", units)),
+            (None, Some(bucket), None) => Decimal::parse(&bucket)
+                .filter(|b| b.unscaled > 0)
+                .map(Generalize::Bucket)
+                .ok_or_else(|| self.bad("bucket", "a number above zero")),
+            (None, None, Some(_)) => {
+                let four = self.bits("prefix", 32, "a number of bits from 0 to 32")?.unwrap_or(24);
+                let six = self.bits("prefix6", 128, "a number of bits from 0 to 128")?.unwrap_or(48);
+                Ok(Generalize::Prefix(four, six))
+            }
+            (None, Some(_), Some(_)) => Err(self.bad("bucket", one)),
+            (Some(_), _, _) | (None, None, None) => Err(self.bad("to", one)),
+        }
+    }
+
+    fn bits(
+        &self,
+        option: &'static str,
+        most: u8,
+        expected: &'static str,
+    ) -> Result<Option<u8>, MethodFault> {
+        match self.options.get(option) {
+            None => Ok(None),
+            Some(toml::Value::Integer(i)) => u8::try_from(*i)
+                .ok()
+                .filter(|bits| *bits <= most)
+                .map(Some)
+                .ok_or_else(|| self.bad(option, expected)),
+            Some(_) => Err(self.bad(option, expected)),
+        }
+    }
+
     fn hash_length(&self) -> Result<Option<usize>, MethodFault> {
         let expected = "a number of hex digits from 8 to 64";
         match self.options.get("length") {
@@ -305,8 +368,18 @@ mod tests {
         );
         assert_eq!(parse("partial", ""), Ok(MethodSpec::of(Method::Partial)));
         assert_eq!(parse("hash", "length = 12"), Ok(MethodSpec::Hash { length: Some(12) }));
+        assert_eq!(
+            parse("generalize", "bucket = 2.5"),
+            Ok(MethodSpec::Generalize(Generalize::Bucket(Decimal { unscaled: 25, scale: 1 })))
+        );
+        assert_eq!(
+            parse("generalize", "prefix = 16"),
+            Ok(MethodSpec::Generalize(Generalize::Prefix(16, 48)))
+        );
         for method in Method::ALL {
-            assert_eq!(parse(method.name(), ""), Ok(MethodSpec::of(method)));
+            // Generalize must be told how far.
+            let alone = parse(method.name(), "");
+            assert!(alone == Ok(MethodSpec::of(method)) || method == Method::Generalize && alone.is_err());
             assert_eq!(MethodSpec::of(method).method(), method);
         }
     }
@@ -339,6 +412,14 @@ mod tests {
             ("partial", "fill = ''"),
             ("partial", "fill = 3"),
             ("redact", "value = [1]"),
+            ("generalize", "to = 'minute'"),
+            ("generalize", "to = 7"),
+            ("generalize", "to = 'year'\nbucket = 1"),
+            ("generalize", "bucket = 0"),
+            ("generalize", "bucket = -5"),
+            ("generalize", "prefix = 33"),
+            ("generalize", "prefix = 8\nprefix6 = 129"),
+            ("generalize", "prefix6 = 64"),
             ("fpe", "alphabet = 'a'"),
             ("fpe", "alphabet = 'aba'"),
         ] {

@@ -2,7 +2,9 @@
 //! Pure: receives a plan, knows nothing of policy decisions, sockets or time.
 
 mod email;
+mod fit;
 mod fpe;
+mod generalize;
 mod hash;
 pub mod keys;
 pub mod method;
@@ -16,10 +18,11 @@ mod tests;
 pub mod token;
 mod types;
 
+pub use fit::{fits, fitting, generalizing};
 pub use keys::KeyRing;
-pub use method::{Method, MethodFault, MethodSpec, Partial};
+pub use method::{Generalize, Method, MethodFault, MethodSpec, Partial};
 pub use original::original;
-pub use plan::{fits, fitting, plan, plan_redact};
+pub use plan::{plan, plan_redact};
 
 use std::sync::Arc;
 

@@ -14,8 +14,13 @@ fn which_methods_fit_which_types() {
             "text" | "varchar" | "bpchar" | "name" => {
                 &["redact", "null", "partial", "email", "hash", "token", "fpe"]
             }
-            "int4" | "int8" | "uuid" => &["redact", "null", "hash", "token"],
-            "int2" | "bytea" => &["redact", "null", "hash"],
+            "int4" | "int8" => &["redact", "null", "hash", "token", "generalize"],
+            "uuid" => &["redact", "null", "hash", "token"],
+            "int2" => &["redact", "null", "hash", "generalize"],
+            "bytea" => &["redact", "null", "hash"],
+            "numeric" | "float4" | "float8" | "date" | "timestamp" | "timestamptz" | "inet" | "cidr" => {
+                &["redact", "null", "generalize"]
+            }
             _ => &["redact", "null"],
         };
         assert_eq!(methods, expected, "{name}");
@@ -26,7 +31,7 @@ fn which_methods_fit_which_types() {
     assert!(misfit("show", "", &of("text", -1)).contains("public"));
     assert_eq!(
         misfit("email", "", &of("int4", -1)),
-        "method \"email\" does not fit type int4: methods that fit are redact, null, hash, token"
+        "method \"email\" does not fit type int4: methods that fit are redact, null, hash, token, generalize"
     );
 }
 
@@ -75,7 +80,10 @@ proptest! {
         ty in any_type(), method in 0..Method::ALL.len(), format in any_format(),
         single_byte in any::<bool>(), value in any_bytes(),
     ) {
-        let spec = MethodSpec::of(Method::ALL[method]);
+        let spec = match Method::ALL[method] {
+            Method::Generalize => generalizing(&ty).unwrap_or(MethodSpec::of(Method::Generalize)),
+            method => MethodSpec::of(method),
+        };
         let encoding = if single_byte { Encoding::SingleByte } else { Encoding::Utf8 };
         let Ok(mask) = plan(&spec, "d", &ty, Wire { format, encoding }, &keys()) else {
             prop_assert!(fits(&spec, &ty).is_err());

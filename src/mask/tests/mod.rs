@@ -4,6 +4,7 @@
 //! gets out. `tests/masks.rs` asks PostgreSQL itself to read the same values.
 
 mod arrays;
+mod coarse;
 mod constants;
 mod grid;
 mod hashes;

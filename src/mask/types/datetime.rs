@@ -2,10 +2,15 @@
 //! from 2000-01-01 (`POSTGRES_EPOCH_JDATE`), days for dates, microseconds for
 //! the rest. Text forms are ISO, which every DateStyle reads alike.
 
+use std::fmt::Write;
+
+use bytes::{BufMut, BytesMut};
 use jiff::civil::{Date, DateTime, Time, date as civil};
-use jiff::{SpanRound, Timestamp, Unit, tz::TimeZone};
+use jiff::{Span, SpanRound, Timestamp, Unit, tz::TimeZone};
 
 use super::{Literal, no_value};
+use crate::mask::Format;
+use crate::mask::generalize::Unit as Cut;
 
 const DATE: &str = "\"value\" must be a date like 1970-01-31";
 const TIME: &str = "\"value\" must be a time like 12:30:00";
@@ -90,4 +95,83 @@ fn microseconds(moment: DateTime) -> Result<i64, String> {
 /// ISO with a blank for the T, as PostgreSQL prints it.
 fn spaced(moment: DateTime) -> String {
     format!("{} {}", moment.date(), moment.time())
+}
+
+/// The types that hold a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Date,
+    Timestamp,
+    /// Computed with in UTC, whatever the session's TimeZone: both formats
+    /// must mean the same moment.
+    TimestampTz,
+}
+
+/// A moment between the years 1 and 9999.
+pub struct Moment(DateTime);
+
+impl Moment {
+    /// None: not such a moment, or its text is not ISO.
+    pub fn decode(value: &[u8], kind: Kind, format: Format) -> Option<Self> {
+        let moment = match format {
+            Format::Text => from_text(std::str::from_utf8(value).ok()?, kind)?,
+            Format::Binary => from_binary(value, kind)?,
+        };
+        year_of_ours(Some(moment.date())).map(|_| Self(moment))
+    }
+
+    /// The beginning of the unit that it lies in.
+    pub fn begin_of(&self, unit: Cut) -> Option<Self> {
+        let (year, month, day) = (self.0.year(), self.0.month(), self.0.day());
+        let date = match unit {
+            // Years 1 to 9 have no year 0 to begin with.
+            Cut::Decade => Date::new((year - year.rem_euclid(10)).max(1), 1, 1),
+            Cut::Year => Date::new(year, 1, 1),
+            Cut::Quarter => Date::new(year, month - (month - 1).rem_euclid(3), 1),
+            Cut::Month => Date::new(year, month, 1),
+            Cut::Day | Cut::Hour => Date::new(year, month, day),
+        };
+        let hour = if unit == Cut::Hour { self.0.hour() } else { 0 };
+        Some(Self(date.ok()?.at(hour, 0, 0, 0)))
+    }
+
+    /// False, and nothing appended, if it has no such form.
+    pub fn encode(&self, kind: Kind, format: Format, out: &mut BytesMut) -> bool {
+        let (date, time) = (self.0.date(), self.0.time());
+        match (format, kind) {
+            // BytesMut grows as needed, so writing can't fail.
+            (Format::Text, Kind::Date) => write!(out, "{date}").is_ok(),
+            (Format::Text, Kind::Timestamp) => write!(out, "{date} {time}").is_ok(),
+            (Format::Text, Kind::TimestampTz) => write!(out, "{date} {time}+00").is_ok(),
+            (Format::Binary, Kind::Date) => {
+                epoch().until((Unit::Day, date)).map(|span| out.put_i32(span.get_days())).is_ok()
+            }
+            (Format::Binary, Kind::Timestamp | Kind::TimestampTz) => {
+                microseconds(self.0).map(|m| out.put_i64(m)).is_ok()
+            }
+        }
+    }
+}
+
+/// ISO alone begins with four digits and a hyphen.
+fn from_text(text: &str, kind: Kind) -> Option<DateTime> {
+    let (year, _) = text.split_once('-')?;
+    if year.len() != 4 || !year.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match kind {
+        Kind::Date => text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)),
+        Kind::Timestamp => text.parse().ok(),
+        Kind::TimestampTz => text.parse::<Timestamp>().ok().map(|t| TimeZone::UTC.to_datetime(t)),
+    }
+}
+
+fn from_binary(value: &[u8], kind: Kind) -> Option<DateTime> {
+    let span = match kind {
+        Kind::Date => Span::new().try_days(i32::from_be_bytes(value.try_into().ok()?)),
+        Kind::Timestamp | Kind::TimestampTz => {
+            Span::new().try_microseconds(i64::from_be_bytes(value.try_into().ok()?))
+        }
+    };
+    epoch().at(0, 0, 0, 0).checked_add(span.ok()?).ok()
 }

@@ -1,16 +1,21 @@
 //! inet, cidr, macaddr and macaddr8. The binary form of the first two is
 //! `network_send` in `network.c`: family, bits, is it a cidr, length, address.
 
-use std::net::IpAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use bytes::{BufMut, BytesMut};
 
 use super::Literal;
 use super::bytea::hex_digit;
+use crate::mask::Format;
 
 /// `PGSQL_AF_INET` and `PGSQL_AF_INET6` in `utils/inet.h`.
 const FAMILY_4: u8 = 2;
 const FAMILY_6: u8 = 3;
 
-struct Network {
+/// An address, and how many of its bits name a network.
+pub struct Network {
     address: IpAddr,
     bits: u8,
 }
@@ -40,20 +45,63 @@ impl Network {
         address.trailing_zeros() >= u32::from(most - self.bits)
     }
 
-    fn literal(&self, is_cidr: bool) -> Literal {
-        let text = if self.is_host() && !is_cidr {
-            self.address.to_string()
-        } else {
-            format!("{}/{}", self.address, self.bits)
-        };
-        let mut binary = match self.address {
-            IpAddr::V4(_) => vec![FAMILY_4, self.bits, u8::from(is_cidr), 4],
-            IpAddr::V6(_) => vec![FAMILY_6, self.bits, u8::from(is_cidr), 16],
-        };
-        match self.address {
-            IpAddr::V4(a) => binary.extend(a.octets()),
-            IpAddr::V6(a) => binary.extend(a.octets()),
+    /// Reads an inet or cidr. None: it is none.
+    pub fn decode(value: &[u8], format: Format) -> Option<Self> {
+        match format {
+            Format::Text => Self::parse(std::str::from_utf8(value).ok()?),
+            Format::Binary => match *value {
+                [FAMILY_4, bits @ 0..=32, 0 | 1, 4, ref octets @ ..] => {
+                    let octets: [u8; 4] = octets.try_into().ok()?;
+                    Some(Self { address: octets.into(), bits })
+                }
+                [FAMILY_6, bits @ 0..=128, 0 | 1, 16, ref octets @ ..] => {
+                    let octets: [u8; 16] = octets.try_into().ok()?;
+                    Some(Self { address: octets.into(), bits })
+                }
+                _ => None,
+            },
         }
+    }
+
+    /// The network of so many bits that the address lies in.
+    pub fn network(&self, (four, six): (u8, u8)) -> Self {
+        match self.address {
+            IpAddr::V4(a) => {
+                let mask = u32::MAX.checked_shl(32 - u32::from(four.min(32))).unwrap_or(0);
+                Self { address: Ipv4Addr::from(u32::from(a) & mask).into(), bits: four.min(32) }
+            }
+            IpAddr::V6(a) => {
+                let mask = u128::MAX.checked_shl(128 - u32::from(six.min(128))).unwrap_or(0);
+                Self { address: Ipv6Addr::from(u128::from(a) & mask).into(), bits: six.min(128) }
+            }
+        }
+    }
+
+    pub fn encode(&self, is_cidr: bool, format: Format, out: &mut BytesMut) {
+        match (format, self.address) {
+            (Format::Text, address) => {
+                // BytesMut grows as needed, so writing can't fail.
+                let _ = if self.is_host() && !is_cidr {
+                    write!(out, "{address}")
+                } else {
+                    write!(out, "{address}/{}", self.bits)
+                };
+            }
+            (Format::Binary, IpAddr::V4(a)) => {
+                out.put_slice(&[FAMILY_4, self.bits, u8::from(is_cidr), 4]);
+                out.put_slice(&a.octets());
+            }
+            (Format::Binary, IpAddr::V6(a)) => {
+                out.put_slice(&[FAMILY_6, self.bits, u8::from(is_cidr), 16]);
+                out.put_slice(&a.octets());
+            }
+        }
+    }
+
+    fn literal(&self, is_cidr: bool) -> Literal {
+        let (mut text, mut binary) = (BytesMut::new(), BytesMut::new());
+        self.encode(is_cidr, Format::Text, &mut text);
+        self.encode(is_cidr, Format::Binary, &mut binary);
         Literal::new(text, binary)
     }
 }

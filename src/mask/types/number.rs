@@ -2,19 +2,60 @@
 //! numeric's binary form is `numeric_send` in `numeric.c`: digits in base
 //! 10,000, the weight of the first, sign, and the count of shown decimals.
 
+use std::fmt::Write;
+
+use bytes::{BufMut, BytesMut};
+use smallvec::SmallVec;
+
 use super::Literal;
+use crate::mask::Format;
 
 pub fn boolean(value: Option<&str>) -> Result<Literal, String> {
     match value.unwrap_or("false").trim().to_ascii_lowercase().as_str() {
-        "false" | "f" => Ok(Literal::new(b"f", vec![0])),
-        "true" | "t" => Ok(Literal::new(b"t", vec![1])),
+        "false" | "f" => Ok(Literal::new(b"f", [0])),
+        "true" | "t" => Ok(Literal::new(b"t", [1])),
         _ => Err("\"value\" must be true or false".to_owned()),
     }
 }
 
+// ---- floats ----
+
+/// float4 or float8, each computed with as it is: PostgreSQL shows the shortest
+/// digits that read back as the same number, and so does Rust.
+pub trait Float: Copy {
+    fn decode(value: &[u8], format: Format) -> Option<Self>;
+    fn encode(self, format: Format, out: &mut BytesMut);
+}
+
+macro_rules! float {
+    ($type:ty, $put:ident) => {
+        impl Float for $type {
+            fn decode(value: &[u8], format: Format) -> Option<Self> {
+                match format {
+                    Format::Text => std::str::from_utf8(value).ok()?.parse().ok(),
+                    Format::Binary => value.try_into().ok().map(Self::from_be_bytes),
+                }
+            }
+            fn encode(self, format: Format, out: &mut BytesMut) {
+                match format {
+                    Format::Binary => out.$put(self),
+                    Format::Text if self.is_nan() => out.put_slice(b"NaN"),
+                    Format::Text if self.is_infinite() => {
+                        out.put_slice(if self > 0.0 { b"Infinity" } else { b"-Infinity" })
+                    }
+                    // BytesMut grows as needed, so this can't fail.
+                    Format::Text => drop(write!(out, "{self}")),
+                }
+            }
+        }
+    };
+}
+float!(f32, put_f32);
+float!(f64, put_f64);
+
 pub fn float8(value: Option<&str>) -> Result<Literal, String> {
     let number: f64 = parse_float(value)?;
-    Ok(Literal::new(float_text(number), number.to_be_bytes()))
+    Ok(both_forms(|format, out| number.encode(format, out)))
 }
 
 pub fn float4(value: Option<&str>) -> Result<Literal, String> {
@@ -22,129 +63,239 @@ pub fn float4(value: Option<&str>) -> Result<Literal, String> {
     if number.is_infinite() && parse_float::<f64>(value)?.is_finite() {
         return Err("\"value\" must be within the range of float4".to_owned());
     }
-    // Shown as the float4 it is, not as the float8 nearest to it.
-    let text = if number.is_finite() { number.to_string() } else { float_text(f64::from(number)) };
-    Ok(Literal::new(text, number.to_be_bytes()))
+    Ok(both_forms(|format, out| number.encode(format, out)))
 }
 
 fn parse_float<F: std::str::FromStr>(value: Option<&str>) -> Result<F, String> {
     value.unwrap_or("0").trim().parse().map_err(|_| "\"value\" must be a number".to_owned())
 }
 
-/// PostgreSQL's names for what is not a number.
-fn float_text(number: f64) -> String {
-    match number {
-        n if n.is_nan() => "NaN".to_owned(),
-        f64::INFINITY => "Infinity".to_owned(),
-        f64::NEG_INFINITY => "-Infinity".to_owned(),
-        n => n.to_string(),
-    }
+fn both_forms(encode: impl Fn(Format, &mut BytesMut)) -> Literal {
+    let (mut text, mut binary) = (BytesMut::new(), BytesMut::new());
+    encode(Format::Text, &mut text);
+    encode(Format::Binary, &mut binary);
+    Literal::new(text, binary)
 }
+
+// ---- numeric ----
 
 /// A declared `numeric(precision, scale)`. `make_numeric_typmod` packs it as
 /// `((precision << 16) | (scale & 0x7ff)) + 4`; scales can be negative.
-#[derive(Debug, Clone, Copy)]
-struct Declared {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Declared {
     precision: i64,
     scale: i64,
 }
 
 impl Declared {
-    fn of(modifier: i32) -> Option<Self> {
+    pub fn of(modifier: i32) -> Option<Self> {
         let packed = i64::from(modifier).checked_sub(4).filter(|m| *m >= 0)?;
         Some(Self { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 0x400) - 0x400 })
+    }
+
+    /// Decimals that every value shows.
+    pub fn decimals(self) -> u32 {
+        u32::try_from(self.scale.max(0)).unwrap_or(0)
+    }
+
+    /// Whether a number fits without rounding.
+    pub fn holds(self, number: Decimal) -> bool {
+        let power = |n: i64| u32::try_from(n).ok().and_then(|n| 10_i128.checked_pow(n));
+        let Some(point) = 10_i128.checked_pow(number.scale) else { return false };
+        // A negative scale rounds to tens, hundreds …
+        let whole_units = match power(-self.scale) {
+            _ if self.scale >= 0 => number.scale <= self.decimals(),
+            Some(unit) => unit.checked_mul(point).is_some_and(|u| number.unscaled % u == 0),
+            None => number.unscaled == 0,
+        };
+        let below = power(self.precision - self.scale).unwrap_or(i128::MAX);
+        whole_units && (number.unscaled / point).unsigned_abs() < below.unsigned_abs()
+    }
+}
+
+impl std::fmt::Display for Declared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "numeric({},{})", self.precision, self.scale)
+    }
+}
+
+/// `unscaled / 10^scale`: a numeric of at most 35 digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decimal {
+    pub unscaled: i128,
+    pub scale: u32,
+}
+
+/// More decimals leave no room to cut them into groups of four.
+const MOST_DECIMALS: u32 = 34;
+/// Filled up to groups of four, a number below this still fits 128 bits.
+const TOO_LARGE: u128 = 10_u128.pow(35);
+
+/// A numeric as it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Numeric {
+    Number(Decimal),
+    /// NaN, an infinity, or more digits than masks compute with.
+    Other,
+}
+
+impl Numeric {
+    /// None: not a numeric.
+    pub fn decode(value: &[u8], format: Format) -> Option<Self> {
+        match format {
+            Format::Text => Self::from_text(std::str::from_utf8(value).ok()?),
+            Format::Binary => Self::from_binary(value),
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        if matches!(text, "NaN" | "Infinity" | "-Infinity") {
+            return Some(Self::Other);
+        }
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let mut unscaled = Some(0_i128);
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            let digit = i128::from(char::from(digit).to_digit(10)?);
+            unscaled = unscaled.and_then(|u| u.checked_mul(10)?.checked_add(digit));
+        }
+        let unscaled = unscaled.map(|u| if text.starts_with('-') { -u } else { u });
+        Some(Self::number(unscaled, u32::try_from(fraction.len()).ok()))
+    }
+
+    fn from_binary(value: &[u8]) -> Option<Self> {
+        let (words, []) = value.as_chunks::<2>() else { return None };
+        let mut words = words.iter().map(|w| u16::from_be_bytes(*w));
+        let (count, weight, sign, scale) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        if words.len() != usize::from(count) {
+            return None;
+        }
+        let negative = match sign {
+            0 => false,
+            0x4000 => true,
+            // NUMERIC_NAN, NUMERIC_PINF, NUMERIC_NINF
+            0xc000 | 0xd000 | 0xf000 => return Some(Self::Other),
+            _ => return None,
+        };
+        let mut unscaled = Some(0_i128);
+        for digit in words {
+            if digit > 9999 {
+                return None;
+            }
+            unscaled = unscaled.and_then(|u| u.checked_mul(10_000)?.checked_add(i128::from(digit)));
+        }
+        // The last group stands at this power of ten; decimals behind the
+        // shown ones are zeros.
+        let power = 4 * (i64::from(weight.cast_signed()) - i64::from(count) + 1) + i64::from(scale);
+        let unscaled = match (unscaled, u32::try_from(power), u32::try_from(-power)) {
+            (Some(0), ..) => Some(0),
+            (Some(u), Ok(up), _) => 10_i128.checked_pow(up).and_then(|p| u.checked_mul(p)),
+            (Some(u), _, Ok(down)) => 10_i128.checked_pow(down).map(|p| u / p),
+            _ => None,
+        };
+        let unscaled = unscaled.map(|u| if negative { -u } else { u });
+        Some(Self::number(unscaled, Some(u32::from(scale))))
+    }
+
+    fn number(unscaled: Option<i128>, scale: Option<u32>) -> Self {
+        match (unscaled, scale) {
+            (Some(unscaled), Some(scale))
+                if scale <= MOST_DECIMALS && unscaled.unsigned_abs() < TOO_LARGE =>
+            {
+                Self::Number(Decimal { unscaled, scale })
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl Decimal {
+    /// A number of the configuration: `[+-]digits[.digits]`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match Numeric::from_text(text.trim())? {
+            Numeric::Number(number) => Some(number),
+            Numeric::Other => None,
+        }
+    }
+
+    /// The same number with so many decimals. None: it can't be, or has too
+    /// many digits then.
+    pub fn with_scale(self, scale: u32) -> Option<Self> {
+        let unscaled = match scale.checked_sub(self.scale) {
+            Some(more) => self.unscaled.checked_mul(10_i128.checked_pow(more)?)?,
+            None => {
+                let cut = 10_i128.checked_pow(self.scale.checked_sub(scale)?)?;
+                (self.unscaled % cut == 0).then_some(self.unscaled / cut)?
+            }
+        };
+        (scale <= MOST_DECIMALS).then_some(Self { unscaled, scale })
+    }
+
+    pub fn encode(self, format: Format, out: &mut BytesMut) {
+        let point = 10_u128.checked_pow(self.scale).unwrap_or(u128::MAX);
+        let (whole, fraction) = (self.unscaled.unsigned_abs() / point, self.unscaled.unsigned_abs() % point);
+        let negative = self.unscaled < 0;
+        match format {
+            Format::Text => {
+                let sign = if negative { "-" } else { "" };
+                let width = usize::try_from(self.scale).unwrap_or(0);
+                // BytesMut grows as needed, so neither can fail.
+                let _ = match width {
+                    0 => write!(out, "{sign}{whole}"),
+                    _ => write!(out, "{sign}{whole}.{fraction:0width$}"),
+                };
+            }
+            Format::Binary => self.put_binary(whole, fraction, negative, out),
+        }
+    }
+
+    fn put_binary(self, whole: u128, fraction: u128, negative: bool, out: &mut BytesMut) {
+        // Least significant group first: decimals filled up to groups of four,
+        // then the whole part.
+        let filled = self.scale.next_multiple_of(4);
+        let mut groups = SmallVec::<[u16; 24]>::new();
+        let mut push_groups = |mut number: u128, count: u32| {
+            for _ in 0..count {
+                groups.push(u16::try_from(number % 10_000).unwrap_or(0));
+                number /= 10_000;
+            }
+        };
+        push_groups(fraction * 10_u128.pow(filled - self.scale), filled / 4);
+        let whole_groups = whole.checked_ilog10().map_or(0, |digits| digits / 4 + 1);
+        push_groups(whole, whole_groups);
+        let mut weight = i32::try_from(whole_groups).unwrap_or(0) - 1;
+        while groups.last() == Some(&0) {
+            groups.pop();
+            weight -= 1;
+        }
+        let zeros = groups.iter().take_while(|g| **g == 0).count();
+        let groups = groups.get(zeros..).unwrap_or_default();
+        if groups.is_empty() {
+            weight = 0;
+        }
+        out.put_u16(u16::try_from(groups.len()).unwrap_or(0));
+        out.put_i16(i16::try_from(weight).unwrap_or(0));
+        out.put_u16(if negative { 0x4000 } else { 0 });
+        out.put_u16(u16::try_from(self.scale).unwrap_or(0));
+        for group in groups.iter().rev() {
+            out.put_u16(*group);
+        }
     }
 }
 
 pub fn numeric(modifier: i32, value: Option<&str>) -> Result<Literal, String> {
-    let expected = || "\"value\" must be a decimal number like -12.50".to_owned();
-    let mut decimal = Decimal::parse(value.unwrap_or("0").trim()).ok_or_else(expected)?;
+    let number = Decimal::parse(value.unwrap_or("0"));
+    let mut number = number.ok_or("\"value\" must be a decimal number like -12.50")?;
     if let Some(declared) = Declared::of(modifier) {
-        let scale = usize::try_from(declared.scale.max(0)).unwrap_or(0);
-        let whole = i64::try_from(decimal.whole.len()).unwrap_or(i64::MAX);
-        let fits = decimal.fraction.len() <= scale && whole <= declared.precision - declared.scale;
-        if !decimal.is_zero() && (!fits || declared.scale < 0) {
-            return Err(format!("\"value\" must fit numeric({},{})", declared.precision, declared.scale));
+        let misfit = || format!("\"value\" must fit {declared}");
+        // 12.50 fits numeric(3,1).
+        number = number.with_scale(declared.decimals()).ok_or_else(misfit)?;
+        if !declared.holds(number) {
+            return Err(misfit());
         }
-        decimal.fraction.resize(scale, 0);
     }
-    decimal.literal().ok_or_else(expected)
-}
-
-/// A decimal number, digit by digit.
-struct Decimal {
-    negative: bool,
-    /// Without leading zeros; empty below 1.
-    whole: Vec<u8>,
-    fraction: Vec<u8>,
-}
-
-impl Decimal {
-    /// `[+-]digits[.digits]`, at most 1,000 digits.
-    fn parse(text: &str) -> Option<Self> {
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        if whole.is_empty() && fraction.is_empty() || digits.len() > 1000 {
-            return None;
-        }
-        let whole = whole.trim_start_matches('0');
-        let digits = |s: &str| s.bytes().map(|b| b.is_ascii_digit().then(|| b - b'0')).collect();
-        let mut parsed =
-            Self { negative, whole: Option::<Vec<u8>>::clone(&digits(whole))?, fraction: digits(fraction)? };
-        parsed.negative = negative && !parsed.is_zero();
-        Some(parsed)
-    }
-
-    fn is_zero(&self) -> bool {
-        self.whole.iter().chain(&self.fraction).all(|d| *d == 0)
-    }
-
-    fn literal(&self) -> Option<Literal> {
-        Some(Literal::new(self.text(), self.binary()?))
-    }
-
-    fn text(&self) -> Vec<u8> {
-        let ascii = |digits: &[u8]| digits.iter().map(|d| b'0' + d).collect::<Vec<_>>();
-        let mut text = if self.negative { b"-".to_vec() } else { Vec::new() };
-        text.extend(if self.whole.is_empty() { vec![b'0'] } else { ascii(&self.whole) });
-        if !self.fraction.is_empty() {
-            text.push(b'.');
-            text.extend(ascii(&self.fraction));
-        }
-        text
-    }
-
-    fn binary(&self) -> Option<Vec<u8>> {
-        // Both sides are cut into groups of four that start at the point.
-        let lead = self.whole.len().next_multiple_of(4) - self.whole.len();
-        let tail = self.fraction.len().next_multiple_of(4) - self.fraction.len();
-        let mut digits = vec![0; lead];
-        digits.extend(&self.whole);
-        digits.extend(&self.fraction);
-        digits.resize(digits.len() + tail, 0);
-        let mut groups: Vec<u16> =
-            digits.chunks(4).map(|c| c.iter().fold(0, |n, d| n * 10 + u16::from(*d))).collect();
-        let mut weight = i16::try_from(self.whole.len().div_ceil(4)).ok()?.checked_sub(1)?;
-        while groups.first() == Some(&0) {
-            groups.remove(0);
-            weight = weight.checked_sub(1)?;
-        }
-        while groups.last() == Some(&0) {
-            groups.pop();
-        }
-        if groups.is_empty() {
-            weight = 0;
-        }
-        let sign: u16 = if self.negative { 0x4000 } else { 0 };
-        let mut binary = Vec::new();
-        binary.extend(u16::try_from(groups.len()).ok()?.to_be_bytes());
-        binary.extend(weight.to_be_bytes());
-        binary.extend(sign.to_be_bytes());
-        binary.extend(u16::try_from(self.fraction.len()).ok()?.to_be_bytes());
-        binary.extend(groups.iter().flat_map(|g| g.to_be_bytes()));
-        Some(binary)
-    }
+    Ok(both_forms(|format, out| number.encode(format, out)))
 }

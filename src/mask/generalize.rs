@@ -1,0 +1,151 @@
+//! `generalize`: a coarser value. The beginning of a year, a month …; the lower
+//! end of a number's bucket; the network of an address.
+//! Discloses just that. What the method can't compute with (NaN, infinities,
+//! years before 1 or after 9999, dates in a DateStyle other than ISO) shows the
+//! constant that `redact` shows.
+
+use bytes::{BufMut, BytesMut};
+
+use super::types::datetime::{self, Moment};
+use super::types::integer::{self, Width};
+use super::types::network::Network;
+use super::types::number::{Decimal, Declared, Float, Numeric};
+use super::{Mask, Masked, UnreadableValue};
+
+/// The unit that a date or time is cut to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    Decade,
+    Year,
+    Quarter,
+    Month,
+    Day,
+    Hour,
+}
+
+impl Unit {
+    pub const ALL: [(&str, Self); 6] = [
+        ("decade", Self::Decade),
+        ("year", Self::Year),
+        ("quarter", Self::Quarter),
+        ("month", Self::Month),
+        ("day", Self::Day),
+        ("hour", Self::Hour),
+    ];
+}
+
+pub struct GeneralizeInteger {
+    /// Above zero.
+    pub bucket: i64,
+    pub width: Width,
+    pub unreadable: UnreadableValue,
+}
+
+impl Mask for GeneralizeInteger {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let number = integer::decode(value, self.width, format).ok_or(self.unreadable)?;
+        let below = number.checked_sub(number.rem_euclid(self.bucket));
+        // The lowest bucket begins below what the type can hold: it shows its
+        // upper end.
+        if !below.is_some_and(|n| integer::encode(n, self.width, format, out)) {
+            let rest = number.rem_euclid(self.bucket);
+            let above = self.bucket.checked_sub(rest).and_then(|up| number.checked_add(up));
+            let shown = above.unwrap_or_default();
+            if !integer::encode(shown, self.width, format, out) {
+                integer::encode(0, self.width, format, out);
+            }
+        }
+        Ok(Masked::Value)
+    }
+}
+
+pub struct GeneralizeNumeric {
+    /// Above zero, with the decimals that the result shows.
+    pub bucket: Decimal,
+    pub declared: Option<Declared>,
+    pub unreadable: UnreadableValue,
+}
+
+impl Mask for GeneralizeNumeric {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let lower = match Numeric::decode(value, format).ok_or(self.unreadable)? {
+            Numeric::Number(number) => self.lower(number),
+            Numeric::Other => None,
+        };
+        let zero = Decimal { unscaled: 0, scale: self.bucket.scale };
+        lower.unwrap_or(zero).encode(format, out);
+        Ok(Masked::Value)
+    }
+}
+
+impl GeneralizeNumeric {
+    fn lower(&self, number: Decimal) -> Option<Decimal> {
+        let scale = number.scale.max(self.bucket.scale);
+        let bucket = self.bucket.with_scale(scale)?.unscaled;
+        let number = number.with_scale(scale)?.unscaled;
+        let unscaled = number.checked_sub(number.checked_rem_euclid(bucket)?)?;
+        let lower = Decimal { unscaled, scale }.with_scale(self.bucket.scale)?;
+        self.declared.is_none_or(|d| d.holds(lower)).then_some(lower)
+    }
+}
+
+pub struct GeneralizeFloat<F> {
+    /// Above zero.
+    pub bucket: F,
+    pub unreadable: UnreadableValue,
+}
+
+macro_rules! generalize_float {
+    ($type:ty) => {
+        impl Mask for GeneralizeFloat<$type> {
+            fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+                let format = self.unreadable.format;
+                let number = <$type>::decode(value, format).ok_or(self.unreadable)?;
+                let lower = (number / self.bucket).floor() * self.bucket;
+                // Adding zero turns -0 into 0.
+                (if lower.is_finite() { lower + 0.0 } else { 0.0 }).encode(format, out);
+                Ok(Masked::Value)
+            }
+        }
+    };
+}
+generalize_float!(f32);
+generalize_float!(f64);
+
+pub struct GeneralizeMoment {
+    pub unit: Unit,
+    pub kind: datetime::Kind,
+    /// What stands for a moment that can't be read.
+    pub hidden: Vec<u8>,
+    pub unreadable: UnreadableValue,
+}
+
+impl Mask for GeneralizeMoment {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let begin = Moment::decode(value, self.kind, format).and_then(|moment| moment.begin_of(self.unit));
+        match begin {
+            Some(moment) if moment.encode(self.kind, format, out) => {}
+            _ => out.put_slice(&self.hidden),
+        }
+        Ok(Masked::Value)
+    }
+}
+
+pub struct GeneralizeNetwork {
+    /// Bits of an IPv4 and of an IPv6 network.
+    pub prefixes: (u8, u8),
+    pub is_cidr: bool,
+    pub unreadable: UnreadableValue,
+}
+
+impl Mask for GeneralizeNetwork {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let address = Network::decode(value, format).ok_or(self.unreadable)?;
+        address.network(self.prefixes).encode(self.is_cidr, format, out);
+        Ok(Masked::Value)
+    }
+}
