@@ -11,3 +11,4 @@ mod interference;
 mod masks;
 mod psql;
 mod startup;
+mod tls;
