@@ -1,16 +1,37 @@
 //! The configuration, resolved: paths absolute, secrets read, durations and
 //! sizes parsed, every fault found at once with file and line.
+//!
+//! `raw` knows the file's shape, `read` and `rules` its keys. `docs/CONFIG.md`
+//! describes them for users.
 
+mod fault;
+mod raw;
+mod read;
+mod rules;
+pub mod units;
+
+pub use fault::{Fault, Faults};
+pub use rules::parse_pattern;
+
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::Digest as _;
+
+use self::raw::{Environment, Reader, Section};
 use crate::mask::MethodSpec;
+
+/// A configuration file holds this much at most.
+const LARGEST_FILE: u64 = 16 << 20;
 
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The file it came from; relative paths are relative to it.
     pub path: PathBuf,
+    /// SHA-256 of the file's bytes, hex: which policy was it?
+    pub sha256: String,
     pub listen: Listen,
     pub upstream: Upstream,
     pub keys_file: PathBuf,
@@ -24,6 +45,94 @@ pub struct Config {
     pub notify: Vec<Notify>,
     pub protect: Vec<ProtectRule>,
     pub roles: Vec<Role>,
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// All of its faults, in the order of their lines.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let text = read_file(path)?;
+        Self::parse(path, &text, &|name| std::env::var(name).ok())
+    }
+
+    /// Checks a text as if it were the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        path: &Path,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Faults> {
+        let environment: Environment<'_> = environment;
+        let reader = Reader::new(path, text, environment);
+        let config = reader.document().map(|document| {
+            let digest = crate::audit::chain::hex(&sha2::Sha256::digest(text.as_bytes()));
+            let sha256 = String::from_utf8_lossy(&digest).into_owned();
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            read::config(&reader, Section::top(&reader, document), path, sha256)
+        });
+        let faults = reader.into_faults();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            _ => Err(Faults(faults)),
+        }
+    }
+}
+
+/// The places that the commands beside `serve` need. Faults elsewhere in the
+/// file, such as a variable that only the service has, don't matter to them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    pub keys_file: PathBuf,
+    pub audit_file: PathBuf,
+    pub control_socket: PathBuf,
+}
+
+impl Places {
+    /// # Errors
+    /// The file can't be read, is no TOML, or one of the three keys is faulty.
+    pub fn load(path: &Path) -> Result<Self, Faults> {
+        let text = read_file(path)?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let reader = Reader::new(path, &text, &environment);
+        let places = reader.document().map(|document| {
+            let mut top = Section::top(&reader, document);
+            let mut place = |section, key, default| {
+                let found = top.section(section, section).and_then(|mut s| s.path(key));
+                found.map_or_else(|| reader.path(default), |p| p.value)
+            };
+            Self {
+                keys_file: place("keys", "file", "bauta.key"),
+                audit_file: place("audit", "file", "audit.jsonl"),
+                control_socket: place("control", "socket", "bauta.sock"),
+            }
+        });
+        let faults = reader.into_faults();
+        match places {
+            Some(places) if faults.is_empty() => Ok(places),
+            _ => Err(Faults(faults)),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, Faults> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(LARGEST_FILE).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            let mend = match error.kind() {
+                std::io::ErrorKind::NotFound => "; `bauta init` writes one",
+                _ => "",
+            };
+            let message = format!("can't be read: {error}{mend}");
+            Err(Faults(vec![Fault { file: path.display().to_string(), line: 0, message }]))
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -187,6 +296,19 @@ pub struct ColumnPattern {
     pub column: String,
 }
 
+impl fmt::Display for ColumnPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, part) in [&self.schema, &self.table, &self.column].into_iter().enumerate() {
+            let dot = if at > 0 { "." } else { "" };
+            match part.contains('.') {
+                true => write!(f, "{dot}\"{part}\"")?,
+                false => write!(f, "{dot}{part}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allow {
     Equality,
@@ -232,3 +354,6 @@ pub struct Role {
     pub break_glass: bool,
     pub exempt: bool,
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,421 @@
+//! From the file's sections to [`Config`]: names, defaults and ranges of every
+//! key that is not a rule (`rules`).
+//!
+//! Invariant: a key that this version can't honour is a fault
+//! ([`UNAVAILABLE`]), never silently ignored.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::raw::{Reader, Section};
+use super::{
+    Admin, Audit, AuditSql, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls,
+    ListenTlsMode, Mode, Notify, RefusalMode, Secret, StateUrl, Upstream, UpstreamAddress, UpstreamTls,
+};
+
+/// What the interface names and this version does not do yet. Lifting a line
+/// here (and its test) is all that a new feature needs to do in this module.
+const UNAVAILABLE: [(Feature, &str); 8] = [
+    (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
+    (Feature::Hold, "refusal = \"hold\": use \"error\""),
+    (Feature::Observe, "mode = \"observe\": use \"enforce\""),
+    (Feature::Notify, "[[notify]]: remove the section"),
+    (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
+    (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
+    (Feature::Metrics, "[metrics]: remove the section"),
+    (Feature::BreakGlass, "break_glass: remove the key"),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feature {
+    PostgresState,
+    Hold,
+    Observe,
+    Notify,
+    ClientCertificates,
+    CertificateAuth,
+    Metrics,
+    BreakGlass,
+}
+
+/// Notes a fault if the feature is not built.
+pub(super) fn require(reader: &Reader<'_>, line: usize, feature: Feature) {
+    if let Some((_, what)) = UNAVAILABLE.iter().find(|(f, _)| *f == feature) {
+        reader.fault(line, format!("not available in this version: {what}"));
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+/// PostgreSQL's own limit for a message.
+const LARGEST_MESSAGE: u64 = 1 << 30;
+pub(super) const LONGEST_GRANT: Duration = DAY.saturating_mul(365);
+const DEFAULT_PORT: u16 = 6432;
+
+/// Reads a whole document. Wherever a fault was noted, the result holds a
+/// default and must not be used.
+pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBuf, sha256: String) -> Config {
+    let rules = top.sections("protect");
+    let given = rules.len();
+    let protect = super::rules::protect(rules);
+    // A rule that could not be read would make others look wrong.
+    let all_rules = protect.len() == given;
+    let config = Config {
+        path,
+        sha256,
+        listen: listen(reader, top.section("listen", "listen")),
+        upstream: upstream(top.section("upstream", "upstream")),
+        keys_file: one_path(reader, top.section("keys", "keys"), "bauta.key"),
+        state: state(reader, top.section("state", "state")),
+        audit: audit(reader, top.section("audit", "audit")),
+        control: control(reader, top.section("control", "control")),
+        metrics: metrics(reader, top.section("metrics", "metrics")),
+        limits: limits(top.section("limits", "limits")),
+        admins: top.sections("admin").into_iter().filter_map(admin).collect(),
+        defaults: defaults(reader, top.section("defaults", "defaults")),
+        notify: top.sections("notify").into_iter().filter_map(notify).collect(),
+        protect,
+        roles: super::rules::roles(top.sections("role")),
+    };
+    auth(reader, top.section("auth", "auth"));
+    super::rules::cross_check(reader, &config, all_rules);
+    top.finish();
+    config
+}
+
+fn listen(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Listen {
+    let mut listen = Listen { addresses: Vec::new(), tls: None };
+    if let Some(mut section) = section {
+        if let Some(found) = section.list("address") {
+            if found.value.is_empty() {
+                section.fault(found.line, "address", "must name at least one address");
+            }
+            for text in &found.value {
+                match listen_address(reader, text) {
+                    Some(address) => listen.addresses.push(address),
+                    None => section.fault(
+                        found.line,
+                        "address",
+                        format_args!("must be \"host:port\", or a directory for a Unix socket, not {text:?}"),
+                    ),
+                }
+            }
+        }
+        listen.tls = section.section("tls", "listen.tls").map(|tls| listen_tls(reader, tls));
+        section.finish();
+    }
+    if listen.addresses.is_empty() {
+        listen.addresses.push(ListenAddress::Tcp(format!("127.0.0.1:{DEFAULT_PORT}")));
+    }
+    listen
+}
+
+fn listen_address(reader: &Reader<'_>, text: &str) -> Option<ListenAddress> {
+    if let Some((directory, port)) = directory_address(text) {
+        let port = port?;
+        return Some(ListenAddress::Unix(reader.path(directory).join(format!(".s.PGSQL.{port}"))));
+    }
+    host_and_port(text).map(|_| ListenAddress::Tcp(text.to_owned()))
+}
+
+/// `DIR` or `DIR:port`; the inner None: the port is none.
+fn directory_address(text: &str) -> Option<(&str, Option<u16>)> {
+    if !text.contains('/') && text != "." {
+        return None;
+    }
+    Some(match text.rsplit_once(':') {
+        Some((directory, port)) => (directory, port.parse().ok().filter(|p| *p > 0)),
+        None => (text, Some(DEFAULT_PORT)),
+    })
+}
+
+/// `host:port`, `[::1]:port`.
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|p: &u16| *p > 0)?;
+    let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().ok()?.to_string(),
+        None => host.to_owned(),
+    };
+    let plain = !host.is_empty() && !host.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/');
+    plain.then_some((host, port))
+}
+
+fn listen_tls(reader: &Reader<'_>, mut section: Section<'_, '_>) -> ListenTls {
+    let modes = [("prefer", ListenTlsMode::Prefer), ("require", ListenTlsMode::Require)];
+    let mode = section.choice("mode", &modes).map_or(ListenTlsMode::Prefer, |m| m.value);
+    let mut file = |key| match section.readable(key) {
+        Some(path) => path.value,
+        None => {
+            if !section.names(key) {
+                section.fault(section.line, key, "is missing: TLS needs a certificate and its key, in PEM");
+            }
+            PathBuf::new()
+        }
+    };
+    let (cert, key) = (file("cert"), file("key"));
+    let client_ca = section.readable("client_ca");
+    if let Some(found) = &client_ca {
+        require(reader, found.line, Feature::ClientCertificates);
+    }
+    section.finish();
+    ListenTls { mode, cert, key, client_ca: client_ca.map(|c| c.value) }
+}
+
+fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
+    let mut upstream = Upstream {
+        address: UpstreamAddress::Tcp { host: "127.0.0.1".to_owned(), port: 5432 },
+        tls: UpstreamTls::Prefer,
+        ca: None,
+        service_user: "bauta".to_owned(),
+        service_password: None,
+        catalog_poll: SECOND,
+    };
+    let Some(mut section) = section else { return upstream };
+    let expected = "\"host:port\", or the directory of a Unix socket";
+    let reader = section.reader;
+    let address = section.text_as("address", expected, |text| upstream_address(reader, text));
+    upstream.address = address.map_or(upstream.address, |a| a.value);
+    let modes = [
+        ("disable", UpstreamTls::Disable),
+        ("prefer", UpstreamTls::Prefer),
+        ("require", UpstreamTls::Require),
+        ("verify-ca", UpstreamTls::VerifyCa),
+        ("verify-full", UpstreamTls::VerifyFull),
+    ];
+    upstream.tls = section.choice("tls", &modes).map_or(upstream.tls, |m| m.value);
+    upstream.ca = section.readable("ca").map(|c| c.value);
+    upstream.service_user = section.text("service_user").map_or(upstream.service_user, |u| u.value);
+    upstream.service_password = section.secret("service_password");
+    let poll = section.duration("catalog_poll", Duration::from_millis(100)..=HOUR, None);
+    upstream.catalog_poll = poll.unwrap_or(upstream.catalog_poll);
+    section.finish();
+    upstream
+}
+
+fn upstream_address(reader: &Reader<'_>, text: &str) -> Option<UpstreamAddress> {
+    if text.contains('/') || text == "." {
+        let (directory, port) = match text.rsplit_once(':') {
+            Some((directory, port)) => (directory, port.parse().ok().filter(|p| *p > 0)?),
+            None => (text, 5432),
+        };
+        return Some(UpstreamAddress::Unix { directory: reader.path(directory), port });
+    }
+    let (host, port) = host_and_port(text)?;
+    Some(UpstreamAddress::Tcp { host, port })
+}
+
+fn auth(reader: &Reader<'_>, section: Option<Section<'_, '_>>) {
+    let Some(mut section) = section else { return };
+    if let Some(found) = section.choice("method", &[("scram", true), ("cert", false)])
+        && !found.value
+    {
+        require(reader, found.line, Feature::CertificateAuth);
+    }
+    section.finish();
+}
+
+/// A section whose only key is `file`.
+fn one_path(reader: &Reader<'_>, section: Option<Section<'_, '_>>, default: &str) -> PathBuf {
+    let found = section.and_then(|mut section| {
+        let path = section.path("file");
+        section.finish();
+        path
+    });
+    found.map_or_else(|| reader.path(default), |p| p.value)
+}
+
+fn state(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> StateUrl {
+    let default = StateUrl::Sqlite(reader.path("bauta.db"));
+    let Some(mut section) = section else { return default };
+    let found = section.secret("url");
+    let line = section.line_of("url");
+    section.finish();
+    let Some(url) = found else { return default };
+    let text = url.expose();
+    if let Some(path) =
+        text.strip_prefix("sqlite:").map(|p| p.trim_start_matches("//")).filter(|p| !p.is_empty())
+    {
+        return StateUrl::Sqlite(reader.path(path));
+    }
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        require(reader, line, Feature::PostgresState);
+        return StateUrl::Postgres(url);
+    }
+    // It may hold a password, so it is not shown.
+    reader.fault(line, "state.url must be \"sqlite:PATH\" or \"postgres://…\"");
+    default
+}
+
+fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
+    let mut audit = Audit { file: reader.path("audit.jsonl"), sql: AuditSql::Full, rotate: 256 << 20 };
+    let Some(mut section) = section else { return audit };
+    audit.file = section.path("file").map_or(audit.file, |f| f.value);
+    let modes = [
+        ("full", AuditSql::Full),
+        ("normalized", AuditSql::Normalized),
+        ("fingerprint", AuditSql::Fingerprint),
+    ];
+    audit.sql = section.choice("sql", &modes).map_or(audit.sql, |m| m.value);
+    audit.rotate = section.size("rotate", 4 << 10..=1 << 40, Some("never")).map_or(audit.rotate, |r| r.value);
+    section.finish();
+    audit
+}
+
+fn control(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Control {
+    let mut control = Control { socket: reader.path("bauta.sock"), mode: 0o660 };
+    let Some(mut section) = section else { return control };
+    if let Some(found) = section.path("socket") {
+        // sockaddr_un has room for 107 bytes and a NUL.
+        if found.value.as_os_str().len() > 107 {
+            section.fault(
+                found.line,
+                "socket",
+                "is longer than the 107 bytes that a Unix socket's path may have",
+            );
+        }
+        control.socket = found.value;
+    }
+    let expected = "an octal mode like \"0660\" with at least \"0600\"";
+    let mode = section.text_as("mode", expected, |text| {
+        u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o777 && m & 0o600 == 0o600)
+    });
+    control.mode = mode.map_or(control.mode, |m| m.value);
+    section.finish();
+    control
+}
+
+fn metrics(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Option<SocketAddr> {
+    let mut section = section?;
+    require(reader, section.line, Feature::Metrics);
+    let expected = "an IP address and port like \"127.0.0.1:9187\"";
+    let address = section.text_as("address", expected, |text| text.parse().ok()).map(|a| a.value);
+    section.finish();
+    address
+}
+
+fn limits(section: Option<Section<'_, '_>>) -> Limits {
+    let mut limits = Limits {
+        max_sessions: 1000,
+        max_sessions_per_user: 0,
+        startup_timeout: 10 * SECOND,
+        idle_timeout: Duration::ZERO,
+        connect_timeout: 5 * SECOND,
+        statement_bytes: 1 << 20,
+        message_bytes: 1 << 30,
+        depth: 100,
+    };
+    let Some(mut section) = section else { return limits };
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    limits.max_sessions = section.number("max_sessions", 1..=1_000_000).map_or(limits.max_sessions, size);
+    limits.max_sessions_per_user = section.number("max_sessions_per_user", 0..=1_000_000).map_or(0, size);
+    let wait = Duration::from_millis(100)..=HOUR;
+    limits.startup_timeout =
+        section.duration("startup_timeout", wait.clone(), None).unwrap_or(limits.startup_timeout);
+    limits.idle_timeout =
+        section.duration("idle_timeout", SECOND..=30 * DAY, Some("none")).unwrap_or(limits.idle_timeout);
+    limits.connect_timeout =
+        section.duration("connect_timeout", wait, None).unwrap_or(limits.connect_timeout);
+    let statement = section.size("statement_bytes", 1 << 10..=LARGEST_MESSAGE, None);
+    let message = section.size("message_bytes", 1 << 10..=LARGEST_MESSAGE, None);
+    limits.statement_bytes = statement.as_ref().map_or(limits.statement_bytes, |s| size(s.value));
+    limits.message_bytes = message.as_ref().map_or(limits.message_bytes, |m| size(m.value));
+    if limits.statement_bytes > limits.message_bytes
+        && let Some(line) = message.or(statement).map(|s| s.line)
+    {
+        section.fault(line, "statement_bytes", "must not exceed limits.message_bytes");
+    }
+    limits.depth = section.number("depth", 10..=1000).map_or(limits.depth, size);
+    section.finish();
+    limits
+}
+
+fn admin(mut section: Section<'_, '_>) -> Option<Admin> {
+    let (os_user, login) = (section.text("os_user"), section.text("login"));
+    for key in ["os_user", "login"] {
+        section.demand(key);
+    }
+    section.finish();
+    Some(Admin { os_user: os_user?.value, login: login?.value })
+}
+
+fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
+    let mut defaults = Defaults {
+        mode: Mode::Enforce,
+        refusal: RefusalMode::Error,
+        hold_timeout: Duration::from_secs(600),
+        new_columns_masked: true,
+        max_duration: HOUR,
+        approvals: 1,
+        trusted_functions: Vec::new(),
+    };
+    let Some(mut section) = section else { return defaults };
+    if let Some(found) = section.choice("mode", &[("enforce", Mode::Enforce), ("observe", Mode::Observe)]) {
+        if found.value == Mode::Observe {
+            require(reader, found.line, Feature::Observe);
+        }
+        defaults.mode = found.value;
+    }
+    defaults.refusal = refusal(&mut section).unwrap_or(defaults.refusal);
+    defaults.hold_timeout =
+        section.duration("hold_timeout", SECOND..=DAY, None).unwrap_or(defaults.hold_timeout);
+    let new_columns = section.choice("new_columns", &[("mask", true), ("show", false)]);
+    defaults.new_columns_masked = new_columns.is_none_or(|n| n.value);
+    defaults.max_duration =
+        section.duration("max_duration", SECOND..=LONGEST_GRANT, None).unwrap_or(defaults.max_duration);
+    let approvals = section.number("approvals", 1..=10).and_then(|n| u32::try_from(n).ok());
+    defaults.approvals = approvals.unwrap_or(defaults.approvals);
+    if let Some(found) = section.list("trusted_functions") {
+        for name in &found.value {
+            if name.split('.').filter(|p| !p.is_empty()).count() != 2 {
+                section.fault(
+                    found.line,
+                    "trusted_functions",
+                    format_args!("must name functions as \"schema.function\", not {name:?}"),
+                );
+            }
+        }
+        defaults.trusted_functions = found.value;
+    }
+    section.finish();
+    defaults
+}
+
+/// `refusal` of `[defaults]` and of a role.
+pub(super) fn refusal(section: &mut Section<'_, '_>) -> Option<RefusalMode> {
+    let found = section.choice("refusal", &[("error", RefusalMode::Error), ("hold", RefusalMode::Hold)])?;
+    if found.value == RefusalMode::Hold {
+        require(section.reader, found.line, Feature::Hold);
+    }
+    Some(found.value)
+}
+
+/// Events that can be sent to a webhook.
+const NOTIFY_EVENTS: [&str; 7] = [
+    "request.created",
+    "request.approved",
+    "request.denied",
+    "grant.created",
+    "grant.used",
+    "grant.expired",
+    "grant.revoked",
+];
+
+fn notify(mut section: Section<'_, '_>) -> Option<Notify> {
+    require(section.reader, section.line, Feature::Notify);
+    let url: Option<Secret> = section.secret("url");
+    let events = section.list("events");
+    let secret = section.secret("secret");
+    section.demand("url");
+    if let Some(found) = &events {
+        for event in found.value.iter().filter(|e| !NOTIFY_EVENTS.contains(&e.as_str())) {
+            let mend = super::fault::suggestion(event, NOTIFY_EVENTS);
+            section.fault(found.line, "events", format_args!("names no event: {event:?}{mend}"));
+        }
+    }
+    section.finish();
+    let all = || NOTIFY_EVENTS.map(str::to_owned).to_vec();
+    Some(Notify { url: url?, events: events.map_or_else(all, |e| e.value), secret })
+}

@@ -1,0 +1,380 @@
+//! Goal: no mistake in the file passes silently, and each gives one line with
+//! its place and the mend. Method: a file that names every key; each key is
+//! mistyped, each value is given another type and put out of range, in turn.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const ALL_KEYS: &str = r#"
+[listen]
+address = ["127.0.0.1:6432", "[::1]:6432", "run:6433/", "/run/bauta"]
+[listen.tls]
+mode = "require"
+cert = "server.crt"
+key = "server.key"
+[upstream]
+address = "db.example:5432"
+tls = "verify-full"
+ca = "upstream-ca.crt"
+service_user = "bauta"
+service_password = { env = "SERVICE_PASSWORD" }
+catalog_poll = "2s"
+[auth]
+method = "scram"
+[keys]
+file = "bauta.key"
+[state]
+url = "sqlite:bauta.db"
+[audit]
+file = "log/audit.jsonl"
+sql = "normalized"
+rotate = "16MB"
+[control]
+socket = "bauta.sock"
+mode = "0600"
+[limits]
+max_sessions = 50
+max_sessions_per_user = 5
+startup_timeout = "20s"
+idle_timeout = "1h"
+connect_timeout = "500ms"
+statement_bytes = "2MB"
+message_bytes = "64MB"
+depth = { file = "depth" }
+[[admin]]
+os_user = "root"
+login = "root"
+[defaults]
+mode = "enforce"
+refusal = "error"
+hold_timeout = "5m"
+new_columns = "show"
+max_duration = "2h"
+approvals = 2
+trusted_functions = ["app.fiscal_year"]
+[[protect]]
+database = "shop"
+column = "public.customers.email"
+method = "partial"
+first = 1
+last = 2
+fill = "..."
+tags = ["pii"]
+allow = ["order", "write"]
+[[protect]]
+columns = ["*.*.ssn", "crm.\"a.b\".ssn"]
+method = "hash"
+length = { env = "LENGTH" }
+domain = "ssn"
+[[role]]
+name = "analyst"
+members = ["ana", "pg:reporting"]
+request = ["tag:pii"]
+approve = ["public.customers.*"]
+unmask = ["*.*.ssn"]
+max_duration = "30m"
+refusal = "error"
+export = true
+exempt = true
+break_glass = false
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "SERVICE_PASSWORD" => Some("hunter2".to_owned()),
+        "LENGTH" => Some("12".to_owned()),
+        _ => None,
+    }
+}
+
+fn directory() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [("server.crt", ""), ("server.key", ""), ("upstream-ca.crt", ""), ("depth", "77\n")] {
+        std::fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn parse(directory: &Path, text: &str) -> Result<Config, Faults> {
+    Config::parse(&directory.join("proxy.toml"), text, &environment)
+}
+
+/// The messages, with `line: ` before each.
+fn faults(text: &str) -> Vec<String> {
+    let directory = directory();
+    let faults = parse(directory.path(), text).expect_err(text).0;
+    let here = directory.path().display().to_string();
+    faults.iter().map(|f| format!("{}: {}", f.line, f.message.replace(&here, "DIR"))).collect()
+}
+
+fn all_keys() -> String {
+    ALL_KEYS.replace("run:6433/", "./run:6433")
+}
+
+#[test]
+fn every_key_is_read() {
+    let directory = directory();
+    let config = parse(directory.path(), &all_keys()).unwrap();
+    assert_eq!(config.listen.addresses.len(), 4);
+    assert_eq!(config.listen.addresses[2], ListenAddress::Unix(directory.path().join("run/.s.PGSQL.6433")));
+    assert_eq!(config.upstream.service_password.unwrap().expose(), "hunter2");
+    assert_eq!(config.limits.depth, 77);
+    assert_eq!(config.limits.connect_timeout, Duration::from_millis(500));
+    assert_eq!(config.audit.file, directory.path().join("log/audit.jsonl"));
+    assert_eq!(config.control.mode, 0o600);
+    assert!(!config.defaults.new_columns_masked);
+    assert_eq!(config.protect[1].columns[1].table, "a.b");
+    assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
+    assert!(config.protect[0].place.ends_with("proxy.toml:48"), "{}", config.protect[0].place);
+    assert_eq!(config.roles[0].member_roles, ["reporting"]);
+    assert_eq!(config.sha256.len(), 64);
+}
+
+#[test]
+fn an_empty_file_is_all_defaults() {
+    let config = parse(Path::new("/etc/bauta"), "").unwrap();
+    assert_eq!(config.listen.addresses, [ListenAddress::Tcp("127.0.0.1:6432".to_owned())]);
+    assert_eq!(config.keys_file, Path::new("/etc/bauta/bauta.key"));
+    assert_eq!(config.state, StateUrl::Sqlite("/etc/bauta/bauta.db".into()));
+    assert_eq!(config.audit.rotate, 256 << 20);
+    assert_eq!(config.limits.message_bytes, 1 << 30);
+    assert_eq!(config.defaults.max_duration, Duration::from_secs(3600));
+}
+
+#[test]
+fn each_mistyped_key_is_a_fault_that_names_the_right_one() {
+    let text = all_keys();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((key, _)) = line.split_once(" = ") else { continue };
+        let mistyped = format!("{}x{}", &key[..1], &key[1..]);
+        let broken: Vec<String> = text
+            .lines()
+            .zip(1..)
+            .map(|(l, n)| if n == number { l.replacen(key, &mistyped, 1) } else { l.to_owned() })
+            .collect();
+        let found = faults(&broken.join("\n"));
+        let expected = format!("{number}: unknown key \"{mistyped}\"");
+        let said = found.iter().find(|f| f.starts_with(&expected));
+        let said = said.unwrap_or_else(|| panic!("{mistyped}: {found:#?}"));
+        assert!(said.contains(&format!("did you mean \"{key}\"?")), "{said}");
+        // One line, but for what then is missing elsewhere.
+        assert!(
+            found
+                .iter()
+                .filter(|f| !f.contains("is missing") && !f.contains("which no protect rule has"))
+                .count()
+                == 1,
+            "{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn each_mistyped_section_is_a_fault_that_names_the_right_one() {
+    let text = all_keys();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some(name) = line.strip_prefix('[') else { continue };
+        let name = name.trim_matches(['[', ']']);
+        let mistyped = format!("{name}x");
+        let broken: Vec<String> = text
+            .lines()
+            .zip(1..)
+            .map(|(l, n)| if n == number { l.replace(name, &mistyped) } else { l.to_owned() })
+            .collect();
+        let found = faults(&broken.join("\n"));
+        let last = name.rsplit('.').next().unwrap();
+        assert!(
+            found
+                .iter()
+                .any(|f| f.contains("unknown key") && f.contains(&format!("did you mean \"{last}\"?"))),
+            "{mistyped}: {found:#?}"
+        );
+    }
+}
+
+#[test]
+fn each_value_of_another_type_is_a_fault_of_its_line() {
+    let text = all_keys();
+    for (number, line) in (1..).zip(text.lines()) {
+        let Some((key, _)) = line.split_once(" = ") else { continue };
+        for wrong in
+            ["1979-05-27", "[[1]]", "{ a = 1 }", "-1.5", "{ env = \"NOT_SET\" }", "{ file = \"none\" }"]
+        {
+            let broken: Vec<String> = text
+                .lines()
+                .zip(1..)
+                .map(|(l, n)| if n == number { format!("{key} = {wrong}") } else { l.to_owned() })
+                .collect();
+            let found = faults(&broken.join("\n"));
+            assert!(
+                found.iter().any(|f| f.starts_with(&format!("{number}: "))),
+                "{key} = {wrong}: {found:#?}"
+            );
+        }
+    }
+}
+
+/// Golden: what people read.
+#[test]
+fn values_out_of_range_are_named_with_their_range() {
+    for (text, expected) in [
+        ("listen.address = []", "1: listen.address must name at least one address"),
+        (
+            "listen.address = \"localhost\"",
+            "1: listen.address must be \"host:port\", or a directory for a Unix socket, not \"localhost\"",
+        ),
+        (
+            "listen.address = \":70000\"",
+            "1: listen.address must be \"host:port\", or a directory for a Unix socket, not \":70000\"",
+        ),
+        (
+            "listen.tls.mode = \"require\"",
+            "1: listen.tls.cert is missing: TLS needs a certificate and its key, in PEM",
+        ),
+        (
+            "listen.tls.cert = \"none.crt\"\nlisten.tls.key = \"server.key\"",
+            "1: listen.tls.cert DIR/none.crt: No such file or directory (os error 2)",
+        ),
+        (
+            "upstream.tls = \"verify\"",
+            "1: upstream.tls must be \"disable\" or \"prefer\" or \"require\" or \"verify-ca\" or \"verify-full\", not \"verify\"",
+        ),
+        (
+            "upstream.catalog_poll = \"0\"",
+            "1: upstream.catalog_poll must be a duration from \"100ms\" to \"1h\", not \"0\"",
+        ),
+        ("upstream.service_password = 5", "1: upstream.service_password must be a text that is not empty"),
+        ("state.url = \"mysql://x\"", "1: state.url must be \"sqlite:PATH\" or \"postgres://…\""),
+        (
+            "audit.rotate = \"1kB\"",
+            "1: audit.rotate must be a size from \"4kB\" to \"1024GB\", or \"0\": never, not \"1kB\"",
+        ),
+        (
+            "control.mode = \"0999\"",
+            "1: control.mode must be an octal mode like \"0660\" with at least \"0600\", not \"0999\"",
+        ),
+        ("limits.max_sessions = 0", "1: limits.max_sessions must be a whole number from 1 to 1000000, not 0"),
+        ("limits.depth = 5000", "1: limits.depth must be a whole number from 10 to 1000, not 5000"),
+        (
+            "limits.idle_timeout = \"10\"",
+            "1: limits.idle_timeout must be a duration from \"1s\" to \"30d\", or \"0\": none, not \"10\"",
+        ),
+        (
+            "limits.statement_bytes = \"4GB\"",
+            "1: limits.statement_bytes must be a size from \"1kB\" to \"1GB\", not \"4GB\"",
+        ),
+        (
+            "limits.statement_bytes = \"4MB\"\nlimits.message_bytes = \"2MB\"",
+            "2: limits.statement_bytes must not exceed limits.message_bytes",
+        ),
+        ("defaults.approvals = 0", "1: defaults.approvals must be a whole number from 1 to 10, not 0"),
+        (
+            "defaults.trusted_functions = [\"f\"]",
+            "1: defaults.trusted_functions must name functions as \"schema.function\", not \"f\"",
+        ),
+        ("[[admin]]\nos_user = \"root\"", "1: admin.login is missing"),
+        ("[protect]\ncolumn = \"a.b.c\"", "1: protect must be written in double brackets: [[protect]]"),
+        ("[[protect]]\nmethod = \"null\"", "1: protect.column is missing: \"schema.table.column\""),
+        ("[[protect]]\ncolumn = \"a.b.c\"", "1: protect.method is missing"),
+        (
+            "[[protect]]\ncolumn = \"email\"\nmethod = \"email\"",
+            "2: protect.column must be \"schema.table.column\" with * for any part (double quotes around a name with a dot), not \"email\"",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"emial\"",
+            "3: unknown method \"emial\": did you mean \"email\"?",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"fpe\"",
+            "3: not available in this version: method = \"fpe\"",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"email\"\ndomain = \"d\"",
+            "4: protect.domain does not fit: method \"email\" has no domain: remove the key",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"hash\"\nallow = [\"serach\"]",
+            "4: protect.allow can't be \"serach\": did you mean \"search\"?",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"email\"\n[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"null\"",
+            "4: protect.column a.b.c is named by the rule at DIR/proxy.toml:1 already",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"hash\"\ndomain = \"d\"\n[[protect]]\ncolumn = \"a.b.d\"\nmethod = \"token\"\ndomain = \"d\"",
+            "5: protect.domain \"d\" has method \"token\" here and \"hash\" at DIR/proxy.toml:1: one domain has one method and its options",
+        ),
+        (
+            "[[role]]\nname = \"a\"\nrequest = [\"tag:pii\"]",
+            "1: role.request names \"tag:pii\", which no protect rule has",
+        ),
+        (
+            "[[role]]\nname = \"a\"\n[[role]]\nname = \"a\"",
+            "3: role.name \"a\" is taken by the role at DIR/proxy.toml:1",
+        ),
+    ] {
+        assert!(faults(text).contains(&expected.to_owned()), "{text}\n{:#?}", faults(text));
+    }
+}
+
+#[test]
+fn what_this_version_cannot_do_is_not_ignored() {
+    for (text, what) in [
+        ("state.url = \"postgres://u:p@h/d\"", "a shared store"),
+        ("defaults.refusal = \"hold\"", "refusal = \"hold\""),
+        ("defaults.mode = \"observe\"", "mode = \"observe\""),
+        ("[[notify]]\nurl = \"https://chat\"", "[[notify]]"),
+        (
+            "listen.tls = { cert = \"server.crt\", key = \"server.key\", client_ca = \"server.crt\" }",
+            "client certificates",
+        ),
+        ("auth.method = \"cert\"", "method = \"cert\""),
+        ("metrics.address = \"127.0.0.1:9187\"", "[metrics]"),
+        ("[[role]]\nname = \"a\"\nbreak_glass = true", "break_glass"),
+        ("[[role]]\nname = \"a\"\nrefusal = \"hold\"", "refusal = \"hold\""),
+    ] {
+        let found = faults(text);
+        assert!(
+            found.len() == 1 && found[0].contains(&format!("not available in this version: {what}")),
+            "{text}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn all_faults_come_at_once_in_the_order_of_their_lines() {
+    let found = faults("[limits]\ndepth = 1\ndeep = 2\n[audit]\nsql = \"none\"\n[[protect]]\nfirst = 1\n");
+    let lines: Vec<&str> = found.iter().map(|f| f.split(':').next().unwrap()).collect();
+    assert_eq!(lines, ["2", "3", "5", "6", "6"], "{found:#?}");
+}
+
+#[test]
+fn a_syntax_error_names_its_line() {
+    let found = faults("[limits]\ndepth = \n");
+    assert!(found[0].starts_with("2: "), "{found:?}");
+}
+
+#[test]
+fn no_fault_shows_a_secret() {
+    for text in [
+        "upstream.service_password = [\"hunter2\"]",
+        "state.url = \"postgers://u:hunter2@h/d\"",
+        "limits.depth = { env = \"SERVICE_PASSWORD\" }",
+        "control.mode = { env = \"SERVICE_PASSWORD\" }",
+    ] {
+        assert!(!faults(text).concat().contains("hunter2"), "{text}: {:?}", faults(text));
+    }
+}
+
+#[test]
+fn patterns_read_and_show() {
+    for text in ["public.customers.email", "*.*.email", "crm.\"a.b\".c"] {
+        assert_eq!(parse_pattern(text).unwrap().to_string(), text);
+    }
+    let long = format!("a.b.{}", "c".repeat(64));
+    for text in ["", "a", "a.b", "a.b.c.d", "a..c", "a.b.c*", "a.\"b.c", "a.\"b\"x.c", &long] {
+        assert_eq!(parse_pattern(text), None, "{text}");
+    }
+}
