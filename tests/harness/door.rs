@@ -56,6 +56,7 @@ pub struct Door {
 /// A configuration for this server; tests change what they are about.
 pub fn config(server: &Server) -> Config {
     Config {
+        sha256: String::new(),
         path: PathBuf::from("proxy.toml"),
         listen: Listen { addresses: Vec::new(), tls: None },
         upstream: Upstream {
