@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use super::fpe::Classes;
 use super::generalize::Unit;
 use super::method::{Generalize, LONGEST_HASH, Method, MethodSpec, Partial, SHORTEST_HASH};
+use super::noise::Millionths;
 use super::types::integer::Width;
 use super::types::number::{Decimal, Declared, Float};
 use super::types::text::{self, Shape};
@@ -56,6 +57,10 @@ pub(super) enum Meaning {
     GeneralizeFloat8(f64),
     GeneralizeMoment { unit: Unit, kind: datetime::Kind, hidden: Literal },
     GeneralizeNetwork { prefixes: (u8, u8), is_cidr: bool },
+    NoiseInteger { amount: Millionths, width: Width },
+    NoiseNumeric { amount: Millionths, declared: Option<Declared> },
+    NoiseFloat4(f32),
+    NoiseFloat8(f64),
 }
 
 /// Why a method has no meaning for a type.
@@ -104,6 +109,7 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
             fpe(Classes::of(alphabet.as_deref()), Shape::of(kind, ty.modifier))
         }
         (MethodSpec::Generalize(how), family) => generalize(how, family, ty.modifier),
+        (MethodSpec::Noise { amount }, family) => noise(*amount, family, ty.modifier),
         (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
         (
             MethodSpec::Null
@@ -221,6 +227,25 @@ fn generalize(how: &Generalize, family: Family, modifier: i32) -> Result<Meaning
         }
         (_, Family::Inet | Family::Cidr, None) => mend("use prefix = 24 or another number of bits"),
         (Generalize::To(_) | Generalize::Prefix(..), _, None) => Err(Misfit::Family),
+    }
+}
+
+fn noise(amount: Millionths, family: Family, modifier: i32) -> Result<Meaning, Misfit> {
+    let part = f64::from(amount) / 1e6;
+    match family {
+        Family::Integer(width) => Ok(Meaning::NoiseInteger { amount, width }),
+        Family::Numeric => match Declared::of(modifier) {
+            Some(declared) if declared.rounds() => {
+                Err(Misfit::Mend("the column rounds to tens or more, use \"generalize\"".to_owned()))
+            }
+            declared => Ok(Meaning::NoiseNumeric { amount, declared }),
+        },
+        Family::Float4 => {
+            let part = part.to_string().parse().map_err(|_| Misfit::Family)?;
+            Ok(Meaning::NoiseFloat4(part))
+        }
+        Family::Float8 => Ok(Meaning::NoiseFloat8(part)),
+        _ => Err(Misfit::Family),
     }
 }
 

@@ -22,7 +22,7 @@ impl Keyed {
         Self(<Hmac<Sha256> as KeyInit>::new((&**key).into()))
     }
 
-    fn of(&self, value: &[u8]) -> [u8; 32] {
+    pub fn of(&self, value: &[u8]) -> [u8; 32] {
         self.0.clone().chain_update(value).finalize().into_bytes().into()
     }
 }

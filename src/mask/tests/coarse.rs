@@ -1,4 +1,4 @@
-//! `generalize`: what is left of dates, numbers and addresses.
+//! `generalize` and `noise`: what is left of dates, numbers and addresses.
 
 use proptest::prelude::*;
 
@@ -102,6 +102,52 @@ fn a_way_that_does_not_fit_names_the_one_that_does() {
         assert!(misfit("generalize", options, &of(name, -1)).contains(mend), "{name} {options}");
     }
     assert!(misfit("generalize", "bucket = 0.001", &of("numeric", ((8 << 16) | 2) + 4)).contains("bucket"));
+}
+
+// ---- noise ----
+
+#[test]
+fn noise_moves_every_number_a_little() {
+    for value in [0_i64, 1, -1, 3, 99, 100_000, i64::MAX, i64::MIN] {
+        let shown: i64 = shown("noise", "percent = 5", &of("int8", -1), &value.to_string()).parse().unwrap();
+        assert_ne!(shown, value, "the number itself");
+        let most = (value / 20).unsigned_abs().max(1);
+        assert!(shown.abs_diff(value) <= most, "{value} became {shown}");
+    }
+    for (value, most) in [("0.00", 1_i128), ("0.01", 1), ("1500.00", 7500), ("-1500.00", 7500)] {
+        let shown = shown("noise", "percent = 5", &of("numeric", -1), value);
+        let number = |s: &str| Decimal::parse(s).unwrap().with_scale(2).unwrap().unscaled;
+        assert_ne!(number(&shown), number(value));
+        assert!((number(&shown) - number(value)).abs() <= most, "{value} became {shown}");
+    }
+    for value in ["0", "1.5", "-1e300", "1e-300"] {
+        let (moved, value): (f64, f64) =
+            (shown("noise", "", &of("float8", -1), value).parse().unwrap(), value.parse().unwrap());
+        let range = if value == 0.0 { 1.0 } else { value.abs() };
+        assert!(moved != value && (moved - value).abs() <= range * 0.1, "{value} became {moved}");
+    }
+}
+
+#[test]
+fn noise_holds_the_declared_precision() {
+    let price = of("numeric", ((4 << 16) | 2) + 4);
+    for value in ["99.99", "-99.99", "0.00"] {
+        let shown = shown("noise", "percent = 100", &price, value);
+        assert!(shown.trim_start_matches('-').len() <= 5 && shown != value, "{value} became {shown}");
+    }
+    assert_eq!(shown("noise", "", &price, "NaN"), "0.00");
+    assert_eq!(shown("noise", "", &of("float4", -1), "Infinity"), "0");
+    assert!(misfit("noise", "", &of("numeric", ((2 << 16) | 0x7fd) + 4)).contains("generalize"));
+    assert!(misfit("noise", "", &of("text", -1)).contains("partial"));
+}
+
+#[test]
+fn equal_numbers_get_equal_noise() {
+    let numeric = of("numeric", -1);
+    let plain = Decimal::parse(&shown("noise", "", &numeric, "1000000")).unwrap();
+    let zeros = Decimal::parse(&shown("noise", "", &numeric, "1000000.000")).unwrap();
+    assert!((plain.unscaled * 1000 - zeros.unscaled).abs() <= 2000);
+    assert_eq!(shown("noise", "", &of("float8", -1), "-0"), shown("noise", "", &of("float8", -1), "0"));
 }
 
 proptest! {

@@ -14,13 +14,12 @@ fn which_methods_fit_which_types() {
             "text" | "varchar" | "bpchar" | "name" => {
                 &["redact", "null", "partial", "email", "hash", "token", "fpe"]
             }
-            "int4" | "int8" => &["redact", "null", "hash", "token", "generalize"],
+            "int4" | "int8" => &["redact", "null", "hash", "token", "generalize", "noise"],
             "uuid" => &["redact", "null", "hash", "token"],
-            "int2" => &["redact", "null", "hash", "generalize"],
+            "int2" => &["redact", "null", "hash", "generalize", "noise"],
+            "numeric" | "float4" | "float8" => &["redact", "null", "generalize", "noise"],
             "bytea" => &["redact", "null", "hash"],
-            "numeric" | "float4" | "float8" | "date" | "timestamp" | "timestamptz" | "inet" | "cidr" => {
-                &["redact", "null", "generalize"]
-            }
+            "date" | "timestamp" | "timestamptz" | "inet" | "cidr" => &["redact", "null", "generalize"],
             _ => &["redact", "null"],
         };
         assert_eq!(methods, expected, "{name}");
@@ -31,7 +30,7 @@ fn which_methods_fit_which_types() {
     assert!(misfit("show", "", &of("text", -1)).contains("public"));
     assert_eq!(
         misfit("email", "", &of("int4", -1)),
-        "method \"email\" does not fit type int4: methods that fit are redact, null, hash, token, generalize"
+        "method \"email\" does not fit type int4: methods that fit are redact, null, hash, token, generalize, noise"
     );
 }
 

@@ -21,6 +21,10 @@ impl Width {
         }
     }
 
+    pub fn holds(self, number: i128) -> bool {
+        (i128::from(self.smallest())..=i128::from(self.largest())).contains(&number)
+    }
+
     fn smallest(self) -> i64 {
         match self {
             Self::Two => i64::from(i16::MIN),

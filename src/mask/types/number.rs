@@ -98,6 +98,11 @@ impl Declared {
         u32::try_from(self.scale.max(0)).unwrap_or(0)
     }
 
+    /// A negative scale: to tens, hundreds …
+    pub fn rounds(self) -> bool {
+        self.scale < 0
+    }
+
     /// Whether a number fits without rounding.
     pub fn holds(self, number: Decimal) -> bool {
         let power = |n: i64| u32::try_from(n).ok().and_then(|n| 10_i128.checked_pow(n));
