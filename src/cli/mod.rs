@@ -4,8 +4,10 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 usage. An error is one line on
 //! stderr.
 
+pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod init;
 pub mod output;
 pub mod setup_sql;
 
@@ -56,6 +58,10 @@ pub struct Cli {
 /// Every command, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a commented proxy.toml and a key file, and say what to do next
+    Init(init::Args),
+    /// Find every fault of the configuration, in the file and against the server's catalog
+    Check(check::Args),
     /// Show the main job on a throwaway PostgreSQL with sample data
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
@@ -67,6 +73,8 @@ enum Command {
 impl Command {
     fn run(self) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Init(args) => init::run(args),
+            Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),
             Self::SetupSql(args) => setup_sql::run(args),
             Self::Completions(args) => completions::run(args),

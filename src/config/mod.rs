@@ -4,12 +4,14 @@
 //! `raw` knows the file's shape, `read` and `rules` its keys. `docs/CONFIG.md`
 //! describes them for users.
 
+mod approvals;
 mod fault;
 mod raw;
 mod read;
 mod rules;
 pub mod units;
 
+pub use approvals::unapprovable;
 pub use fault::{Fault, Faults};
 pub use rules::parse_pattern;
 
@@ -66,7 +68,22 @@ impl Config {
         text: &str,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, Faults> {
-        let environment: Environment<'_> = environment;
+        match Self::inspect(path, text, environment) {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => Err(Faults(faults)),
+        }
+    }
+
+    /// Reads a file that may have faults, for `check`: what could not be read
+    /// stands at its default. Never to be served.
+    pub fn load_with_faults(path: &Path) -> (Option<Self>, Vec<Fault>) {
+        match read_file(path) {
+            Ok(text) => Self::inspect(path, &text, &|name| std::env::var(name).ok()),
+            Err(faults) => (None, faults.0),
+        }
+    }
+
+    fn inspect(path: &Path, text: &str, environment: Environment<'_>) -> (Option<Self>, Vec<Fault>) {
         let reader = Reader::new(path, text, environment);
         let config = reader.document().map(|document| {
             let digest = crate::audit::chain::hex(&sha2::Sha256::digest(text.as_bytes()));
@@ -74,11 +91,7 @@ impl Config {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             read::config(&reader, Section::top(&reader, document), path, sha256)
         });
-        let faults = reader.into_faults();
-        match config {
-            Some(config) if faults.is_empty() => Ok(config),
-            _ => Err(Faults(faults)),
-        }
+        (config, reader.into_faults())
     }
 }
 
@@ -89,6 +102,16 @@ pub struct Places {
     pub keys_file: PathBuf,
     pub audit_file: PathBuf,
     pub control_socket: PathBuf,
+    /// Where in the file they are; 0: not there, defaults.
+    pub lines: PlaceLines,
+}
+
+/// Lines of the keys of [`Places`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PlaceLines {
+    pub keys_file: usize,
+    pub audit_file: usize,
+    pub control_socket: usize,
 }
 
 impl Places {
@@ -102,12 +125,16 @@ impl Places {
             let mut top = Section::top(&reader, document);
             let mut place = |section, key, default| {
                 let found = top.section(section, section).and_then(|mut s| s.path(key));
-                found.map_or_else(|| reader.path(default), |p| p.value)
+                found.map_or_else(|| (reader.path(default), 0), |p| (p.value, p.line))
             };
+            let keys = place("keys", "file", "bauta.key");
+            let audit = place("audit", "file", "audit.jsonl");
+            let control = place("control", "socket", "bauta.sock");
             Self {
-                keys_file: place("keys", "file", "bauta.key"),
-                audit_file: place("audit", "file", "audit.jsonl"),
-                control_socket: place("control", "socket", "bauta.sock"),
+                lines: PlaceLines { keys_file: keys.1, audit_file: audit.1, control_socket: control.1 },
+                keys_file: keys.0,
+                audit_file: audit.0,
+                control_socket: control.0,
             }
         });
         let faults = reader.into_faults();

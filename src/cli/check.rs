@@ -1,0 +1,78 @@
+//! `bauta check`: every fault of the configuration in one run, a line each.
+//!
+//! The file part needs nothing but the file; the server part binds every rule
+//! to the catalog of each database.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::output::{line, printable};
+use crate::config::{self, Config, Fault, Places};
+use crate::mask::KeyRing;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each fault is one line: file, line, what is wrong and what would be right.
+With the server unreachable the file is checked alone, with a warning.")]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    /// Fail if the server can't be reached
+    #[arg(long)]
+    require_server: bool,
+    /// One JSON object a fault: file, line, message
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let path = &args.config.config;
+    let (config, mut faults) = file_part(path);
+    if let Some(config) = &config {
+        faults.extend(config::unapprovable(config));
+    }
+    report(&args, &faults)?;
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The file, its key file and the directories that it names.
+fn file_part(path: &Path) -> (Option<Config>, Vec<Fault>) {
+    let (config, mut faults) = Config::load_with_faults(path);
+    if let Ok(places) = Places::load(path) {
+        let mut fault = |line, message| {
+            faults.push(Fault { file: path.display().to_string(), line, message });
+        };
+        if let Err(error) = KeyRing::open(&places.keys_file) {
+            let error = anyhow::Error::from(error);
+            fault(places.lines.keys_file, format!("keys.file: {error:#}"));
+        }
+        for (key, line, file) in [
+            ("audit.file", places.lines.audit_file, &places.audit_file),
+            ("control.socket", places.lines.control_socket, &places.control_socket),
+        ] {
+            if let Some(directory) = file.parent().filter(|d| !d.is_dir()) {
+                fault(line, format!("{key}: there is no directory {}: make it", directory.display()));
+            }
+        }
+        faults.sort_by_key(|f| f.line);
+    }
+    (config, faults)
+}
+
+fn report(args: &Args, faults: &[Fault]) -> anyhow::Result<()> {
+    for fault in faults {
+        match args.json {
+            true => line(serde_json::to_string(fault)?)?,
+            false => line(printable(&fault.to_string()))?,
+        }
+    }
+    if !args.json {
+        let file = args.config.config.display();
+        match faults.len() {
+            0 => line(format!("{file}: no faults"))?,
+            1 => line(format!("{file}: 1 fault"))?,
+            n => line(format!("{file}: {n} faults"))?,
+        }
+    }
+    Ok(())
+}
