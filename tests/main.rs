@@ -12,3 +12,5 @@ mod masks;
 mod psql;
 mod startup;
 mod tls;
+mod oracle_tree;
+mod psql;
