@@ -4,17 +4,31 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 usage. An error is one line on
 //! stderr.
 
+pub mod approve;
+pub mod ask;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod deny;
+pub mod grant;
+pub mod grants;
 pub mod init;
+pub mod kill;
 pub mod output;
+pub mod reload;
+pub mod request;
+pub mod requests;
+pub mod revoke;
+pub mod sessions;
 pub mod setup_sql;
+pub mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::control::client::{self, Client};
 
 const LONG_ABOUT: &str = "\
 bauta stands between SQL clients and PostgreSQL. Columns that the policy file \
@@ -66,6 +80,28 @@ enum Command {
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
     SetupSql(setup_sql::Args),
+    /// Ask for access to protected columns, as the login that [[admin]] gives you
+    Request(request::Args),
+    /// List requests for access
+    Requests(requests::Args),
+    /// Approve a request: as it is, for less time, or for fewer columns
+    Approve(approve::Args),
+    /// Deny a request
+    Deny(deny::Args),
+    /// Give somebody access now, without a request
+    Grant(grant::Args),
+    /// List grants
+    Grants(grants::Args),
+    /// End a grant at once
+    Revoke(revoke::Args),
+    /// List the sessions
+    Sessions(sessions::Args),
+    /// End a session
+    Kill(kill::Args),
+    /// Have the proxy read its configuration again
+    Reload(reload::Args),
+    /// How the proxy is
+    Status(status::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -77,6 +113,17 @@ impl Command {
             Self::Check(args) => check::run(args),
             Self::Demo(args) => demo::run(args),
             Self::SetupSql(args) => setup_sql::run(args),
+            Self::Request(args) => request::run(args),
+            Self::Requests(args) => requests::run(args),
+            Self::Approve(args) => approve::run(args),
+            Self::Deny(args) => deny::run(args),
+            Self::Grant(args) => grant::run(args),
+            Self::Grants(args) => grants::run(args),
+            Self::Revoke(args) => revoke::run(args),
+            Self::Sessions(args) => sessions::run(args),
+            Self::Kill(args) => kill::run(args),
+            Self::Reload(args) => reload::run(args),
+            Self::Status(args) => status::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }
@@ -104,9 +151,19 @@ pub struct ConfigArg {
 /// Where the control socket is; the control verbs `#[command(flatten)]` this.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SocketArg {
-    /// The proxy's control socket
-    #[arg(long, value_name = "PATH", env = "BAUTA_SOCKET", default_value = "bauta.sock")]
-    pub socket: PathBuf,
+    /// The proxy's control socket [default: what ./proxy.toml says, else ./bauta.sock]
+    #[arg(long, value_name = "PATH", env = "BAUTA_SOCKET")]
+    pub socket: Option<PathBuf>,
+}
+
+impl SocketArg {
+    /// The client of that socket.
+    pub fn client(&self) -> Client {
+        match &self.socket {
+            Some(path) => Client::new(path),
+            None => Client::new(&client::default_socket(Path::new(""))),
+        }
+    }
 }
 
 /// Runs the program.

@@ -1,1 +1,38 @@
-//! The control socket: HTTP/1.1 with JSON.
+//! The control socket: HTTP/1.1 with JSON. `api` is the vocabulary of both
+//! ends, `server` the socket and who is at it, `routes` what each endpoint
+//! does, `client` the other end, used by the command line.
+
+pub mod api;
+pub mod client;
+pub mod problem;
+mod routes;
+pub mod server;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::grants::Engine;
+use crate::grants::event::Answer;
+use crate::session::Registry;
+use problem::Problem;
+
+/// What the running proxy does for the control socket.
+pub trait Host: Send + Sync {
+    /// The configuration in force.
+    fn config(&self) -> Arc<Config>;
+    /// How the proxy is, apart from sessions and grants.
+    fn health(&self) -> api::Health;
+    /// Reads the file again; the old one stays when the new has faults. What
+    /// changed, in a line.
+    fn reload(&self) -> Answer<'_, Result<String, Problem>>;
+    /// What would happen to a statement.
+    fn explain(&self, ask: api::ExplainBody) -> Answer<'_, Result<serde_json::Value, Problem>>;
+}
+
+/// What the endpoints work on. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    pub engine: Arc<Engine>,
+    pub sessions: Registry,
+    pub host: Arc<dyn Host>,
+}

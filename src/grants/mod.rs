@@ -18,6 +18,7 @@ pub mod duration;
 pub mod engine;
 pub mod event;
 pub mod fault;
+mod journal;
 mod keeper;
 pub mod model;
 pub mod permits;

@@ -164,10 +164,17 @@ fn split_list(text: &str) -> impl Iterator<Item = &str> {
 
 /// Does the pattern name this column?
 pub fn matches(pattern: &ColumnPattern, column: &ProtectedColumn) -> bool {
+    is_like(pattern, &column.schema, &column.table, &column.column)
+}
+
+/// Does the pattern name the column of this name?
+pub fn names_it(pattern: &ColumnPattern, name: &ColumnName) -> bool {
+    is_like(pattern, &name.schema, &name.table, &name.column)
+}
+
+fn is_like(pattern: &ColumnPattern, schema: &str, table: &str, column: &str) -> bool {
     let part = |wanted: &str, name: &str| wanted == "*" || wanted == name;
-    part(&pattern.schema, &column.schema)
-        && part(&pattern.table, &column.table)
-        && part(&pattern.column, &column.column)
+    part(&pattern.schema, schema) && part(&pattern.table, table) && part(&pattern.column, column)
 }
 
 /// Is this column within the scope?

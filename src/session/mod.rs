@@ -2,6 +2,7 @@
 
 pub mod cancel;
 pub mod copy;
+mod decisions;
 pub mod handshake;
 pub mod login;
 pub mod opening;

@@ -28,7 +28,7 @@ pub struct Introduction {
 }
 
 /// One session as `bauta sessions` shows it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct SessionInfo {
     pub id: i64,
     pub user: String,

@@ -1,0 +1,54 @@
+//! Decisions reach the sessions they are about, as NOTICEs.
+
+use super::Registry;
+use super::registry::SessionNotice;
+use crate::grants::event::{Event, Listener};
+use crate::grants::model::{Grant, Request};
+
+impl Listener for Registry {
+    fn happened(&self, event: &Event) {
+        match event {
+            Event::RequestApproved(request) if request.grant_id.is_none() => {
+                self.tell_asker(request, format!("request {} needs more approvals", request.id));
+            }
+            // Approved for good: the grant says more.
+            Event::RequestCreated(_) | Event::RequestApproved(_) | Event::GrantUsed { .. } => {}
+            Event::RequestDenied(request) => {
+                let why = request.decision_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+                self.tell_asker(request, format!("request {} is {}{why}", request.id, request.status.name()));
+            }
+            Event::GrantCreated(grant) => {
+                let until = grant.expires_at.strftime("%F %T UTC");
+                let by = &grant.approved_by.name;
+                self.tell_holder(grant, format!("grant {} by {by}: access until {until}", grant.id));
+            }
+            Event::GrantExpired(grant) | Event::GrantRevoked(grant) => {
+                self.tell_holder(grant, format!("grant {} has ended: {}", grant.id, grant.status()));
+            }
+        }
+    }
+}
+
+impl Registry {
+    /// The session that asked; if it was asked outside one, all of the login.
+    fn tell_asker(&self, request: &Request, message: String) {
+        match request.asked_in.or(request.session) {
+            Some(id) => drop(self.notify(id, SessionNotice { message, hint: None })),
+            None => self.tell_login(&request.user, &message),
+        }
+    }
+
+    fn tell_holder(&self, grant: &Grant, message: String) {
+        match grant.session {
+            Some(id) => drop(self.notify(id, SessionNotice { message, hint: None })),
+            None => self.tell_login(&grant.user, &message),
+        }
+    }
+
+    fn tell_login(&self, login: &str, message: &str) {
+        for session in self.list().into_iter().filter(|s| s.user == login) {
+            // It may have ended since: then nobody wants to know.
+            self.notify(session.id, SessionNotice { message: message.to_owned(), hint: None });
+        }
+    }
+}
