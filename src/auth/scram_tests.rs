@@ -233,3 +233,24 @@ fn an_upstream_with_another_verifier_or_no_key_is_found_out() {
     let other = format!("r=zzz,s={},i=10", STANDARD.encode("0123456789abcdef"));
     assert!(login().server_first(other.as_bytes()).is_err(), "a nonce that isn't ours");
 }
+
+proptest::proptest! {
+    /// Messages made of SCRAM's own pieces in any order, and of any bytes.
+    #[test]
+    fn no_message_makes_the_exchange_panic_or_logs_in(
+        pieces in proptest::collection::vec("(n,,|y,,|p=tls-server-end-point,,|n=|r=|c=biws|p=|v=|s=|i=1|,|=|abc|\\PC)", 0..12),
+        noise in proptest::collection::vec(0_u8.., 0..60),
+    ) {
+        let (key, verifier) = keys("secret", b"0123456789abcdef", 1);
+        for message in [pieces.concat().into_bytes(), noise] {
+            for binding in [None, Some(&b"x"[..])] {
+                let _ = offer(&stored(&verifier), binding).client_first(PLAIN, &message);
+                let _ = offer(&stored(&verifier), binding).client_first(PLUS, &message);
+            }
+            let (challenge, _) = offer(&stored(&verifier), None).client_first(PLAIN, b"n,,n=,r=abc").unwrap();
+            assert!(challenge.client_final(&message).is_err());
+            let login = Login::new(&key, &verifier, [PLAIN.as_bytes()].into_iter(), None).unwrap();
+            assert!(login.server_first(&message).is_err());
+        }
+    }
+}

@@ -145,29 +145,25 @@ impl Stream {
     }
 
     fn poll_read_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        loop {
-            let result = match &mut self.transport {
-                Transport::Plain(Socket::Tcp(tcp)) => {
-                    ready!(tcp.poll_read_ready(cx))?;
-                    self.input.reserve(self.read_size);
-                    tcp.try_read_buf(&mut self.input)
-                }
-                Transport::Plain(Socket::Unix(unix)) => {
-                    ready!(unix.poll_read_ready(cx))?;
-                    self.input.reserve(self.read_size);
-                    unix.try_read_buf(&mut self.input)
-                }
-                Transport::Tls(tls) => {
-                    self.input.reserve(self.read_size);
-                    // `read_buf` keeps no state of its own, so a fresh one a
-                    // poll is the same as one kept.
-                    return pin!(tls.read_buf(&mut self.input)).poll(cx).map(truncation_is_end);
-                }
-            };
-            match result {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                result => return Poll::Ready(result),
+        // Asks for readiness first, which costs no system call: memory is
+        // reserved only when something is there. `read_buf` keeps no state of
+        // its own, so a fresh one a poll is the same as one kept; unlike
+        // `try_read_buf` it knows that a short read has emptied the socket,
+        // which saves the second system call that would only say so.
+        match &mut self.transport {
+            Transport::Plain(Socket::Tcp(tcp)) => {
+                ready!(tcp.poll_read_ready(cx))?;
+                self.input.reserve(self.read_size);
+                pin!(tcp.read_buf(&mut self.input)).poll(cx)
+            }
+            Transport::Plain(Socket::Unix(unix)) => {
+                ready!(unix.poll_read_ready(cx))?;
+                self.input.reserve(self.read_size);
+                pin!(unix.read_buf(&mut self.input)).poll(cx)
+            }
+            Transport::Tls(tls) => {
+                self.input.reserve(self.read_size);
+                pin!(tls.read_buf(&mut self.input)).poll(cx).map(truncation_is_end)
             }
         }
     }

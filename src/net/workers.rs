@@ -32,7 +32,8 @@ struct Worker {
     /// Connections given to it that have not ended.
     busy: Arc<AtomicUsize>,
     /// Dropped to stop it.
-    _stop: tokio::sync::oneshot::Sender<()>,
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
 }
 
 /// How a drain goes.
@@ -61,7 +62,7 @@ where
     F: Future<Output = ()> + 'static,
 {
     let workers = (0..workers.max(1)).map(|n| start(n, session.clone())).collect::<io::Result<Vec<_>>>()?;
-    let workers: Arc<[Worker]> = workers.into();
+    let workers = Arc::new(workers);
     let mut acceptors = tokio::task::JoinSet::new();
     for listener in listeners {
         tracing::info!(address = listener.address(), "listening");
@@ -77,7 +78,25 @@ where
     }
     ending.drain.begun().await;
     wait_for_end(&workers, ending).await;
+    // The acceptors, which had the other clones, have ended.
+    stop(Arc::into_inner(workers).unwrap_or_default()).await;
     Ok(())
+}
+
+/// Drops what runs on the workers, and waits until their threads have ended:
+/// what a session does on its way out (its last record) must not be cut off.
+async fn stop(workers: Vec<Worker>) {
+    let threads: Vec<_> = workers
+        .into_iter()
+        .map(|worker| {
+            drop(worker.stop);
+            worker.thread
+        })
+        .collect();
+    let deadline = Instant::now() + FAREWELL;
+    while threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
+        tokio::time::sleep(DRAIN_POLL).await;
+    }
 }
 
 /// The worker with the fewest connections gets the next.
@@ -124,7 +143,7 @@ where
         .max_blocking_threads(RESOLVER_THREADS)
         .thread_name(format!("resolver-{number}"))
         .build()?;
-    std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+    let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
         let local = LocalSet::new();
         local.block_on(&runtime, async move {
             tokio::select! {
@@ -133,7 +152,7 @@ where
             }
         });
     })?;
-    Ok(Worker { queue, busy, _stop: stop })
+    Ok(Worker { queue, busy, stop, thread })
 }
 
 async fn run<S, F>(mut connections: mpsc::UnboundedReceiver<Accepted>, busy: Arc<AtomicUsize>, session: S)

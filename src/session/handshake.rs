@@ -269,7 +269,7 @@ impl Guest {
     async fn prove(&mut self, door: &Door, settings: &Settings) -> Result<Proven, Failure> {
         self.negotiate(settings).await?;
         let stored = door.verifiers.verifier(&self.who.login).await.map_err(|fault| {
-            tracing::error!(%fault, login = %self.who.login, "login");
+            tracing::error!(%fault, login = ?self.who.login, "login");
             let report =
                 ClientError::new(sqlstate::CANNOT_CONNECT_NOW, "logins can't be checked at the moment")
                     .with_hint("The proxy's service connection is not available; see its log.");
@@ -371,7 +371,7 @@ impl Guest {
             Err(LoginError::Server(frame)) => Err(Failure::Server(frame)),
             Err(LoginError::Scram(ScramError::Stale)) => Err(self.stale(door, &proven).await),
             Err(fault) => {
-                tracing::warn!(%fault, login = %self.who.login, "login upstream");
+                tracing::warn!(%fault, login = ?self.who.login, "login upstream");
                 Err(Failure::Told(Stage::Upstream, fault.report(&self.who.login)))
             }
         }
@@ -384,7 +384,7 @@ impl Guest {
         let again = door.verifiers.verifier(&self.who.login).await;
         let unchanged = matches!(&again, Ok(Stored::Scram(now)) if **now == proven.verifier);
         if unchanged {
-            tracing::error!(login = %self.who.login, "the upstream's verifier differs from pg_authid's");
+            tracing::error!(login = ?self.who.login, "the upstream's verifier differs from pg_authid's");
         }
         Failure::Told(
             Stage::Authentication,
@@ -484,7 +484,9 @@ async fn end(client: &mut Stream) {
 fn refused(client: &Stream, stage: Stage, who: Option<Who>, error: ClientError) -> Refused {
     let (login, database) = who.map(|who| (who.login, who.database)).unzip();
     let client = client.peer().clone();
-    tracing::info!(%client, login = login.as_deref(), database = database.as_deref(), %error, "session refused");
+    // Names and the message come from outside: as Debug, they can't forge lines of the log.
+    let (code, message) = (&error.code, &error.message);
+    tracing::info!(%client, login = login.as_deref(), database = database.as_deref(), ?code, ?message, "session refused");
     Refused { stage, login, database, client, error }
 }
 

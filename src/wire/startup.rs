@@ -103,8 +103,10 @@ impl Opening {
         if buffer.len() < total {
             return Ok(None);
         }
-        let mut message = buffer.split_to(total).freeze();
-        message.advance(4);
+        // A copy of its own: the parameters live as long as the session, and
+        // would keep the whole read buffer alive.
+        let message = Bytes::copy_from_slice(buffer.get(4..total).unwrap_or_default());
+        buffer.advance(total);
         Opening::read(&message).map(Some)
     }
 

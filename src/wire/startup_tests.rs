@@ -114,3 +114,25 @@ fn a_cancel_key_never_prints_its_secret() {
     let key = CancelKey { pid: 1, secret: Bytes::from_static(b"hush") };
     assert!(!format!("{key:?}").contains("hush"));
 }
+
+proptest::proptest! {
+    /// Whatever comes, reading ends in a message, an error, or a wait; and a
+    /// message leaves what came behind it.
+    #[test]
+    fn no_bytes_make_reading_an_opening_panic(bytes in proptest::collection::vec(0_u8.., 0..200), length in 0_u32..64) {
+        for version in [0x0003_0000_u32, 80_877_102, 80_877_103, 80_877_104] {
+            let mut wire = BytesMut::new();
+            wire.put_u32(length);
+            wire.put_u32(version);
+            wire.put_slice(&bytes);
+            let before = wire.len();
+            if let Ok(Some(_)) = Opening::cut(&mut wire) {
+                assert_eq!(wire.len(), before - usize::try_from(length).unwrap());
+            }
+        }
+        let _ = Opening::cut(&mut BytesMut::from(&bytes[..]));
+        let _ = Negotiate::read(&bytes);
+        let _ = CancelKey::read_backend_key(&bytes);
+        let _ = frame::cut(&mut BytesMut::from(&bytes[..]), 100);
+    }
+}
