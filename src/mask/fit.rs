@@ -4,6 +4,7 @@
 
 use bytes::BytesMut;
 
+use super::fake::Kind;
 use super::fpe::Classes;
 use super::generalize::Unit;
 use super::method::{Generalize, LONGEST_HASH, Method, MethodSpec, Partial, SHORTEST_HASH};
@@ -22,19 +23,19 @@ pub fn fits(spec: &MethodSpec, ty: &ValueType) -> Result<(), DoesNotFit> {
 /// The methods that fit a type, with their default options or, if they have
 /// none, with any.
 pub fn fitting(ty: &ValueType) -> impl Iterator<Item = Method> + '_ {
-    Method::ALL.into_iter().filter(|m| match m {
-        Method::Generalize => generalizing(ty).is_some(),
-        m => choose(&MethodSpec::of(*m), ty).is_ok(),
-    })
+    Method::ALL.into_iter().filter(|m| example(*m, ty).is_some())
 }
 
-/// A way to generalize a type, if there is one.
-pub fn generalizing(ty: &ValueType) -> Option<MethodSpec> {
+/// A use of a method that fits a type, if there is one.
+pub fn example(method: Method, ty: &ValueType) -> Option<MethodSpec> {
     let ten = Decimal { unscaled: 10, scale: 0 };
-    [Generalize::To(Unit::Year), Generalize::Bucket(ten), Generalize::Prefix(24, 48)]
-        .map(MethodSpec::Generalize)
-        .into_iter()
-        .find(|spec| choose(spec, ty).is_ok())
+    let others = [
+        MethodSpec::Generalize(Generalize::Bucket(ten)),
+        MethodSpec::Generalize(Generalize::Prefix(24, 48)),
+        MethodSpec::Fake(Kind::FirstName),
+    ];
+    let all = std::iter::once(MethodSpec::of(method)).chain(others);
+    all.filter(|spec| spec.method() == method).find(|spec| choose(spec, ty).is_ok())
 }
 
 /// What a method means for a type; declared lengths are taken into account.
@@ -61,6 +62,7 @@ pub(super) enum Meaning {
     NoiseNumeric { amount: Millionths, declared: Option<Declared> },
     NoiseFloat4(f32),
     NoiseFloat8(f64),
+    Fake { kind: Kind, shape: Shape },
 }
 
 /// Why a method has no meaning for a type.
@@ -110,13 +112,15 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
         }
         (MethodSpec::Generalize(how), family) => generalize(how, family, ty.modifier),
         (MethodSpec::Noise { amount }, family) => noise(*amount, family, ty.modifier),
+        (MethodSpec::Fake(kind), Family::Text(text)) => fake(*kind, Shape::of(text, ty.modifier)),
         (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
         (
             MethodSpec::Null
             | MethodSpec::Partial(_)
             | MethodSpec::Email
             | MethodSpec::Token
-            | MethodSpec::Fpe { .. },
+            | MethodSpec::Fpe { .. }
+            | MethodSpec::Fake(_),
             _,
         ) => Err(Misfit::Family),
     }
@@ -228,6 +232,17 @@ fn generalize(how: &Generalize, family: Family, modifier: i32) -> Result<Meaning
         (_, Family::Inet | Family::Cidr, None) => mend("use prefix = 24 or another number of bits"),
         (Generalize::To(_) | Generalize::Prefix(..), _, None) => Err(Misfit::Family),
     }
+}
+
+fn fake(kind: Kind, shape: Shape) -> Result<Meaning, Misfit> {
+    if shape.room() >= kind.shortest() {
+        return Ok(Meaning::Fake { kind, shape });
+    }
+    Err(Misfit::Mend(format!(
+        "this kind needs {} characters, the column holds {}: use another kind or \"redact\"",
+        kind.shortest(),
+        shape.room()
+    )))
 }
 
 fn noise(amount: Millionths, family: Family, modifier: i32) -> Result<Meaning, Misfit> {

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::fake::Kind;
 use super::generalize::Unit;
 use super::noise::Millionths;
 use super::types::number::Decimal;
@@ -22,11 +23,12 @@ pub enum Method {
     Fpe,
     Generalize,
     Noise,
+    Fake,
 }
 
 impl Method {
     /// Every method, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Redact,
         Self::Null,
         Self::Show,
@@ -37,6 +39,7 @@ impl Method {
         Self::Fpe,
         Self::Generalize,
         Self::Noise,
+        Self::Fake,
     ];
 
     /// As `method = "…"` spells it.
@@ -52,6 +55,7 @@ impl Method {
             Self::Fpe => "fpe",
             Self::Generalize => "generalize",
             Self::Noise => "noise",
+            Self::Fake => "fake",
         }
     }
 
@@ -59,9 +63,13 @@ impl Method {
     /// masked value itself shows.
     pub fn discloses(self) -> Disclosure {
         match self {
-            Self::Redact | Self::Null | Self::Partial | Self::Email | Self::Generalize | Self::Noise => {
-                Disclosure::Nullness
-            }
+            Self::Redact
+            | Self::Null
+            | Self::Partial
+            | Self::Email
+            | Self::Generalize
+            | Self::Noise
+            | Self::Fake => Disclosure::Nullness,
             Self::Hash | Self::Token | Self::Fpe => Disclosure::Equality,
             Self::Show => Disclosure::Value,
         }
@@ -69,7 +77,7 @@ impl Method {
 
     /// Its output is keyed, so columns may share a `domain`.
     pub fn takes_domain(self) -> bool {
-        matches!(self, Self::Hash | Self::Token | Self::Fpe | Self::Noise)
+        matches!(self, Self::Hash | Self::Token | Self::Fpe | Self::Noise | Self::Fake)
     }
 
     /// The keys of a rule that belong to the method.
@@ -81,6 +89,7 @@ impl Method {
             Self::Fpe => &["alphabet"],
             Self::Generalize => &["to", "bucket", "prefix", "prefix6"],
             Self::Noise => &["percent"],
+            Self::Fake => &["kind"],
             Self::Null | Self::Show | Self::Email | Self::Token => &[],
         }
     }
@@ -116,6 +125,8 @@ pub enum MethodSpec {
     Noise {
         amount: Millionths,
     },
+    /// A made-up value.
+    Fake(Kind),
 }
 
 /// What is left of a value.
@@ -190,6 +201,7 @@ impl MethodSpec {
             Method::Fpe => Self::Fpe { alphabet: options.alphabet()? },
             Method::Generalize => Self::Generalize(options.generalize()?),
             Method::Noise => Self::Noise { amount: options.percent()? },
+            Method::Fake => Self::Fake(options.kind()?),
             Method::Null | Method::Show | Method::Email | Method::Token => Self::of(method),
         })
     }
@@ -207,6 +219,7 @@ impl MethodSpec {
             Method::Fpe => Self::Fpe { alphabet: None },
             Method::Generalize => Self::Generalize(Generalize::To(Unit::Year)),
             Method::Noise => Self::Noise { amount: TEN_PERCENT },
+            Method::Fake => Self::Fake(Kind::Name),
         }
     }
 
@@ -222,6 +235,7 @@ impl MethodSpec {
             Self::Fpe { .. } => Method::Fpe,
             Self::Generalize(_) => Method::Generalize,
             Self::Noise { .. } => Method::Noise,
+            Self::Fake(_) => Method::Fake,
         }
     }
 
@@ -345,6 +359,18 @@ impl Options<'_> {
             .ok_or_else(|| self.bad("percent", "a number above 0 and up to 100, like 2.5"))
     }
 
+    fn kind(&self) -> Result<Kind, MethodFault> {
+        let given = self.options.get("kind").and_then(toml::Value::as_str);
+        Kind::ALL.into_iter().find_map(|(name, kind)| (Some(name) == given).then_some(kind)).ok_or_else(
+            || {
+                self.bad(
+                    "kind",
+                    "name, first_name, last_name, email, phone, street, city, company, ipv4, uuid or card",
+                )
+            },
+        )
+    }
+
     fn hash_length(&self) -> Result<Option<usize>, MethodFault> {
         let expected = "a number of hex digits from 8 to 64";
         match self.options.get("length") {
@@ -398,11 +424,13 @@ mod tests {
             parse("generalize", "prefix = 16"),
             Ok(MethodSpec::Generalize(Generalize::Prefix(16, 48)))
         );
+        assert_eq!(parse("fake", "kind = 'card'"), Ok(MethodSpec::Fake(Kind::Card)));
         assert_eq!(parse("noise", "percent = 2.5"), Ok(MethodSpec::Noise { amount: 25_000 }));
         for method in Method::ALL {
-            // Generalize must be told how far.
+            // Generalize must be told how far, fake what.
+            let told = matches!(method, Method::Generalize | Method::Fake);
             let alone = parse(method.name(), "");
-            assert!(alone == Ok(MethodSpec::of(method)) || method == Method::Generalize && alone.is_err());
+            assert!(alone == Ok(MethodSpec::of(method)) || told && alone.is_err());
             assert_eq!(MethodSpec::of(method).method(), method);
         }
     }
@@ -443,6 +471,8 @@ mod tests {
             ("generalize", "prefix = 33"),
             ("generalize", "prefix = 8\nprefix6 = 129"),
             ("generalize", "prefix6 = 64"),
+            ("fake", "kind = 'nam'"),
+            ("fake", "kind = 1"),
             ("noise", "percent = 0"),
             ("noise", "percent = 101"),
             ("noise", "percent = -5"),

@@ -2,6 +2,7 @@
 //! Pure: receives a plan, knows nothing of policy decisions, sockets or time.
 
 mod email;
+mod fake;
 mod fit;
 mod fpe;
 mod generalize;
@@ -19,7 +20,7 @@ mod tests;
 pub mod token;
 mod types;
 
-pub use fit::{fits, fitting, generalizing};
+pub use fit::{example, fits, fitting};
 pub use keys::KeyRing;
 pub use method::{Generalize, Method, MethodFault, MethodSpec, Partial};
 pub use original::original;

@@ -1,6 +1,7 @@
 //! From a method, a type and a format to a mask that has nothing left to decide.
 
 use super::email::EmailMask;
+use super::fake::FakeMask;
 use super::fit::{Meaning, meaning};
 use super::fpe::{Cipher, FpeMask};
 use super::generalize::{
@@ -106,6 +107,10 @@ impl Meaning {
             }
             Self::NoiseFloat4(amount) => Box::new(NoiseFloat { keyed: noise("float4"), amount, unreadable }),
             Self::NoiseFloat8(amount) => Box::new(NoiseFloat { keyed: noise("float8"), amount, unreadable }),
+            Self::Fake { kind, shape } => {
+                let keyed = keyed_for("fake text".to_owned());
+                Box::new(FakeMask { keyed, kind, shape, hidden: hidden(shape), encoding, unreadable })
+            }
             Self::Fpe { classes, shape } => match Cipher::new(keys, domain, classes) {
                 Some(cipher) => {
                     Box::new(FpeMask { cipher, shape, hidden: hidden(shape), encoding, unreadable })

@@ -12,7 +12,7 @@ fn which_methods_fit_which_types() {
         let methods: Vec<_> = fitting(&of(name, -1)).map(Method::name).collect();
         let expected: &[&str] = match *name {
             "text" | "varchar" | "bpchar" | "name" => {
-                &["redact", "null", "partial", "email", "hash", "token", "fpe"]
+                &["redact", "null", "partial", "email", "hash", "token", "fpe", "fake"]
             }
             "int4" | "int8" => &["redact", "null", "hash", "token", "generalize", "noise"],
             "uuid" => &["redact", "null", "hash", "token"],
@@ -26,7 +26,7 @@ fn which_methods_fit_which_types() {
         assert_eq!(fitting(&array_of(name)).map(Method::name).collect::<Vec<_>>(), expected, "{name}[]");
     }
     let citext = ValueType { name: "citext".into(), ..kind('b') };
-    assert_eq!(fitting(&citext).count(), 7);
+    assert_eq!(fitting(&citext).count(), 8);
     assert!(misfit("show", "", &of("text", -1)).contains("public"));
     assert_eq!(
         misfit("email", "", &of("int4", -1)),
@@ -79,10 +79,8 @@ proptest! {
         ty in any_type(), method in 0..Method::ALL.len(), format in any_format(),
         single_byte in any::<bool>(), value in any_bytes(),
     ) {
-        let spec = match Method::ALL[method] {
-            Method::Generalize => generalizing(&ty).unwrap_or(MethodSpec::of(Method::Generalize)),
-            method => MethodSpec::of(method),
-        };
+        let method = Method::ALL[method];
+        let spec = example(method, &ty).unwrap_or(MethodSpec::of(method));
         let encoding = if single_byte { Encoding::SingleByte } else { Encoding::Utf8 };
         let Ok(mask) = plan(&spec, "d", &ty, Wire { format, encoding }, &keys()) else {
             prop_assert!(fits(&spec, &ty).is_err());

@@ -6,6 +6,7 @@
 mod arrays;
 mod coarse;
 mod constants;
+mod fakes;
 mod grid;
 mod hashes;
 mod texts;
