@@ -1,9 +1,26 @@
 //! What the server's tables, views and functions are: one immutable snapshot
 //! per database, swapped whole.
 
+pub mod bind;
+pub mod bindings;
+pub mod closure;
+pub mod databases;
+pub mod finding;
+pub mod functions;
 pub mod guard;
+mod keeper;
+pub mod load;
+mod mentions;
+mod queries;
 pub mod service;
 pub mod snapshot;
+mod verifiers;
+
+pub use bindings::{BindingStore, SqliteBindings};
+pub use databases::Databases;
+pub use finding::{Finding, Severity};
+pub use keeper::Database;
+pub use load::load;
 
 /// A PostgreSQL object identifier.
 #[derive(

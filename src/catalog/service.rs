@@ -1,9 +1,112 @@
 //! The service connection: the role that reads catalogs and verifiers.
 //!
-//! Owns the names of what `bauta setup-sql` makes on the server.
+//! Owns the names of what `bauta setup-sql` makes on the server, and how a
+//! connection of that role is made: over the same TLS as everybody's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+
+use crate::config::{Config, Secret};
+use crate::net::tls::TlsFault;
+use crate::net::upstream::{ConnectError, Connector};
 
 /// Holds the functions that `setup-sql` makes. Real, unlike schema `bauta`.
 pub const SCHEMA: &str = "bauta_service";
 
 /// Channel on which the optional event trigger tells of DDL.
 pub const DDL_CHANNEL: &str = "bauta_catalog";
+
+/// What `pg_stat_activity` shows of service connections.
+const APPLICATION: &str = "bauta";
+
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    #[error("connecting to the server")]
+    Connect(#[from] ConnectError),
+    #[error("logging in as \"{user}\" to database \"{database}\"")]
+    Login { user: String, database: String, source: tokio_postgres::Error },
+    #[error("logging in as \"{user}\" took longer than {limit:?}")]
+    Slow { user: String, limit: Duration },
+}
+
+/// How to connect as the service role. Made from the configuration.
+pub struct Service {
+    connector: Connector,
+    user: String,
+    password: Option<Secret>,
+    patience: Duration,
+}
+
+/// A connection of the service role. `changed` hears of DDL, and ends with
+/// the connection.
+pub struct Connection {
+    pub client: Client,
+    pub changed: mpsc::Receiver<()>,
+}
+
+impl Service {
+    /// # Errors
+    /// When the certificates for the upstream's TLS can't be used.
+    pub fn new(config: &Config) -> Result<Self, TlsFault> {
+        let patience = config.limits.connect_timeout;
+        Ok(Self {
+            connector: Connector::new(&config.upstream, patience)?,
+            user: config.upstream.service_user.clone(),
+            password: config.upstream.service_password.clone(),
+            patience,
+        })
+    }
+
+    /// Logs in to `database`. The connection is served by a task of the
+    /// calling runtime until its client is dropped.
+    ///
+    /// # Errors
+    /// When the server can't be reached or refuses the role.
+    pub async fn connect(self: &Arc<Self>, database: &str) -> Result<Connection, ServiceError> {
+        let stream = self.connector.connect().await?;
+        let mut config = tokio_postgres::Config::new();
+        // TLS, if any, is on the stream already.
+        config.user(&self.user).dbname(database).ssl_mode(SslMode::Disable).application_name(APPLICATION);
+        if let Some(password) = &self.password {
+            config.password(password.expose());
+        }
+        let fault =
+            |source| ServiceError::Login { user: self.user.clone(), database: database.to_owned(), source };
+        let login = timeout(self.patience, config.connect_raw(stream, NoTls));
+        let slow = |_| ServiceError::Slow { user: self.user.clone(), limit: self.patience };
+        let (client, mut connection) = login.await.map_err(slow)?.map_err(fault)?;
+        let (tell, changed) = mpsc::channel(1);
+        tokio::spawn(async move {
+            loop {
+                match std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                    // One message waiting says as much as many.
+                    Some(Ok(AsyncMessage::Notification(_))) => drop(tell.try_send(())),
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        tracing::debug!(%error, "service connection ended");
+                        return;
+                    }
+                    None => return,
+                }
+            }
+        });
+        Ok(Connection { client, changed })
+    }
+}
+
+/// The error with what caused it, in one line for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}

@@ -50,6 +50,8 @@ pub struct Relation {
     /// None for the server's own views, and where DDL in progress keeps it
     /// from being read.
     pub definition: Option<Arc<str>>,
+    /// `xmin` of the view's rule: another one means another definition.
+    pub definition_version: u32,
     /// What a view's definition depends on (`pg_depend`: nothing of the
     /// server's own is in it).
     pub definition_relations: Vec<Oid>,

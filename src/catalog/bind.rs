@@ -1,0 +1,793 @@
+//! Binds a policy to a snapshot: a [`Guard`], and what is wrong with the fit.
+//!
+//! ```text
+//! rules ── named columns ── renamed ones ── spread (inheritance, foreign keys, generated) ── new ones
+//!       └─ what can't be bound locks its tables
+//! ```
+//!
+//! Pure. Invariant: a column that any of these steps reaches is protected; a
+//! rule that can't do what it says locks the tables that it names.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::bindings::{Known, KnownColumn, Standing};
+use super::closure::{self, Counted};
+use super::finding::{Finding, Severity};
+use super::functions::{self, Trusted};
+use super::guard::{Facts, Guard};
+use super::snapshot::{Column, Relation, RelationKind, Snapshot};
+use super::{ColumnId, Oid};
+use crate::config::{Allow, Defaults, ProtectRule};
+use crate::error::ClientError;
+use crate::mask::{self, Method, MethodSpec, ValueType};
+use crate::policy::rules::{ANY, Pattern, Rules, strongest};
+use crate::policy::{Disclosure, Disclosures, ProtectedColumn};
+use crate::sql::Flow;
+use crate::sql::prefilter::{BuildError, Prefilter};
+
+/// A guard, what is known of its columns now, and what is wrong.
+pub struct Bound {
+    pub guard: Guard,
+    pub known: Known,
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a view: [`crate::sql::lineage::view_flows`].
+pub type ViewReader = fn(Facts<'_>, &str, usize) -> Result<Vec<Flow>, ClientError>;
+
+/// Guards made by this process get different versions.
+static VERSION: AtomicU64 = AtomicU64::new(1);
+
+/// Binds `rules` to `snapshot`. Recurses through `read_view`: needs a large
+/// stack.
+///
+/// # Errors
+/// When the matcher for names can't be built.
+pub fn bind(
+    snapshot: Arc<Snapshot>,
+    rules: &[ProtectRule],
+    defaults: &Defaults,
+    known: &Known,
+    read_view: ViewReader,
+) -> Result<Bound, BuildError> {
+    let binding = {
+        let mut binder = Binder::new(&snapshot, rules, known);
+        binder.bind_named();
+        binder.bind_renamed();
+        binder.spread();
+        binder.bind_new(defaults.new_columns_masked);
+        binder.spread();
+        binder.lock_unmatched();
+        binder.spread_locks();
+        binder.finish()
+    };
+    let trusted = Trusted::new(&defaults.trusted_functions);
+    let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
+    let counted = closure::close(&snapshot, roots, &trusted);
+    guard(snapshot, binding, counted, read_view)
+}
+
+/// Columns and locks, before the closure.
+struct Binding {
+    protected: HashMap<ColumnId, Arc<ProtectedColumn>>,
+    locked: HashMap<Oid, Arc<str>>,
+    known: Known,
+    findings: Vec<Finding>,
+}
+
+fn guard(
+    snapshot: Arc<Snapshot>,
+    binding: Binding,
+    counted: Counted,
+    read_view: ViewReader,
+) -> Result<Bound, BuildError> {
+    let Binding { protected, mut locked, known, mut findings } = binding;
+    let mut view_flows = HashMap::new();
+    for view in views_in_order(&snapshot, &counted.relations) {
+        let facts = Facts {
+            snapshot: &snapshot,
+            protected: &protected,
+            view_flows: &view_flows,
+            counted_relations: &counted.relations,
+            locked_relations: &locked,
+            opaque_functions: &counted.functions,
+        };
+        let flows = match &view.definition {
+            Some(definition) => {
+                read_view(facts, definition, view.columns.len()).map(|flows| by_attribute(view, flows))
+            }
+            None => Err(unread_view()),
+        };
+        match flows {
+            Ok(flows) => drop(view_flows.insert(view.oid, flows)),
+            Err(error) => {
+                let reason = format!("its definition can't be followed: {}", error.message);
+                findings.push(
+                    Finding::new(
+                        Severity::Warning,
+                        &snapshot.database,
+                        format!("view {} is locked, {reason}", view.qualified()),
+                    )
+                    .mend("rewrite the view, or trust the functions that it calls"),
+                );
+                locked.insert(view.oid, reason.into());
+            }
+        }
+    }
+    let prefilter = Prefilter::new(names(&snapshot, &counted).iter().map(String::as_str))?;
+    findings.sort_by(|a, b| (a.severity, &a.place, &a.message).cmp(&(b.severity, &b.place, &b.message)));
+    let guard = Guard {
+        version: VERSION.fetch_add(1, Ordering::Relaxed),
+        protected,
+        view_flows,
+        counted_relations: counted.relations,
+        locked_relations: locked,
+        opaque_functions: counted.functions,
+        prefilter,
+        snapshot,
+    };
+    Ok(Bound { guard, known, findings })
+}
+
+fn unread_view() -> ClientError {
+    ClientError::new(crate::error::sqlstate::FEATURE_NOT_SUPPORTED, "DDL in progress holds what it reads")
+}
+
+/// Flows come in the order of the columns; a guard finds them by attribute.
+fn by_attribute(view: &Relation, flows: Vec<Flow>) -> Vec<Flow> {
+    let last = view.columns.last().and_then(|c| usize::try_from(c.attribute).ok()).unwrap_or_default();
+    let mut placed = vec![Flow::Clean; last];
+    for (column, flow) in view.columns.iter().zip(flows) {
+        let place = usize::try_from(column.attribute).ok().and_then(|a| a.checked_sub(1));
+        if let Some(slot) = place.and_then(|place| placed.get_mut(place)) {
+            *slot = flow;
+        }
+    }
+    placed
+}
+
+/// The counted views, each after those that it reads.
+fn views_in_order<'a>(snapshot: &'a Snapshot, counted: &HashSet<Oid>) -> Vec<&'a Relation> {
+    let is_view = |r: &&Relation| {
+        matches!(r.kind, RelationKind::View | RelationKind::MaterializedView) && !r.oid.is_builtin()
+    };
+    let mut views: Vec<&Relation> =
+        counted.iter().filter_map(|oid| snapshot.relations.get(oid)).filter(is_view).collect();
+    views.sort_by_key(|view| view.oid);
+    let mut ordered: Vec<&Relation> = Vec::with_capacity(views.len());
+    let mut done: HashSet<Oid> = HashSet::new();
+    // A view can't read itself, so each round places some; else the rest
+    // follows as it is and is refused by what it lacks.
+    while ordered.len() < views.len() {
+        let before = ordered.len();
+        for view in &views {
+            let ready = view
+                .definition_relations
+                .iter()
+                .all(|base| done.contains(base) || !views.iter().any(|v| v.oid == *base));
+            if ready && !done.contains(&view.oid) {
+                done.insert(view.oid);
+                ordered.push(view);
+            }
+        }
+        if ordered.len() == before {
+            ordered.extend(views.iter().filter(|view| !done.contains(&view.oid)));
+            break;
+        }
+    }
+    ordered
+}
+
+/// Every name that counts, as the catalog stores it.
+fn names(snapshot: &Snapshot, counted: &Counted) -> BTreeSet<String> {
+    let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid)).map(|r| &r.name);
+    let functions = counted
+        .functions
+        .iter()
+        .filter_map(|oid| snapshot.functions.get(oid))
+        .filter(|f| functions::is_callable(f))
+        .map(|f| &f.name);
+    let types = counted.types.iter().filter_map(|oid| snapshot.types.get(oid)).map(|t| &t.name);
+    let mut names: BTreeSet<String> =
+        relations.chain(functions).chain(types).map(ToString::to_string).collect();
+    names.extend(counted.operators.iter().cloned());
+    names
+}
+
+/// Why a column is protected, with what it takes.
+#[derive(Clone)]
+struct Reason {
+    method: MethodSpec,
+    domain: Arc<str>,
+    tags: Vec<Arc<str>>,
+    discloses: Disclosure,
+    writable: bool,
+    because: Arc<str>,
+    place: Arc<str>,
+}
+
+struct Binder<'a> {
+    snapshot: &'a Snapshot,
+    rules: Rules<'a>,
+    remembered: &'a Known,
+    /// In a fixed order, so that a rerun binds alike.
+    columns: BTreeMap<ColumnId, Reason>,
+    /// Columns that a rule declares public.
+    shown: HashSet<ColumnId>,
+    /// Patterns that mean some column, by place.
+    matched: HashSet<usize>,
+    renamed: HashSet<ColumnId>,
+    fresh: HashSet<ColumnId>,
+    locked: HashMap<Oid, Arc<str>>,
+    domains: HashMap<Arc<str>, (&'static str, String)>,
+    children: HashMap<Oid, Vec<Oid>>,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Binder<'a> {
+    fn new(snapshot: &'a Snapshot, rules: &'a [ProtectRule], remembered: &'a Known) -> Self {
+        let mut children: HashMap<Oid, Vec<Oid>> = HashMap::new();
+        for relation in snapshot.relations.values() {
+            for parent in &relation.parents {
+                children.entry(*parent).or_default().push(relation.oid);
+            }
+        }
+        Self {
+            snapshot,
+            rules: Rules::for_database(rules, &snapshot.database),
+            remembered,
+            columns: BTreeMap::new(),
+            shown: HashSet::new(),
+            matched: HashSet::new(),
+            renamed: HashSet::new(),
+            fresh: HashSet::new(),
+            locked: HashMap::new(),
+            domains: HashMap::new(),
+            children,
+            findings: Vec::new(),
+        }
+    }
+
+    fn finding(&self, severity: Severity, message: impl Into<String>) -> Finding {
+        Finding::new(severity, &self.snapshot.database, message)
+    }
+
+    /// Relations in a fixed order.
+    fn relations(&self) -> Vec<&'a Relation> {
+        let mut relations: Vec<&Relation> = self.snapshot.relations.values().collect();
+        relations.sort_by_key(|r| r.oid);
+        relations
+    }
+
+    /// Columns whose present names a rule means.
+    fn bind_named(&mut self) {
+        for relation in self.relations() {
+            for column in &relation.columns {
+                let matching = self.rules.matching(&relation.schema, &relation.name, &column.name);
+                let Some(pattern) = strongest(&matching) else { continue };
+                if can_be_bound(relation) {
+                    self.matched.extend(matching.iter().map(|p| p.index));
+                    self.note_rivals(relation, column, &matching, pattern);
+                    self.bind_rule(relation, column, pattern, &column_name(relation, &column.name));
+                } else if pattern.columns.table != ANY && is_view(relation) {
+                    self.matched.insert(pattern.index);
+                    self.lock_view(relation, pattern);
+                }
+            }
+        }
+    }
+
+    fn note_rivals(
+        &mut self,
+        relation: &Relation,
+        column: &Column,
+        all: &[Pattern<'_>],
+        chosen: Pattern<'_>,
+    ) {
+        let rival = all.iter().find(|p| {
+            p.index != chosen.index
+                && p.columns.wildcards() == chosen.columns.wildcards()
+                && p.rule.method != chosen.rule.method
+        });
+        if let Some(rival) = rival {
+            let name = column_name(relation, &column.name);
+            let message = format!("{name} is already protected with another method at {}", chosen.rule.place);
+            self.findings
+                .push(self.finding(Severity::Error, message).at(&rival.rule.place).mend("remove one"));
+        }
+    }
+
+    /// `origin`: the name that the rule means, also after a rename.
+    fn bind_rule(&mut self, relation: &Relation, column: &Column, pattern: Pattern<'_>, origin: &str) {
+        let id = ColumnId { relation: relation.oid, attribute: column.attribute };
+        let rule = pattern.rule;
+        if rule.method == MethodSpec::Show {
+            self.shown.insert(id);
+            return;
+        }
+        let domain: Arc<str> = rule.domain.as_deref().unwrap_or(origin).into();
+        let reason = Reason {
+            method: rule.method.clone(),
+            domain,
+            tags: rule.tags.iter().map(|tag| tag.as_str().into()).collect(),
+            discloses: discloses(rule),
+            writable: rule.allow.contains(&Allow::Write),
+            because: rule.place.as_str().into(),
+            place: rule.place.as_str().into(),
+        };
+        let reason = self.fitted(relation, column, reason, true);
+        self.columns.insert(id, reason);
+    }
+
+    /// The reason with a method that fits the column's type and domain; one
+    /// that doesn't becomes `redact` or, without a codec, `null`.
+    fn fitted(&mut self, relation: &Relation, column: &Column, reason: Reason, report: bool) -> Reason {
+        let value = ValueType::resolve(self.snapshot, column.type_oid, column.type_modifier);
+        let misfit = match mask::fits(&reason.method, &value) {
+            Err(misfit) => Some(misfit.to_string()),
+            Ok(()) => self.domain_conflict(&reason, &value),
+        };
+        let Some(misfit) = misfit else { return reason };
+        let name = column_name(relation, &column.name);
+        if report {
+            self.findings.push(
+                self.finding(Severity::Error, format!("{name}: {misfit}")).at(reason.place.to_string()),
+            );
+        }
+        let redact = MethodSpec::of(Method::Redact);
+        let method = if mask::fits(&redact, &value).is_ok() { redact } else { MethodSpec::Null };
+        Reason { method, domain: name.into(), discloses: Disclosure::Nullness, writable: false, ..reason }
+    }
+
+    /// A domain has one method and one family of types, else equal values
+    /// would get different tokens.
+    fn domain_conflict(&mut self, reason: &Reason, value: &ValueType) -> Option<String> {
+        if !reason.method.method().takes_domain() {
+            return None;
+        }
+        let now = (reason.method.name(), type_family(value));
+        let first = self.domains.entry(Arc::clone(&reason.domain)).or_insert_with(|| now.clone());
+        (*first != now).then(|| {
+            format!(
+                "domain \"{}\" is used with method \"{}\" for type {} already, so it can't be \"{}\" for type {}: \
+                 give this column another domain",
+                reason.domain, first.0, first.1, now.0, now.1
+            )
+        })
+    }
+
+    fn lock_view(&mut self, view: &Relation, pattern: Pattern<'_>) {
+        let message = format!("{} is a view, and a rule binds to columns of tables", view.qualified());
+        self.findings.push(
+            self.finding(Severity::Error, &message)
+                .at(&pattern.rule.place)
+                .mend("name the columns of the tables that it reads; the view's own follow from these"),
+        );
+        self.locked.entry(view.oid).or_insert_with(|| message.into());
+    }
+
+    /// Columns that were bound under another name: a rename behind bauta's
+    /// back must not lay them open.
+    fn bind_renamed(&mut self) {
+        let mut remembered: Vec<(&ColumnId, &KnownColumn)> =
+            self.remembered.iter().filter(|(_, known)| known.standing == Standing::Bound).collect();
+        remembered.sort_by_key(|(id, _)| **id);
+        for (id, known) in remembered {
+            let Some(relation) = self.snapshot.relations.get(&id.relation) else { continue };
+            let Some(column) = relation.attribute(id.attribute) else { continue };
+            let matching = self.rules.matching(&known.schema, &known.table, &known.column);
+            let Some(pattern) = strongest(&matching) else { continue };
+            let origin = format!("{}.{}.{}", known.schema, known.table, known.column);
+            let name = column_name(relation, &column.name);
+            if origin == name || self.columns.contains_key(id) || self.shown.contains(id) {
+                continue;
+            }
+            self.bind_rule(relation, column, pattern, &origin);
+            if self.columns.contains_key(id) {
+                self.renamed.insert(*id);
+                self.findings.push(
+                    self.finding(
+                        Severity::Error,
+                        format!("{origin} is called {name} now, and stays protected"),
+                    )
+                    .at(&pattern.rule.place)
+                    .mend(format!("write \"{name}\" in the rule")),
+                );
+            }
+        }
+    }
+
+    /// Follows values to where else they are stored, until nothing is added.
+    fn spread(&mut self) {
+        loop {
+            let added = self.spread_inheritance() || self.spread_foreign_keys() || self.spread_generated();
+            if !added {
+                return;
+            }
+        }
+    }
+
+    fn spread_inheritance(&mut self) -> bool {
+        let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        for (id, reason) in &self.columns {
+            let Some((relation, column)) = self.column(*id) else { continue };
+            let because = |other: &Relation, what: &str| -> Arc<str> {
+                format!("{what} of {} ({})", column_name(other, &column.name), reason.place).into()
+            };
+            for child in self.children.get(&relation.oid).into_iter().flatten() {
+                let Some((child, same)) = self.named(*child, &column.name) else { continue };
+                if !self.shown.contains(&same) {
+                    found.push((same, Reason { because: because(relation, "child"), ..reason.clone() }));
+                }
+                let _ = child;
+            }
+            // A parent shows its children's rows, whatever its own rule says.
+            for parent in &relation.parents {
+                if let Some((_, same)) = self.named(*parent, &column.name) {
+                    found.push((same, Reason { because: because(relation, "parent"), ..reason.clone() }));
+                }
+            }
+        }
+        self.take(found)
+    }
+
+    fn spread_foreign_keys(&mut self) -> bool {
+        let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        for relation in self.relations() {
+            for constraint in &relation.constraints {
+                let Some((target, keys)) = &constraint.references else { continue };
+                for (attribute, key) in constraint.columns.iter().zip(keys) {
+                    let to = ColumnId { relation: *target, attribute: *key };
+                    let from = ColumnId { relation: relation.oid, attribute: *attribute };
+                    let Some(reason) = self.columns.get(&to) else { continue };
+                    let Some((referenced, column)) = self.column(to) else { continue };
+                    let name = column_name(referenced, &column.name);
+                    if !self.shown.contains(&from) {
+                        let because = format!("foreign key to {name} ({})", reason.place).into();
+                        found.push((from, Reason { because, ..reason.clone() }));
+                    }
+                }
+            }
+        }
+        self.take(found)
+    }
+
+    fn spread_generated(&mut self) -> bool {
+        let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        for relation in self.relations() {
+            for column in relation.columns.iter().filter(|c| c.generated.is_some()) {
+                let id = ColumnId { relation: relation.oid, attribute: column.attribute };
+                let sources: Vec<&Reason> = column
+                    .generated_from
+                    .iter()
+                    .filter_map(|a| self.columns.get(&ColumnId { attribute: *a, ..id }))
+                    .collect();
+                let Some(first) = sources.first().filter(|_| !self.shown.contains(&id)) else { continue };
+                let mut tags: Vec<Arc<str>> = sources.iter().flat_map(|r| r.tags.clone()).collect();
+                tags.sort();
+                tags.dedup();
+                found.push((
+                    id,
+                    Reason {
+                        method: MethodSpec::of(Method::Redact),
+                        domain: column_name(relation, &column.name).into(),
+                        tags,
+                        discloses: Disclosure::Nullness,
+                        writable: false,
+                        because: format!("generated from a protected column ({})", first.place).into(),
+                        place: Arc::clone(&first.place),
+                    },
+                ));
+            }
+        }
+        self.take(found)
+    }
+
+    /// Takes what is not protected yet; whether there was any.
+    fn take(&mut self, found: Vec<(ColumnId, Reason)>) -> bool {
+        let mut added = false;
+        for (id, reason) in found {
+            if self.columns.contains_key(&id) {
+                continue;
+            }
+            let Some((relation, column)) = self.column(id) else { continue };
+            if self.shown.remove(&id) {
+                let message = format!(
+                    "{} is declared public, but shows the rows of a protected child",
+                    column_name(relation, &column.name)
+                );
+                self.findings.push(self.finding(Severity::Error, message).at(reason.place.to_string()));
+            }
+            let reason = self.fitted(relation, column, reason, false);
+            self.columns.insert(id, reason);
+            added = true;
+        }
+        added
+    }
+
+    /// Columns that a protected table got since it was first seen.
+    fn bind_new(&mut self, masked: bool) {
+        if !masked {
+            return;
+        }
+        let tables: BTreeSet<Oid> = self.columns.keys().map(|id| id.relation).collect();
+        let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        for relation in tables.iter().filter_map(|oid| self.snapshot.relations.get(oid)) {
+            let Some(past) = self.past(relation) else { continue };
+            for column in &relation.columns {
+                let id = ColumnId { relation: relation.oid, attribute: column.attribute };
+                if self.columns.contains_key(&id) || self.shown.contains(&id) || past.knows(id, &column.name)
+                {
+                    continue;
+                }
+                let name = column_name(relation, &column.name);
+                self.fresh.insert(id);
+                self.findings.push(
+                    self.finding(
+                        Severity::Warning,
+                        format!("{name} is new in a protected table, and masked"),
+                    )
+                    .mend("write a rule for it, with method \"show\" if it is public"),
+                );
+                found.push((
+                    id,
+                    Reason {
+                        method: MethodSpec::of(Method::Redact),
+                        domain: name.into(),
+                        tags: Vec::new(),
+                        discloses: Disclosure::Nullness,
+                        writable: false,
+                        because: "new column (defaults.new_columns)".into(),
+                        place: "defaults.new_columns".into(),
+                    },
+                ));
+            }
+        }
+        self.take(found);
+    }
+
+    /// What is remembered of a table: by its oid, or by its name if it was
+    /// dropped and made again.
+    fn past(&self, relation: &Relation) -> Option<Past> {
+        let same_oid: Vec<(&ColumnId, &KnownColumn)> =
+            self.remembered.iter().filter(|(id, _)| id.relation == relation.oid).collect();
+        if !same_oid.is_empty() {
+            let old = same_oid.iter().filter(|(_, k)| k.standing != Standing::New);
+            return Some(Past { attributes: old.map(|(id, _)| **id).collect(), names: HashSet::new() });
+        }
+        let same_name: Vec<&KnownColumn> = self
+            .remembered
+            .iter()
+            .filter(|(id, k)| {
+                k.schema == relation.schema
+                    && k.table == relation.name
+                    && !self.snapshot.relations.contains_key(&id.relation)
+            })
+            .map(|(_, k)| k)
+            .collect();
+        if same_name.is_empty() {
+            return None;
+        }
+        let old = same_name.iter().filter(|k| k.standing != Standing::New);
+        Some(Past { attributes: HashSet::new(), names: old.map(|k| Arc::clone(&k.column)).collect() })
+    }
+
+    /// A pattern that means no column locks the tables that it names: the
+    /// column may have been renamed while nobody looked.
+    fn lock_unmatched(&mut self) {
+        let unmatched: Vec<Pattern<'a>> =
+            self.rules.patterns().iter().copied().filter(|p| !self.matched.contains(&p.index)).collect();
+        for pattern in unmatched {
+            let renamed = self.renamed_by(pattern);
+            if renamed {
+                continue;
+            }
+            let tables: Vec<&Relation> = match pattern.columns.table == ANY {
+                true => Vec::new(),
+                false => self.relations().into_iter().filter(|r| pattern_names(pattern, r)).collect(),
+            };
+            self.report_unmatched(pattern, &tables);
+            for table in tables {
+                let reason = format!(
+                    "the protect rule at {} names column \"{}\", which it does not have",
+                    pattern.rule.place, pattern.columns.column
+                );
+                self.locked.entry(table.oid).or_insert_with(|| reason.into());
+            }
+        }
+    }
+
+    /// Does a renamed column stand for the pattern?
+    fn renamed_by(&self, pattern: Pattern<'_>) -> bool {
+        self.renamed
+            .iter()
+            .filter_map(|id| self.remembered.get(id))
+            .any(|known| pattern.columns.matches(&known.schema, &known.table, &known.column))
+    }
+
+    fn report_unmatched(&mut self, pattern: Pattern<'_>, tables: &[&Relation]) {
+        // A rule for every database is reported where it names a table.
+        let elsewhere = pattern.rule.database == ANY && tables.is_empty();
+        let severity = if elsewhere { Severity::Note } else { Severity::Error };
+        let message = match tables.first() {
+            Some(table) => format!(
+                "{} matches no column, so every statement that names {} is refused",
+                pattern.columns,
+                table.qualified()
+            ),
+            None => format!("{} matches no column", pattern.columns),
+        };
+        let mut finding = self.finding(severity, message).at(&pattern.rule.place);
+        if let Some(nearest) = self.nearest(pattern) {
+            finding = finding.mend(format!("did you mean \"{nearest}\"?"));
+        }
+        self.findings.push(finding);
+    }
+
+    /// The column whose full name is most like the pattern's.
+    fn nearest(&self, pattern: Pattern<'_>) -> Option<String> {
+        let wanted = pattern.columns.to_string();
+        self.relations()
+            .into_iter()
+            .filter(|r| can_be_bound(r) && !r.is_system())
+            .flat_map(|r| r.columns.iter().map(move |c| column_name(r, &c.name)))
+            .map(|name| (strsim::damerau_levenshtein(&wanted, &name), name))
+            .filter(|(distance, _)| *distance <= wanted.len().div_ceil(3))
+            .min()
+            .map(|(_, name)| name)
+    }
+
+    /// A locked table's rows can also be read from its partitions, parents
+    /// and TOAST table; a protected table's TOAST table holds raw values.
+    fn spread_locks(&mut self) {
+        let mut open: Vec<(Oid, Arc<str>)> =
+            self.locked.iter().map(|(oid, reason)| (*oid, Arc::clone(reason))).collect();
+        while let Some((oid, reason)) = open.pop() {
+            let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
+            let children = self.children.get(&oid).into_iter().flatten();
+            let next: Vec<Oid> =
+                relation.parents.iter().chain(children).chain(&relation.toast).copied().collect();
+            for other in next {
+                if !self.locked.contains_key(&other) {
+                    self.locked.insert(other, Arc::clone(&reason));
+                    open.push((other, Arc::clone(&reason)));
+                }
+            }
+        }
+        let holders: BTreeSet<Oid> = self.columns.keys().map(|id| id.relation).collect();
+        for relation in holders.iter().filter_map(|oid| self.snapshot.relations.get(oid)) {
+            if let Some(toast) = relation.toast {
+                let reason = format!("it holds the long values of {}", relation.qualified());
+                self.locked.entry(toast).or_insert_with(|| reason.into());
+            }
+        }
+    }
+
+    fn column(&self, id: ColumnId) -> Option<(&'a Relation, &'a Column)> {
+        let relation = self.snapshot.relations.get(&id.relation)?;
+        Some((relation, relation.attribute(id.attribute)?))
+    }
+
+    fn named(&self, relation: Oid, column: &str) -> Option<(&'a Relation, ColumnId)> {
+        let relation = self.snapshot.relations.get(&relation)?;
+        let column = relation.column(column)?;
+        Some((relation, ColumnId { relation: relation.oid, attribute: column.attribute }))
+    }
+
+    fn finish(self) -> Binding {
+        let mut protected = HashMap::with_capacity(self.columns.len());
+        for (id, reason) in &self.columns {
+            if let Some((relation, column)) = self.column(*id) {
+                protected.insert(*id, Arc::new(protected_column(relation, column, reason.clone())));
+            }
+        }
+        let known = self.known_now();
+        Binding { protected, locked: self.locked, known, findings: self.findings }
+    }
+
+    /// What to remember: every column of every table with something protected.
+    fn known_now(&self) -> Known {
+        let tables: BTreeSet<Oid> =
+            self.columns.keys().map(|id| id.relation).chain(self.locked.keys().copied()).collect();
+        let mut known = Known::new();
+        for relation in tables.iter().filter_map(|oid| self.snapshot.relations.get(oid)) {
+            for column in &relation.columns {
+                let id = ColumnId { relation: relation.oid, attribute: column.attribute };
+                known.insert(id, self.known_column(relation, column, id));
+            }
+        }
+        // A dropped table may come back under its name.
+        for (id, past) in self.remembered {
+            let is_gone = !self.snapshot.relations.contains_key(&id.relation);
+            let is_back = || self.snapshot.relation(&past.schema, &past.table).is_some();
+            if is_gone && !is_back() {
+                known.insert(*id, past.clone());
+            }
+        }
+        known
+    }
+
+    fn known_column(&self, relation: &Relation, column: &Column, id: ColumnId) -> KnownColumn {
+        // A renamed column keeps the name that its rule means.
+        if let Some(past) = self.remembered.get(&id).filter(|_| self.renamed.contains(&id)) {
+            return past.clone();
+        }
+        let bound = !self.rules.matching(&relation.schema, &relation.name, &column.name).is_empty();
+        KnownColumn {
+            schema: Arc::clone(&relation.schema),
+            table: Arc::clone(&relation.name),
+            column: Arc::clone(&column.name),
+            standing: match (self.fresh.contains(&id), bound) {
+                (true, _) => Standing::New,
+                (false, true) => Standing::Bound,
+                (false, false) => Standing::Seen,
+            },
+        }
+    }
+}
+
+/// The columns that a table is remembered with.
+struct Past {
+    attributes: HashSet<ColumnId>,
+    names: HashSet<Arc<str>>,
+}
+
+impl Past {
+    fn knows(&self, id: ColumnId, name: &str) -> bool {
+        self.attributes.contains(&id) || self.names.contains(name)
+    }
+}
+
+fn pattern_names(pattern: Pattern<'_>, relation: &Relation) -> bool {
+    (can_be_bound(relation) || is_view(relation))
+        && pattern.columns.matches_table(&relation.schema, &relation.name)
+}
+
+fn can_be_bound(relation: &Relation) -> bool {
+    matches!(relation.kind, RelationKind::Table | RelationKind::PartitionedTable | RelationKind::ForeignTable)
+        && !relation.is_temporary()
+}
+
+fn is_view(relation: &Relation) -> bool {
+    matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView)
+}
+
+fn column_name(relation: &Relation, column: &str) -> String {
+    format!("{}.{}.{column}", relation.schema, relation.name)
+}
+
+/// What the method and the rule's `allow` disclose together.
+fn discloses(rule: &ProtectRule) -> Disclosure {
+    let allowed = rule.allow.iter().filter_map(|allow| match allow {
+        Allow::Equality => Some(Disclosure::Equality),
+        Allow::Order => Some(Disclosure::Order),
+        Allow::Search => Some(Disclosure::Search),
+        Allow::Write => None,
+    });
+    allowed.chain([rule.method.discloses()]).max().unwrap_or(Disclosure::Nullness)
+}
+
+/// Types whose equal values get equal tokens.
+fn type_family(value: &ValueType) -> String {
+    match &*value.name {
+        "text" | "varchar" | "bpchar" | "name" | "citext" => "text".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn protected_column(relation: &Relation, column: &Column, reason: Reason) -> ProtectedColumn {
+    ProtectedColumn {
+        name: column_name(relation, &column.name).into(),
+        schema: Arc::clone(&relation.schema),
+        table: Arc::clone(&relation.name),
+        column: Arc::clone(&column.name),
+        discloses: Disclosures(reason.discloses),
+        method: reason.method,
+        domain: reason.domain,
+        tags: reason.tags,
+        writable: reason.writable,
+        because: reason.because,
+    }
+}

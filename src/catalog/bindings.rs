@@ -1,0 +1,197 @@
+//! Which columns each rule was bound to, and which columns a protected table
+//! had: so that a renamed column stays protected, and a new one shows.
+//!
+//! Kept in a table of its own in the state file, so that a restart forgets
+//! nothing. Invariant: a column that was bound is found again by its number,
+//! whatever it is called now.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{ColumnId, Oid};
+
+/// What is known of a column of a table that has something protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownColumn {
+    /// Names when the table was first seen, or when a rule last matched.
+    pub schema: Arc<str>,
+    pub table: Arc<str>,
+    pub column: Arc<str>,
+    pub standing: Standing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was there when the table was first protected.
+    Seen,
+    /// A rule matched these names.
+    Bound,
+    /// It came later: masked until a rule names it.
+    New,
+}
+
+/// The known columns of one database.
+pub type Known = HashMap<ColumnId, KnownColumn>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum BindingError {
+    #[error("opening the column bindings in {path}")]
+    Open { path: String, source: rusqlite::Error },
+    #[error("reading the column bindings of database \"{database}\"")]
+    Read { database: String, source: rusqlite::Error },
+    #[error("writing the column bindings of database \"{database}\"")]
+    Write { database: String, source: rusqlite::Error },
+}
+
+/// Where bindings are kept. `database_oid` tells a database from one of the
+/// same name that was dropped.
+pub trait BindingStore: Send + Sync {
+    /// # Errors
+    /// When the store can't be read.
+    fn load(&self, database: &str, database_oid: Oid) -> Result<Known, BindingError>;
+    /// Replaces what is known of the database.
+    ///
+    /// # Errors
+    /// When the store can't be written.
+    fn save(&self, database: &str, database_oid: Oid, known: &Known) -> Result<(), BindingError>;
+}
+
+/// Bindings in the SQLite state file.
+pub struct SqliteBindings {
+    connection: Mutex<rusqlite::Connection>,
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS catalog_column (
+    database      TEXT NOT NULL,
+    database_oid  INTEGER NOT NULL,
+    relation      INTEGER NOT NULL,
+    attribute     INTEGER NOT NULL,
+    schema_name   TEXT NOT NULL,
+    table_name    TEXT NOT NULL,
+    column_name   TEXT NOT NULL,
+    standing      TEXT NOT NULL CHECK (standing IN ('seen', 'bound', 'new')),
+    PRIMARY KEY (database, relation, attribute)
+)";
+
+impl SqliteBindings {
+    /// Opens or makes the table in the state file.
+    ///
+    /// # Errors
+    /// When the file can't be opened as a database.
+    pub fn open(path: &Path) -> Result<Self, BindingError> {
+        let fault = |source| BindingError::Open { path: path.display().to_string(), source };
+        let connection = rusqlite::Connection::open(path).map_err(fault)?;
+        // Grants live in the same file and are written by others.
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fault)?;
+        connection.execute_batch(SCHEMA).map_err(fault)?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Kept nowhere: for `check` and tests.
+    ///
+    /// # Errors
+    /// When SQLite can't be used at all.
+    pub fn in_memory() -> Result<Self, BindingError> {
+        Self::open(Path::new(":memory:"))
+    }
+}
+
+impl Standing {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Bound => "bound",
+            Self::New => "new",
+        }
+    }
+
+    /// What can't be read counts as new: masked.
+    fn from_name(name: &str) -> Self {
+        match name {
+            "seen" => Self::Seen,
+            "bound" => Self::Bound,
+            _ => Self::New,
+        }
+    }
+}
+
+impl BindingStore for SqliteBindings {
+    fn load(&self, database: &str, database_oid: Oid) -> Result<Known, BindingError> {
+        let fault = |source| BindingError::Read { database: database.to_owned(), source };
+        let connection = self.connection.lock();
+        let mut query = connection
+            .prepare(
+                "SELECT relation, attribute, schema_name, table_name, column_name, standing \
+                 FROM catalog_column WHERE database = ?1 AND database_oid = ?2",
+            )
+            .map_err(fault)?;
+        let rows = query
+            .query_map((database, database_oid.0), |row| {
+                let id = ColumnId { relation: Oid(row.get(0)?), attribute: row.get(1)? };
+                let text = |column| row.get::<_, String>(column).map(Arc::from);
+                let known = KnownColumn {
+                    schema: text(2)?,
+                    table: text(3)?,
+                    column: text(4)?,
+                    standing: Standing::from_name(&row.get::<_, String>(5)?),
+                };
+                Ok((id, known))
+            })
+            .map_err(fault)?;
+        rows.collect::<Result<Known, _>>().map_err(fault)
+    }
+
+    fn save(&self, database: &str, database_oid: Oid, known: &Known) -> Result<(), BindingError> {
+        let fault = |source| BindingError::Write { database: database.to_owned(), source };
+        let mut connection = self.connection.lock();
+        let transaction = connection.transaction().map_err(fault)?;
+        transaction.execute("DELETE FROM catalog_column WHERE database = ?1", [database]).map_err(fault)?;
+        {
+            let mut insert = transaction
+                .prepare("INSERT INTO catalog_column VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                .map_err(fault)?;
+            for (id, column) in known {
+                insert
+                    .execute((
+                        database,
+                        database_oid.0,
+                        id.relation.0,
+                        id.attribute,
+                        &*column.schema,
+                        &*column.table,
+                        &*column.column,
+                        column.standing.name(),
+                    ))
+                    .map_err(fault)?;
+            }
+        }
+        transaction.commit().map_err(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_survives_and_belongs_to_one_database() {
+        let store = SqliteBindings::in_memory().unwrap();
+        let id = ColumnId { relation: Oid(16_400), attribute: 3 };
+        let column = KnownColumn {
+            schema: "public".into(),
+            table: "customers".into(),
+            column: "email".into(),
+            standing: Standing::Bound,
+        };
+        let known = Known::from([(id, column)]);
+        store.save("shop", Oid(5), &known).unwrap();
+        store.save("crm", Oid(6), &Known::new()).unwrap();
+        assert_eq!(store.load("shop", Oid(5)).unwrap(), known);
+        // Dropped and made anew: nothing is known of it.
+        assert!(store.load("shop", Oid(7)).unwrap().is_empty());
+    }
+}

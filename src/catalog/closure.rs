@@ -1,0 +1,274 @@
+//! Everything whose name counts: protected relations, what depends on them,
+//! and the functions, operators and types through which they can be read.
+//!
+//! A work list, run to a fixpoint: whatever is added makes its dependents
+//! count. Invariant: over-counting costs an analysis or a refusal of
+//! something odd; a miss would be a leak. So dependence by `pg_depend` and by
+//! the words of a text are both followed.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::Oid;
+use super::functions::{self, Trusted};
+use super::mentions::{Mentions, Text};
+use super::snapshot::{Operator, Relation, Snapshot};
+
+/// Relations of `pg_catalog` that hold raw values of user tables.
+pub const STATISTICS: &[&str] =
+    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data"];
+
+/// What counts.
+#[derive(Debug, Default)]
+pub struct Counted {
+    pub relations: HashSet<Oid>,
+    pub functions: HashSet<Oid>,
+    pub types: HashSet<Oid>,
+    pub operators: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Item {
+    Relation(Oid),
+    Function(Oid),
+    Type(Oid),
+}
+
+struct Closure<'a> {
+    snapshot: &'a Snapshot,
+    trusted: &'a Trusted<'a>,
+    links: Links<'a>,
+    counted: Counted,
+    work: Vec<Item>,
+}
+
+/// Dependence, turned around: from a thing to what depends on it.
+#[derive(Default)]
+struct Links<'a> {
+    mentions: Mentions<'a>,
+    relation_readers: HashMap<Oid, Vec<Oid>>,
+    function_users: HashMap<Oid, Vec<Oid>>,
+    aggregates: HashMap<Oid, Vec<Oid>>,
+    operators: HashMap<Oid, Vec<&'a Operator>>,
+    /// Function → types whose casts or CHECKs call it.
+    types_by_function: HashMap<Oid, Vec<Oid>>,
+    /// Type → types made of it.
+    types_by_type: HashMap<Oid, Vec<Oid>>,
+    /// Type → relations with a column of it.
+    relations_by_type: HashMap<Oid, Vec<Oid>>,
+}
+
+/// Everything that counts when the relations `protected` do.
+pub fn close(snapshot: &Snapshot, protected: impl Iterator<Item = Oid>, trusted: &Trusted<'_>) -> Counted {
+    let mut closure = Closure {
+        snapshot,
+        trusted,
+        links: Links::of(snapshot),
+        counted: Counted::default(),
+        work: Vec::new(),
+    };
+    for relation in protected {
+        closure.add(Item::Relation(relation));
+    }
+    for name in STATISTICS {
+        if let Some(relation) = snapshot.relation("pg_catalog", name) {
+            closure.add(Item::Relation(relation.oid));
+        }
+    }
+    for function in snapshot.functions.values() {
+        if functions::is_opaque_by_itself(function) {
+            closure.add(Item::Function(function.oid));
+        }
+    }
+    closure.run();
+    closure.counted
+}
+
+impl Closure<'_> {
+    fn add(&mut self, item: Item) {
+        let is_new = match item {
+            Item::Relation(oid) => {
+                self.snapshot.relations.contains_key(&oid) && self.counted.relations.insert(oid)
+            }
+            Item::Function(oid) => match self.snapshot.functions.get(&oid) {
+                Some(function) => !self.trusted.includes(function) && self.counted.functions.insert(oid),
+                None => false,
+            },
+            Item::Type(oid) => !oid.is_builtin() && self.counted.types.insert(oid),
+        };
+        if is_new {
+            self.work.push(item);
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(item) = self.work.pop() {
+            match item {
+                Item::Relation(oid) => self.follow_relation(oid),
+                Item::Function(oid) => self.follow_function(oid),
+                Item::Type(oid) => self.follow_type(oid),
+            }
+        }
+    }
+
+    fn add_all(&mut self, oids: Option<Vec<Oid>>, item: impl Fn(Oid) -> Item) {
+        for oid in oids.unwrap_or_default() {
+            self.add(item(oid));
+        }
+    }
+
+    fn add_mentions(&mut self, name: &str) {
+        for text in self.links.mentions.of(name) {
+            match text {
+                Text::Function(oid) => self.add(Item::Function(oid)),
+                Text::View(oid) => self.add(Item::Relation(oid)),
+            }
+        }
+    }
+
+    fn follow_relation(&mut self, oid: Oid) {
+        let Some(relation) = self.snapshot.relations.get(&oid) else { return };
+        self.add_all(self.links.relation_readers.get(&oid).cloned(), Item::Relation);
+        self.add_mentions(&relation.name);
+        let family = relation.parents.iter().chain(&relation.toast).copied();
+        let written_from =
+            relation.constraints.iter().filter(|c| c.cascades).filter_map(|c| c.references.as_ref());
+        let written_from = written_from.map(|(table, _)| *table);
+        self.add_all(Some(family.chain(written_from).collect()), Item::Relation);
+    }
+
+    fn follow_function(&mut self, oid: Oid) {
+        let Some(function) = self.snapshot.functions.get(&oid) else { return };
+        self.add_all(self.links.function_users.get(&oid).cloned(), Item::Relation);
+        self.add_all(self.links.aggregates.get(&oid).cloned(), Item::Function);
+        self.add_all(self.links.types_by_function.get(&oid).cloned(), Item::Type);
+        if functions::is_callable(function) {
+            self.add_mentions(&function.name);
+        }
+        for operator in self.links.operators.get(&oid).cloned().unwrap_or_default() {
+            self.count_operator(operator);
+        }
+    }
+
+    /// An operator's name counts. One that PostgreSQL has too (`=`) would hold
+    /// up every text: there the types that lead to this one count instead,
+    /// where they are a user's own.
+    fn count_operator(&mut self, operator: &Operator) {
+        let own_types: Vec<Oid> =
+            [operator.left, operator.right].into_iter().flatten().filter(|t| !t.is_builtin()).collect();
+        if !is_common_operator(&operator.name) || own_types.is_empty() {
+            self.counted.operators.insert(operator.name.to_string());
+        }
+        let written_here =
+            self.snapshot.functions.get(&operator.function).is_some_and(|f| &*f.language != "c");
+        if written_here {
+            self.add_all(Some(own_types), Item::Type);
+        }
+    }
+
+    fn follow_type(&mut self, oid: Oid) {
+        self.add_all(self.links.types_by_type.get(&oid).cloned(), Item::Type);
+        self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
+    }
+}
+
+/// Names of PostgreSQL's own operators that nearly every statement spells.
+fn is_common_operator(name: &str) -> bool {
+    matches!(
+        name,
+        "=" | "<>"
+            | "<"
+            | ">"
+            | "<="
+            | ">="
+            | "+"
+            | "-"
+            | "*"
+            | "/"
+            | "%"
+            | "||"
+            | "~~"
+            | "!~~"
+            | "~"
+            | "!~"
+            | "~*"
+            | "->"
+            | "->>"
+            | "#>"
+            | "#>>"
+            | "@>"
+            | "<@"
+            | "&&"
+            | "@@"
+            | "?"
+            | "!"
+            | "&"
+            | "|"
+            | "^"
+            | "#"
+    )
+}
+
+impl<'a> Links<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let mut links = Self::default();
+        for relation in snapshot.relations.values() {
+            links.add_relation(relation);
+        }
+        for function in snapshot.functions.values() {
+            if !function.body.is_empty() {
+                links.mentions.add(Text::Function(function.oid), &function.body);
+            }
+            for support in &function.support {
+                links.aggregates.entry(*support).or_default().push(function.oid);
+            }
+        }
+        for operator in &snapshot.operators {
+            links.operators.entry(operator.function).or_default().push(operator);
+        }
+        for cast in &snapshot.casts {
+            if let Some(function) = cast.function {
+                links.types_by_function.entry(function).or_default().extend([cast.source, cast.target]);
+            }
+        }
+        for (domain, functions) in &snapshot.domain_checks {
+            for function in functions {
+                links.types_by_function.entry(*function).or_default().push(*domain);
+            }
+        }
+        for info in snapshot.types.values() {
+            let made_of = info.base.into_iter().chain(info.element.filter(|_| info.category == 'A'));
+            for part in made_of {
+                links.types_by_type.entry(part).or_default().push(info.oid);
+            }
+            for column in
+                info.relation.and_then(|r| snapshot.relations.get(&r)).iter().flat_map(|r| &r.columns)
+            {
+                links.types_by_type.entry(column.type_oid).or_default().push(info.oid);
+            }
+        }
+        links
+    }
+
+    fn add_relation(&mut self, relation: &'a Relation) {
+        let read = [
+            &relation.definition_relations,
+            &relation.rule_references,
+            &relation.depends_on_relations,
+            &relation.parents,
+        ];
+        for base in read.into_iter().flatten() {
+            self.relation_readers.entry(*base).or_default().push(relation.oid);
+        }
+        let called =
+            [&relation.definition_functions, &relation.trigger_functions, &relation.depends_on_functions];
+        for function in called.into_iter().flatten() {
+            self.function_users.entry(*function).or_default().push(relation.oid);
+        }
+        for column in &relation.columns {
+            self.relations_by_type.entry(column.type_oid).or_default().push(relation.oid);
+        }
+        if let Some(definition) = &relation.definition {
+            self.mentions.add(Text::View(relation.oid), definition);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The guards of all databases that sessions use, and the verifiers of the
+//! roles that log in. One thread of its own reads catalogs, so that no
+//! session's thread decodes ten thousand rows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use dashmap::DashMap;
+use tokio::sync::{mpsc, oneshot};
+
+use super::bindings::BindingStore;
+use super::finding::Finding;
+use super::guard::Guard;
+use super::keeper::{Database, Keeper};
+use super::service::Service;
+use super::verifiers::VerifierReader;
+use crate::auth::{Stored, VerifierFuture, VerifierUnavailable, Verifiers};
+use crate::config::{Config, Defaults, ProtectRule};
+use crate::error::{ClientError, sqlstate};
+use crate::net::tls::TlsFault;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("TLS towards the server")]
+    Tls(#[from] TlsFault),
+    #[error("starting the thread that reads catalogs")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What a reload replaces.
+pub(super) struct Policy {
+    pub(super) rules: Vec<ProtectRule>,
+    pub(super) defaults: Defaults,
+    pub(super) poll: Duration,
+}
+
+impl Policy {
+    fn of(config: &Config) -> Self {
+        Self {
+            rules: config.protect.clone(),
+            defaults: config.defaults.clone(),
+            poll: config.upstream.catalog_poll.max(Duration::from_millis(10)),
+        }
+    }
+}
+
+enum Order {
+    Keep(Keeper),
+    Verifier { login: String, answer: oneshot::Sender<Result<Stored, VerifierUnavailable>> },
+}
+
+/// The registry. Cheap to share; everything in it is shared already.
+pub struct Databases {
+    service: Arc<ArcSwap<Service>>,
+    policy: Arc<ArcSwap<Policy>>,
+    bindings: Arc<dyn BindingStore>,
+    databases: DashMap<Arc<str>, Arc<Database>>,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Databases {
+    /// Starts the thread that reads catalogs. Nothing is read before a
+    /// session asks.
+    ///
+    /// # Errors
+    /// When the upstream's certificates can't be used or no thread starts.
+    pub fn start(config: &Config, bindings: Arc<dyn BindingStore>) -> Result<Self, StartError> {
+        let service = Arc::new(ArcSwap::from_pointee(Service::new(config)?));
+        let (orders, received) = mpsc::unbounded_channel();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Thread)?;
+        let reader = Arc::new(VerifierReader::new(Arc::clone(&service)));
+        std::thread::Builder::new()
+            .name("catalog".to_owned())
+            .spawn(move || runtime.block_on(work(received, reader)))
+            .map_err(StartError::Thread)?;
+        let policy = Arc::new(ArcSwap::from_pointee(Policy::of(config)));
+        Ok(Self { service, policy, bindings, databases: DashMap::new(), orders })
+    }
+
+    /// The database's entry; the first call starts its keeper.
+    pub fn database(&self, name: &str) -> Arc<Database> {
+        if let Some(known) = self.databases.get(name) {
+            return Arc::clone(&known);
+        }
+        let entry = self.databases.entry(name.into()).or_insert_with(|| {
+            let database = Arc::new(Database::new(name.into()));
+            let keeper = Keeper {
+                database: Arc::clone(&database),
+                service: Arc::clone(&self.service),
+                policy: Arc::clone(&self.policy),
+                bindings: Arc::clone(&self.bindings),
+            };
+            // The thread lives as long as we do.
+            drop(self.orders.send(Order::Keep(keeper)));
+            database
+        });
+        Arc::clone(&entry)
+    }
+
+    /// The guard, if it is true as far as is known; else ask [`Self::guard`].
+    pub fn current(&self, database: &str) -> Option<Arc<Guard>> {
+        self.databases.get(database)?.current()
+    }
+
+    /// A true guard. The first call for a database loads it; concurrent
+    /// callers wait for one load. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the catalog can't be read for many seconds: nothing of the
+    /// database may be shown.
+    pub async fn guard(&self, database: &str) -> Result<Arc<Guard>, ClientError> {
+        self.database(database).fresh().await.map_err(|reason| {
+            tracing::error!(database, %reason, "no guard");
+            ClientError::new(
+                sqlstate::CANNOT_CONNECT_NOW,
+                format!("the proxy could not read the catalog of database \"{database}\""),
+            )
+            .with_hint("See the proxy's log.")
+        })
+    }
+
+    /// DDL went through, or is about to: the next analysis waits for a fresh
+    /// snapshot.
+    pub fn mark_stale(&self, database: &str) {
+        if let Some(known) = self.databases.get(database) {
+            known.mark_stale();
+        }
+    }
+
+    /// [`Self::mark_stale`], then [`Self::guard`].
+    ///
+    /// # Errors
+    /// As [`Self::guard`].
+    pub async fn refresh(&self, database: &str) -> Result<Arc<Guard>, ClientError> {
+        self.mark_stale(database);
+        self.guard(database).await
+    }
+
+    /// A new configuration: every guard is made anew before it is used again.
+    ///
+    /// # Errors
+    /// When the upstream's certificates can't be used; then nothing changes.
+    pub fn rebind(&self, config: &Config) -> Result<(), StartError> {
+        self.service.store(Arc::new(Service::new(config)?));
+        self.policy.store(Arc::new(Policy::of(config)));
+        for database in &self.databases {
+            database.mark_stale();
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the fit of the policy, in every database in use.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut databases: Vec<Arc<Database>> = self.databases.iter().map(|d| Arc::clone(&d)).collect();
+        databases.sort_by(|a, b| a.name.cmp(&b.name));
+        databases.iter().flat_map(|d| d.findings().as_ref().clone()).collect()
+    }
+
+    /// The newest guard of every database in use.
+    pub fn guards(&self) -> Vec<Arc<Guard>> {
+        self.databases.iter().filter_map(|d| d.last()).collect()
+    }
+}
+
+impl Verifiers for Databases {
+    fn verifier<'a>(&'a self, login: &'a str) -> VerifierFuture<'a> {
+        Box::pin(async move {
+            let (answer, answered) = oneshot::channel();
+            let order = Order::Verifier { login: login.to_owned(), answer };
+            let gone = || VerifierUnavailable("the thread that reads catalogs has ended".to_owned());
+            self.orders.send(order).map_err(|_| gone())?;
+            answered.await.map_err(|_| gone())?
+        })
+    }
+}
+
+/// The thread: every keeper, every question for a verifier, is a task of it.
+async fn work(mut orders: mpsc::UnboundedReceiver<Order>, reader: Arc<VerifierReader>) {
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Keep(keeper) => drop(tokio::spawn(keeper.run())),
+            Order::Verifier { login, answer } => {
+                let reader = Arc::clone(&reader);
+                tokio::spawn(async move {
+                    // A client that went away needs no answer.
+                    drop(answer.send(reader.read(&login).await));
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Which functions are opaque by themselves: what they read can't be told
+//! from their arguments. What becomes opaque because it names something
+//! protected is [`closure`](super::closure)'s to find.
+//!
+//! Invariant: a function is opaque unless there is a reason to call it
+//! transparent. The reasons: it is on the shipped list of `pg_catalog`, it is
+//! SQL or PL/pgSQL whose text shows what it reads, it is C code of a
+//! well-known extension, or the policy trusts it by name.
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+
+use super::Oid;
+use super::snapshot::Function;
+
+/// Functions of `pg_catalog`, versions 13 to 18, that are transparent; made
+/// by `scripts/catalog-functions.sh`.
+const SHIPPED: &str = include_str!("pg_catalog_functions.txt");
+
+/// Extensions whose C code works on its arguments alone.
+const WELL_KNOWN: &[&str] = &[
+    "btree_gin",
+    "btree_gist",
+    "citext",
+    "cube",
+    "dict_int",
+    "dict_xsyn",
+    "earthdistance",
+    "fuzzystrmatch",
+    "h3",
+    "hll",
+    "hstore",
+    "hypopg",
+    "intarray",
+    "ip4r",
+    "isn",
+    "ltree",
+    "pg_stat_statements",
+    "pg_trgm",
+    "pg_uuidv7",
+    "pgcrypto",
+    "plpgsql",
+    "postgis",
+    "postgis_raster",
+    "prefix",
+    "rum",
+    "seg",
+    "semver",
+    "tablefunc",
+    "tsm_system_rows",
+    "tsm_system_time",
+    "unaccent",
+    "uuid-ossp",
+    "vector",
+];
+
+/// Functions of extensions that run SQL handed to them, or read relations
+/// named in a text. A trailing `*` stands for any ending.
+const REACH_AROUND: &[&str] = &[
+    "_postgis_*",
+    "connectby*",
+    "crosstab*",
+    "dblink*",
+    "lo_*",
+    "pg_file_*",
+    "postgis_extensions_upgrade",
+    "st_estimatedextent",
+    "st_estimated_extent",
+    "st_findextent",
+    "find_extent",
+    "xpath_table",
+];
+
+/// PostgreSQL's oids of types (`pg_type.dat`).
+const REFCURSOR: Oid = Oid(1790);
+const TRIGGER: Oid = Oid(2279);
+const EVENT_TRIGGER: Oid = Oid(3838);
+
+/// Functions that the policy trusts, as `schema.name`.
+pub struct Trusted<'a>(HashSet<&'a str>);
+
+impl<'a> Trusted<'a> {
+    pub fn new(names: &'a [String]) -> Self {
+        Self(names.iter().map(String::as_str).collect())
+    }
+
+    pub fn includes(&self, function: &Function) -> bool {
+        self.0.contains(format!("{}.{}", function.schema, function.name).as_str())
+    }
+}
+
+fn shipped() -> &'static HashSet<&'static str> {
+    static LIST: OnceLock<HashSet<&'static str>> = OnceLock::new();
+    LIST.get_or_init(|| SHIPPED.lines().collect())
+}
+
+/// Is the function opaque whatever is protected?
+pub fn is_opaque_by_itself(function: &Function) -> bool {
+    if function.oid.is_builtin() && &*function.schema == "pg_catalog" {
+        return !shipped().contains(&*function.name);
+    }
+    if function.unreadable || reaches_around(&function.name) || handles_cursors(function) {
+        return true;
+    }
+    match &*function.language {
+        // Aggregates and window functions of users are what they are built on.
+        _ if function.kind == 'a' => false,
+        "sql" => has_word(&function.body, &["execute", "prepare"]) || has_escape(&function.body),
+        "plpgsql" => has_word(&function.body, &["execute", "refcursor"]) || has_escape(&function.body),
+        "c" => !is_well_known(function),
+        // `internal` outside pg_catalog is another name for something there.
+        _ => !function.oid.is_builtin(),
+    }
+}
+
+/// Can a statement call it by name? Trigger functions can't be.
+pub fn is_callable(function: &Function) -> bool {
+    !matches!(function.return_type, TRIGGER | EVENT_TRIGGER)
+}
+
+fn is_well_known(function: &Function) -> bool {
+    function.oid.is_builtin() || function.extension.as_deref().is_some_and(|e| WELL_KNOWN.contains(&e))
+}
+
+fn reaches_around(name: &str) -> bool {
+    REACH_AROUND.iter().any(|known| match known.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *known,
+    })
+}
+
+/// It can be given the name of a cursor that shows masks outside, and read
+/// the values inside.
+fn handles_cursors(function: &Function) -> bool {
+    !function.oid.is_builtin()
+        && (function.return_type == REFCURSOR || function.argument_types.contains(&REFCURSOR))
+}
+
+fn has_word(body: &str, wanted: &[&str]) -> bool {
+    body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .any(|word| wanted.iter().any(|w| word.eq_ignore_ascii_case(w)))
+}
+
+/// `U&"…"` hides a name.
+fn has_escape(body: &str) -> bool {
+    body.as_bytes().windows(3).any(|w| w.eq_ignore_ascii_case(b"u&\""))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Each case of a function through which protected values could leave
+    //! unseen, next to one that people need.
+    use super::*;
+    use crate::catalog::snapshot::Volatility;
+
+    fn function(oid: u32, schema: &str, name: &str, language: &str, body: &str) -> Function {
+        Function {
+            oid: Oid(oid),
+            schema: schema.into(),
+            name: name.into(),
+            language: language.into(),
+            volatility: Volatility::Volatile,
+            kind: 'f',
+            body: body.into(),
+            unreadable: false,
+            returns_set: false,
+            return_type: Oid(25),
+            argument_types: Vec::new(),
+            extension: None,
+            support: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_listed_functions_of_pg_catalog_are_transparent() {
+        for name in ["lower", "count", "pg_get_viewdef", "set_config", "nextval", "pg_advisory_lock", "xpath"]
+        {
+            assert!(!is_opaque_by_itself(&function(870, "pg_catalog", name, "internal", "")), "{name}");
+        }
+        for name in ["query_to_xml", "lo_get", "pg_read_file", "ts_stat", "pg_ls_dir", "made_in_version_19"] {
+            assert!(is_opaque_by_itself(&function(870, "pg_catalog", name, "internal", "")), "{name}");
+        }
+        // A superuser's own function there is no better than anywhere else.
+        assert!(is_opaque_by_itself(&function(16_500, "pg_catalog", "lower", "internal", "")));
+    }
+
+    #[test]
+    fn code_that_cannot_be_read_is_opaque() {
+        for (language, body, opaque) in [
+            ("sql", "SELECT 1", false),
+            ("plpgsql", "BEGIN RETURN 1; END", false),
+            ("plpgsql", "BEGIN eXecute 'SELECT ' || x; END", true),
+            ("plpgsql", "DECLARE r Refcursor; BEGIN END", true),
+            ("plpgsql", "BEGIN PERFORM 1 FROM U&\"cust\\006Fmers\"; END", true),
+            ("plpgsql", "BEGIN executed := 1; END", false),
+            ("plpython3u", "return 1", true),
+            ("c", "", true),
+            ("internal", "", true),
+        ] {
+            let function = function(16_500, "public", "f", language, body);
+            assert_eq!(is_opaque_by_itself(&function), opaque, "{language}: {body}");
+        }
+    }
+
+    #[test]
+    fn a_function_that_takes_a_cursor_is_opaque() {
+        let mut taker = function(16_500, "public", "f", "plpgsql", "BEGIN END");
+        taker.argument_types = vec![REFCURSOR];
+        assert!(is_opaque_by_itself(&taker));
+    }
+
+    #[test]
+    fn c_code_is_trusted_from_well_known_extensions_only() {
+        let mut c = function(16_500, "public", "similarity", "c", "");
+        c.extension = Some("pg_trgm".into());
+        assert!(!is_opaque_by_itself(&c));
+        c.extension = Some("dblink".into());
+        assert!(is_opaque_by_itself(&c));
+        c.extension = Some("tablefunc".into());
+        c.name = "crosstab4".into();
+        assert!(is_opaque_by_itself(&c));
+    }
+}

@@ -1,0 +1,352 @@
+//! Keeps one database's guard true: loads it at first use, looks for DDL
+//! behind bauta's back, loads again when a session says that DDL went
+//! through it.
+//!
+//! Invariant: [`Database::current`] gives a guard only while nothing is known
+//! that could have made it untrue. While the server can't be reached the last
+//! guard stays, unless a session asked for a newer one.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+
+use super::bind::{self, Bound};
+use super::bindings::{BindingError, BindingStore, Known};
+use super::databases::Policy;
+use super::finding::{Finding, Severity};
+use super::guard::Guard;
+use super::load::{self, LoadError, Loaded};
+use super::queries;
+use super::service::{Connection, DDL_CHANNEL, Service, ServiceError, chain};
+use super::snapshot::Snapshot;
+use crate::sql::prefilter::BuildError;
+
+/// How long a session waits for a guard before it is refused.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// After this long without a statement the catalog is no longer looked at,
+/// and the next statement waits for a look.
+const QUIET: Duration = Duration::from_secs(60);
+/// First and longest pause between attempts to reach the server.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A load that DDL in progress kept incomplete is repeated after this.
+const INCOMPLETE_PAUSE: Duration = Duration::from_millis(250);
+/// Views nest, and their reader recurses; the memory is mapped where touched.
+const STACK_BYTES: usize = 256 << 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    #[error(transparent)]
+    Connect(#[from] ServiceError),
+    #[error("looking for changes of the catalog")]
+    Probe(#[source] tokio_postgres::Error),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Bindings(#[from] BindingError),
+    #[error(transparent)]
+    Bind(#[from] BuildError),
+    #[error("binding the policy to the catalog failed")]
+    Crashed,
+}
+
+/// One database, as sessions see it.
+pub struct Database {
+    pub(super) name: Arc<str>,
+    current: ArcSwapOption<Guard>,
+    /// Raised when the guard may be untrue; `loaded` follows.
+    wanted: AtomicU64,
+    loaded: AtomicU64,
+    /// A session asked since the last look.
+    asked: AtomicBool,
+    /// Nobody looks at present.
+    asleep: AtomicBool,
+    wake: Notify,
+    /// How many times a load succeeded or failed, and the last failure.
+    progress: watch::Sender<Progress>,
+    findings: ArcSwap<Vec<Finding>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    loaded: u64,
+    failure: Option<Arc<str>>,
+}
+
+impl Database {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            current: ArcSwapOption::empty(),
+            wanted: AtomicU64::new(1),
+            loaded: AtomicU64::new(0),
+            asked: AtomicBool::new(true),
+            asleep: AtomicBool::new(false),
+            wake: Notify::new(),
+            progress: watch::Sender::new(Progress::default()),
+            findings: ArcSwap::from_pointee(Vec::new()),
+        }
+    }
+
+    /// The guard, if it is true as far as is known. Cheap; for every statement.
+    pub fn current(&self) -> Option<Arc<Guard>> {
+        if !self.asked.load(Ordering::Relaxed) {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+        let is_true = self.loaded.load(Ordering::Acquire) >= self.wanted.load(Ordering::Acquire)
+            && !self.asleep.load(Ordering::Acquire);
+        if is_true { self.current.load_full() } else { None }
+    }
+
+    /// The newest guard there is, true or not.
+    pub fn last(&self) -> Option<Arc<Guard>> {
+        self.current.load_full()
+    }
+
+    /// DDL went through: nobody may use the present guard any more.
+    pub fn mark_stale(&self) {
+        self.wanted.fetch_add(1, Ordering::AcqRel);
+        self.wake.notify_one();
+    }
+
+    /// What is wrong with the fit of the policy.
+    pub fn findings(&self) -> Arc<Vec<Finding>> {
+        self.findings.load_full()
+    }
+
+    /// Waits for a guard that is true from now on; the reason if none comes.
+    pub(super) async fn fresh(&self) -> Result<Arc<Guard>, Arc<str>> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut progress = self.progress.subscribe();
+        loop {
+            if let Some(guard) = self.current() {
+                return Ok(guard);
+            }
+            self.wake.notify_one();
+            let changed = timeout_at(deadline, progress.changed()).await;
+            if !matches!(changed, Ok(Ok(()))) {
+                let failure = progress.borrow().failure.clone();
+                return Err(failure.unwrap_or_else(|| "the catalog could not be read in time".into()));
+            }
+        }
+    }
+
+    /// True again up to generation `wanted`.
+    fn publish(&self, guard: Option<Arc<Guard>>, wanted: u64) {
+        if let Some(guard) = guard {
+            self.current.store(Some(guard));
+        }
+        self.loaded.fetch_max(wanted, Ordering::AcqRel);
+        self.asleep.store(false, Ordering::Release);
+        self.progress.send_modify(|progress| {
+            progress.loaded += 1;
+            progress.failure = None;
+        });
+    }
+
+    fn fail(&self, error: &KeepError) {
+        let failure: Arc<str> = chain(error).into();
+        self.progress.send_modify(|progress| progress.failure = Some(failure));
+    }
+}
+
+/// The task that keeps one database.
+pub(super) struct Keeper {
+    pub(super) database: Arc<Database>,
+    pub(super) service: Arc<ArcSwap<Service>>,
+    pub(super) policy: Arc<ArcSwap<Policy>>,
+    pub(super) bindings: Arc<dyn BindingStore>,
+}
+
+/// A connection with what it saw last.
+struct Watch {
+    connection: Connection,
+    service: Arc<Service>,
+    visible: String,
+    probe: String,
+}
+
+impl Keeper {
+    /// Runs until the process ends. Spawn once per database.
+    pub(super) async fn run(self) {
+        let mut watch: Option<Watch> = None;
+        let mut known: Option<Known> = None;
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.keep(&mut watch, &mut known, &mut backoff).await {
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::warn!(
+                        database = %self.database.name,
+                        error = chain(&error),
+                        "the catalog can't be read; the last snapshot stays"
+                    );
+                    self.database.fail(&error);
+                    watch = None;
+                    sleep(backoff).await;
+                    backoff = (backoff * 2).min(BACKOFF.1);
+                }
+            }
+        }
+    }
+
+    /// Looks and loads as long as all goes well.
+    async fn keep(
+        &self,
+        watch: &mut Option<Watch>,
+        known: &mut Option<Known>,
+        backoff: &mut Duration,
+    ) -> Result<(), KeepError> {
+        let mut ticks = interval(self.policy.load().poll);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut quiet_since = Instant::now();
+        loop {
+            let complete = self.look(watch, known).await?;
+            *backoff = BACKOFF.0;
+            let heard = watch.as_mut().map(|w| &mut w.connection.changed);
+            tokio::select! {
+                () = self.database.wake.notified() => {}
+                _ = ticks.tick() => {}
+                () = sleep(INCOMPLETE_PAUSE), if !complete => self.database.mark_stale(),
+                heard = hear(heard) => match heard {
+                    Some(()) => self.database.mark_stale(),
+                    None => *watch = None,
+                },
+            }
+            if self.database.asked.swap(false, Ordering::Relaxed) {
+                quiet_since = Instant::now();
+            } else if quiet_since.elapsed() > QUIET {
+                self.database.asleep.store(true, Ordering::Release);
+                *watch = None;
+                self.database.wake.notified().await;
+                quiet_since = Instant::now();
+            }
+        }
+    }
+
+    /// One look at the catalog; loads if anything has changed. Whether the
+    /// snapshot is complete.
+    async fn look(&self, watch: &mut Option<Watch>, known: &mut Option<Known>) -> Result<bool, KeepError> {
+        let wanted = self.database.wanted.load(Ordering::Acquire);
+        let service = self.service.load_full();
+        let usable =
+            watch.take().filter(|w| !w.connection.client.is_closed() && Arc::ptr_eq(&w.service, &service));
+        let current = match usable {
+            Some(current) => watch.insert(current),
+            None => watch.insert(self.connect(service).await?),
+        };
+        let changed = current.has_changed().await?;
+        if !changed && self.database.loaded.load(Ordering::Acquire) >= wanted {
+            self.database.publish(None, wanted);
+            return Ok(true);
+        }
+        let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
+        let Loaded { snapshot, complete } =
+            load::load(&current.connection.client, previous.as_deref()).await?;
+        let guard = self.bind(snapshot, known).await?;
+        self.database.publish(Some(guard), wanted);
+        Ok(complete)
+    }
+
+    async fn connect(&self, service: Arc<Service>) -> Result<Watch, KeepError> {
+        let connection = service.connect(&self.database.name).await?;
+        let listen = format!("LISTEN {DDL_CHANNEL}");
+        // A standby can't listen; there polling alone tells.
+        if let Err(error) = connection.client.batch_execute(&listen).await {
+            tracing::debug!(database = %self.database.name, error = chain(&error), "no notifications of DDL");
+        }
+        Ok(Watch { connection, service, visible: String::new(), probe: String::new() })
+    }
+
+    /// Binds on a thread of its own and remembers the columns.
+    async fn bind(&self, snapshot: Snapshot, known: &mut Option<Known>) -> Result<Arc<Guard>, KeepError> {
+        let snapshot = Arc::new(snapshot);
+        let name = Arc::clone(&self.database.name);
+        let before = match known.take() {
+            Some(known) => known,
+            None => self.bindings.load(&name, snapshot.database_oid)?,
+        };
+        let (policy, remembered) = (self.policy.load_full(), before.clone());
+        let of = Arc::clone(&snapshot);
+        let bound =
+            on_large_stack(move || bind::bind(of, &policy.rules, &policy.defaults, &remembered, read_view));
+        let bound: Bound = bound.await.ok_or(KeepError::Crashed)??;
+        if bound.known != before {
+            // What can't be kept on disk is still known until a restart.
+            if let Err(error) = self.bindings.save(&name, snapshot.database_oid, &bound.known) {
+                tracing::error!(error = chain(&error), "column bindings are not saved");
+            }
+        }
+        *known = Some(bound.known);
+        self.report(&bound.findings);
+        self.database.findings.store(Arc::new(bound.findings));
+        Ok(Arc::new(bound.guard))
+    }
+
+    /// Logs what is newly wrong.
+    fn report(&self, findings: &[Finding]) {
+        let before = self.database.findings();
+        for finding in findings.iter().filter(|f| !before.contains(f)) {
+            match finding.severity {
+                Severity::Error => tracing::error!("{finding}"),
+                Severity::Warning => tracing::warn!("{finding}"),
+                Severity::Note => tracing::debug!("{finding}"),
+            }
+        }
+    }
+}
+
+/// The next notification; never without a connection.
+async fn hear(changed: Option<&mut mpsc::Receiver<()>>) -> Option<()> {
+    match changed {
+        Some(changed) => changed.recv().await,
+        None => pending().await,
+    }
+}
+
+impl Watch {
+    /// Has anything become visible that changed the catalog? The cheap
+    /// question first: no transaction has ended, nothing has changed.
+    async fn has_changed(&mut self) -> Result<bool, KeepError> {
+        let visible = self.ask(queries::VISIBLE).await?;
+        if visible == self.visible {
+            return Ok(false);
+        }
+        let probe = self.ask(queries::PROBE).await?;
+        self.visible = visible;
+        let changed = probe != self.probe;
+        self.probe = probe;
+        Ok(changed)
+    }
+
+    async fn ask(&self, sql: &str) -> Result<String, KeepError> {
+        let row = self.connection.client.query_one(sql, &[]).await.map_err(KeepError::Probe)?;
+        row.try_get(0).map_err(KeepError::Probe)
+    }
+}
+
+/// Until lineage reads views, every view over something protected is locked.
+fn read_view(
+    _facts: super::guard::Facts<'_>,
+    _definition: &str,
+    _columns: usize,
+) -> Result<Vec<crate::sql::Flow>, crate::error::ClientError> {
+    Err(crate::error::ClientError::new("0A000", "views are not read yet"))
+}
+
+/// Runs `work` on a thread with room for deep recursion. None: it panicked.
+pub(super) async fn on_large_stack<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (answer, answered) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("catalog-bind".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || drop(answer.send(work())))
+        .ok()?;
+    answered.await.ok()
+}

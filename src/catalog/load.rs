@@ -1,0 +1,522 @@
+//! Reads a [`Snapshot`] from a server: a handful of set-based queries in one
+//! REPEATABLE READ transaction, sent in one go.
+//!
+//! Invariant: a snapshot shows one moment. What DDL in progress keeps from
+//! being read is taken from the snapshot before, if nothing it rests on has
+//! changed, or left out; then [`Loaded::complete`] is false, and the caller
+//! loads again soon. We never wait for a lock that a client holds: it may be
+//! the client that waits for this load.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::{Client, Row};
+
+use super::Oid;
+use super::queries;
+use super::snapshot::{
+    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot, TypeInfo,
+    Volatility,
+};
+
+/// Oldest server that bauta supports.
+const OLDEST_SERVER: i32 = 130_000;
+/// First server with `BEGIN ATOMIC` bodies.
+const FIRST_WITH_SQL_BODIES: i32 = 140_000;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("reading the catalog")]
+    Query(#[source] tokio_postgres::Error),
+    #[error("the server is version {0}: bauta needs 13 or newer")]
+    TooOld(i32),
+    #[error("the catalog shows {what} where none can be")]
+    Inconsistent { what: &'static str },
+}
+
+impl From<tokio_postgres::Error> for LoadError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Query(error)
+    }
+}
+
+/// A snapshot, and whether everything could be read.
+#[derive(Debug)]
+pub struct Loaded {
+    pub snapshot: Snapshot,
+    /// False: DDL in progress kept a definition from being read; load again.
+    pub complete: bool,
+}
+
+/// Reads the catalog of the database that `client` is connected to. The
+/// session must be used for nothing else meanwhile.
+///
+/// # Errors
+/// When a query fails; the transaction is rolled back as far as possible.
+pub async fn load(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    client
+        .batch_execute(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
+             SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; SET LOCAL row_security = off",
+        )
+        .await?;
+    let read = read(client, previous).await;
+    let ended = client.batch_execute("ROLLBACK").await;
+    let loaded = read?;
+    ended?;
+    Ok(loaded)
+}
+
+async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    let rows = Rows::fetch(client).await?;
+    let mut snapshot = rows.database;
+    let mut builder = Builder { relations: relations(rows.relations)?, complete: true };
+    builder.columns(rows.columns)?;
+    builder.defaults(rows.defaults)?;
+    builder.views(rows.views)?;
+    builder.rules(rows.rules)?;
+    builder.links(rows.inheritance, |r| &mut r.parents)?;
+    builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
+    builder.dependencies(rows.dependencies)?;
+    builder.constraints(rows.constraints)?;
+    for function in functions(rows.functions, rows.aggregates)? {
+        builder.complete &= !function.unreadable;
+        snapshot.add_function(function);
+    }
+    for row in rows.types {
+        snapshot.add_type(type_info(&row)?);
+    }
+    let complete = builder.finish(&mut snapshot, previous);
+    snapshot.domain_checks = pairs(rows.domain_checks)?;
+    snapshot.operators = rows.operators.iter().map(operator).collect::<Result<_, _>>()?;
+    snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
+    snapshot.collations = rows.collations.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
+    snapshot.extensions = rows.extensions.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
+    snapshot.memberships = memberships(rows.memberships)?;
+    Ok(Loaded { snapshot, complete })
+}
+
+/// The answers to all queries.
+struct Rows {
+    database: Snapshot,
+    relations: Vec<Row>,
+    columns: Vec<Row>,
+    defaults: Vec<Row>,
+    views: Vec<Row>,
+    rules: Vec<Row>,
+    inheritance: Vec<Row>,
+    triggers: Vec<Row>,
+    dependencies: Vec<Row>,
+    constraints: Vec<Row>,
+    functions: Vec<Row>,
+    aggregates: Vec<Row>,
+    types: Vec<Row>,
+    domain_checks: Vec<Row>,
+    operators: Vec<Row>,
+    casts: Vec<Row>,
+    collations: Vec<Row>,
+    extensions: Vec<Row>,
+    memberships: Vec<Row>,
+}
+
+impl Rows {
+    async fn fetch(client: &Client) -> Result<Self, LoadError> {
+        let database = database(client).await?;
+        let held: Vec<u32> = client
+            .query(queries::HELD, &[])
+            .await?
+            .iter()
+            .map(|row| get(row, 0))
+            .collect::<Result<_, _>>()?;
+        let functions = functions_query(i32::try_from(database.server_version).unwrap_or(i32::MAX));
+        let held: [&(dyn ToSql + Sync); 1] = [&held];
+        let all = |sql: &'static str| client.query(sql, &[]);
+        let with_held = |sql: &'static str| client.query(sql, &held);
+        // Sent together; the server answers them one after the other.
+        let (relations, columns, defaults, views, rules, inheritance, triggers, dependencies, constraints) =
+            tokio::try_join!(
+                all(queries::RELATIONS),
+                all(queries::COLUMNS),
+                with_held(queries::DEFAULTS),
+                with_held(queries::VIEWS),
+                all(queries::RULES),
+                all(queries::INHERITANCE),
+                all(queries::TRIGGERS),
+                all(queries::DEPENDENCIES),
+                all(queries::CONSTRAINTS),
+            )?;
+        let (
+            functions,
+            aggregates,
+            types,
+            domain_checks,
+            operators,
+            casts,
+            collations,
+            extensions,
+            memberships,
+        ) = tokio::try_join!(
+            client.query(functions.as_str(), &held),
+            all(queries::AGGREGATES),
+            all(queries::TYPES),
+            all(queries::DOMAIN_CHECKS),
+            all(queries::OPERATORS),
+            all(queries::CASTS),
+            all(queries::COLLATIONS),
+            all(queries::EXTENSIONS),
+            all(queries::MEMBERSHIPS),
+        )?;
+        Ok(Self {
+            database,
+            relations,
+            columns,
+            defaults,
+            views,
+            rules,
+            inheritance,
+            triggers,
+            dependencies,
+            constraints,
+            functions,
+            aggregates,
+            types,
+            domain_checks,
+            operators,
+            casts,
+            collations,
+            extensions,
+            memberships,
+        })
+    }
+}
+
+async fn database(client: &Client) -> Result<Snapshot, LoadError> {
+    let row = client.query_one(queries::DATABASE, &[]).await?;
+    let version: i32 = get(&row, 0)?;
+    if version < OLDEST_SERVER {
+        return Err(LoadError::TooOld(version));
+    }
+    Ok(Snapshot {
+        server_version: u32::try_from(version).map_err(|_| LoadError::TooOld(version))?,
+        database: text(&row, 1)?,
+        database_oid: oid(&row, 2)?,
+        ..Snapshot::default()
+    })
+}
+
+fn functions_query(version: i32) -> String {
+    let (atomic, body) = match version >= FIRST_WITH_SQL_BODIES {
+        true => ("p.prosqlbody IS NOT NULL", "pg_get_function_sqlbody(p.oid)"),
+        false => ("false", "''"),
+    };
+    queries::FUNCTIONS.replace("{atomic}", atomic).replace("{body}", body)
+}
+
+/// Relations while their parts come in.
+struct Builder {
+    relations: HashMap<Oid, Relation>,
+    complete: bool,
+}
+
+impl Builder {
+    fn columns(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            if let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) {
+                relation.columns.push(Column {
+                    attribute: get(&row, 1)?,
+                    name: text(&row, 2)?,
+                    type_oid: oid(&row, 3)?,
+                    type_modifier: get(&row, 4)?,
+                    not_null: get(&row, 5)?,
+                    ..Column::default()
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn defaults(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let attribute: i16 = get(&row, 1)?;
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let Some(column) = relation.columns.iter_mut().find(|c| c.attribute == attribute) else {
+                continue;
+            };
+            let expression: Option<String> = get(&row, 3)?;
+            let expression: Arc<str> = expression.unwrap_or_default().into();
+            if get::<bool>(&row, 2)? {
+                column.generated = Some(expression);
+                column.generated_from = get(&row, 4)?;
+            } else {
+                column.default = Some(expression);
+            }
+        }
+        Ok(())
+    }
+
+    fn views(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let version: i64 = get(&row, 1)?;
+            relation.definition_version =
+                u32::try_from(version).map_err(|_| LoadError::Inconsistent { what: "a transaction id" })?;
+            relation.definition = get::<Option<String>>(&row, 2)?.map(Into::into);
+        }
+        Ok(())
+    }
+
+    fn rules(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let is_view: bool = get(&row, 1)?;
+            relation.has_rules |= !is_view;
+            let is_function: Option<bool> = get(&row, 2)?;
+            let list = match (is_view, is_function) {
+                (_, None) => continue,
+                (true, Some(false)) => &mut relation.definition_relations,
+                (true, Some(true)) => &mut relation.definition_functions,
+                (false, Some(false)) => &mut relation.rule_references,
+                (false, Some(true)) => &mut relation.depends_on_functions,
+            };
+            list.push(oid(&row, 3)?);
+        }
+        Ok(())
+    }
+
+    fn links(
+        &mut self,
+        rows: Vec<Row>,
+        list: impl Fn(&mut Relation) -> &mut Vec<Oid>,
+    ) -> Result<(), LoadError> {
+        for row in rows {
+            if let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) {
+                list(relation).push(oid(&row, 1)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn dependencies(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            match get(&row, 1)? {
+                true => relation.depends_on_functions.push(oid(&row, 2)?),
+                false => relation.depends_on_relations.push(oid(&row, 2)?),
+            }
+        }
+        Ok(())
+    }
+
+    fn constraints(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let kind = match get::<String>(&row, 2)?.as_str() {
+                "c" => ConstraintKind::Check,
+                "f" => ConstraintKind::ForeignKey,
+                "x" => ConstraintKind::Exclude,
+                _ => ConstraintKind::Unique,
+            };
+            let referenced = oid(&row, 4)?;
+            relation.constraints.push(Constraint {
+                name: text(&row, 1)?,
+                kind,
+                columns: get(&row, 3)?,
+                references: match kind {
+                    ConstraintKind::ForeignKey => Some((referenced, get(&row, 5)?)),
+                    _ => None,
+                },
+                cascades: get(&row, 6)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Moves the relations into the snapshot; whether all definitions are there.
+    fn finish(mut self, snapshot: &mut Snapshot, previous: Option<&Snapshot>) -> bool {
+        let unread: Vec<Oid> =
+            self.relations.values().filter(|r| r.lacks_definition()).map(|r| r.oid).collect();
+        for view in unread {
+            self.complete = false;
+            let known = previous.and_then(|previous| self.unchanged_definition(view, previous));
+            if let Some(relation) = self.relations.get_mut(&view) {
+                relation.definition = known;
+            }
+        }
+        for (_, relation) in self.relations {
+            snapshot.add_relation(relation);
+        }
+        self.complete
+    }
+
+    /// The definition as it was, if neither the view nor any relation that it
+    /// reads has changed since.
+    fn unchanged_definition(&self, view: Oid, previous: &Snapshot) -> Option<Arc<str>> {
+        let (now, then) = (self.relations.get(&view)?, previous.relations.get(&view)?);
+        let same_view = now.definition_version == then.definition_version;
+        let same_bases = now.definition_relations.iter().all(|base| {
+            match (self.relations.get(base), previous.relations.get(base)) {
+                (Some(now), Some(then)) => same_shape(now, then),
+                _ => false,
+            }
+        });
+        (same_view && same_bases).then(|| then.definition.clone())?
+    }
+}
+
+impl Relation {
+    fn lacks_definition(&self) -> bool {
+        let is_view = matches!(self.kind, RelationKind::View | RelationKind::MaterializedView);
+        is_view && !self.oid.is_builtin() && self.definition.is_none()
+    }
+}
+
+fn same_shape(now: &Relation, then: &Relation) -> bool {
+    let columns = |r: &Relation| -> Vec<(i16, Arc<str>, Oid)> {
+        r.columns.iter().map(|c| (c.attribute, Arc::clone(&c.name), c.type_oid)).collect()
+    };
+    now.schema == then.schema && now.name == then.name && columns(now) == columns(then)
+}
+
+fn relations(rows: Vec<Row>) -> Result<HashMap<Oid, Relation>, LoadError> {
+    let mut relations = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let relation = Relation {
+            oid: oid(&row, 0)?,
+            schema: text(&row, 1)?,
+            name: text(&row, 2)?,
+            kind: match get::<String>(&row, 3)?.as_str() {
+                "r" => RelationKind::Table,
+                "p" => RelationKind::PartitionedTable,
+                "v" => RelationKind::View,
+                "m" => RelationKind::MaterializedView,
+                "f" => RelationKind::ForeignTable,
+                "S" => RelationKind::Sequence,
+                _ => RelationKind::Other,
+            },
+            toast: some_oid(&row, 4)?,
+            ..Relation::default()
+        };
+        relations.insert(relation.oid, relation);
+    }
+    Ok(relations)
+}
+
+fn functions(rows: Vec<Row>, aggregates: Vec<Row>) -> Result<Vec<Function>, LoadError> {
+    let mut support: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    for row in aggregates {
+        let functions: Vec<u32> = get(&row, 1)?;
+        support.insert(oid(&row, 0)?, functions.into_iter().map(Oid).collect());
+    }
+    let mut functions = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id = oid(&row, 0)?;
+        let body: Option<String> = get(&row, 10)?;
+        functions.push(Function {
+            oid: id,
+            schema: text(&row, 1)?,
+            name: text(&row, 2)?,
+            language: text(&row, 3)?,
+            volatility: match get::<String>(&row, 4)?.as_str() {
+                "i" => Volatility::Immutable,
+                "s" => Volatility::Stable,
+                _ => Volatility::Volatile,
+            },
+            kind: character(&row, 5)?,
+            unreadable: body.is_none(),
+            body: body.unwrap_or_default().into(),
+            returns_set: get(&row, 6)?,
+            return_type: oid(&row, 7)?,
+            argument_types: get::<Vec<u32>>(&row, 8)?.into_iter().map(Oid).collect(),
+            extension: get::<Option<String>>(&row, 9)?.map(Into::into),
+            support: support.remove(&id).unwrap_or_default(),
+        });
+    }
+    Ok(functions)
+}
+
+fn type_info(row: &Row) -> Result<TypeInfo, LoadError> {
+    Ok(TypeInfo {
+        oid: oid(row, 0)?,
+        schema: text(row, 1)?,
+        name: text(row, 2)?,
+        kind: character(row, 3)?,
+        category: character(row, 4)?,
+        element: some_oid(row, 5)?,
+        base: some_oid(row, 6)?,
+        modifier: get(row, 7)?,
+        relation: some_oid(row, 8)?,
+        extension: get::<Option<String>>(row, 9)?.map(Into::into),
+    })
+}
+
+fn operator(row: &Row) -> Result<Operator, LoadError> {
+    Ok(Operator {
+        oid: oid(row, 0)?,
+        schema: text(row, 1)?,
+        name: text(row, 2)?,
+        left: some_oid(row, 3)?,
+        right: some_oid(row, 4)?,
+        function: oid(row, 5)?,
+    })
+}
+
+fn cast(row: &Row) -> Result<Cast, LoadError> {
+    Ok(Cast { source: oid(row, 0)?, target: oid(row, 1)?, function: some_oid(row, 2)? })
+}
+
+fn pairs(rows: Vec<Row>) -> Result<HashMap<Oid, Vec<Oid>>, LoadError> {
+    let mut pairs: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    for row in rows {
+        pairs.entry(oid(&row, 0)?).or_default().push(oid(&row, 1)?);
+    }
+    Ok(pairs)
+}
+
+/// Follows memberships to their end. PostgreSQL allows no cycles; we don't
+/// rely on it.
+fn memberships(rows: Vec<Row>) -> Result<HashMap<Arc<str>, Vec<Arc<str>>>, LoadError> {
+    let mut direct: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+    for row in rows {
+        let groups = direct.entry(text(&row, 0)?).or_default();
+        if let Some(group) = get::<Option<String>>(&row, 1)? {
+            groups.push(group.into());
+        }
+    }
+    let all = direct.keys().map(|role| {
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let mut open: Vec<Arc<str>> = vec![Arc::clone(role)];
+        while let Some(next) = open.pop() {
+            for group in direct.get(&next).into_iter().flatten() {
+                if seen.insert(Arc::clone(group)) {
+                    open.push(Arc::clone(group));
+                }
+            }
+        }
+        let mut groups: Vec<Arc<str>> = seen.into_iter().collect();
+        groups.sort();
+        (Arc::clone(role), groups)
+    });
+    Ok(all.collect())
+}
+
+fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, LoadError> {
+    Ok(row.try_get(column)?)
+}
+
+fn text(row: &Row, column: usize) -> Result<Arc<str>, LoadError> {
+    Ok(get::<&str>(row, column)?.into())
+}
+
+fn character(row: &Row, column: usize) -> Result<char, LoadError> {
+    get::<&str>(row, column)?.chars().next().ok_or(LoadError::Inconsistent { what: "an empty code" })
+}
+
+fn oid(row: &Row, column: usize) -> Result<Oid, LoadError> {
+    get(row, column).map(Oid)
+}
+
+/// PostgreSQL writes 0 for "none".
+fn some_oid(row: &Row, column: usize) -> Result<Option<Oid>, LoadError> {
+    Ok(Some(oid(row, column)?).filter(|oid| *oid != Oid(0)))
+}

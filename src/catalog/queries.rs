@@ -1,0 +1,209 @@
+//! The SQL that reads the catalogs of PostgreSQL 13 to 18. Every statement
+//! reads one kind of object for the whole database; none runs per relation.
+//!
+//! They run with `search_path = pg_catalog`, so that what PostgreSQL prints
+//! (`pg_get_viewdef` …) qualifies every name. `$1` is the list of relations
+//! under an AccessExclusiveLock: printing a definition that reads one of
+//! these would wait for somebody's DDL, maybe for a session that waits for us.
+
+/// Relations that DDL holds, or waits for.
+pub(super) const HELD: &str = "
+SELECT DISTINCT l.relation
+FROM pg_locks l
+WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+
+pub(super) const DATABASE: &str = "
+SELECT current_setting('server_version_num')::int4, current_database()::text, oid
+FROM pg_database WHERE datname = current_database()";
+
+pub(super) const RELATIONS: &str = "
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
+
+pub(super) const COLUMNS: &str = "
+SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
+ORDER BY a.attrelid, a.attnum";
+
+/// What a generated column reads is recorded for the column up to version 14,
+/// for its default from 15 on (`StoreAttrDefault` in `heap.c`).
+pub(super) const DEFAULTS: &str = "
+SELECT d.adrelid, d.adnum, a.attgenerated <> '',
+       CASE WHEN d.adrelid = ANY ($1) THEN '' ELSE pg_get_expr(d.adbin, d.adrelid) END,
+       ARRAY(SELECT p.refobjsubid::int2 FROM pg_depend p
+             WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = d.adrelid
+               AND p.refobjsubid > 0 AND p.refobjsubid <> d.adnum
+               AND (p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
+                    OR p.classid = 'pg_class'::regclass AND p.objid = d.adrelid AND p.objsubid = d.adnum))
+FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum";
+
+/// The server's own views can't read what users made.
+pub(super) const VIEWS: &str = "
+SELECT c.oid, r.xmin::text::int8,
+       CASE WHEN c.oid = ANY ($1) OR EXISTS (
+                SELECT FROM pg_depend d
+                WHERE d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                  AND d.refclassid = 'pg_class'::regclass AND d.refobjid = ANY ($1))
+            THEN NULL ELSE pg_get_viewdef(c.oid) END
+FROM pg_class c JOIN pg_rewrite r ON r.ev_class = c.oid AND r.rulename = '_RETURN'
+WHERE c.relkind IN ('v', 'm') AND c.oid >= 16384";
+
+/// What rewrite rules depend on; the first flag tells a view's own rule, the
+/// second functions from relations.
+pub(super) const RULES: &str = "
+SELECT DISTINCT r.ev_class, r.rulename = '_RETURN', d.refclassid = 'pg_proc'::regclass, d.refobjid
+FROM pg_rewrite r
+LEFT JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> r.ev_class
+WHERE r.oid >= 16384";
+
+pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
+
+/// A trigger's function, and those that its WHEN calls.
+pub(super) const TRIGGERS: &str = "
+SELECT t.tgrelid, t.tgfoid FROM pg_trigger t WHERE NOT t.tgisinternal
+UNION
+SELECT t.tgrelid, d.refobjid
+FROM pg_trigger t
+JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+    AND d.refclassid = 'pg_proc'::regclass
+WHERE NOT t.tgisinternal";
+
+/// What policies, defaults, CHECKs and index expressions of a table depend
+/// on; the flag tells functions from relations.
+pub(super) const DEPENDENCIES: &str = "
+SELECT DISTINCT o.relation, d.refclassid = 'pg_proc'::regclass, d.refobjid
+FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_policy
+      UNION ALL
+      SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
+      UNION ALL
+      SELECT 'pg_class'::regclass, adrelid, adrelid FROM pg_attrdef
+      UNION ALL
+      SELECT 'pg_constraint'::regclass, oid, conrelid FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
+      UNION ALL
+      SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index
+      WHERE indexprs IS NOT NULL OR indpred IS NOT NULL) o
+JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
+    AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> o.relation
+WHERE d.deptype = 'n'";
+
+/// Constraints, and unique indexes that are none (with what their
+/// expressions and predicates read).
+pub(super) const CONSTRAINTS: &str = "
+SELECT c.conrelid, c.conname::text, c.contype::text, coalesce(c.conkey, '{}'), c.confrelid,
+       coalesce(c.confkey, '{}'), c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd')
+FROM pg_constraint c
+WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
+UNION ALL
+SELECT i.indrelid, n.relname::text, 'u',
+       ARRAY(SELECT k::int2 FROM unnest(i.indkey::int2[]) k WHERE k > 0
+             UNION
+             SELECT d.refobjsubid::int2 FROM pg_depend d
+             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
+       0::oid, '{}'::int2[], false
+FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid
+WHERE i.indisunique AND i.indrelid >= 16384
+  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))";
+
+/// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that
+/// body printed. Versions before 14 have neither.
+pub(super) const FUNCTIONS: &str = "
+SELECT p.oid, n.nspname::text, p.proname::text, l.lanname::text, p.provolatile::text, p.prokind::text,
+       p.proretset, p.prorettype, p.proargtypes::oid[], e.extname::text,
+       CASE WHEN p.oid < 16384 OR l.lanname IN ('internal', 'c') THEN ''
+            WHEN {atomic} THEN CASE WHEN held.oid IS NULL THEN {body} END
+            ELSE p.prosrc END
+FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_language l ON l.oid = p.prolang
+LEFT JOIN pg_depend x ON x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND x.deptype = 'e'
+    AND x.refclassid = 'pg_extension'::regclass
+LEFT JOIN pg_extension e ON e.oid = x.refobjid
+LEFT JOIN (SELECT DISTINCT objid AS oid FROM pg_depend
+           WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_class'::regclass
+             AND refobjid = ANY ($1)) held ON held.oid = p.oid";
+
+pub(super) const AGGREGATES: &str = "
+SELECT a.aggfnoid::oid,
+       array_remove(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid,
+             a.aggdeserialfn::oid, a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid], 0::oid)
+FROM pg_aggregate a WHERE a.aggfnoid::oid >= 16384";
+
+pub(super) const TYPES: &str = "
+SELECT t.oid, n.nspname::text, t.typname::text, t.typtype::text, t.typcategory::text, t.typelem,
+       t.typbasetype, t.typtypmod, t.typrelid, e.extname::text
+FROM pg_type t
+JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_depend x ON x.classid = 'pg_type'::regclass AND x.objid = t.oid AND x.deptype = 'e'
+    AND x.refclassid = 'pg_extension'::regclass
+LEFT JOIN pg_extension e ON e.oid = x.refobjid";
+
+pub(super) const DOMAIN_CHECKS: &str = "
+SELECT DISTINCT c.contypid, d.refobjid
+FROM pg_constraint c
+JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
+    AND d.refclassid = 'pg_proc'::regclass
+WHERE c.contypid <> 0";
+
+pub(super) const OPERATORS: &str = "
+SELECT o.oid, n.nspname::text, o.oprname::text, o.oprleft, o.oprright, o.oprcode::oid
+FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+WHERE o.oid >= 16384";
+
+pub(super) const CASTS: &str =
+    "SELECT c.castsource, c.casttarget, c.castfunc FROM pg_cast c WHERE c.oid >= 16384";
+
+pub(super) const COLLATIONS: &str = "
+SELECT DISTINCT c.collname::text
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE n.nspname <> 'pg_catalog'";
+
+pub(super) const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension";
+
+/// Every role, with itself as long as it is a member of nothing.
+pub(super) const MEMBERSHIPS: &str = "
+SELECT m.rolname::text, r.rolname::text
+FROM pg_roles m
+LEFT JOIN pg_auth_members a ON a.member = m.oid
+LEFT JOIN pg_roles r ON r.oid = a.roleid";
+
+/// What a transaction that becomes visible changes.
+pub(super) const VISIBLE: &str = "SELECT pg_current_snapshot()::text";
+
+/// One line that changes whenever a user's object does: for each catalog the
+/// number of rows and the sum of their `xmin`. A changed or new row's xmin is
+/// greater than any older one, so at equal counts the sum grows. Temporary
+/// objects are only visible to the session that made them, and left out.
+pub(super) const PROBE: &str = "
+WITH temporary AS (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_(toast_)?temp_'),
+     passing AS (SELECT oid FROM pg_class WHERE relpersistence = 't')
+SELECT concat_ws(' ',
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_namespace WHERE oid NOT IN (SELECT oid FROM temporary)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_class
+  WHERE oid >= 16384 AND relpersistence <> 't' AND relkind NOT IN ('i', 'I')),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_attribute
+  WHERE attrelid >= 16384 AND attnum > 0 AND attrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_attrdef WHERE adrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_index WHERE indrelid >= 16384
+  AND indrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_inherits WHERE inhrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_rewrite WHERE oid >= 16384
+  AND ev_class NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_trigger WHERE oid >= 16384 AND NOT tgisinternal),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_policy),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_constraint WHERE oid >= 16384
+  AND conrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_proc WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_aggregate WHERE aggfnoid::oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_type WHERE oid >= 16384
+  AND typnamespace NOT IN (SELECT oid FROM temporary)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_operator WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_cast WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_collation WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_extension),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_auth_members),
+ (SELECT row(count(*), sum(hashtext(rolname)::int8)) FROM pg_roles))";
