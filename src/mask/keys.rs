@@ -127,6 +127,13 @@ impl KeyRing {
         self.oldest.expand(b"bauta audit v1")
     }
 
+    /// The key that makes the salts of logins without a verifier:
+    /// `HKDF(master, "bauta made-up salts v1")`. Of the oldest key: a salt
+    /// that changed would tell that the login does not exist.
+    pub fn made_up_salt_key(&self) -> Key {
+        self.oldest.expand(b"bauta made-up salts v1")
+    }
+
     /// Ids and times, oldest first: all that may be shown of the keys.
     pub fn list(&self) -> impl Iterator<Item = (u8, Timestamp)> + '_ {
         self.all().map(|k| (k.id, k.created))
