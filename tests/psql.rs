@@ -113,7 +113,6 @@ fn psql_features_work_as_they_do_directly() {
         "CREATE TEMP TABLE t (a int4, b text);\nCOPY t FROM STDIN;\n1\tone\n2\ttwo\n\\.\nTABLE t;",
         "COPY products TO STDOUT;",
         "SELECT 1 \\; SELECT 2 \\; SELECT 3;",
-        "LISTEN c;\nNOTIFY c;\n",
         "SET client_min_messages = debug1;\nCREATE TEMP TABLE u (id int4 PRIMARY KEY);",
         "DROP TABLE IF EXISTS nothing;",
         "PREPARE p(int4) AS SELECT name FROM products WHERE id = $1;\nEXECUTE p(3);\nDEALLOCATE p;\nEXECUTE p(4);",
