@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use aes_siv::siv::Aes256Siv;
 use bauta::catalog::Oid;
-use bauta::mask::{self, Format, KeyRing, Mask, Method, MethodSpec, ValueType};
+use bauta::mask::{self, Format, KeyRing, Mask, MethodSpec, ValueType};
 use bytes::BytesMut;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -107,42 +107,71 @@ fn bare(budget: Duration) {
     print("(bare AES-256-SIV)", "32 B", &sealed);
 }
 
-fn masks(budget: Duration) -> bool {
-    let uuid: Vec<u8> = (0..16).collect();
-    let cases: [(Method, ValueType, &[u8], &[u8]); 11] = [
-        (Method::Redact, scalar(25, "text"), EMAIL, EMAIL),
-        (Method::Redact, scalar(1700, "numeric"), b"12.5", &[0; 8]),
-        (Method::Null, scalar(25, "text"), EMAIL, EMAIL),
-        (Method::Partial, scalar(25, "text"), EMAIL, EMAIL),
-        (Method::Email, scalar(25, "text"), EMAIL, EMAIL),
-        (Method::Hash, scalar(25, "text"), EMAIL, EMAIL),
-        (Method::Hash, scalar(23, "int4"), b"1234567", &[0, 18, 214, 135]),
-        (Method::Hash, scalar(2950, "uuid"), UUID, &uuid),
-        (Method::Hash, scalar(17, "bytea"), b"\\x0102030405060708", &[1, 2, 3, 4, 5, 6, 7, 8]),
-        (Method::Token, scalar(25, "text"), EMAIL, EMAIL),
+/// A method, its options, a type, a value in text and in binary.
+type Case = (&'static str, &'static str, ValueType, &'static [u8], &'static [u8]);
+
+fn cases() -> Vec<Case> {
+    const SSN: &[u8] = b"123-45-6789";
+    const ID: (&[u8], &[u8]) = (b"1234567", &[0, 18, 214, 135]);
+    vec![
+        ("redact", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("redact", "", scalar(1700, "numeric"), b"12.5", &[0; 8]),
+        ("null", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("partial", "", scalar(25, "text"), EMAIL, EMAIL),
         (
-            Method::Partial,
+            "partial",
+            "",
             ValueType { element: Some(Oid(25)), ..scalar(1009, "text") },
             b"{alice,bob,carol}",
             ARRAY,
         ),
-    ];
+        ("email", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("hash", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("hash", "", scalar(23, "int4"), ID.0, ID.1),
+        ("hash", "", scalar(2950, "uuid"), UUID, &[7; 16]),
+        ("hash", "", scalar(17, "bytea"), b"\\x0102030405060708", &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ("token", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("token", "", scalar(23, "int4"), ID.0, ID.1),
+        ("token", "", scalar(2950, "uuid"), UUID, &[7; 16]),
+        ("fpe", "", scalar(25, "text"), SSN, SSN),
+        ("fpe", "", scalar(25, "text"), EMAIL, EMAIL),
+        ("generalize", "to = 'month'", scalar(1082, "date"), b"2024-08-31", &[0, 0, 35, 40]),
+        ("generalize", "bucket = 1000", scalar(23, "int4"), ID.0, ID.1),
+        ("generalize", "bucket = 1000", scalar(1700, "numeric"), b"12345.67", NUMERIC),
+        ("generalize", "prefix = 24", scalar(869, "inet"), b"192.0.2.17", &[2, 32, 0, 4, 192, 0, 2, 17]),
+        ("noise", "", scalar(1700, "numeric"), b"12345.67", NUMERIC),
+        ("fake", "kind = 'name'", scalar(25, "text"), EMAIL, EMAIL),
+    ]
+}
+
+/// Methods whose libraries allocate: FF1 for its numerals, made-up values for
+/// their texts.
+fn may_allocate(method: &str, ty: &ValueType) -> bool {
+    matches!(method, "fpe" | "fake") || (method == "token" && &*ty.name != "text")
+}
+
+fn masks(budget: Duration) -> bool {
     let keys = KeyRing::parse(KEYS).expect("keys");
     let mut sound = true;
-    for (method, ty, text, binary) in &cases {
+    for (method, options, ty, text, binary) in cases() {
+        let options: toml::Table = options.parse().expect("options");
+        let spec = MethodSpec::parse(method, &options.into_iter().collect()).expect("a method");
         for (format, name, value) in [(Format::Text, "text", text), (Format::Binary, "binary", binary)] {
-            let mask = mask::plan(&MethodSpec::of(*method), "domain", ty, format, &keys).expect("it fits");
+            let mask = mask::plan(&spec, "domain", &ty, format, &keys).expect("it fits");
             let measured = one(&*mask, value, budget);
             let brackets = if ty.element.is_some() { "[3]" } else { "" };
-            print(&format!("{} {}{brackets}", method.name(), ty.name), name, &measured);
-            sound &= measured.allocations == 0.0;
+            print(&format!("{method} {}{brackets}", ty.name), name, &measured);
+            if measured.allocations > 0.0 && !may_allocate(method, &ty) {
+                eprintln!("{method} {} allocates for each value", ty.name);
+                sound = false;
+            }
         }
-    }
-    if !sound {
-        eprintln!("a mask allocates for each value");
     }
     sound
 }
+
+/// 12345.67 as `numeric_send` writes it.
+const NUMERIC: &[u8] = &[0, 3, 0, 1, 0, 0, 0, 2, 0, 1, 9, 41, 26, 44];
 
 /// `{alice,bob,carol}` as `array_send` writes it.
 const ARRAY: &[u8] = b"\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\x03\0\0\0\x01\
