@@ -468,3 +468,20 @@ fn five_hundred_connections_in_a_row_leave_nothing_behind() {
     soon("all rooms are free", || door.handshake.registry.connections() == 0);
     soon("all sessions ended upstream", || server.sessions_of("ana") == 0);
 }
+
+#[test]
+fn a_flood_of_silent_connections_is_bounded_and_passes() {
+    let server = Server::shared();
+    let mut config = config(server);
+    config.limits.max_sessions = 4;
+    let door = Door::open(server, config);
+    let silent: Vec<_> = (0..68).map(|_| Raw::open(door.port)).collect();
+    // Those that were accepted wait; the next is closed at once.
+    soon("the flood was accepted", || {
+        let stream = TcpStream::connect(("127.0.0.1", door.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        matches!((&stream).read(&mut [0]), Ok(0))
+    });
+    drop(silent);
+    soon("the door opens again", || Raw::connect_with(door.port, &SHOP, &password("ana")).is_ok());
+}

@@ -129,6 +129,7 @@ struct Shared {
     next_id: AtomicI64,
     connections: AtomicU32,
     sessions: DashMap<i64, Arc<Handle>>,
+    entering: Mutex<()>,
 }
 
 /// The sessions of this process. Cheap to clone.
@@ -166,6 +167,9 @@ impl Registry {
         max_per_user: usize,
         started_at: Timestamp,
     ) -> Result<Seat, ClientError> {
+        // Counting and entering are one step, or two logins at once would
+        // both find the last place.
+        let _alone = (max_per_user > 0).then(|| self.shared.entering.lock());
         if max_per_user > 0 {
             let held = self.shared.sessions.iter().filter(|s| s.who.login == who.login).count();
             if held >= max_per_user {
