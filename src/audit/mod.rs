@@ -21,6 +21,8 @@ mod log;
 mod queue;
 pub mod record;
 pub mod recover;
+pub mod search;
+pub mod show;
 mod sqltext;
 pub mod verify;
 mod writer;

@@ -31,8 +31,10 @@ pub enum Fault {
 }
 
 /// Bytes that a crash left, and that a later record describes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Torn {
+    /// Empty while it is not known.
+    pub file: PathBuf,
     pub offset: u64,
     pub bytes: u64,
 }
@@ -139,7 +141,7 @@ impl Verifier {
             if pending.fault != Fault::NotARecord || !explains(line, pending) {
                 return;
             }
-            self.torn.push(Torn { offset: pending.offset, bytes: pending.bytes });
+            self.torn.push(Torn { file: PathBuf::new(), offset: pending.offset, bytes: pending.bytes });
             self.pending = None;
         }
         self.foreign_suspect = false;
@@ -183,25 +185,37 @@ fn explains(line: &[u8], pending: &Pending) -> bool {
 }
 
 /// The first record that doesn't fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Bad {
     pub file: PathBuf,
     /// From 1.
     pub line: u64,
     /// As the record itself says, if it is one.
     pub seq: Option<u64>,
+    #[serde(serialize_with = "as_text")]
     pub fault: Fault,
 }
 
+fn as_text<S: serde::Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(fault)
+}
+
+/// The head of a chain: whoever keeps it sees if the end is cut off later.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Head {
+    pub seq: u64,
+    pub mac: String,
+}
+
 /// What a verification found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Report {
     pub records: u64,
     pub files: usize,
     pub first_seq: Option<u64>,
-    pub last: Option<(u64, String)>,
+    pub last: Option<Head>,
     /// Torn ends that a crash left, each closed by its record.
-    pub torn: Vec<(PathBuf, Torn)>,
+    pub torn: Vec<Torn>,
     pub bad: Option<Bad>,
 }
 
@@ -214,7 +228,8 @@ pub fn files(paths: &[PathBuf], sealer: &Sealer) -> Result<Report, (PathBuf, io:
         Report { records: 0, files: paths.len(), first_seq: None, last: None, torn: Vec::new(), bad: None };
     for path in paths {
         let bad = one_file(path, &mut verifier).map_err(|e| (path.clone(), e))?;
-        report.torn.extend(std::mem::take(&mut verifier.torn).into_iter().map(|t| (path.clone(), t)));
+        let torn = std::mem::take(&mut verifier.torn);
+        report.torn.extend(torn.into_iter().map(|t| Torn { file: path.clone(), ..t }));
         if bad.is_some() {
             report.bad = bad;
             break;
@@ -222,7 +237,8 @@ pub fn files(paths: &[PathBuf], sealer: &Sealer) -> Result<Report, (PathBuf, io:
     }
     report.records = verifier.records;
     report.first_seq = verifier.first_seq;
-    report.last = verifier.position().map(|(seq, mac)| (seq, String::from_utf8_lossy(&mac).into_owned()));
+    report.last =
+        verifier.position().map(|(seq, mac)| Head { seq, mac: String::from_utf8_lossy(&mac).into_owned() });
     Ok(report)
 }
 

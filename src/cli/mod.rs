@@ -6,6 +6,7 @@
 
 pub mod approve;
 pub mod ask;
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -102,6 +103,8 @@ enum Command {
     Reload(reload::Args),
     /// How the proxy is
     Status(status::Args),
+    /// Follow, search and verify the audit log
+    Audit(audit::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -124,6 +127,7 @@ impl Command {
             Self::Kill(args) => kill::run(args),
             Self::Reload(args) => reload::run(args),
             Self::Status(args) => status::run(args),
+            Self::Audit(args) => audit::run(args),
             Self::Completions(args) => completions::run(args),
         }
     }

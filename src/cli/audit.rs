@@ -1,0 +1,324 @@
+//! `bauta audit tail|search|verify`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use jiff::Timestamp;
+
+use super::output::{line, printable};
+use crate::audit::chain::Sealer;
+use crate::audit::file::all_files;
+use crate::audit::search::{self, Found, Query};
+use crate::audit::{show, verify};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Places;
+use crate::config::units::parse_duration;
+use crate::mask::KeyRing;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: AuditCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Show the newest records, and with -f those to come
+    Tail(TailArgs),
+    /// Find records by person, column, grant, time or decision
+    Search(SearchArgs),
+    /// Prove that no record was changed, removed or moved
+    Verify(VerifyArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct TailArgs {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    /// This log instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// So many records
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
+    lines: usize,
+    /// Go on with new records until interrupted
+    #[arg(short, long)]
+    follow: bool,
+    /// The records as they stand in the log, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Times are RFC 3339 (2026-11-23T20:15:00Z), a day (2026-11-23, UTC) or how long
+ago (2h, 30m, 1d). All conditions must hold. Rotated files are searched too.
+
+For example:
+  bauta audit search --user ana --since 1d
+  bauta audit search --column public.customers.ssn --decision revealed
+  bauta audit search --grant 3 --json")]
+struct SearchArgs {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    /// This log instead of the configuration's; several in their order
+    #[arg(long, value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// The login
+    #[arg(long)]
+    user: Option<String>,
+    /// schema.table.column, * for any part
+    #[arg(long)]
+    column: Option<String>,
+    /// Statements that used this grant, and what happened to it
+    #[arg(long, value_name = "ID")]
+    grant: Option<i64>,
+    #[arg(long, value_name = "ID")]
+    session: Option<i64>,
+    /// Statements with a column so decided
+    #[arg(long, value_parser = ["masked", "revealed", "neutralised", "refused", "disclosed"])]
+    decision: Option<String>,
+    /// From this time on
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// Before this time
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// The records as they stand in the log, one a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Without FILE the configuration's log is verified, its rotated files first. The
+key file is the configuration's; an auditor who has only the key gives --key.
+Exits 1 at the first record that does not fit, and says which and why.")]
+struct VerifyArgs {
+    #[command(flatten)]
+    config: super::ConfigArg,
+    /// The files, in the order of the chain
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// The key file
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// The result as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        AuditCommand::Tail(args) => tail(&args),
+        AuditCommand::Search(args) => search(args),
+        AuditCommand::Verify(args) => verify(&args),
+    }
+}
+
+/// A time as people give it.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    if text.parse::<jiff::civil::Date>().is_ok()
+        && let Ok(at) = format!("{text}T00:00:00Z").parse()
+    {
+        return Ok(at);
+    }
+    let ago = parse_duration(text).and_then(|d| jiff::SignedDuration::try_from(d).ok());
+    ago.and_then(|ago| SystemClock.now().wall.checked_sub(ago).ok())
+        .ok_or_else(|| "expected 2026-11-23T20:15:00Z, 2026-11-23, or how long ago: 2h, 30m, 1d".to_owned())
+}
+
+/// The log's file, and all files of it in their order.
+fn log_files(config: &super::ConfigArg, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    if !given.is_empty() {
+        return Ok(given.to_vec());
+    }
+    let path = log_file(config, None)?;
+    let files = all_files(&path).with_context(|| format!("looking for {}", path.display()))?;
+    if files.is_empty() {
+        bail!("there is no audit log {} yet", path.display());
+    }
+    Ok(files)
+}
+
+fn log_file(config: &super::ConfigArg, given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(file) => Ok(file.clone()),
+        None => Ok(Places::load(&config.config)?.audit_file),
+    }
+}
+
+fn print(found: &Found, json: bool) -> anyhow::Result<()> {
+    if json {
+        line(&found.line)?;
+        return found.end.as_ref().map_or(Ok(()), |end| line(&end.line));
+    }
+    for text in show::show(found) {
+        line(printable(&text))?;
+    }
+    Ok(())
+}
+
+fn search(args: SearchArgs) -> anyhow::Result<ExitCode> {
+    let files = log_files(&args.config, &args.file)?;
+    let query = Query {
+        user: args.user,
+        session: args.session,
+        column: args.column,
+        grant: args.grant,
+        decision: args.decision,
+        since: args.since,
+        until: args.until,
+    };
+    query.run(&files, |found| print(&found, args.json))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let files = log_files(&args.config, &args.files)?;
+    let key = match &args.key {
+        Some(key) => key.clone(),
+        None => Places::load(&args.config.config)?.keys_file,
+    };
+    let sealer = Sealer::new(&KeyRing::open(&key)?.audit_key());
+    let report = verify::files(&files, &sealer)
+        .map_err(|(path, e)| anyhow::Error::from(e).context(format!("reading {}", path.display())))?;
+    if args.json {
+        line(serde_json::to_string(&report)?)?;
+    } else {
+        print_report(&report)?;
+    }
+    Ok(if report.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_report(report: &verify::Report) -> anyhow::Result<()> {
+    for torn in &report.torn {
+        line(format!(
+            "{}: {} bytes at byte {} were left by a crash; the next start closed them",
+            torn.file.display(),
+            torn.bytes,
+            torn.offset
+        ))?;
+    }
+    if let Some(bad) = &report.bad {
+        let seq = bad.seq.map_or_else(String::new, |seq| format!(" (seq {seq})"));
+        line(format!("{}:{}{seq}: {}", bad.file.display(), bad.line, bad.fault))?;
+        return line(format!("{} records before it are good", report.records));
+    }
+    let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
+    let Some((first, last)) = report.first_seq.zip(report.last.as_ref()) else {
+        return line(format!("no record in {files}"));
+    };
+    if first > 1 {
+        line(format!("the chain begins at seq {first}: earlier files are not among these"))?;
+    }
+    line(format!(
+        "{} records in {files} are good, seq {first} to {}; head {}",
+        report.records, last.seq, last.mac
+    ))
+}
+
+fn tail(args: &TailArgs) -> anyhow::Result<ExitCode> {
+    let path = log_file(&args.config, args.file.as_ref())?;
+    let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+    let mut reader = BufReader::new(file);
+    for found in last_lines(&mut reader, args.lines)? {
+        print(&found, args.json)?;
+    }
+    if args.follow {
+        follow(&path, reader, args.json)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The last records; leaves the reader behind the last whole line.
+fn last_lines(reader: &mut BufReader<File>, count: usize) -> anyhow::Result<Vec<Found>> {
+    /// More than most records take.
+    const GUESS: u64 = 4 << 10;
+    let length = reader.get_ref().metadata()?.len();
+    let mut span = GUESS.saturating_mul(count as u64 + 1).min(length);
+    loop {
+        let start = length - span;
+        reader.seek(SeekFrom::Start(start))?;
+        let mut lines = Vec::new();
+        let mut line = Vec::new();
+        let mut position = start;
+        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+            position += line.len() as u64;
+            lines.push(std::mem::take(&mut line));
+        }
+        // The first one may have lost its beginning.
+        if lines.len() > count || start == 0 {
+            reader.seek(SeekFrom::Start(position))?;
+            let from = lines.len().saturating_sub(count);
+            return Ok(lines.iter().skip(from).filter_map(|l| search::read(l)).collect());
+        }
+        span = span.saturating_mul(4).min(length);
+    }
+}
+
+/// Prints new records as they come, over rotations, until interrupted.
+fn follow(path: &Path, mut reader: BufReader<File>, json: bool) -> anyhow::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let mut line = Vec::new();
+    loop {
+        match reader.read_until(b'\n', &mut line)? {
+            n if n > 0 && line.ends_with(b"\n") => {
+                if let Some(found) = search::read(&line) {
+                    print(&found, json)?;
+                }
+                line.clear();
+            }
+            _ => {
+                std::thread::sleep(PAUSE);
+                if let Some(next) = rotated(path, reader.get_ref())? {
+                    // What was written before the rotation comes first.
+                    while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
+                        if let Some(found) = search::read(&line) {
+                            print(&found, json)?;
+                        }
+                        line.clear();
+                    }
+                    line.clear();
+                    reader = BufReader::new(next);
+                }
+            }
+        }
+    }
+}
+
+/// The file that has taken the path since.
+fn rotated(path: &Path, held: &File) -> io::Result<Option<File>> {
+    let held = held.metadata()?;
+    match File::open(path) {
+        Ok(file) => {
+            let named = file.metadata()?;
+            Ok(((named.dev(), named.ino()) != (held.dev(), held.ino())).then_some(file))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_people_give_them() {
+        assert_eq!(moment("2026-11-23T20:15:00Z").unwrap().to_string(), "2026-11-23T20:15:00Z");
+        assert_eq!(moment("2026-11-23").unwrap().to_string(), "2026-11-23T00:00:00Z");
+        let ago = SystemClock.now().wall.duration_since(moment("2h").unwrap());
+        assert!((7190..7210).contains(&ago.as_secs()), "{ago}");
+        assert!(moment("yesterday").is_err());
+    }
+}
