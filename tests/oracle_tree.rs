@@ -150,10 +150,11 @@ impl<'t> Query<'t> {
             }
             "1" => self.subquery(entry.field("subquery"), at, found),
             "2" => self.nth(entry.field("joinaliasvars"), at, found),
-            "5" => match entry.field("values_lists") {
-                Tree::List(rows) => rows.iter().for_each(|row| self.nth(row, at, found)),
-                _ => {}
-            },
+            "5" => {
+                if let Tree::List(rows) = entry.field("values_lists") {
+                    rows.iter().for_each(|row| self.nth(row, at, found))
+                }
+            }
             "6" => self.cte(entry, at, found),
             "9" => self.nth(entry.field("groupexprs"), at, found),
             _ => self.collect(entry, found),
@@ -186,10 +187,10 @@ impl<'t> Query<'t> {
             level = level.and_then(|query| query.outer);
         }
         let name = entry.field("ctename").atom();
-        if let Some(query) = level {
-            if let Some(cte) = query.list("cteList").iter().find(|cte| cte.field("ctename").atom() == name) {
-                query.subquery(cte.field("ctequery"), at, found);
-            }
+        if let Some(query) = level
+            && let Some(cte) = query.list("cteList").iter().find(|cte| cte.field("ctename").atom() == name)
+        {
+            query.subquery(cte.field("ctequery"), at, found);
         }
     }
 
@@ -304,11 +305,10 @@ fn node(tokens: &mut std::iter::Peekable<std::vec::IntoIter<String>>) -> Option<
             continue;
         }
         let read = value(tokens)?;
-        let keep = match (fields.get(&field), &read) {
-            (Some(Tree::Node { .. } | Tree::List(_)), Tree::Atom(_)) => false,
-            (Some(Tree::Atom(_)), Tree::Atom(_)) => false,
-            _ => true,
-        };
+        let keep = !matches!(
+            (fields.get(&field), &read),
+            (Some(Tree::Node { .. } | Tree::List(_) | Tree::Atom(_)), Tree::Atom(_))
+        );
         if keep {
             fields.insert(field.clone(), read);
         }

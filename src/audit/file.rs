@@ -15,7 +15,7 @@ use super::log::OpenError;
 /// What the writer needs of a file.
 pub trait LogFile: Send {
     /// Length of the current file in bytes.
-    fn len(&mut self) -> io::Result<u64>;
+    fn length(&mut self) -> io::Result<u64>;
     /// Reads from the current file; short only at its end.
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>>;
     /// The last `len` bytes of the newest archive; empty if there is none.
@@ -73,7 +73,7 @@ impl DiskFile {
 }
 
 impl LogFile for DiskFile {
-    fn len(&mut self) -> io::Result<u64> {
+    fn length(&mut self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
 

@@ -51,7 +51,7 @@ pub struct End {
 
 /// Reads the end of the current file, or of the newest archive if that is empty.
 pub fn read_end(file: &mut dyn LogFile, sealer: &Sealer) -> Result<End, RecoverError> {
-    let len = file.len()?;
+    let len = file.length()?;
     let skipped = len.saturating_sub(WINDOW as u64);
     let window = file.read_at(skipped, WINDOW)?;
     let whole_lines = if skipped == 0 { 0 } else { first_line(&window).ok_or(RecoverError::NoRecord)? };

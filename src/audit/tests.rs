@@ -79,7 +79,7 @@ impl Shared {
 }
 
 impl LogFile for Shared {
-    fn len(&mut self) -> io::Result<u64> {
+    fn length(&mut self) -> io::Result<u64> {
         Ok(self.0.lock().bytes.len() as u64)
     }
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {

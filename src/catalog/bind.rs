@@ -8,6 +8,7 @@
 //! Pure. Invariant: a column that any of these steps reaches is protected; a
 //! rule that can't do what it says locks the tables that it names.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -650,8 +651,8 @@ impl<'a> Binder<'a> {
             let next: Vec<Oid> =
                 relation.parents.iter().chain(children).chain(&relation.toast).copied().collect();
             for other in next {
-                if !self.locked.contains_key(&other) {
-                    self.locked.insert(other, Arc::clone(&reason));
+                if let Entry::Vacant(unlocked) = self.locked.entry(other) {
+                    unlocked.insert(Arc::clone(&reason));
                     open.push((other, Arc::clone(&reason)));
                 }
             }

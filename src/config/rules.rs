@@ -178,9 +178,7 @@ fn method_spec(section: &mut Section<'_, '_>, name: &Located<String>) -> Option<
             MethodFault::UnknownOption { given, .. } => given.as_str(),
             MethodFault::BadOption { option, .. } => option,
         };
-        if options.remove(bad).is_none() {
-            return None;
-        }
+        options.remove(bad)?;
     }
 }
 
