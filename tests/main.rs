@@ -5,6 +5,7 @@ mod harness;
 
 mod audit;
 mod auth;
+mod catalog;
 mod demo;
 mod driver;
 mod harness_test;

@@ -318,13 +318,13 @@ impl<'a> Binder<'a> {
             because: rule.place.as_str().into(),
             place: rule.place.as_str().into(),
         };
-        let reason = self.fitted(relation, column, reason, true);
+        let reason = self.fitted(relation, column, reason, Severity::Error);
         self.columns.insert(id, reason);
     }
 
     /// The reason with a method that fits the column's type and domain; one
     /// that doesn't becomes `redact` or, without a codec, `null`.
-    fn fitted(&mut self, relation: &Relation, column: &Column, reason: Reason, report: bool) -> Reason {
+    fn fitted(&mut self, relation: &Relation, column: &Column, reason: Reason, severity: Severity) -> Reason {
         let value = ValueType::resolve(self.snapshot, column.type_oid, column.type_modifier);
         let misfit = match mask::fits(&reason.method, &value) {
             Err(misfit) => Some(misfit.to_string()),
@@ -332,10 +332,10 @@ impl<'a> Binder<'a> {
         };
         let Some(misfit) = misfit else { return reason };
         let name = column_name(relation, &column.name);
-        if report {
-            self.findings.push(
-                self.finding(Severity::Error, format!("{name}: {misfit}")).at(reason.place.to_string()),
-            );
+        let expected = severity != Severity::Error && reason.method.method() == Method::Redact;
+        if !expected {
+            let message = format!("{name} ({}): {misfit}", reason.because);
+            self.findings.push(self.finding(severity, message).at(reason.place.to_string()));
         }
         let redact = MethodSpec::of(Method::Redact);
         let method = if mask::fits(&redact, &value).is_ok() { redact } else { MethodSpec::Null };
@@ -501,7 +501,7 @@ impl<'a> Binder<'a> {
                 );
                 self.findings.push(self.finding(Severity::Error, message).at(reason.place.to_string()));
             }
-            let reason = self.fitted(relation, column, reason, false);
+            let reason = self.fitted(relation, column, reason, Severity::Warning);
             self.columns.insert(id, reason);
             added = true;
         }
