@@ -13,6 +13,10 @@ pub mod sqlstate {
     pub const CANNOT_CONNECT: &str = "08001";
     pub const FEATURE_NOT_SUPPORTED: &str = "0A000";
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
+    pub const INVALID_LIMIT: &str = "2201W";
+    pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+    pub const INVALID_OFFSET: &str = "2201X";
+    pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
     pub const IN_FAILED_TRANSACTION: &str = "25P02";
     pub const INVALID_STATEMENT_NAME: &str = "26000";
     pub const INVALID_AUTHORIZATION: &str = "28000";
@@ -22,6 +26,8 @@ pub mod sqlstate {
     pub const SYNTAX_ERROR: &str = "42601";
     pub const UNDEFINED_COLUMN: &str = "42703";
     pub const UNDEFINED_FUNCTION: &str = "42883";
+    pub const INDETERMINATE_DATATYPE: &str = "42P18";
+    pub const UNDEFINED_COLUMN_REFERENCE: &str = "42P10";
     pub const DISK_FULL: &str = "53100";
     pub const TOO_MANY_CONNECTIONS: &str = "53300";
     pub const PROGRAM_LIMIT_EXCEEDED: &str = "54000";

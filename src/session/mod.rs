@@ -10,5 +10,6 @@ pub mod registry;
 pub mod reports;
 pub mod rows;
 pub mod state;
+pub mod virtual_schema;
 
 pub use registry::Registry;
