@@ -9,8 +9,6 @@ use super::read::{Feature, LONGEST_GRANT, refusal, require};
 use super::{Allow, ColumnPattern, Config, ProtectRule, Role, Scope};
 use crate::mask::{MethodFault, MethodSpec};
 
-/// Methods that the interface names and this version does not have yet.
-const METHODS_TO_COME: [&str; 4] = ["fpe", "fake", "generalize", "noise"];
 /// PostgreSQL cuts longer names (NAMEDATALEN).
 const LONGEST_NAME: usize = 63;
 
@@ -154,12 +152,6 @@ fn method_spec(section: &mut Section<'_, '_>, name: &Located<String>) -> Option<
         } else {
             section.fault(found.line, &key, "must be a text, number, boolean, date or list");
         }
-    }
-    if METHODS_TO_COME.contains(&name.value.as_str()) {
-        section
-            .reader
-            .fault(name.line, format!("not available in this version: method = \"{}\"", name.value));
-        return None;
     }
     loop {
         let fault = match MethodSpec::parse(&name.value, &options) {

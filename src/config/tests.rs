@@ -287,10 +287,6 @@ fn values_out_of_range_are_named_with_their_range() {
             "3: unknown method \"emial\": did you mean \"email\"?",
         ),
         (
-            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"fpe\"",
-            "3: not available in this version: method = \"fpe\"",
-        ),
-        (
             "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"email\"\ndomain = \"d\"",
             "4: protect.domain does not fit: method \"email\" has no domain: remove the key",
         ),
