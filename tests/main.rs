@@ -6,6 +6,8 @@ mod harness;
 mod audit;
 mod auth;
 mod catalog;
+mod cli;
+mod config;
 mod demo;
 mod driver;
 mod harness_test;
