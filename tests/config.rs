@@ -46,7 +46,8 @@ fn check(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
 
 fn directory(config: &str) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let made = Command::new(env!("CARGO_BIN_EXE_bauta")).arg("init").current_dir(&directory).output().unwrap();
+    let made =
+        Command::new(env!("CARGO_BIN_EXE_bauta")).arg("init").current_dir(&directory).output().unwrap();
     assert!(made.status.success());
     std::fs::write(directory.path().join("proxy.toml"), config).unwrap();
     directory
@@ -70,17 +71,18 @@ fn one_run_of_check_names_every_fault() {
         "proxy.toml:14: protect.column must be \"schema.table.column\"",
         "proxy.toml:18: unknown method \"tokn\": did you mean \"token\"?",
         "proxy.toml:22: unknown key \"frist\" for method \"partial\": did you mean \"first\"?",
+        "proxy.toml:24: role \"analyst\" may request public.customers.name, but nobody else may approve it",
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
     // Nothing else, and one line each.
-    assert_eq!(said.lines().count(), 10, "{said}");
-    assert_eq!(said.lines().last(), Some("proxy.toml: 9 faults"), "{said}");
+    assert_eq!(said.lines().count(), 11, "{said}");
+    assert_eq!(said.lines().last(), Some("proxy.toml: 10 faults"), "{said}");
 
     let (code, json) = check(directory.path(), &["--json"]);
     assert_eq!(code, Some(1));
     let faults: Vec<serde_json::Value> = json.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    assert_eq!(faults.len(), 9);
+    assert_eq!(faults.len(), 10);
     assert_eq!(faults[1]["line"], 3);
 }
 
