@@ -10,6 +10,7 @@ mod hash;
 pub mod keys;
 pub mod method;
 mod noise;
+mod numerals;
 mod original;
 mod partial;
 mod permute;

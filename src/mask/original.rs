@@ -44,9 +44,10 @@ pub fn original(
         }
         (MethodSpec::Token, Family::Uuid) => {
             let value = uuid::decode(token, format)?;
-            let value = token::uuids(keys, domain)?.bytes(Direction::ToOriginal, value)?;
+            let permutation = token::uuids(keys, domain)?;
+            let value = permutation.bits(Direction::ToOriginal, u128::from_be_bytes(value), 128)?;
             let mut out = BytesMut::new();
-            uuid::encode(&value, format, &mut out);
+            uuid::encode(&value.to_be_bytes(), format, &mut out);
             Some(out.to_vec().into())
         }
         (MethodSpec::Fpe { alphabet }, Family::Text(kind)) => {

@@ -4,13 +4,17 @@
 //! before must still lead back.
 
 use aes::Aes256;
-use fpe::ff1::{BinaryNumeralString, FF1, FlexibleNumeralString};
+use fpe::ff1::{FF1, FlexibleNumeralString, NumeralString};
 use num_bigint::BigUint;
 
 use super::keys::KeyRing;
+use super::numerals::Numerals;
 
 /// FF1 with AES-256 in one radix.
-pub struct Permutation(FF1<Aes256>);
+pub struct Permutation {
+    cipher: FF1<Aes256>,
+    radix: u32,
+}
 
 /// Which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,28 +30,29 @@ impl Permutation {
     /// None: the radix is not from 2 to 65,536.
     pub fn new(keys: &KeyRing, purpose: &str, domain: &str, radix: u32) -> Option<Self> {
         let key = keys.oldest().derive::<32>(purpose, domain);
-        FF1::new(key.as_slice(), radix).ok().map(Self)
+        FF1::new(key.as_slice(), radix).ok().map(|cipher| Self { cipher, radix })
     }
 
-    /// A value of N bytes, under radix 2. None: fewer than 20 bits.
-    pub fn bytes<const N: usize>(&self, direction: Direction, value: [u8; N]) -> Option<[u8; N]> {
-        let numerals = BinaryNumeralString::from_bytes_le(&value);
-        let turned = match direction {
-            Direction::ToToken => self.0.encrypt(&[], &numerals),
-            Direction::ToOriginal => self.0.decrypt(&[], &numerals),
-        };
-        turned.ok()?.to_bytes_le().try_into().ok()
+    /// A value of so many bits, under radix 2. None: fewer than 20, or more
+    /// than 128.
+    pub fn bits(&self, direction: Direction, value: u128, count: usize) -> Option<u128> {
+        self.turn(direction, &[], &Numerals::of_bits(value, count)?)?.bits()
     }
 
     /// Digits of the radix, most significant first. None: a digit that is none,
     /// or a domain below a million.
     pub fn digits(&self, direction: Direction, tweak: &[u8], digits: Vec<u16>) -> Option<Vec<u16>> {
-        let numerals = FlexibleNumeralString::from(digits);
-        let turned = match direction {
-            Direction::ToToken => self.0.encrypt(tweak, &numerals),
-            Direction::ToOriginal => self.0.decrypt(tweak, &numerals),
-        };
-        turned.ok().map(Vec::from)
+        match Numerals::of_digits(&digits, self.radix) {
+            Some(numerals) => self.turn(direction, tweak, &numerals)?.digits(self.radix),
+            None => self.turn(direction, tweak, &FlexibleNumeralString::from(digits)).map(Vec::from),
+        }
+    }
+
+    fn turn<N: NumeralString>(&self, direction: Direction, tweak: &[u8], numerals: &N) -> Option<N> {
+        match direction {
+            Direction::ToToken => self.cipher.encrypt(tweak, numerals).ok(),
+            Direction::ToOriginal => self.cipher.decrypt(tweak, numerals).ok(),
+        }
     }
 
     /// A number below `size`, under radix 2: a permutation of the next power of

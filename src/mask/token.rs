@@ -145,10 +145,14 @@ pub(super) fn turn_integer(
     match width {
         Width::Two => None,
         Width::Four => {
-            let bytes = i32::try_from(number).ok()?.to_le_bytes();
-            permutation.bytes(direction, bytes).map(|b| i64::from(i32::from_le_bytes(b)))
+            let bits = u128::from(i32::try_from(number).ok()?.cast_unsigned());
+            let turned = permutation.bits(direction, bits, 32)?;
+            u32::try_from(turned).ok().map(|n| i64::from(n.cast_signed()))
         }
-        Width::Eight => permutation.bytes(direction, number.to_le_bytes()).map(i64::from_le_bytes),
+        Width::Eight => {
+            let turned = permutation.bits(direction, u128::from(number.cast_unsigned()), 64)?;
+            u64::try_from(turned).ok().map(u64::cast_signed)
+        }
     }
 }
 
@@ -177,9 +181,9 @@ impl Mask for TokenUuid {
     fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
         let format = self.unreadable.format;
         let token = uuid::decode(value, format)
-            .and_then(|original| self.permutation.bytes(Direction::ToToken, original))
+            .and_then(|n| self.permutation.bits(Direction::ToToken, u128::from_be_bytes(n), 128))
             .ok_or(self.unreadable)?;
-        uuid::encode(&token, format, out);
+        uuid::encode(&token.to_be_bytes(), format, out);
         Ok(Masked::Value)
     }
 }

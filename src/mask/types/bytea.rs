@@ -64,8 +64,13 @@ pub fn encode(bytes: &[u8], format: Format, out: &mut BytesMut) {
 
 /// Lower-case hex digits.
 pub fn put_hex(bytes: &[u8], out: &mut BytesMut) {
-    for byte in bytes {
-        out.put_slice(&[digit(byte >> 4), digit(byte & 15)]);
+    // Up to 32 bytes at once: one look at the buffer's room for a whole digest.
+    for chunk in bytes.chunks(32) {
+        let mut digits = [[0; 2]; 32];
+        for (pair, byte) in digits.iter_mut().zip(chunk) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
+        }
+        out.put_slice(digits.get(..chunk.len()).unwrap_or_default().as_flattened());
     }
 }
 
