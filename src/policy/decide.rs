@@ -3,9 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Access, Basis, ProtectedColumn};
-use crate::error::ClientError;
-use crate::sql::splice::Edit;
+use super::disclosure::UseWords;
+use super::{Access, Basis, Disclosure, Permits, ProtectedColumn};
+use crate::clock::Now;
+use crate::error::{ClientError, sqlstate};
+use crate::mask::Method;
+use crate::sql::analysis::{Flow, Otherwise, Output, Statement, Use, UseKind};
+use crate::sql::splice::{self, Edit};
 
 /// What happens to one statement for one person at one moment.
 #[derive(Debug, Clone)]
@@ -77,4 +81,240 @@ pub enum What {
     Refused,
     /// The column's mask (or `allow`) discloses what the use needs.
     Disclosed,
+}
+
+/// Decides one statement for the person whose permits these are. `exempt`:
+/// their role may run DDL and DO on counted names. Equal inputs give equal
+/// decisions, edits included.
+pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: Now) -> Decision {
+    if let Some(error) = &statement.refusal {
+        return Decision::Refuse { error: error.clone(), columns: Vec::new() };
+    }
+    if let (Some(error), false) = (&statement.needs_exempt, exempt) {
+        return Decision::Refuse { error: error.clone(), columns: Vec::new() };
+    }
+    let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new() };
+    for use_ in &statement.uses {
+        ruling.judge(use_);
+    }
+    if let Some(error) = ruling.refusal() {
+        return Decision::Refuse { error, columns: ruling.verdict.columns };
+    }
+    for output in statement.outputs.iter().flatten() {
+        let action = ruling.show(output);
+        ruling.verdict.outputs.push(action);
+    }
+    ruling.look_for_full_grant(statement);
+    let mut verdict = ruling.verdict;
+    match splice::compose(std::mem::take(&mut verdict.edits)) {
+        Ok(edits) => Decision::Run(Verdict { edits, ..verdict }),
+        Err(_) => Decision::Refuse { error: unfit(), columns: verdict.columns },
+    }
+}
+
+/// A verdict in the making.
+struct Ruling<'a> {
+    permits: &'a dyn Permits,
+    now: Now,
+    verdict: Verdict,
+    /// Uses that are refused, each with the columns that lack what it needs.
+    refused: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
+}
+
+/// How one column stands to one use.
+enum Standing {
+    Disclosed,
+    Revealed(Access),
+    Lacking,
+}
+
+impl<'a> Ruling<'a> {
+    fn judge(&mut self, use_: &'a Use) {
+        let standings: Vec<(Arc<ProtectedColumn>, Standing)> =
+            use_.columns.iter().map(|column| (Arc::clone(column), self.standing(use_, column))).collect();
+        let lacking: Vec<Arc<ProtectedColumn>> = standings
+            .iter()
+            .filter(|(_, standing)| matches!(standing, Standing::Lacking))
+            .map(|(column, _)| Arc::clone(column))
+            .collect();
+        let stands = lacking.is_empty();
+        let otherwise = match use_.otherwise {
+            Otherwise::Refuse => What::Refused,
+            Otherwise::Neutralise(_) => What::Neutralised,
+        };
+        for (column, standing) in standings {
+            let what = match standing {
+                _ if !stands => otherwise.clone(),
+                Standing::Disclosed => What::Disclosed,
+                Standing::Revealed(access) => {
+                    self.lean_on(&access);
+                    What::Revealed(access)
+                }
+                // Not reached: nothing lacks where the use stands.
+                Standing::Lacking => What::Refused,
+            };
+            self.note(column, use_.kind.name(), what);
+        }
+        match &use_.otherwise {
+            _ if stands => {}
+            Otherwise::Refuse => self.refused.push((use_, lacking)),
+            Otherwise::Neutralise(edits) => {
+                self.verdict.edits.extend(edits.iter().cloned());
+                self.announce(use_.kind, &lacking);
+            }
+        }
+    }
+
+    /// The column's own disclosures first: what everybody may know needs no grant.
+    fn standing(&self, use_: &Use, column: &ProtectedColumn) -> Standing {
+        let own = column.discloses.include(use_.needs) && !use_.only_grant;
+        let written = use_.kind == UseKind::Write && column.writable;
+        if use_.needs == Disclosure::Nullness || own || written {
+            return Standing::Disclosed;
+        }
+        match self.permits.access(column, self.now) {
+            access @ Access::Revealed { export, .. } if export || !use_.export => Standing::Revealed(access),
+            Access::Revealed { .. } | Access::Masked => Standing::Lacking,
+        }
+    }
+
+    fn lean_on(&mut self, access: &Access) {
+        if let Access::Revealed { basis, until, .. } = access {
+            self.ends(*until);
+            if !self.verdict.leans_on.contains(basis) {
+                self.verdict.leans_on.push(basis.clone());
+            }
+        }
+    }
+
+    fn ends(&mut self, until: Option<Instant>) {
+        self.verdict.until = match (self.verdict.until, until) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn note(&mut self, column: Arc<ProtectedColumn>, use_: &'static str, what: What) {
+        let known = self.verdict.columns.iter();
+        if !known.clone().any(|c| c.use_ == use_ && c.column.name == column.name && c.what == what) {
+            self.verdict.columns.push(ColumnDecision { column, use_, what });
+        }
+    }
+
+    fn announce(&mut self, kind: UseKind, columns: &[Arc<ProtectedColumn>]) {
+        // Statistics are read by tools on every table; the docs say what is blank in them.
+        if kind == UseKind::Statistics {
+            return;
+        }
+        let message = format!("{} {} is NULL without a grant", kind.words(), spelled(columns));
+        let message = match kind {
+            UseKind::OrderBy | UseKind::WindowOrder => {
+                format!("{} {} is left out without a grant", kind.words(), spelled(columns))
+            }
+            UseKind::Explain => {
+                format!("{} {} shows no costs without a grant", kind.words(), spelled(columns))
+            }
+            _ => message,
+        };
+        let notice = Notice { message, hint: Some(request(columns)) };
+        if !self.verdict.notices.contains(&notice) {
+            self.verdict.notices.push(notice);
+        }
+    }
+
+    fn refusal(&self) -> Option<ClientError> {
+        let (first, lacking) = self.refused.iter().min_by_key(|(use_, _)| use_.span.start)?;
+        let mut all: Vec<Arc<ProtectedColumn>> =
+            self.refused.iter().flat_map(|(_, columns)| columns.iter().cloned()).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all.dedup_by(|a, b| a.name == b.name);
+        let export = self.refused.iter().any(|(use_, _)| use_.export);
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: {} {}", first.kind.words(), spelled(lacking)),
+        )
+        .with_hint(if export { export_request(&all) } else { request(&all) });
+        Some(error.at(first.position))
+    }
+
+    fn show(&mut self, output: &Output) -> OutputAction {
+        let (columns, own) = match &output.flow {
+            Flow::Clean => return OutputAction::Pass,
+            Flow::Plain { columns, .. } => (columns, true),
+            Flow::Derived { columns, case_only } => (columns, *case_only && keeps_case(columns)),
+            Flow::Mixed { columns } | Flow::Computed { columns } => (columns, false),
+        };
+        let accesses: Vec<Access> =
+            columns.iter().map(|column| self.permits.access(column, self.now)).collect();
+        let revealed = !accesses.contains(&Access::Masked);
+        for (column, access) in columns.iter().zip(&accesses) {
+            let what = match access {
+                Access::Revealed { until, .. } if revealed => {
+                    self.ends(*until);
+                    What::Revealed(access.clone())
+                }
+                Access::Revealed { .. } | Access::Masked if own => What::Masked(column.method.name()),
+                Access::Revealed { .. } | Access::Masked => What::Masked(Method::Redact.name()),
+            };
+            self.note(Arc::clone(column), UseKind::Output.name(), what);
+        }
+        match columns.first() {
+            _ if revealed => OutputAction::Reveal { columns: columns.clone() },
+            Some(column) if own => OutputAction::Mask { column: Arc::clone(column) },
+            Some(_) | None => OutputAction::Redact { columns: columns.clone() },
+        }
+    }
+
+    fn look_for_full_grant(&mut self, statement: &Statement) {
+        let accesses: Vec<Access> =
+            statement.named.iter().map(|column| self.permits.access(column, self.now)).collect();
+        // What depends on protected data without naming a column is nobody's to see whole.
+        let nameless = statement.touches_protected && statement.named.is_empty();
+        self.verdict.full_grant = !nameless && !accesses.contains(&Access::Masked);
+        if self.verdict.full_grant {
+            for access in accesses {
+                if let Access::Revealed { until, .. } = access {
+                    self.ends(until);
+                }
+            }
+        }
+    }
+}
+
+/// `partial` and `email` show of `lower(c)` what they show of `c`.
+fn keeps_case(columns: &[Arc<ProtectedColumn>]) -> bool {
+    columns.iter().all(|column| matches!(column.method.method(), Method::Partial | Method::Email))
+}
+
+fn spelled(columns: &[Arc<ProtectedColumn>]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    format!("protected column{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+}
+
+/// The line to paste. Names stand in a literal.
+fn request(columns: &[Arc<ProtectedColumn>]) -> String {
+    let names = names(columns).replace('\'', "''");
+    format!("SELECT * FROM bauta.request('{names}', '15m', 'why you need it');")
+}
+
+/// Only an admin can give the right to copy.
+fn export_request(columns: &[Arc<ProtectedColumn>]) -> String {
+    let columns: Vec<String> = columns.iter().map(|column| format!("--column {}", column.name)).collect();
+    format!(
+        "This would outlive a grant: ask for `bauta grant USER {} --for 15m --export --reason \"why you need it\"`.",
+        columns.join(" ")
+    )
+}
+
+fn names(columns: &[Arc<ProtectedColumn>]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    names.join(",")
+}
+
+fn unfit() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "the uses of protected columns in this statement can't be told apart",
+    )
+    .with_hint("Write the statement in another way.")
 }

@@ -179,6 +179,8 @@ pub struct Use {
     pub only_grant: bool,
     /// Where in the text.
     pub span: Range<usize>,
+    /// Where it begins, for messages: characters of the text from 1.
+    pub position: u32,
     pub otherwise: Otherwise,
 }
 
@@ -206,6 +208,8 @@ pub enum UseKind {
     Predicate,
     Expression,
     WholeRow,
+    /// Reading column statistics.
+    Statistics,
     VolatileArgument,
     Export,
     Write,
@@ -228,6 +232,7 @@ impl UseKind {
             Self::Predicate => "predicate",
             Self::Expression => "expression",
             Self::WholeRow => "whole_row",
+            Self::Statistics => "statistics",
             Self::VolatileArgument => "volatile_argument",
             Self::Export => "export",
             Self::Write => "write",

@@ -16,3 +16,86 @@ impl Edit {
         self.start..self.end
     }
 }
+
+/// Edits that can't be applied together: a mistake of the analysis.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("edits of the statement do not fit together or do not fit its text")]
+pub struct UnfitEdits;
+
+/// Brings edits from different uses together: in order, each once, and one
+/// inside another gives way to it, since what the outer one replaces is never
+/// evaluated.
+///
+/// # Errors
+/// Two edits overlap without one holding the other.
+pub fn compose(mut edits: Vec<Edit>) -> Result<Vec<Edit>, UnfitEdits> {
+    edits.sort_by(|a, b| a.start.cmp(&b.start).then(b.end.cmp(&a.end)).then(a.text.cmp(&b.text)));
+    edits.dedup();
+    let mut kept: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        match kept.last() {
+            Some(last) if edit.start < last.end && edit.end <= last.end => {
+                if edit.span() == last.span() {
+                    return Err(UnfitEdits);
+                }
+            }
+            Some(last) if edit.start < last.end => return Err(UnfitEdits),
+            _ => kept.push(edit),
+        }
+    }
+    Ok(kept)
+}
+
+/// What is sent instead where edits do not fit the text: the server's parser
+/// refuses it.
+const UNFIT: &[u8] = b"bauta: statement refused";
+
+/// The text with edits that [`compose`] made, in any order.
+pub fn apply(text: &[u8], edits: &[Edit]) -> Vec<u8> {
+    spliced(text, edits).unwrap_or_else(|| UNFIT.to_vec())
+}
+
+fn spliced(text: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
+    let mut ordered: Vec<&Edit> = edits.iter().collect();
+    ordered.sort();
+    let mut out = Vec::with_capacity(text.len() + ordered.iter().map(|edit| edit.text.len()).sum::<usize>());
+    let mut at = 0_usize;
+    for edit in ordered {
+        out.extend_from_slice(text.get(at..edit.start)?);
+        out.extend_from_slice(edit.text.as_bytes());
+        text.get(edit.span())?;
+        at = edit.end;
+    }
+    out.extend_from_slice(text.get(at..)?);
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edit(start: usize, end: usize, text: &str) -> Edit {
+        Edit { start, end, text: text.to_owned() }
+    }
+
+    #[test]
+    fn an_edit_inside_another_gives_way() {
+        let composed = compose(vec![edit(7, 12, "x"), edit(3, 20, "y"), edit(7, 12, "x"), edit(20, 21, "")]);
+        assert_eq!(composed, Ok(vec![edit(3, 20, "y"), edit(20, 21, "")]));
+        assert_eq!(compose(vec![edit(3, 8, "x"), edit(5, 10, "y")]), Err(UnfitEdits));
+        assert_eq!(compose(vec![edit(3, 8, "x"), edit(3, 8, "y")]), Err(UnfitEdits));
+    }
+
+    #[test]
+    fn edits_apply_in_order_of_place() {
+        let edits = [edit(9, 10, "(b)"), edit(7, 8, "(a)")];
+        assert_eq!(apply(b"SELECT a,b FROM t", &edits), b"SELECT (a),(b) FROM t");
+    }
+
+    #[test]
+    fn text_whose_edits_do_not_fit_is_never_sent_raw() {
+        for edits in [vec![edit(2, 9, "")], vec![edit(0, 2, "x"), edit(1, 3, "y")], vec![edit(2, 1, "")]] {
+            assert_eq!(apply(b"abc", &edits), UNFIT);
+        }
+    }
+}

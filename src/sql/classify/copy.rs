@@ -105,7 +105,9 @@ impl Classifier<'_> {
         let mut lineage = lineage::analyse(self.guard.facts(), sql, &raw.node, &parsed.tokens, self.depth)?;
         lineage.sensitive_literals.clear();
         lineage.accounted.clear();
-        lineage.uses = lineage.uses.into_iter().map(|use_| Use { span: self.span.clone(), ..use_ }).collect();
+        let position = self.position(self.span.start);
+        let here = |use_| Use { span: self.span.clone(), position, ..use_ };
+        lineage.uses = lineage.uses.into_iter().map(here).collect();
         Ok(lineage)
     }
 

@@ -51,7 +51,7 @@ impl Classifier<'_> {
     fn copying_query(&self, query: &NodeEnum) -> Statement {
         match self.lineage(query) {
             Ok(lineage) => {
-                let exported = lineage.exported(&self.span);
+                let exported = lineage.exported();
                 let statement = self.with_lineage(StatementKind::Utility, exported);
                 Statement { outputs: None, ..statement }
             }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DefElem, ExplainStmt, Token};
 
-use super::{Classifier, grant_only};
+use super::Classifier;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Otherwise, Statement, StatementKind, UseKind};
 use crate::sql::splice::Edit;
@@ -34,13 +34,17 @@ impl Classifier<'_> {
         let lineage = self.lineage(query)?;
         let named = lineage.named.clone();
         let touches = lineage.touches_protected;
+        let mut edits = lineage.output_edits.clone();
         let mut statement = self.with_lineage(StatementKind::Explain, lineage);
         statement.outputs = None;
         let otherwise = match is_on(explain, "analyze") {
             true => Otherwise::Refuse,
-            false => Otherwise::Neutralise(vec![self.without_costs(explain)?]),
+            false => {
+                edits.push(self.without_costs(explain)?);
+                Otherwise::Neutralise(edits)
+            }
         };
-        match grant_only(named, UseKind::Explain, self.span.clone(), otherwise) {
+        match self.grant_only(named, UseKind::Explain, otherwise) {
             Some(use_) => statement.uses.push(use_),
             // It depends on protected data without naming a protected column: nobody's grant covers it.
             None if touches => return Err(self.not_explained()),

@@ -243,6 +243,25 @@ impl<'a> Classifier<'a> {
         columns
     }
 
+    /// A use of all of `columns` by the whole statement, decided by a grant alone.
+    fn grant_only(
+        &self,
+        columns: Vec<Arc<ProtectedColumn>>,
+        kind: UseKind,
+        otherwise: Otherwise,
+    ) -> Option<Use> {
+        (!columns.is_empty()).then(|| Use {
+            columns,
+            kind,
+            needs: Disclosure::Value,
+            export: false,
+            only_grant: true,
+            position: self.position(self.span.start),
+            span: self.span.clone(),
+            otherwise,
+        })
+    }
+
     fn position(&self, at: usize) -> u32 {
         character_position(self.text, at)
     }
@@ -261,24 +280,6 @@ impl<'a> Classifier<'a> {
         ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "this kind of statement is not understood")
             .at(self.position(self.span.start))
     }
-}
-
-/// Uses of one kind over all of `columns`, decided by a grant alone.
-fn grant_only(
-    columns: Vec<Arc<ProtectedColumn>>,
-    kind: UseKind,
-    span: Range<usize>,
-    otherwise: Otherwise,
-) -> Option<Use> {
-    (!columns.is_empty()).then_some(Use {
-        columns,
-        kind,
-        needs: Disclosure::Value,
-        export: false,
-        only_grant: true,
-        span,
-        otherwise,
-    })
 }
 
 fn covers(spans: &[Range<usize>], inner: &Range<usize>) -> bool {

@@ -1,0 +1,345 @@
+//! GROUP BY, DISTINCT, ORDER BY, windows, LIMIT: which output or input a name
+//! or number in them means (`findTargetlistEntrySQL92` in `parse_clause.c`),
+//! and what their uses become.
+
+use std::ops::Range;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, SelectStmt, WindowDef, a_const};
+
+use super::names::inner;
+use super::query::Target;
+use super::scope::Scope;
+use super::value::{Purpose, Value, all_columns};
+use super::{Analysed, Walk};
+use crate::policy::Disclosure;
+use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
+use crate::sql::splice::Edit;
+
+/// What an item of GROUP BY, DISTINCT ON or ORDER BY stands for.
+enum Item<'t, 'a> {
+    Output(&'t Target),
+    Expression(&'a Node),
+}
+
+/// Which names an item of such a clause prefers.
+#[derive(Clone, Copy, PartialEq)]
+enum Prefers {
+    Inputs,
+    Outputs,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn group_by(
+        &mut self,
+        select: &'a SelectStmt,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+    ) -> Analysed<()> {
+        for node in &select.group_clause {
+            self.group_item(node, scope, targets)?;
+        }
+        Ok(())
+    }
+
+    fn group_item(&mut self, node: &'a Node, scope: &Scope<'_, 'a>, targets: &[Target]) -> Analysed<()> {
+        match node.node.as_ref() {
+            Some(NodeEnum::GroupingSet(set)) => {
+                self.at(set.location);
+                for node in &set.content {
+                    self.deeper(|walk| walk.group_item(node, scope, targets))?;
+                }
+                Ok(())
+            }
+            Some(NodeEnum::RowExpr(row))
+                if row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast =>
+            {
+                for node in &row.args {
+                    self.deeper(|walk| walk.group_item(node, scope, targets))?;
+                }
+                Ok(())
+            }
+            _ => self.grouped(node, scope, targets, Prefers::Inputs, UseKind::Grouping),
+        }
+    }
+
+    fn grouped(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+        prefers: Prefers,
+        kind: UseKind,
+    ) -> Analysed<()> {
+        match self.item(node, scope, targets, prefers) {
+            Item::Output(target) => self.same_values(&target.value, kind, target.span.clone()),
+            Item::Expression(node) => {
+                let value = self.expression(node, scope, Purpose { kind, ..Purpose::GROUP })?;
+                match (&value.row, self.view) {
+                    (Some(_), false) => {
+                        let purpose = Purpose { kind, neutralise: false, ..Purpose::GROUP };
+                        self.spend(&value, purpose);
+                    }
+                    _ => {
+                        let span = self.span_of(&value);
+                        self.same_values(&value, kind, span);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn distinct(
+        &mut self,
+        select: &'a SelectStmt,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+    ) -> Analysed<()> {
+        let is_plain = |node: &Node| node.node.is_none();
+        if select.distinct_clause.iter().all(is_plain) {
+            if !select.distinct_clause.is_empty() {
+                for target in targets {
+                    self.same_values(&target.value, UseKind::Distinct, target.span.clone());
+                }
+            }
+            return Ok(());
+        }
+        for node in &select.distinct_clause {
+            self.grouped(node, scope, targets, Prefers::Outputs, UseKind::Distinct)?;
+        }
+        Ok(())
+    }
+
+    /// A bare name or a number may mean an output column.
+    fn item<'t>(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        targets: &'t [Target],
+        prefers: Prefers,
+    ) -> Item<'t, 'a> {
+        match node.node.as_ref() {
+            Some(NodeEnum::ColumnRef(reference)) => {
+                let [only] = reference.fields.as_slice() else { return Item::Expression(node) };
+                let Some(NodeEnum::String(name)) = only.node.as_ref() else { return Item::Expression(node) };
+                if prefers == Prefers::Inputs && scope.own_column(&name.sval).is_some() {
+                    return Item::Expression(node);
+                }
+                let Some(target) = targets.iter().find(|target| target.name == name.sval) else {
+                    return Item::Expression(node);
+                };
+                self.at(reference.location);
+                let span = self.places.token(reference.location);
+                self.accounted.push(span);
+                Item::Output(target)
+            }
+            Some(NodeEnum::AConst(constant)) => {
+                let number = match &constant.val {
+                    Some(a_const::Val::Ival(number)) => usize::try_from(number.ival).ok(),
+                    _ => None,
+                };
+                let target = number.and_then(|number| targets.get(number.checked_sub(1)?));
+                self.at(constant.location);
+                target.map_or(Item::Expression(node), Item::Output)
+            }
+            _ => Item::Expression(node),
+        }
+    }
+
+    pub(super) fn order_by_clause(
+        &mut self,
+        select: &'a SelectStmt,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+    ) -> Analysed<()> {
+        let dedups = !select.distinct_clause.is_empty();
+        let groups = dedups || !select.group_clause.is_empty();
+        let expression =
+            Purpose { needs: if groups { Disclosure::Value } else { Disclosure::Search }, ..Purpose::SORT };
+        let mut order = OrderBy::new(select);
+        for node in &select.sort_clause {
+            let sorted = self.sort_node(node)?;
+            self.leftmost = usize::MAX;
+            match self.item(sorted, scope, targets, Prefers::Outputs) {
+                Item::Output(target) => order.cut(&target.value, self.leftmost),
+                Item::Expression(node) => {
+                    let value = self.expression(node, scope, expression)?;
+                    match dedups {
+                        true => order.cut(&value, self.leftmost),
+                        false => {
+                            self.sorted(&value, UseKind::OrderBy);
+                            order.keep(self.leftmost);
+                        }
+                    }
+                }
+            }
+        }
+        self.cut_order(order)
+    }
+
+    /// ORDER BY after VALUES or a set operation: outputs only.
+    pub(super) fn order_by_names(
+        &mut self,
+        select: &'a SelectStmt,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+    ) -> Analysed<()> {
+        let mut order = OrderBy::new(select);
+        for node in &select.sort_clause {
+            let sorted = self.sort_node(node)?;
+            self.leftmost = usize::MAX;
+            match self.item(sorted, scope, targets, Prefers::Outputs) {
+                Item::Output(target) => order.cut(&target.value, self.leftmost),
+                Item::Expression(node) => {
+                    let fields = targets.iter().map(Target::field).collect();
+                    let outputs = super::scope::Source { fields, ..Default::default() };
+                    let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
+                    let value = self.expression(node, &level, Purpose::SORT)?;
+                    order.cut(&value, self.leftmost);
+                }
+            }
+        }
+        self.cut_order(order)
+    }
+
+    fn sort_node(&mut self, node: &'a Node) -> Analysed<&'a Node> {
+        let Some(NodeEnum::SortBy(sort)) = node.node.as_ref() else { return self.unknown("ORDER BY") };
+        if !sort.use_op.is_empty() {
+            return self.unknown("ORDER BY … USING");
+        }
+        match sort.node.as_deref() {
+            Some(node) => Ok(node),
+            None => self.unknown("ORDER BY"),
+        }
+    }
+
+    /// One use for all items that must be cut: they go together, since what
+    /// of the clause stays in the text depends on all of them.
+    fn cut_order(&mut self, order: OrderBy) -> Analysed<()> {
+        if self.view || order.flows.is_empty() {
+            return Ok(());
+        }
+        let edits = order.edits(&self.places);
+        if edits.is_none() && !order.with_ties {
+            return self.unknown("this ORDER BY");
+        }
+        let only_grant = order.flows.iter().any(|flow| !super::value::is_plain(flow));
+        self.add_use(Use {
+            columns: all_columns(&order.flows),
+            kind: UseKind::OrderBy,
+            needs: Disclosure::Order,
+            export: false,
+            only_grant,
+            position: self.places.position(order.first),
+            span: order.first..order.first,
+            otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
+        });
+        Ok(())
+    }
+
+    pub(super) fn windows(&mut self, nodes: &'a [Node], scope: &Scope<'_, 'a>) -> Analysed<()> {
+        for node in nodes {
+            let Some(NodeEnum::WindowDef(window)) = node.node.as_ref() else { return self.unknown("WINDOW") };
+            self.window(window, scope)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<()> {
+        self.placeless(&[&window.name, &window.refname]);
+        for node in &window.partition_clause {
+            self.grouped(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?;
+        }
+        for node in &window.order_clause {
+            let sorted = self.sort_node(node)?;
+            let value = self.expression(sorted, scope, Purpose::WINDOW_SORT)?;
+            self.sorted(&value, UseKind::WindowOrder);
+        }
+        for node in window.start_offset.as_deref().into_iter().chain(window.end_offset.as_deref()) {
+            self.decide(node, scope)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn limit_and_locks(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<()> {
+        for node in select.limit_offset.as_deref().into_iter().chain(select.limit_count.as_deref()) {
+            self.decide(node, scope)?;
+        }
+        for node in &select.locking_clause {
+            match inner(Some(node)) {
+                Some(NodeEnum::LockingClause(lock)) => self.locked_names(&lock.locked_rels)?,
+                _ => return self.unknown("a locking clause"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The items of one ORDER BY: which must be cut out of the text.
+struct OrderBy {
+    count: usize,
+    with_ties: bool,
+    /// DISTINCT ON must begin like it: it goes whole or not at all.
+    whole: bool,
+    cut: Vec<usize>,
+    flows: Vec<Flow>,
+    seen: usize,
+    /// Leftmost place of the first item: where the clause is looked for.
+    first: usize,
+}
+
+impl OrderBy {
+    fn new(select: &SelectStmt) -> Self {
+        Self {
+            count: select.sort_clause.len(),
+            with_ties: select.limit_option() == pg_query::protobuf::LimitOption::WithTies,
+            whole: select.distinct_clause.iter().any(|node| node.node.is_some()),
+            cut: Vec::new(),
+            flows: Vec::new(),
+            seen: 0,
+            first: usize::MAX,
+        }
+    }
+
+    fn keep(&mut self, leftmost: usize) {
+        if self.seen == 0 {
+            self.first = leftmost;
+        }
+        self.seen += 1;
+    }
+
+    fn cut(&mut self, value: &Value, leftmost: usize) {
+        if !value.is_clean() {
+            self.cut.push(self.seen);
+            self.flows.push(value.flow.clone());
+        }
+        self.keep(leftmost);
+    }
+
+    /// None: it can't be cut.
+    fn edits(&self, places: &super::Places<'_>) -> Option<Vec<Edit>> {
+        let clause = places.order_by(self.first)?;
+        if clause.items.len() != self.count {
+            return None;
+        }
+        let removed = |span: Range<usize>| Edit { start: span.start, end: span.end, text: String::new() };
+        let kept: Vec<usize> =
+            (0..self.count).filter(|item| !self.whole && !self.cut.contains(item)).collect();
+        let Some(first_kept) = kept.first().copied() else {
+            let text = Edit { text: " ".to_owned(), ..removed(clause.clause) };
+            return (!self.with_ties).then(|| vec![text]);
+        };
+        // Before the first kept item, an item goes with the comma after it; later, with the one before.
+        self.cut
+            .iter()
+            .map(|item| {
+                let own = clause.items.get(*item)?;
+                match *item < first_kept {
+                    true => Some(removed(own.start..clause.items.get(item + 1)?.start)),
+                    false => Some(removed(clause.items.get(item.checked_sub(1)?)?.end..own.end)),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,253 @@
+//! Operators and comparisons: the rows of the disclosure table that need
+//! `equality` or `search`.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AExpr, AExprKind, Node};
+
+use super::scope::Scope;
+use super::value::{self, Constant, Purpose, Value, all_columns, computed, same_domain};
+use super::{Analysed, Walk};
+use crate::catalog::Oid;
+use crate::policy::Disclosure;
+use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
+
+const PG_CATALOG: &str = "pg_catalog";
+
+/// Operators that compare: their answer is a predicate wherever they stand.
+const COMPARISONS: &[&str] = &[
+    "=", "<>", "!=", "<", ">", "<=", ">=", "~", "~*", "!~", "!~*", "~~", "~~*", "!~~", "!~~*", "^@", "~<~",
+    "~>~", "~<=~", "~>=~",
+];
+
+impl<'a> Walk<'a> {
+    pub(super) fn operation(
+        &mut self,
+        operation: &'a AExpr,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        self.at(operation.location);
+        let here = self.here;
+        let names = self.strings_of(&operation.name)?;
+        let mark = self.mark();
+        let flow = match operation.kind() {
+            AExprKind::AexprOp => self.operator(operation, &names, scope, purpose)?,
+            AExprKind::AexprOpAny
+            | AExprKind::AexprOpAll
+            | AExprKind::AexprLike
+            | AExprKind::AexprIlike
+            | AExprKind::AexprSimilar
+            | AExprKind::AexprBetween
+            | AExprKind::AexprNotBetween
+            | AExprKind::AexprBetweenSym
+            | AExprKind::AexprNotBetweenSym => {
+                self.account_operator(operation, &names)?;
+                let operands =
+                    operation.lexpr.as_deref().into_iter().chain(operands(operation.rexpr.as_deref()));
+                self.spend_all(operands, scope, Purpose::DECIDE)?.flow
+            }
+            AExprKind::AexprDistinct | AExprKind::AexprNotDistinct => {
+                let (left, right) = self.both(operation, scope)?;
+                match (left.constant, right.constant) {
+                    (Constant::Null, _) => self.nullness_of(&right),
+                    (_, Constant::Null) => self.nullness_of(&left),
+                    _ => self.compare(&left, &right, &names, operation.location)?,
+                }
+            }
+            AExprKind::AexprNullif => {
+                let (left, right) = self.both(operation, scope)?;
+                let compared = self.compare(&left, &right, &names, operation.location)?;
+                let flow = value::mixed([&left.flow]);
+                self.hide_literals(&mark);
+                return Ok(match compared {
+                    Flow::Clean => left.becomes(flow),
+                    compared => left.becomes(computed(all_columns([&flow, &compared]))),
+                });
+            }
+            AExprKind::AexprIn => {
+                let Some(left) = operation.lexpr.as_deref() else { return self.unknown("IN") };
+                let left = self.expression(left, scope, Purpose::DECIDE)?;
+                let mut flows = Vec::new();
+                for node in operands(operation.rexpr.as_deref()) {
+                    let right = self.expression(node, scope, Purpose::DECIDE)?;
+                    flows.push(self.compare(&left, &right, &names, operation.location)?);
+                }
+                computed(all_columns(&flows))
+            }
+            AExprKind::Undefined => return self.unknown("an operator"),
+        };
+        self.here = here;
+        if self.uses.len() > mark.uses {
+            self.hide_literals(&mark);
+        }
+        Ok(Value::of(flow))
+    }
+
+    fn operator(
+        &mut self,
+        operation: &'a AExpr,
+        names: &[&str],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Flow> {
+        let name = names.last().copied().unwrap_or_default();
+        if COMPARISONS.contains(&name) && operation.lexpr.is_some() {
+            let (left, right) = self.both(operation, scope)?;
+            return self.compare(&left, &right, names, operation.location);
+        }
+        self.account_operator(operation, names)?;
+        let operands = operation.lexpr.as_deref().into_iter().chain(operation.rexpr.as_deref());
+        Ok(self.spend_all(operands, scope, purpose)?.flow)
+    }
+
+    fn both(&mut self, operation: &'a AExpr, scope: &Scope<'_, 'a>) -> Analysed<(Value, Value)> {
+        let (Some(left), Some(right)) = (operation.lexpr.as_deref(), operation.rexpr.as_deref()) else {
+            return self.unknown("an operator");
+        };
+        let left = self.expression(left, scope, Purpose::DECIDE)?;
+        let right = self.expression(right, scope, Purpose::DECIDE)?;
+        Ok((left, right))
+    }
+
+    fn nullness_of(&mut self, value: &Value) -> Flow {
+        self.use_nullness(value);
+        Flow::Clean
+    }
+
+    /// Two operands and an operator's name (none: `=`). Rows compare element by element.
+    pub(super) fn compare(
+        &mut self,
+        left: &Value,
+        right: &Value,
+        names: &[&str],
+        location: i32,
+    ) -> Analysed<Flow> {
+        let name = names.last().copied().unwrap_or("=");
+        if !names.is_empty() {
+            self.check_operator(names, location)?;
+        }
+        if matches!(name, "=" | "<>" | "!=") {
+            return Ok(self.equality(left, right, names, UseKind::Equality));
+        }
+        let flows = [self.spend(left, Purpose::DECIDE), self.spend(right, Purpose::DECIDE)];
+        Ok(computed(all_columns(&flows)))
+    }
+
+    /// Whether two values are equal: the mask says so within one domain;
+    /// anything else is an oracle. `names`: the operator's, none for `=`.
+    pub(super) fn equality(&mut self, left: &Value, right: &Value, names: &[&str], kind: UseKind) -> Flow {
+        if left.is_clean() && right.is_clean() {
+            return Flow::Clean;
+        }
+        if self.view {
+            return computed(all_columns([&left.flow, &right.flow]));
+        }
+        if let (Some(a), Some(b)) = (&left.elements, &right.elements)
+            && a.len() == b.len()
+        {
+            for (a, b) in a.iter().zip(b) {
+                self.equality(a, b, names, kind);
+            }
+            return Flow::Clean;
+        }
+        let disclosed = self.is_builtin_operator(names, [left.type_oid, right.type_oid])
+            && same_domain(&left.flow, &right.flow)
+            && self.keeps_equality(left)
+            && self.keeps_equality(right);
+        if disclosed {
+            let columns = all_columns([&left.flow, &right.flow]);
+            let span = self.span_of(left);
+            self.add_use(Use {
+                columns,
+                kind,
+                needs: Disclosure::Equality,
+                export: false,
+                only_grant: false,
+                position: self.places.position(span.start),
+                span,
+                otherwise: Otherwise::Refuse,
+            });
+            return Flow::Clean;
+        }
+        for side in [left, right].into_iter().filter(|side| !side.is_clean()) {
+            let purpose = Purpose { kind, ..Purpose::DECIDE };
+            let span = self.span_of(side);
+            self.add_use(self.use_of(&side.flow, purpose, span, Otherwise::Refuse));
+        }
+        Flow::Clean
+    }
+
+    /// Grouping, DISTINCT, PARTITION BY: equality among a value's own rows.
+    pub(super) fn same_values(&mut self, value: &Value, kind: UseKind, span: std::ops::Range<usize>) {
+        if value.is_clean() {
+            return;
+        }
+        if let Some(elements) = &value.elements {
+            for element in elements {
+                self.same_values(element, kind, span.clone());
+            }
+            return;
+        }
+        let enough = self.keeps_equality(value) && self.is_builtin_operator(&[], [value.type_oid; 2]);
+        let needs = if enough { Disclosure::Equality } else { Disclosure::Search };
+        let purpose = Purpose { kind, needs, export: false, neutralise: false };
+        self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
+    }
+
+    fn keeps_equality(&self, value: &Value) -> bool {
+        !value.collated && self.has_plain_equality(value.type_oid)
+    }
+
+    pub(super) fn span_of(&self, value: &Value) -> std::ops::Range<usize> {
+        value.points.first().map_or(self.here..self.here, |point| point.span.clone())
+    }
+
+    /// Is it `pg_catalog`'s `=`? Another schema's operator counts where its
+    /// operands could be these.
+    fn is_builtin_operator(&self, names: &[&str], types: [Option<Oid>; 2]) -> bool {
+        if let [schema, _] = names {
+            return *schema == PG_CATALOG;
+        }
+        let name = names.last().copied().unwrap_or("=");
+        let snapshot = self.facts.snapshot;
+        let is_catalogs = |oid: &Option<Oid>| {
+            oid.and_then(|oid| snapshot.types.get(&oid)).is_none_or(|info| &*info.schema == PG_CATALOG)
+        };
+        !snapshot.operators.iter().filter(|operator| *operator.name == *name).any(|operator| {
+            let takes = |operand: &Option<Oid>| types.iter().any(|known| known.is_none() || known == operand);
+            (is_catalogs(&operator.left) || takes(&operator.left))
+                && (is_catalogs(&operator.right) || takes(&operator.right))
+        })
+    }
+
+    fn account_operator(&mut self, operation: &'a AExpr, names: &[&str]) -> Analysed<()> {
+        self.check_operator(names, operation.location)
+    }
+
+    /// Accounts for an operator, refuses one that runs an opaque function.
+    fn check_operator(&mut self, names: &[&str], location: i32) -> Analysed<()> {
+        let token = self.places.token(location);
+        let qualified = names.len() > 1;
+        self.accounted.push(if qualified { self.places.parenthesised(location)? } else { token });
+        let Some(name) = names.last() else { return Ok(()) };
+        let schema = if qualified { names.first() } else { None };
+        let opaque = self
+            .facts
+            .snapshot
+            .operators
+            .iter()
+            .filter(|operator| *operator.name == **name)
+            .filter(|operator| schema.is_none_or(|schema| *operator.schema == **schema))
+            .any(|operator| self.facts.opaque_functions.contains(&operator.function));
+        if opaque { self.refuse_opaque("operator", name, location) } else { Ok(()) }
+    }
+}
+
+/// The right side of IN, BETWEEN and the like: a list or one operand.
+fn operands(node: Option<&Node>) -> impl Iterator<Item = &Node> {
+    let (list, one) = match node.and_then(|node| node.node.as_ref()) {
+        Some(NodeEnum::List(list)) => (list.items.as_slice(), None),
+        _ => (&[][..], node),
+    };
+    list.iter().chain(one)
+}

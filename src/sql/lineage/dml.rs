@@ -1,0 +1,362 @@
+//! INSERT, UPDATE, DELETE, MERGE: their sources, conditions and RETURNING.
+//! What they write is judged in [`writes`](super::writes).
+
+use std::rc::Rc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction, OnConflictClause,
+    RangeVar, ReturningClause, ReturningOptionKind, SelectStmt, SetOperation, UpdateStmt,
+};
+
+use super::names::inner;
+use super::query::Target;
+use super::scope::{Item, Scope, Source};
+use super::value::{Constant, Purpose, Value};
+use super::writes::Written;
+use super::{Analysed, Walk};
+use crate::catalog::snapshot::Relation;
+use crate::policy::Disclosure;
+use crate::sql::analysis::{Flow, UseKind};
+
+/// The relation that a statement writes to.
+pub(super) struct Destination<'a> {
+    pub item: Item,
+    pub relations: Vec<&'a Relation>,
+}
+
+impl<'a> Walk<'a> {
+    fn destination(&mut self, named: Option<&'a RangeVar>) -> Analysed<Destination<'a>> {
+        let Some(named) = named else { return self.unknown("the written table") };
+        self.at(named.location);
+        let relations = self.relations(named)?;
+        let mut source = self.source_of(named, &relations);
+        self.rename(&mut source, named.alias.as_ref())?;
+        Ok(Destination { item: Item::visible(source), relations })
+    }
+
+    /// Outputs inside are written somewhere: NULLs in their place would be stored.
+    fn writing<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        let before = std::mem::replace(&mut self.show, Purpose::CARRY);
+        let result = inner(self);
+        self.show = before;
+        result
+    }
+
+    pub(super) fn insert(&mut self, insert: &'a InsertStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let level = Scope::inside(Some(outer), Vec::new());
+        self.writing(|walk| walk.with_clause(insert.with_clause.as_ref(), &level))?;
+        let to = self.destination(insert.relation.as_ref())?;
+        let columns = self.insert_columns(&insert.cols, &to)?;
+        match inner(insert.select_stmt.as_deref()) {
+            None => {}
+            Some(NodeEnum::SelectStmt(select)) if is_values(select) => {
+                self.insert_values(select, &columns, &to, &level)?;
+            }
+            Some(query) => {
+                let targets = self.writing(|walk| walk.statement(query, &level))?;
+                for (number, target) in targets.into_iter().enumerate() {
+                    let written = Written::of(target.value, target.span);
+                    self.write(&to, columns.get(number).map(String::as_str), &written);
+                }
+            }
+        }
+        if let Some(conflict) = insert.on_conflict_clause.as_deref() {
+            self.on_conflict(conflict, &to, &level)?;
+        }
+        let scope = Scope::inside(Some(&level), vec![to.item.clone()]);
+        self.returning(insert.returning_clause.as_ref(), &scope, &to)
+    }
+
+    /// The columns that an INSERT names, or all of the table's.
+    fn insert_columns(&mut self, nodes: &'a [Node], to: &Destination<'a>) -> Analysed<Vec<String>> {
+        if nodes.is_empty() {
+            return Ok(to.item.source.fields.iter().map(|field| field.name.clone()).collect());
+        }
+        let mut columns = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let Some(NodeEnum::ResTarget(column)) = node.node.as_ref() else {
+                return self.unknown("a column to insert");
+            };
+            self.account(column.location, &[&column.name]);
+            for step in &column.indirection {
+                match step.node.as_ref() {
+                    Some(NodeEnum::String(field)) => self.placeless(&[&field.sval]),
+                    Some(NodeEnum::AIndices(_)) => {}
+                    _ => return self.unknown("a column to insert"),
+                }
+            }
+            columns.push(column.name.clone());
+        }
+        Ok(columns)
+    }
+
+    fn insert_values(
+        &mut self,
+        select: &'a SelectStmt,
+        columns: &[String],
+        to: &Destination<'a>,
+        outer: &Scope<'_, 'a>,
+    ) -> Analysed<()> {
+        let level = Scope::inside(Some(outer), Vec::new());
+        self.writing(|walk| walk.with_clause(select.with_clause.as_ref(), &level))?;
+        for row in &select.values_lists {
+            let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
+            for (number, node) in row.items.iter().enumerate() {
+                let written = self.written(node, &level)?;
+                self.write(to, columns.get(number).map(String::as_str), &written);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_conflict(
+        &mut self,
+        conflict: &'a OnConflictClause,
+        to: &Destination<'a>,
+        outer: &Scope<'_, 'a>,
+    ) -> Analysed<()> {
+        let scope = Scope::inside(Some(outer), vec![to.item.clone()]);
+        if let Some(infer) = conflict.infer.as_deref() {
+            self.at(infer.location);
+            self.placeless(&[&infer.conname]);
+            self.arbiter_constraint(&infer.conname, to);
+            for node in &infer.index_elems {
+                let Some(NodeEnum::IndexElem(element)) = node.node.as_ref() else {
+                    return self.unknown("ON CONFLICT");
+                };
+                self.placeless(&[&element.name]);
+                let names = self.strings_of(&element.collation)?;
+                self.placeless(&names);
+                let names = self.strings_of(&element.opclass)?;
+                self.placeless(&names);
+                if let Some(field) = to.item.source.field(&element.name).filter(|_| !element.name.is_empty())
+                {
+                    let value = Value::of_field(&field, self.here..self.here);
+                    self.spend(&value, Purpose { kind: UseKind::Equality, ..Purpose::DECIDE });
+                }
+                if let Some(node) = element.expr.as_deref() {
+                    self.decide(node, &scope)?;
+                }
+            }
+            if let Some(condition) = infer.where_clause.as_deref() {
+                self.decide(condition, &scope)?;
+            }
+        }
+        if conflict.action() != OnConflictAction::OnconflictUpdate {
+            return Ok(());
+        }
+        let excluded = Source {
+            alias: Some("excluded".to_owned()),
+            schemas: Vec::new(),
+            ..Source::clone(&to.item.source)
+        };
+        let excluded = Item { source: Rc::new(excluded), named: true, bare: false };
+        let scope = Scope::inside(Some(outer), vec![to.item.clone(), excluded]);
+        self.assignments(&conflict.target_list, &scope, to)?;
+        if let Some(condition) = conflict.where_clause.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        Ok(())
+    }
+
+    /// `ON CONFLICT ON CONSTRAINT x` compares the constraint's columns.
+    fn arbiter_constraint(&mut self, name: &str, to: &Destination<'a>) {
+        for relation in &to.relations {
+            let fields = self.fields_of(relation);
+            let Some(constraint) = relation.constraints.iter().find(|known| &*known.name == name) else {
+                continue;
+            };
+            for (column, field) in relation.columns.iter().zip(fields) {
+                if constraint.columns.contains(&column.attribute) {
+                    let value = Value::of_field(&field, self.here..self.here);
+                    self.spend(&value, Purpose { kind: UseKind::Equality, ..Purpose::DECIDE });
+                }
+            }
+        }
+    }
+
+    pub(super) fn update(&mut self, update: &'a UpdateStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let level = Scope::inside(Some(outer), Vec::new());
+        self.writing(|walk| walk.with_clause(update.with_clause.as_ref(), &level))?;
+        let to = self.destination(update.relation.as_ref())?;
+        let items =
+            self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
+        let scope = Scope::inside(Some(&level), items);
+        self.assignments(&update.target_list, &scope, &to)?;
+        if let Some(condition) = update.where_clause.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        self.returning(update.returning_clause.as_ref(), &scope, &to)
+    }
+
+    pub(super) fn delete(&mut self, delete: &'a DeleteStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let level = Scope::inside(Some(outer), Vec::new());
+        self.with_clause(delete.with_clause.as_ref(), &level)?;
+        let to = self.destination(delete.relation.as_ref())?;
+        let items = self.sources(&delete.using_clause, &level, vec![to.item.clone()])?;
+        let scope = Scope::inside(Some(&level), items);
+        if let Some(condition) = delete.where_clause.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        self.returning(delete.returning_clause.as_ref(), &scope, &to)
+    }
+
+    pub(super) fn merge(&mut self, merge: &'a MergeStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let level = Scope::inside(Some(outer), Vec::new());
+        self.writing(|walk| walk.with_clause(merge.with_clause.as_ref(), &level))?;
+        let to = self.destination(merge.relation.as_ref())?;
+        let Some(source) = merge.source_relation.as_deref() else { return self.unknown("MERGE") };
+        let mut items = self.writing(|walk| walk.source_item(source, &level, &[]))?;
+        items.push(to.item.clone());
+        let scope = Scope::inside(Some(&level), items);
+        if let Some(condition) = merge.join_condition.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        for node in &merge.merge_when_clauses {
+            let Some(NodeEnum::MergeWhenClause(when)) = node.node.as_ref() else {
+                return self.unknown("MERGE");
+            };
+            self.merge_when(when, &scope, &to)?;
+        }
+        self.returning(merge.returning_clause.as_ref(), &scope, &to)
+    }
+
+    fn merge_when(
+        &mut self,
+        when: &'a MergeWhenClause,
+        scope: &Scope<'_, 'a>,
+        to: &Destination<'a>,
+    ) -> Analysed<()> {
+        if let Some(condition) = when.condition.as_deref() {
+            self.decide(condition, scope)?;
+        }
+        match when.command_type() {
+            CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to),
+            CmdType::CmdInsert => {
+                let columns = self.insert_columns(&when.target_list, to)?;
+                for (number, node) in when.values.iter().enumerate() {
+                    let written = self.written(node, scope)?;
+                    self.write(to, columns.get(number).map(String::as_str), &written);
+                }
+                Ok(())
+            }
+            CmdType::CmdDelete | CmdType::CmdNothing => Ok(()),
+            CmdType::Undefined
+            | CmdType::CmdUnknown
+            | CmdType::CmdSelect
+            | CmdType::CmdMerge
+            | CmdType::CmdUtility => self.unknown("MERGE"),
+        }
+    }
+
+    /// SET lists.
+    fn assignments(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        to: &Destination<'a>,
+    ) -> Analysed<()> {
+        for node in nodes {
+            let Some(NodeEnum::ResTarget(column)) = node.node.as_ref() else { return self.unknown("SET") };
+            let Some(value) = column.val.as_deref() else { return self.unknown("SET") };
+            self.account(column.location, &[&column.name]);
+            let mut written = self.written(value, scope)?;
+            if !column.indirection.is_empty() {
+                for step in &column.indirection {
+                    match step.node.as_ref() {
+                        Some(NodeEnum::String(field)) => self.placeless(&[&field.sval]),
+                        Some(NodeEnum::AIndices(indices)) => {
+                            for node in indices.lidx.as_deref().into_iter().chain(indices.uidx.as_deref()) {
+                                self.written(node, scope)?;
+                            }
+                        }
+                        _ => return self.unknown("SET"),
+                    }
+                }
+                // A part of a value is changed: what is there is never just replaced by NULL.
+                written.value.constant = Constant::No;
+            }
+            written.is_present = is_present(value, &column.name, &to.item.source);
+            self.write(to, Some(&column.name), &written);
+        }
+        Ok(())
+    }
+
+    /// A value on its way into a column.
+    fn written(&mut self, node: &'a Node, scope: &Scope<'_, 'a>) -> Analysed<Written> {
+        let mark = self.mark();
+        self.leftmost = usize::MAX;
+        let value = self.writing(|walk| {
+            let value = walk.expression(node, scope, Purpose::CARRY)?;
+            Ok(walk.shown(value, Purpose::CARRY))
+        })?;
+        let span = match value.points.is_empty() {
+            true => self.places.token(i32::try_from(self.leftmost).unwrap_or(-1)),
+            false => self.span_of(&value),
+        };
+        let mut written = Written::of(value, span);
+        written.literals = self.literals.get(mark.literals..).unwrap_or_default().to_vec();
+        Ok(written)
+    }
+
+    fn returning(
+        &mut self,
+        clause: Option<&'a ReturningClause>,
+        scope: &Scope<'_, 'a>,
+        to: &Destination<'a>,
+    ) -> Analysed<Vec<Target>> {
+        let Some(clause) = clause else { return Ok(Vec::new()) };
+        let mut aliases = [
+            (ReturningOptionKind::ReturningOptionOld, "old"),
+            (ReturningOptionKind::ReturningOptionNew, "new"),
+        ]
+        .map(|(kind, name)| (kind, name.to_owned()));
+        for node in &clause.options {
+            let Some(NodeEnum::ReturningOption(option)) = node.node.as_ref() else {
+                return self.unknown("RETURNING");
+            };
+            self.placeless(&[&option.value]);
+            let chosen = aliases.iter_mut().filter(|(kind, _)| *kind == option.option());
+            chosen.for_each(|(_, name)| name.clone_from(&option.value));
+        }
+        let mut items = scope.items.clone();
+        for (_, alias) in aliases {
+            let taken = items.iter().any(|item| item.source.alias.as_deref() == Some(&alias));
+            if !taken {
+                let source =
+                    Source { alias: Some(alias), schemas: Vec::new(), ..Source::clone(&to.item.source) };
+                items.push(Item { source: Rc::new(source), named: true, bare: false });
+            }
+        }
+        let scope = Scope::inside(scope.outer, items);
+        let purpose = self.show;
+        self.targets(&clause.exprs, &scope, purpose)
+    }
+
+    /// The use of a written column's neighbours or of itself.
+    pub(super) fn use_write(&mut self, flow: &Flow, needs: Disclosure, span: std::ops::Range<usize>) {
+        let purpose = Purpose { kind: UseKind::Write, needs, export: false, neutralise: false };
+        let mut use_ = self.use_of(flow, purpose, span, crate::sql::analysis::Otherwise::Refuse);
+        use_.only_grant = false;
+        self.add_use(use_);
+    }
+}
+
+fn is_values(select: &SelectStmt) -> bool {
+    !select.values_lists.is_empty()
+        && matches!(select.op(), SetOperation::SetopNone | SetOperation::Undefined)
+        && select.sort_clause.is_empty()
+        && select.limit_count.is_none()
+        && select.limit_offset.is_none()
+}
+
+/// `SET x = x`, `SET x = t.x`: the value that is there already.
+fn is_present(node: &Node, column: &str, to: &Source) -> bool {
+    let Some(NodeEnum::ColumnRef(reference)) = node.node.as_ref() else { return false };
+    match super::names::strings(&reference.fields).as_deref() {
+        Some([name]) => *name == column,
+        Some([source, name]) => *name == column && to.alias.as_deref() == Some(source),
+        _ => false,
+    }
+}

@@ -1,0 +1,456 @@
+//! Expressions: what each carries, and which uses stand inside it. One arm a
+//! node of PostgreSQL's raw expression tree (`parse_expr.c`); a node without
+//! an arm is refused.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType, TypeCast};
+
+use super::names::inner;
+use super::query::Target;
+use super::scope::{Scope, Source};
+use super::value::{Constant, Point, Purpose, Value};
+use super::{Analysed, Walk};
+use crate::error::{ClientError, sqlstate};
+use crate::policy::Disclosure;
+use crate::sql::analysis::{Flow, Otherwise, UseKind};
+
+impl<'a> Walk<'a> {
+    /// What `node` carries. What it spends on the way is used for `purpose`.
+    pub(super) fn expression(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        self.deeper(|walk| match node.node.as_ref() {
+            Some(node) => walk.expression_node(node, scope, purpose),
+            None => walk.unknown("an empty expression"),
+        })
+    }
+
+    fn expression_node(
+        &mut self,
+        node: &'a NodeEnum,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        match node {
+            NodeEnum::ColumnRef(reference) => self.column_ref(reference, scope),
+            NodeEnum::AConst(constant) => Ok(self.constant(constant)),
+            NodeEnum::ParamRef(parameter) => {
+                self.at(parameter.location);
+                Ok(Value::clean())
+            }
+            NodeEnum::SetToDefault(_) => Ok(Value::constant(Constant::Default)),
+            NodeEnum::SqlvalueFunction(function) => {
+                self.at(function.location);
+                Ok(Value::clean())
+            }
+            NodeEnum::CurrentOfExpr(cursor) => {
+                self.placeless(&[&cursor.cursor_name]);
+                Ok(Value::clean())
+            }
+            NodeEnum::MergeSupportFunc(function) => {
+                self.at(function.location);
+                Ok(Value::clean())
+            }
+            NodeEnum::AExpr(operation) => self.operation(operation, scope, purpose),
+            NodeEnum::BoolExpr(all) => self.spend_all(&all.args, scope, purpose),
+            NodeEnum::NullTest(test) => self.null_test(test.arg.as_deref(), scope, purpose),
+            NodeEnum::BooleanTest(test) => self.spend_all(test.arg.as_deref(), scope, Purpose::DECIDE),
+            NodeEnum::SubLink(link) => self.sublink(link, scope, purpose),
+            NodeEnum::CaseExpr(case) => self.case(case, scope, purpose),
+            NodeEnum::CoalesceExpr(coalesce) => self.branches(&coalesce.args, scope, purpose),
+            NodeEnum::MinMaxExpr(all) => self.spend_all(&all.args, scope, purpose),
+            NodeEnum::TypeCast(cast) => self.cast(cast, scope, purpose),
+            NodeEnum::CollateClause(collate) => {
+                let names = self.strings_of(&collate.collname)?;
+                self.account(collate.location, &[]);
+                self.placeless(&names);
+                let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
+                let value = self.expression(argument, scope, purpose)?;
+                Ok(Value { collated: true, ..value })
+            }
+            NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
+            NodeEnum::AIndirection(indirection) => {
+                let Some(argument) = indirection.arg.as_deref() else { return self.unknown("a subscript") };
+                self.indirection(argument, &indirection.indirection, scope, purpose)
+            }
+            NodeEnum::AArrayExpr(array) => self.spend_all(&array.elements, scope, purpose),
+            NodeEnum::RowExpr(row) => {
+                self.at(row.location);
+                let mut elements = Vec::with_capacity(row.args.len());
+                for node in &row.args {
+                    elements.push(self.expression(node, scope, purpose)?);
+                }
+                Ok(Value::of_elements(elements))
+            }
+            // GROUPING(c) tells which grouping set a row is of, not what c is.
+            NodeEnum::GroupingFunc(grouping) => {
+                self.at(grouping.location);
+                for node in &grouping.args {
+                    self.expression(node, scope, Purpose::GROUP)?;
+                }
+                Ok(Value::clean())
+            }
+            NodeEnum::NamedArgExpr(argument) => {
+                self.placeless(&[&argument.name]);
+                let Some(argument) = argument.arg.as_deref() else { return self.unknown("an argument") };
+                self.expression(argument, scope, purpose)
+            }
+            NodeEnum::MultiAssignRef(assigned) => {
+                let Some(source) = assigned.source.as_deref() else { return self.unknown("an assignment") };
+                let value = self.expression(source, scope, purpose)?;
+                let number = usize::try_from(assigned.colno).ok().and_then(|number| number.checked_sub(1));
+                let element = value.elements.as_ref().and_then(|elements| elements.get(number?)).cloned();
+                Ok(element.unwrap_or(value))
+            }
+            other => self.structured(other, scope, purpose),
+        }
+    }
+
+    /// A condition: whatever it looks at decides which rows there are.
+    pub(super) fn decide(&mut self, node: &'a Node, scope: &Scope<'_, 'a>) -> Analysed<Flow> {
+        let mark = self.mark();
+        let value = self.expression(node, scope, Purpose::DECIDE)?;
+        let flow = self.spend(&value, Purpose::DECIDE);
+        self.hide_literals(&mark);
+        Ok(flow)
+    }
+
+    /// Evaluates and spends each node; what is left of all of them.
+    pub(super) fn spend_all(
+        &mut self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mut flows = Vec::new();
+        for node in nodes {
+            let value = self.expression(node, scope, purpose)?;
+            flows.push(self.spend(&value, purpose));
+        }
+        Ok(Value::of(super::value::computed(super::value::all_columns(&flows))))
+    }
+
+    fn constant(&mut self, constant: &AConst) -> Value {
+        self.at(constant.location);
+        let span = self.places.token(constant.location);
+        self.literals.push(span);
+        Value::constant(if constant.isnull { Constant::Null } else { Constant::No })
+    }
+
+    /// A column, or, where there is none of that name, a whole row or a
+    /// function of one (`transformColumnRef`).
+    fn column_ref(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
+        self.at(reference.location);
+        let span = self.places.name(reference.location, reference.fields.len())?;
+        self.accounted.push(span.clone());
+        let (fields, whole) = match reference.fields.split_last() {
+            Some((last, rest)) if matches!(last.node, Some(NodeEnum::AStar(_))) => (rest, true),
+            _ => (reference.fields.as_slice(), false),
+        };
+        let names = self.strings_of(fields)?;
+        if whole {
+            let source = self.source_named(&names, scope, &span)?;
+            return Ok(whole_row(&source, span));
+        }
+        let Some((column, qualifiers)) = names.split_last() else { return self.unknown("a column") };
+        if qualifiers.is_empty() {
+            if let Some(field) = scope.column(column) {
+                return Ok(Value::of_field(&field, span));
+            }
+            return match scope.source(None, column) {
+                Some(source) => Ok(whole_row(&source, span)),
+                None => Err(self.no_column(column)),
+            };
+        }
+        let source = self.source_named(qualifiers, scope, &span)?;
+        match source.field(column) {
+            Some(field) => Ok(Value::of_field(&field, span)),
+            None if self.facts.snapshot.functions_by_name.contains_key(*column) => {
+                self.functional_notation(column, &source, span)
+            }
+            None => Err(self.no_column(column)),
+        }
+    }
+
+    /// `c.row_to_json` is `row_to_json(c)`. There is nothing to splice: a NULL
+    /// in the row's place has another text than the reference.
+    fn functional_notation(
+        &mut self,
+        function: &str,
+        source: &Source,
+        span: Range<usize>,
+    ) -> Analysed<Value> {
+        self.check_callable(&[function], span.start)?;
+        let row = whole_row(source, span.clone());
+        if row.is_clean() {
+            return Ok(Value::clean());
+        }
+        if self.view {
+            return Ok(Value::of(self.spend(&row, Purpose::SHOW)));
+        }
+        let use_ = self.use_of(
+            &row.flow,
+            Purpose { kind: UseKind::WholeRow, ..Purpose::SHOW },
+            span,
+            Otherwise::Refuse,
+        );
+        self.add_use(use_);
+        Ok(Value::clean())
+    }
+
+    /// The relation that `names` mean: `alias`, `schema.table`, `db.schema.table`.
+    pub(super) fn source_named(
+        &mut self,
+        names: &[&str],
+        scope: &Scope<'_, 'a>,
+        span: &Range<usize>,
+    ) -> Analysed<Rc<Source>> {
+        let (schema, name) = match names {
+            [name] => (None, *name),
+            [schema, name] | [_, schema, name] => (Some(*schema), *name),
+            _ => return self.unknown("a qualified name"),
+        };
+        scope.source(schema, name).ok_or_else(|| {
+            ClientError::new("42P01", format!("missing FROM-clause entry for table \"{name}\""))
+                .at(self.places.position(span.start))
+        })
+    }
+
+    pub(super) fn no_column(&self, name: &str) -> ClientError {
+        ClientError::new(sqlstate::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist"))
+            .at(self.places.position(self.here))
+    }
+
+    /// `(row).column`, `array[1]`, `(composite).field`.
+    pub(super) fn indirection(
+        &mut self,
+        argument: &'a Node,
+        steps: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mut value = self.expression(argument, scope, purpose)?;
+        for step in steps {
+            value = match step.node.as_ref() {
+                Some(NodeEnum::String(name)) => {
+                    self.placeless(&[&name.sval]);
+                    self.field_of(value, &name.sval, purpose)?
+                }
+                Some(NodeEnum::AIndices(indices)) => {
+                    let bounds = indices.lidx.as_deref().into_iter().chain(indices.uidx.as_deref());
+                    let chosen = self.spend_all(bounds, scope, purpose)?;
+                    let left = self.spend(&value, purpose);
+                    Value::of(super::value::computed(super::value::all_columns([&left, &chosen.flow])))
+                }
+                _ => return self.unknown("a subscript"),
+            };
+        }
+        Ok(value)
+    }
+
+    /// A field of a row, or a function of it; of another composite value, its use.
+    pub(super) fn field_of(&mut self, value: Value, name: &str, purpose: Purpose) -> Analysed<Value> {
+        let Some(row) = value.row.clone() else {
+            return Ok(Value::of(self.spend(&value, purpose)));
+        };
+        let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
+        match found {
+            Some(field) => {
+                let value = value.becomes(field.flow.clone());
+                Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
+            }
+            None => {
+                self.check_callable(&[name], self.here)?;
+                Ok(Value::of(self.spend(&value, purpose)))
+            }
+        }
+    }
+
+    fn null_test(
+        &mut self,
+        node: Option<&'a Node>,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let Some(node) = node else { return self.unknown("a NULL test") };
+        let value = self.expression(node, scope, purpose)?;
+        self.use_nullness(&value);
+        Ok(Value::clean())
+    }
+
+    /// Every mask shows whether a value is NULL.
+    pub(super) fn use_nullness(&mut self, value: &Value) {
+        let purpose = Purpose {
+            kind: UseKind::NullTest,
+            needs: Disclosure::Nullness,
+            export: false,
+            neutralise: false,
+        };
+        if !value.is_clean() {
+            let span = value.points.first().map_or(self.here..self.here, |point| point.span.clone());
+            self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
+        }
+    }
+
+    fn case(&mut self, case: &'a CaseExpr, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
+        self.at(case.location);
+        let mark = self.mark();
+        let operand = match case.arg.as_deref() {
+            Some(node) => Some(self.expression(node, scope, Purpose::DECIDE)?),
+            None => None,
+        };
+        let mut conditions = Vec::new();
+        let mut values = Vec::new();
+        for node in &case.args {
+            let Some(NodeEnum::CaseWhen(when)) = node.node.as_ref() else { return self.unknown("CASE") };
+            let (Some(condition), Some(result)) = (when.expr.as_deref(), when.result.as_deref()) else {
+                return self.unknown("CASE");
+            };
+            conditions.push(match &operand {
+                Some(operand) => {
+                    let compared = self.expression(condition, scope, Purpose::DECIDE)?;
+                    self.equality(operand, &compared, &[], UseKind::Equality)
+                }
+                None => self.decide(condition, scope)?,
+            });
+            self.hide_literals(&mark);
+            values.push(self.expression(result, scope, purpose)?);
+        }
+        if let Some(default) = case.defresult.as_deref() {
+            values.push(self.expression(default, scope, purpose)?);
+        } else {
+            values.push(Value::constant(Constant::Null));
+        }
+        let value = self.one_of(values, purpose);
+        Ok(self.chosen_by(value, &conditions))
+    }
+
+    /// In a view, a value that a condition on protected columns chose is computed from them.
+    fn chosen_by(&self, value: Value, conditions: &[Flow]) -> Value {
+        let deciding = super::value::all_columns(conditions);
+        if deciding.is_empty() {
+            return value;
+        }
+        let columns = super::value::all_columns(conditions.iter().chain([&value.flow]));
+        value.becomes(Flow::Computed { columns })
+    }
+
+    pub(super) fn branches(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mut values = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            values.push(self.expression(node, scope, purpose)?);
+        }
+        Ok(self.one_of(values, purpose))
+    }
+
+    /// CASE and COALESCE: even branches of one domain are masked whole with
+    /// `redact`, since the client chose which one it sees.
+    fn one_of(&mut self, values: Vec<Value>, purpose: Purpose) -> Value {
+        let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
+        let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
+        let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));
+        let collated = values.iter().any(|value| value.collated);
+        let value = Value::one_of(values);
+        let columns = super::value::columns(&mixed).to_vec();
+        let flow = if computed { Flow::Computed { columns } } else { mixed };
+        Value { flow, collated, ..value }
+    }
+
+    fn cast(&mut self, cast: &'a TypeCast, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
+        self.at(cast.location);
+        let (Some(node), Some(type_name)) = (cast.arg.as_deref(), &cast.type_name) else {
+            return self.unknown("a cast");
+        };
+        self.type_name(type_name)?;
+        let value = self.expression(node, scope, purpose)?;
+        if value.is_clean() {
+            return Ok(Value { type_oid: None, row: None, elements: None, ..value });
+        }
+        let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
+        match keeps {
+            Some(oid) => {
+                // The text of an extension's type may tell apart what the type holds equal.
+                let collated = value.collated || !self.has_plain_equality(value.type_oid);
+                let flow = match value.flow.clone() {
+                    Flow::Plain { columns, .. } => Flow::Plain { columns, cast: true },
+                    other => other,
+                };
+                let value = value.becomes(flow);
+                Ok(Value { type_oid: Some(oid), collated, ..value })
+            }
+            None => Ok(Value::of(self.spend(&value, purpose))),
+        }
+    }
+
+    fn sublink(&mut self, link: &'a SubLink, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
+        self.at(link.location);
+        let Some(query) = inner(link.subselect.as_deref()) else { return self.unknown("a subquery") };
+        match link.sub_link_type() {
+            SubLinkType::ExistsSublink => {
+                self.statement(query, scope)?;
+                Ok(Value::clean())
+            }
+            SubLinkType::ExprSublink => {
+                let targets = self.statement(query, scope)?;
+                let span = self.places.parenthesised(link.location)?;
+                Ok(scalar(targets, &span))
+            }
+            SubLinkType::ArraySublink => {
+                let targets = self.statement(query, scope)?;
+                let span = self.places.parenthesised(link.location)?;
+                let value = scalar(targets, &span);
+                Ok(Value::of(self.spend(&value, purpose)))
+            }
+            SubLinkType::AnySublink | SubLinkType::AllSublink => {
+                let Some(tested) = link.testexpr.as_deref() else { return self.unknown("a subquery") };
+                let mark = self.mark();
+                let tested = self.expression(tested, scope, Purpose::DECIDE)?;
+                let targets = self.statement(query, scope)?;
+                let names = self.strings_of(&link.oper_name)?;
+                let found = match targets.as_slice() {
+                    [only] => only.value.clone(),
+                    _ => Value::of_elements(targets.into_iter().map(|target| target.value).collect()),
+                };
+                let flow = self.compare(&tested, &found, &names, link.location)?;
+                self.hide_literals(&mark);
+                Ok(Value::of(flow))
+            }
+            SubLinkType::Undefined
+            | SubLinkType::RowcompareSublink
+            | SubLinkType::MultiexprSublink
+            | SubLinkType::CteSublink => self.unknown("a subquery"),
+        }
+    }
+}
+
+fn whole_row(source: &Source, span: Range<usize>) -> Value {
+    Value::of_row(source.fields.clone().into(), span)
+}
+
+/// A subquery as a value: cut off as a whole, since a NULL inside it may not
+/// fit its DISTINCT or ORDER BY.
+fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
+    let mut values: Vec<Value> = targets.into_iter().map(|target| target.value).collect();
+    for value in &mut values {
+        let flow = value.flow.clone();
+        value.points = match value.is_clean() {
+            true => Vec::new(),
+            false => vec![Point { span: span.clone(), flow, whole_row: false }],
+        };
+    }
+    match values.len() {
+        1 => values.remove(0),
+        _ => Value::of_elements(values),
+    }
+}

@@ -1,0 +1,266 @@
+//! What stands in FROM: tables, subqueries, joins, functions. Follows
+//! `parse_clause.c`: a lateral item sees its left neighbours, a join without
+//! an alias leaves its sides nameable.
+
+use std::rc::Rc;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableSample};
+
+use super::names::inner;
+use super::scope::{Field, Item, Scope, Source};
+use super::value::{Purpose, Value};
+use super::{Analysed, Walk};
+use crate::sql::analysis::UseKind;
+
+impl<'a> Walk<'a> {
+    /// The items of a FROM clause. `before` are lateral neighbours.
+    pub(super) fn sources(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        before: Vec<Item>,
+    ) -> Analysed<Vec<Item>> {
+        let mut items = before;
+        for node in nodes {
+            let more = self.source_item(node, scope, &items)?;
+            items.extend(more);
+        }
+        Ok(items)
+    }
+
+    pub(super) fn source_item(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        neighbours: &[Item],
+    ) -> Analysed<Vec<Item>> {
+        self.deeper(|walk| match node.node.as_ref() {
+            Some(NodeEnum::RangeVar(named)) => Ok(vec![walk.range_var(named, scope)?]),
+            Some(NodeEnum::RangeSubselect(query)) => walk.subselect(query, scope, neighbours),
+            Some(NodeEnum::RangeFunction(function)) => walk.range_function(function, scope, neighbours),
+            Some(NodeEnum::JoinExpr(join)) => walk.join(join, scope, neighbours),
+            Some(NodeEnum::RangeTableSample(sample)) => walk.sample(sample, scope, neighbours),
+            Some(NodeEnum::RangeTableFunc(table)) => {
+                let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+                walk.xml_table(table, &lateral)
+            }
+            Some(NodeEnum::JsonTable(table)) => {
+                let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+                walk.json_table(table, &lateral)
+            }
+            _ => walk.unknown("an item of FROM"),
+        })
+    }
+
+    fn subselect(
+        &mut self,
+        subselect: &'a RangeSubselect,
+        scope: &Scope<'_, 'a>,
+        neighbours: &[Item],
+    ) -> Analysed<Vec<Item>> {
+        let Some(query) = inner(subselect.subquery.as_deref()) else {
+            return self.unknown("a subquery");
+        };
+        let visible = if subselect.lateral { neighbours.to_vec() } else { Vec::new() };
+        let level = Scope::inside(Some(scope), visible);
+        let targets = self.statement(query, &level)?;
+        let mut source =
+            Source { fields: targets.iter().map(|target| target.field()).collect(), ..Source::default() };
+        self.rename(&mut source, subselect.alias.as_ref())?;
+        Ok(vec![Item::visible(source)])
+    }
+
+    fn sample(
+        &mut self,
+        sample: &'a RangeTableSample,
+        scope: &Scope<'_, 'a>,
+        neighbours: &[Item],
+    ) -> Analysed<Vec<Item>> {
+        let Some(relation) = sample.relation.as_deref() else { return self.unknown("TABLESAMPLE") };
+        let uses = self.uses.len();
+        let items = self.source_item(relation, scope, neighbours)?;
+        if self.uses.get(uses..).is_some_and(|new| new.iter().any(|use_| use_.kind == UseKind::Statistics)) {
+            return self.unknown("TABLESAMPLE of statistics");
+        }
+        let names = self.strings_of(&sample.method)?;
+        self.placeless(&names);
+        let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+        for argument in sample.args.iter().chain(sample.repeatable.as_deref()) {
+            self.decide(argument, &lateral)?;
+        }
+        Ok(items)
+    }
+
+    fn join(
+        &mut self,
+        join: &'a JoinExpr,
+        scope: &Scope<'_, 'a>,
+        neighbours: &[Item],
+    ) -> Analysed<Vec<Item>> {
+        let (Some(left), Some(right)) = (join.larg.as_deref(), join.rarg.as_deref()) else {
+            return self.unknown("a join");
+        };
+        let left = self.source_item(left, scope, neighbours)?;
+        let mut seen = neighbours.to_vec();
+        seen.extend(left.iter().cloned());
+        let right = self.source_item(right, scope, &seen)?;
+        let merged = self.merged_columns(join, &left, &right)?;
+        let joined = joined_source(&merged, &left, &right);
+
+        let mut sides = left;
+        sides.extend(right);
+        if let Some(condition) = join.quals.as_deref() {
+            let level = Scope::inside(Some(scope), sides.clone());
+            self.decide(condition, &level)?;
+        }
+        let mut items: Vec<Item> = match join.alias {
+            Some(_) => Vec::new(),
+            None => sides.into_iter().map(|item| Item { bare: false, ..item }).collect(),
+        };
+        if let Some(alias) = &join.join_using_alias {
+            let mut source = Source { fields: merged, ..Source::default() };
+            self.rename(&mut source, Some(alias))?;
+            items.push(Item { source: Rc::new(source), named: true, bare: false });
+        }
+        let mut joined = joined;
+        self.rename(&mut joined, join.alias.as_ref())?;
+        items.push(Item::visible(joined));
+        Ok(items)
+    }
+
+    /// The columns that USING or NATURAL makes one of, and their equality.
+    fn merged_columns(&mut self, join: &'a JoinExpr, left: &[Item], right: &[Item]) -> Analysed<Vec<Field>> {
+        let names: Vec<String> = match join.is_natural {
+            true => self.common_columns(left, right)?,
+            false => {
+                let names = self.strings_of(&join.using_clause)?;
+                self.placeless(&names);
+                names.into_iter().map(str::to_owned).collect()
+            }
+        };
+        let mut merged = Vec::with_capacity(names.len());
+        for name in names {
+            let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
+                return Err(self.no_column(&name));
+            };
+            let place = self.here..self.here;
+            let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
+            self.equality(&left, &right, &[], UseKind::Join);
+            merged.push(a.or(&b));
+        }
+        Ok(merged)
+    }
+
+    fn common_columns(&mut self, left: &[Item], right: &[Item]) -> Analysed<Vec<String>> {
+        let open =
+            left.iter().chain(right).filter(|item| item.bare).find_map(|item| item.source.open.clone());
+        if let Some(reason) = open {
+            return self.refuse(format!("NATURAL JOIN: {reason}"), -1);
+        }
+        let mut names: Vec<String> = Vec::new();
+        for field in left.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields) {
+            if side_column(right, &field.name).is_some() && !names.contains(&field.name) {
+                names.push(field.name.clone());
+            }
+        }
+        Ok(names)
+    }
+
+    fn range_function(
+        &mut self,
+        function: &'a RangeFunction,
+        scope: &Scope<'_, 'a>,
+        neighbours: &[Item],
+    ) -> Analysed<Vec<Item>> {
+        let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+        let mut source = Source::default();
+        for node in &function.functions {
+            let Some(NodeEnum::List(pair)) = node.node.as_ref() else { return self.unknown("ROWS FROM") };
+            let Some(call) = pair.items.first() else { return self.unknown("ROWS FROM") };
+            let definitions = match inner(pair.items.get(1)) {
+                Some(NodeEnum::List(list)) => list.items.as_slice(),
+                _ => &[],
+            };
+            self.function_columns(call, definitions, function, &lateral, &mut source)?;
+        }
+        if function.ordinality {
+            source.fields.push(Field::clean("ordinality"));
+        }
+        self.rename(&mut source, function.alias.as_ref())?;
+        Ok(vec![Item::visible(source)])
+    }
+
+    /// The columns that one function in FROM gives. Which rows there are
+    /// depends on its arguments.
+    fn function_columns(
+        &mut self,
+        call: &'a Node,
+        definitions: &'a [Node],
+        function: &'a RangeFunction,
+        scope: &Scope<'_, 'a>,
+        source: &mut Source,
+    ) -> Analysed<()> {
+        let value = self.expression(call, scope, Purpose::DECIDE)?;
+        let flow = match value.is_clean() {
+            true => value.flow,
+            false => self.spend(&value, Purpose::DECIDE),
+        };
+        let name = super::naming::column_name(call);
+        let definitions = if definitions.is_empty() { function.coldeflist.as_slice() } else { definitions };
+        let columns = match definitions {
+            [] => self.result_columns(call, &name),
+            definitions => Some(self.defined_columns(definitions)?),
+        };
+        // A scalar function's column is called as the alias says.
+        let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
+        match columns.as_deref() {
+            Some([only]) if *only == name && function.functions.len() == 1 => {
+                let called = alias.clone().unwrap_or(name);
+                source.alias = Some(called.clone());
+                source.fields.push(Field { flow, ..Field::clean(called) });
+            }
+            Some(columns) => {
+                source.alias.get_or_insert(name);
+                source.fields.extend(columns.iter().map(|c| Field { flow: flow.clone(), ..Field::clean(c) }));
+            }
+            None => {
+                source.alias.get_or_insert_with(|| name.clone());
+                source.open = Some(format!("the columns of function {name} are not known: name them"));
+            }
+        }
+        Ok(())
+    }
+
+    fn defined_columns(&mut self, definitions: &'a [Node]) -> Analysed<Vec<String>> {
+        let mut names = Vec::with_capacity(definitions.len());
+        for definition in definitions {
+            let Some(NodeEnum::ColumnDef(column)) = definition.node.as_ref() else {
+                return self.unknown("a column definition list");
+            };
+            if let Some(type_name) = &column.type_name {
+                self.type_name(type_name)?;
+            }
+            self.placeless(&[&column.colname]);
+            names.push(column.colname.clone());
+        }
+        Ok(names)
+    }
+}
+
+/// The columns of a join: the merged ones, then the others of each side.
+fn joined_source(merged: &[Field], left: &[Item], right: &[Item]) -> Source {
+    let mut source = Source { fields: merged.to_vec(), ..Source::default() };
+    for item in left.iter().chain(right).filter(|item| item.bare) {
+        if source.open.is_none() {
+            source.open.clone_from(&item.source.open);
+        }
+        let others = item.source.fields.iter().filter(|f| !merged.iter().any(|m| m.name == f.name));
+        source.fields.extend(others.cloned());
+    }
+    source
+}
+
+fn side_column(side: &[Item], name: &str) -> Option<Field> {
+    side.iter().filter(|item| item.bare).filter_map(|item| item.source.field(name)).reduce(|a, b| a.or(&b))
+}

@@ -1,0 +1,301 @@
+//! Function calls: those of `pg_catalog` that keep a value's nature, those
+//! that leave traces, those nobody may call, and all others.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{FuncCall, Node};
+
+use super::names::strings;
+use super::scope::Scope;
+use super::value::{Purpose, Value, all_columns, computed};
+use super::{Analysed, Walk};
+use crate::catalog::snapshot::{Function, Volatility};
+use crate::error::{ClientError, sqlstate};
+use crate::policy::Disclosure;
+use crate::sql::analysis::{Flow, UseKind};
+
+const PG_CATALOG: &str = "pg_catalog";
+
+/// Functions that leave something to be read later. They pass unless what is
+/// protected can reach them or decide whether they run.
+const TRACES: &[&str] = &["set_config", "pg_notify", "nextval", "setval", "pg_logical_emit_message"];
+const TRACE_PREFIXES: &[&str] =
+    &["pg_advisory_", "pg_try_advisory_", "lo_", "pg_read_", "pg_ls_", "pg_logical_"];
+
+/// Columns of set-returning functions whose names are not the function's.
+const RESULT_COLUMNS: &[(&str, &[&str])] = &[
+    ("json_each", &["key", "value"]),
+    ("jsonb_each", &["key", "value"]),
+    ("json_each_text", &["key", "value"]),
+    ("jsonb_each_text", &["key", "value"]),
+    ("json_array_elements", &["value"]),
+    ("jsonb_array_elements", &["value"]),
+    ("json_array_elements_text", &["value"]),
+    ("jsonb_array_elements_text", &["value"]),
+    ("pg_get_keywords", &["word", "catcode", "barelabel", "catdesc", "baredesc"]),
+    ("pg_options_to_table", &["option_name", "option_value"]),
+    ("aclexplode", &["grantor", "grantee", "privilege_type", "is_grantable"]),
+];
+
+impl<'a> Walk<'a> {
+    pub(super) fn function(
+        &mut self,
+        call: &'a FuncCall,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        self.at(call.location);
+        let at = self.here;
+        let names = self.strings_of(&call.funcname)?;
+        self.account(call.location, &names);
+        self.check_callable(&names, at)?;
+        let leaves_trace = self.leaves_trace(&names);
+        self.traces |= leaves_trace;
+        let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
+
+        let mut arguments = Vec::with_capacity(call.args.len());
+        for node in &call.args {
+            arguments.push(self.expression(node, scope, purpose)?);
+        }
+        let mut value = self.result(call, &names, arguments, purpose)?;
+        value.type_oid = None;
+        let around = self.around_call(call, scope, purpose)?;
+        self.here = at;
+        if around != Flow::Clean {
+            let columns = all_columns([&value.flow, &around]);
+            value = value.becomes(computed(columns));
+        }
+        Ok(value)
+    }
+
+    /// ORDER BY inside an aggregate, FILTER, OVER.
+    fn around_call(&mut self, call: &'a FuncCall, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Flow> {
+        let mut flows = Vec::new();
+        for node in &call.agg_order {
+            let Some(NodeEnum::SortBy(sort)) = node.node.as_ref() else { return self.unknown("ORDER BY") };
+            let Some(node) = sort.node.as_deref() else { return self.unknown("ORDER BY") };
+            let names = self.strings_of(&sort.use_op)?;
+            if !names.is_empty() {
+                return self.unknown("ORDER BY … USING");
+            }
+            // Under DISTINCT and WITHIN GROUP the sort expression is an argument.
+            let is_argument = call.agg_distinct || call.agg_within_group;
+            let purpose = if is_argument || !purpose.neutralise { purpose } else { Purpose::SORT };
+            let value = self.expression(node, scope, purpose)?;
+            flows.push(if is_argument {
+                self.spend(&value, purpose)
+            } else {
+                self.sorted(&value, UseKind::OrderBy)
+            });
+        }
+        if let Some(condition) = call.agg_filter.as_deref() {
+            flows.push(self.decide(condition, scope)?);
+        }
+        if let Some(window) = call.over.as_deref() {
+            self.window(window, scope)?;
+        }
+        Ok(computed(all_columns(&flows)))
+    }
+
+    fn result(
+        &mut self,
+        call: &FuncCall,
+        names: &[&str],
+        arguments: Vec<Value>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let builtin = self.builtin(names);
+        match (builtin, arguments.as_slice()) {
+            (Some("count"), []) => return Ok(Value::clean()),
+            (Some("count"), [counted]) if call.agg_distinct => {
+                if self.view {
+                    return Ok(Value::of(self.spend(counted, purpose)));
+                }
+                let span = self.span_of(counted);
+                self.same_values(counted, UseKind::Distinct, span);
+                return Ok(Value::clean());
+            }
+            (Some("count"), [counted]) => {
+                self.use_nullness(counted);
+                return Ok(Value::clean());
+            }
+            (Some("min" | "max"), [value]) if is_single(value) && !self.view => {
+                return Ok(self.extreme(value));
+            }
+            (Some(name @ ("lower" | "upper" | "btrim" | "ltrim" | "rtrim")), [value])
+                if is_single(value) && purpose.kind != UseKind::VolatileArgument =>
+            {
+                return Ok(derived(value.clone(), matches!(name, "lower" | "upper")));
+            }
+            (_, [row]) if self.is_projection(call, names, row) => {
+                return self.field_of(row.clone(), names.first().copied().unwrap_or_default(), purpose);
+            }
+            _ => {}
+        }
+        let flows: Vec<Flow> = arguments.iter().map(|argument| self.spend(argument, purpose)).collect();
+        Ok(Value::of(computed(all_columns(&flows))))
+    }
+
+    /// `min(c)`, `max(c)`: a value of c that the order chose.
+    fn extreme(&mut self, value: &Value) -> Value {
+        if value.is_clean() {
+            return Value::clean();
+        }
+        let purpose =
+            Purpose { kind: UseKind::MinMax, needs: Disclosure::Order, export: false, neutralise: true };
+        // Where outputs are written, NULLs would be stored.
+        self.spend(value, Purpose { neutralise: self.show.neutralise, ..purpose });
+        let flow = match &value.flow {
+            Flow::Plain { columns, .. } => Flow::Plain { columns: columns.clone(), cast: true },
+            other => other.clone(),
+        };
+        value.clone().becomes(flow)
+    }
+
+    /// `ssn(c)` is `c.ssn` where no function is called so (`ParseFuncOrColumn`).
+    fn is_projection(&self, call: &FuncCall, names: &[&str], row: &Value) -> bool {
+        let [name] = names else { return false };
+        row.row.as_ref().is_some_and(|fields| fields.iter().any(|field| field.name == *name))
+            && !self.facts.snapshot.functions_by_name.contains_key(*name)
+            && call.over.is_none()
+            && call.agg_order.is_empty()
+            && !call.agg_distinct
+    }
+
+    /// The bare name of a `pg_catalog` function, unless another schema has one
+    /// of that name too and the call is not qualified.
+    fn builtin<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+        match names {
+            [PG_CATALOG, name] => Some(*name),
+            [name] => {
+                let elsewhere = self.candidates_of(names).any(|function| &*function.schema != PG_CATALOG);
+                (!elsewhere).then_some(*name)
+            }
+            _ => None,
+        }
+    }
+
+    /// Every function that the name could mean.
+    fn candidates_of<'n>(&self, names: &[&'n str]) -> impl Iterator<Item = &'a Function> + use<'a, 'n> {
+        let (schema, name) = match names {
+            [name] => (None, *name),
+            [.., schema, name] => (Some(*schema), *name),
+            [] => (None, ""),
+        };
+        let snapshot = self.facts.snapshot;
+        snapshot
+            .functions_by_name
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(move |oid| snapshot.functions.get(oid))
+            .filter(move |function| match schema {
+                None => true,
+                Some("pg_temp") => function.schema.starts_with("pg_temp"),
+                Some(schema) => &*function.schema == schema,
+            })
+    }
+
+    pub(super) fn check_callable(&self, names: &[&str], at: usize) -> Analysed<()> {
+        let opaque = self.candidates_of(names).any(|f| self.facts.opaque_functions.contains(&f.oid));
+        if !opaque || self.view {
+            return Ok(());
+        }
+        let location = i32::try_from(at).unwrap_or(-1);
+        self.refuse_opaque("function", names.last().copied().unwrap_or_default(), location)
+    }
+
+    pub(super) fn refuse_opaque<T>(&self, what: &str, name: &str, location: i32) -> Analysed<T> {
+        let at = usize::try_from(location).unwrap_or(self.here);
+        Err(ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: {what} \"{name}\" may read protected data unseen"),
+        )
+        .with_hint("Call it in another way, or have it named in defaults.trusted_functions.")
+        .at(self.places.position(at)))
+    }
+
+    fn leaves_trace(&self, names: &[&str]) -> bool {
+        let Some(name) = names.last() else { return false };
+        TRACES.contains(name) || TRACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Unknown functions count as volatile. SQL's own syntax names functions
+    /// that the snapshot need not list.
+    fn is_volatile(&self, names: &[&str]) -> bool {
+        if self.facts.snapshot.functions.is_empty() {
+            return false;
+        }
+        let mut candidates = self.candidates_of(names).peekable();
+        candidates.peek().is_none() || candidates.any(|function| function.volatility == Volatility::Volatile)
+    }
+
+    /// The column names of a function in FROM, where they are known.
+    pub(super) fn result_columns(&self, call: &Node, name: &str) -> Option<Vec<String>> {
+        let Some(NodeEnum::FuncCall(call)) = call.node.as_ref() else {
+            return Some(vec![name.to_owned()]);
+        };
+        let names = strings(&call.funcname)?;
+        let builtin = self.builtin(&names);
+        if let Some((_, columns)) = RESULT_COLUMNS.iter().find(|(known, _)| Some(*known) == builtin) {
+            return Some(columns.iter().map(|column| (*column).to_owned()).collect());
+        }
+        if builtin == Some("unnest") {
+            return Some(vec![name.to_owned(); call.args.len()]);
+        }
+        let snapshot = self.facts.snapshot;
+        let mut candidates = self.candidates_of(&names);
+        let first = candidates.next()?;
+        if candidates.any(|other| {
+            other.return_type != first.return_type && (is_row(self, other) || is_row(self, first))
+        }) {
+            return None;
+        }
+        let result = snapshot.types.get(&first.return_type)?;
+        match (result.kind, result.relation) {
+            ('c', Some(relation)) => {
+                let relation = snapshot.relations.get(&relation)?;
+                Some(relation.columns.iter().map(|column| column.name.to_string()).collect())
+            }
+            _ if is_row(self, first) => None,
+            _ => Some(vec![name.to_owned()]),
+        }
+    }
+
+    /// A value that decides an order.
+    pub(super) fn sorted(&mut self, value: &Value, kind: UseKind) -> Flow {
+        if self.view || value.is_clean() {
+            return self.spend(value, Purpose::SORT);
+        }
+        let purpose = Purpose { kind, needs: Disclosure::Order, export: false, neutralise: true };
+        self.spend(value, purpose)
+    }
+}
+
+/// Is its result a row whose columns must be looked up?
+fn is_row(walk: &Walk<'_>, function: &Function) -> bool {
+    /// `record`: whatever columns its OUT arguments or the call say.
+    const RECORD: crate::catalog::Oid = crate::catalog::Oid(2249);
+    let result = walk.facts.snapshot.types.get(&function.return_type);
+    function.return_type == RECORD || result.is_none_or(|info| info.kind == 'c' || info.kind == 'p')
+}
+
+/// One value, not a row of several.
+fn is_single(value: &Value) -> bool {
+    value.row.is_none() && value.elements.is_none()
+}
+
+/// `lower`, `trim` …: masked with `redact`, but `partial` and `email` go with
+/// another case as they are.
+fn derived(value: Value, case_only: bool) -> Value {
+    let flow = match value.flow.clone() {
+        Flow::Clean => return Value::clean(),
+        Flow::Plain { columns, .. } => Flow::Derived { columns, case_only },
+        Flow::Derived { columns, case_only: earlier } => {
+            Flow::Derived { columns, case_only: earlier && case_only }
+        }
+        Flow::Mixed { columns } => Flow::Mixed { columns },
+        Flow::Computed { columns } => Flow::Computed { columns },
+    };
+    value.becomes(flow)
+}

@@ -1,0 +1,380 @@
+//! Which protected columns a query uses, and how: what it puts out, and every
+//! other use with its place in the text.
+//!
+//! Works on the tree of PostgreSQL's own grammar (`pg_query`), whose analysis
+//! (`parse_analyze.c` and its neighbours in `src/backend/parser`) it follows
+//! as far as names and values go. Invariant: a node that is not known is
+//! refused (`0A000`), and so is a name that can't be placed in the text.
+//!
+//! ```text
+//! query ── from ── relations     what stands in FROM, and its columns
+//!   │        └── statistics      pg_stats and its kin are read through a filter
+//!   ├── expression ── functions, compare, structured
+//!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
+//!   └── dml ── writes            the write rule
+//! ```
+
+mod clauses;
+mod compare;
+mod cte;
+mod dml;
+mod expression;
+mod from;
+mod functions;
+mod names;
+mod naming;
+mod query;
+mod relations;
+mod scope;
+mod statistics;
+mod structured;
+mod value;
+mod writes;
+
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use pg_query::NodeEnum;
+
+use super::analysis::{Flow, Otherwise, Output, Use, UseKind};
+use super::parse::{self, Tokens};
+use super::splice::Edit;
+use crate::catalog::guard::Facts;
+use crate::error::{ClientError, sqlstate};
+use crate::policy::{Disclosure, ProtectedColumn};
+use places::Places;
+use query::Target;
+use scope::Scope;
+use value::{Purpose, Value};
+
+type Analysed<T> = Result<T, ClientError>;
+
+/// Deeper than the parser's own limit, since one level of SQL is several of the tree.
+const NODES_PER_LEVEL: usize = 16;
+
+/// What one query uses.
+#[derive(Debug, Clone, Default)]
+pub struct Lineage {
+    pub outputs: Vec<Output>,
+    pub uses: Vec<Use>,
+    /// Every protected column of every relation named, views taken apart.
+    pub named: Vec<Arc<ProtectedColumn>>,
+    pub touches_protected: bool,
+    /// Literals that are compared with or written to a protected column.
+    pub sensitive_literals: Vec<Range<usize>>,
+    /// Spans of every identifier that the analysis resolved.
+    pub accounted: Vec<Range<usize>>,
+    /// What the outputs are used for where the rows are stored.
+    exports: Vec<Use>,
+    /// Edits that make the outputs typed NULLs, for EXPLAIN.
+    pub output_edits: Vec<Edit>,
+}
+
+/// Analyses a SELECT, INSERT, UPDATE, DELETE or MERGE. `depth`: limits.depth.
+/// Places are bytes of `text`. Recurses: needs a large stack.
+///
+/// # Errors
+/// `0A000` for what is not understood, `42P01`/`42703` for names that mean
+/// nothing, `54001` beyond the depth, `42501` for what nobody may use.
+pub fn analyse<'a>(
+    facts: Facts<'a>,
+    text: &'a str,
+    node: &'a NodeEnum,
+    tokens: &Tokens,
+    depth: usize,
+) -> Result<Lineage, ClientError> {
+    let mut walk = Walk::new(facts, text, tokens, depth);
+    let targets = walk.statement(node, &Scope::inside(None, Vec::new()))?;
+    Ok(walk.finish(targets))
+}
+
+/// Where each output column of a view comes from. Predicates inside it are
+/// its owner's disclosure.
+///
+/// # Errors
+/// As [`analyse`]; also when the view's column count differs.
+pub fn view_flows(facts: Facts<'_>, definition: &str, columns: usize) -> Result<Vec<Flow>, ClientError> {
+    let parsed = parse::parse(definition, VIEW_DEPTH)?;
+    let [statement] = parsed.statements.as_slice() else { return Err(not_a_view()) };
+    let mut walk = Walk::new(facts, definition, &parsed.tokens, VIEW_DEPTH);
+    walk.view = true;
+    let targets = walk.statement(&statement.node, &Scope::inside(None, Vec::new()))?;
+    match targets.len() == columns {
+        true => Ok(targets.into_iter().map(|target| target.value.flow).collect()),
+        false => Err(not_a_view()),
+    }
+}
+
+/// A view nests as deep as its owner wanted.
+const VIEW_DEPTH: usize = 1_000;
+
+fn not_a_view() -> ClientError {
+    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "the view's definition does not fit its columns")
+}
+
+/// One query while it is read.
+struct Walk<'a> {
+    facts: Facts<'a>,
+    places: Places<'a>,
+    /// Levels of the tree that may still be entered.
+    room: usize,
+    depth: usize,
+    /// What outputs of subqueries are for.
+    show: Purpose,
+    /// Inside a view's definition: flows count, uses don't.
+    view: bool,
+    /// A function that leaves a trace is called.
+    traces: bool,
+    uses: Vec<Use>,
+    named: Vec<Arc<ProtectedColumn>>,
+    touches: bool,
+    literals: Vec<Range<usize>>,
+    sensitive: Vec<Range<usize>>,
+    accounted: Vec<Range<usize>>,
+    /// Names that the tree gives without a place: aliases, USING columns …
+    placeless: Vec<String>,
+    /// Smallest location seen since it was last reset.
+    leftmost: usize,
+    /// Last location seen: where errors without a better place stand.
+    here: usize,
+}
+
+/// Lengths of a walk's lists, to forget what came after.
+struct Mark {
+    uses: usize,
+    literals: usize,
+    sensitive: usize,
+    accounted: usize,
+    placeless: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn new(facts: Facts<'a>, text: &'a str, tokens: &Tokens, depth: usize) -> Self {
+        Self {
+            facts,
+            places: Places::new(text, tokens),
+            room: depth.saturating_mul(NODES_PER_LEVEL),
+            depth,
+            show: Purpose::SHOW,
+            view: false,
+            traces: false,
+            uses: Vec::new(),
+            named: Vec::new(),
+            touches: false,
+            literals: Vec::new(),
+            sensitive: Vec::new(),
+            accounted: Vec::new(),
+            placeless: Vec::new(),
+            leftmost: usize::MAX,
+            here: 0,
+        }
+    }
+
+    fn finish(mut self, targets: Vec<Target>) -> Lineage {
+        self.place_the_placeless();
+        if self.traces {
+            self.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Search).for_each(|use_| {
+                use_.export = true;
+            });
+        }
+        let output_edits = targets.iter().flat_map(|target| self.typed_nulls(&target.value)).collect();
+        let exports = targets
+            .iter()
+            .filter(|target| !target.value.is_clean())
+            .map(|t| self.use_of(&t.value.flow, Purpose::CARRY, t.span.clone(), Otherwise::Refuse))
+            .collect();
+        let outputs =
+            targets.into_iter().map(|target| Output { name: target.name, flow: target.value.flow }).collect();
+        self.named.sort_by(|a, b| a.name.cmp(&b.name));
+        self.named.dedup_by(|a, b| a.name == b.name);
+        self.sensitive.sort_by_key(|span| (span.start, span.end));
+        self.sensitive.dedup();
+        Lineage {
+            outputs,
+            uses: without_repeats(self.uses),
+            named: self.named,
+            touches_protected: self.touches,
+            sensitive_literals: self.sensitive,
+            accounted: self.accounted,
+            exports,
+            output_edits,
+        }
+    }
+
+    /// Each name without a place accounts for one word of the text that
+    /// nothing else accounts for.
+    fn place_the_placeless(&mut self) {
+        let mut open: Vec<(Range<usize>, String)> = self
+            .places
+            .words()
+            .filter(|(span, _)| !self.accounted.iter().any(|a| a.start <= span.start && span.end <= a.end))
+            .collect();
+        for name in std::mem::take(&mut self.placeless) {
+            if let Some(place) = open.iter().position(|(_, word)| *word == name) {
+                self.accounted.push(open.swap_remove(place).0);
+            }
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark {
+            uses: self.uses.len(),
+            literals: self.literals.len(),
+            sensitive: self.sensitive.len(),
+            accounted: self.accounted.len(),
+            placeless: self.placeless.len(),
+        }
+    }
+
+    fn forget_since(&mut self, mark: &Mark) {
+        self.uses.truncate(mark.uses);
+        self.literals.truncate(mark.literals);
+        self.sensitive.truncate(mark.sensitive);
+        self.accounted.truncate(mark.accounted);
+        self.placeless.truncate(mark.placeless);
+    }
+
+    /// Runs `inner` one level of the tree deeper.
+    fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        self.room = self.room.checked_sub(1).ok_or_else(|| {
+            ClientError::new(sqlstate::STATEMENT_TOO_COMPLEX, "statement is nested too deeply to be analysed")
+                .with_hint("Break the statement into parts, or raise limits.depth.")
+        })?;
+        let result = inner(self);
+        self.room += 1;
+        result
+    }
+
+    /// Notes a node's location.
+    fn at(&mut self, location: i32) {
+        if let Ok(at) = usize::try_from(location) {
+            self.here = at;
+            self.leftmost = self.leftmost.min(at);
+        }
+    }
+
+    /// Literals read since `literals` count as sensitive if a use was made since `uses`.
+    fn hide_literals(&mut self, mark: &Mark) {
+        if self.uses.len() > mark.uses {
+            self.sensitive.extend(self.literals.iter().skip(mark.literals).cloned());
+        }
+    }
+
+    fn add_use(&mut self, use_: Use) {
+        if !self.view && !use_.columns.is_empty() {
+            self.uses.push(use_);
+        }
+    }
+
+    /// The value goes where its mask can't follow: a use at each of its
+    /// places. What is left carries nothing, or, in a view, what was computed.
+    fn spend(&mut self, value: &Value, purpose: Purpose) -> Flow {
+        if value.is_clean() {
+            return Flow::Clean;
+        }
+        if self.view {
+            return value::computed(value::columns(&value.flow).to_vec());
+        }
+        if value.points.is_empty() {
+            self.add_use(self.use_of(&value.flow, purpose, self.here..self.here, Otherwise::Refuse));
+        }
+        for point in &value.points {
+            let otherwise = match purpose.neutralise {
+                true => Otherwise::Neutralise(vec![self.typed_null(&point.span)]),
+                false => Otherwise::Refuse,
+            };
+            let mut use_ = self.use_of(&point.flow, purpose, point.span.clone(), otherwise);
+            if point.whole_row && use_.kind == UseKind::Expression {
+                use_.kind = UseKind::WholeRow;
+            }
+            self.add_use(use_);
+        }
+        Flow::Clean
+    }
+
+    fn use_of(&self, flow: &Flow, purpose: Purpose, span: Range<usize>, otherwise: Otherwise) -> Use {
+        Use {
+            columns: value::columns(flow).to_vec(),
+            kind: purpose.kind,
+            needs: purpose.needs,
+            export: purpose.export,
+            only_grant: !value::is_plain(flow) && purpose.needs != Disclosure::Nullness,
+            position: self.places.position(span.start),
+            span,
+            otherwise,
+        }
+    }
+
+    fn typed_null(&self, span: &Range<usize>) -> Edit {
+        let text = self.places.text.get(span.clone()).unwrap_or_default();
+        Edit { start: span.start, end: span.end, text: format!("(CASE WHEN false THEN {text} END)") }
+    }
+
+    fn typed_nulls(&self, value: &Value) -> Vec<Edit> {
+        value.points.iter().map(|point| self.typed_null(&point.span)).collect()
+    }
+
+    fn refuse<T>(&self, message: impl Into<String>, location: i32) -> Analysed<T> {
+        let at = usize::try_from(location).unwrap_or(self.here);
+        Err(ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, message)
+            .with_hint("Write the statement in another way, or ask for access to the protected columns.")
+            .at(self.places.position(at)))
+    }
+
+    /// A node that the analysis does not know.
+    fn unknown<T>(&self, what: &str) -> Analysed<T> {
+        self.refuse(format!("{what} is not understood in a statement that names protected data"), -1)
+    }
+}
+
+/// Evaluating a subtree twice makes its uses twice.
+fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
+    let mut kept: Vec<Use> = Vec::with_capacity(uses.len());
+    for use_ in uses {
+        let repeats = kept.iter().any(|other| {
+            other.kind == use_.kind
+                && other.span == use_.span
+                && other.needs == use_.needs
+                && other.export == use_.export
+                && other.only_grant == use_.only_grant
+                && other.columns == use_.columns
+                && same_consequence(&other.otherwise, &use_.otherwise)
+        });
+        if !repeats {
+            kept.push(use_);
+        }
+    }
+    kept
+}
+
+fn same_consequence(left: &Otherwise, right: &Otherwise) -> bool {
+    match (left, right) {
+        (Otherwise::Refuse, Otherwise::Refuse) => true,
+        (Otherwise::Neutralise(left), Otherwise::Neutralise(right)) => left == right,
+        (Otherwise::Refuse, Otherwise::Neutralise(_)) | (Otherwise::Neutralise(_), Otherwise::Refuse) => {
+            false
+        }
+    }
+}
+
+impl Lineage {
+    /// For a query whose rows are stored (CREATE TABLE AS, SELECT INTO, a
+    /// materialized view): outputs become Export uses, and nothing may be
+    /// neutralised, since NULLs would be stored.
+    pub fn exported(mut self) -> Self {
+        for use_ in &mut self.uses {
+            use_.export |= use_.needs >= Disclosure::Search;
+            if matches!(use_.kind, UseKind::Expression | UseKind::WholeRow | UseKind::MinMax) {
+                use_.otherwise = Otherwise::Refuse;
+            }
+        }
+        self.outputs.clear();
+        self.uses.append(&mut self.exports);
+        self.output_edits.clear();
+        self
+    }
+}

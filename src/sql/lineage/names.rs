@@ -1,0 +1,123 @@
+//! Reading names out of the tree, and accounting for them in the text.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Alias, Node, TypeName};
+
+use super::{Analysed, Walk};
+use crate::catalog::Oid;
+
+/// The strings of a list of names. Anything else in it: none.
+pub(super) fn strings(nodes: &[Node]) -> Option<Vec<&str>> {
+    nodes
+        .iter()
+        .map(|node| match node.node.as_ref() {
+            Some(NodeEnum::String(string)) => Some(string.sval.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The node inside, or a refusal.
+pub(super) fn inner(node: Option<&Node>) -> Option<&NodeEnum> {
+    node.and_then(|node| node.node.as_ref())
+}
+
+/// `text`, `varchar`, `bpchar`: a cast to these without a length keeps a value as it is.
+pub(super) const TEXT: Oid = Oid(25);
+const VARCHAR: Oid = Oid(1043);
+const BPCHAR: Oid = Oid(1042);
+const PG_CATALOG: &str = "pg_catalog";
+
+impl<'a> Walk<'a> {
+    /// Names that stand somewhere in the text, the tree does not say where.
+    pub(super) fn placeless(&mut self, names: &[&str]) {
+        self.placeless.extend(names.iter().filter(|name| !name.is_empty()).map(|name| (*name).to_owned()));
+    }
+
+    pub(super) fn alias_names(&mut self, alias: &Alias) -> Analysed<Vec<String>> {
+        self.placeless(&[&alias.aliasname]);
+        let Some(columns) = strings(&alias.colnames) else { return self.unknown("a column alias") };
+        self.placeless(&columns);
+        Ok(columns.into_iter().map(str::to_owned).collect())
+    }
+
+    pub(super) fn account(&mut self, location: i32, names: &[&str]) {
+        let span = self.places.spelled(location, names);
+        self.accounted.push(span);
+    }
+
+    /// Accounts for a type's name and reads its modifiers.
+    pub(super) fn type_name(&mut self, name: &'a TypeName) -> Analysed<()> {
+        let Some(names) = strings(&name.names) else { return self.unknown("a type name") };
+        self.account(name.location, &names);
+        if self.has_opaque_cast(&names) {
+            return self.refuse_opaque(
+                "a cast to type",
+                names.last().copied().unwrap_or_default(),
+                name.location,
+            );
+        }
+        Ok(())
+    }
+
+    /// The type that a cast keeps values in: `text`, `varchar` or `bpchar` of
+    /// `pg_catalog`, without a length.
+    pub(super) fn keeping_type(&self, name: &TypeName) -> Option<Oid> {
+        if name.setof || name.pct_type || !name.typmods.is_empty() || !name.array_bounds.is_empty() {
+            return None;
+        }
+        let names = strings(&name.names)?;
+        let (schema, name) = match names.as_slice() {
+            [name] => (None, *name),
+            [schema, name] => (Some(*schema), *name),
+            _ => return None,
+        };
+        let oid = match name {
+            "text" => TEXT,
+            "varchar" => VARCHAR,
+            "bpchar" => BPCHAR,
+            _ => return None,
+        };
+        let snapshot = self.facts.snapshot;
+        let by_name = snapshot.types_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        let elsewhere = by_name
+            .iter()
+            .filter_map(|oid| snapshot.types.get(oid))
+            .any(|known| &*known.schema != PG_CATALOG);
+        let is_catalogs = match schema {
+            Some(schema) => schema == PG_CATALOG,
+            None => !elsewhere,
+        };
+        let user_cast = snapshot.casts.iter().any(|cast| cast.function.is_some() && cast.target == oid);
+        (is_catalogs && !user_cast).then_some(oid)
+    }
+
+    fn has_opaque_cast(&self, names: &[&str]) -> bool {
+        let Some(name) = names.last() else { return false };
+        let snapshot = self.facts.snapshot;
+        let oids = snapshot.types_by_name.get(*name).map(Vec::as_slice).unwrap_or_default();
+        snapshot
+            .casts
+            .iter()
+            .filter(|cast| oids.contains(&cast.target))
+            .filter_map(|cast| cast.function)
+            .any(|function| self.facts.opaque_functions.contains(&function))
+    }
+
+    /// Does equality on this type mean equal bytes, as a keyed mask takes it?
+    /// Types of extensions such as `citext` have an equality of their own.
+    pub(super) fn has_plain_equality(&self, type_oid: Option<Oid>) -> bool {
+        let Some(mut oid) = type_oid else { return true };
+        for _ in 0..32 {
+            match self.facts.snapshot.types.get(&oid) {
+                None => return true,
+                Some(info) => match (info.kind, info.base) {
+                    ('d', Some(base)) => oid = base,
+                    ('e', _) => return true,
+                    _ => return &*info.schema == PG_CATALOG,
+                },
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,222 @@
+//! From the tree's locations to spans of the text. PostgreSQL's nodes say
+//! where they begin; where they end is read from the scanner's tokens.
+//!
+//! Locations are byte offsets (`ParseLoc` in PostgreSQL's `nodes.h`).
+
+use std::ops::Range;
+
+use pg_query::protobuf::Token;
+
+use crate::error::{ClientError, sqlstate};
+use crate::sql::parse::{Tokens, character_position};
+
+/// A text and its tokens without comments.
+pub(super) struct Places<'a> {
+    pub text: &'a str,
+    tokens: Vec<(Range<usize>, Token)>,
+}
+
+/// The items of a clause such as ORDER BY.
+pub(super) struct ClauseItems {
+    /// From the clause's first keyword to the end of its last item.
+    pub clause: Range<usize>,
+    pub items: Vec<Range<usize>>,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(text: &'a str, tokens: &Tokens) -> Self {
+        Self { text, tokens: tokens.within(&(0..text.len())).collect() }
+    }
+
+    /// Index of the token that begins exactly at `at`.
+    fn token_at(&self, at: usize) -> Option<usize> {
+        self.tokens.binary_search_by_key(&at, |(span, _)| span.start).ok()
+    }
+
+    fn kind(&self, index: usize) -> Option<Token> {
+        self.tokens.get(index).map(|(_, token)| *token)
+    }
+
+    fn span(&self, index: usize) -> Option<Range<usize>> {
+        self.tokens.get(index).map(|(span, _)| span.clone())
+    }
+
+    /// The token at a node's location, or nothing extended where there is none.
+    pub fn token(&self, location: i32) -> Range<usize> {
+        let at = usize::try_from(location).unwrap_or(0);
+        self.token_at(at).and_then(|index| self.span(index)).unwrap_or(at..at)
+    }
+
+    /// A name of `parts` parts: `a.b.*`.
+    pub fn name(&self, location: i32, parts: usize) -> Result<Range<usize>, ClientError> {
+        let start = usize::try_from(location).map_err(|_| self.unplaced(0))?;
+        self.name_end(start, parts).map(|end| start..end).ok_or_else(|| self.unplaced(start))
+    }
+
+    fn name_end(&self, start: usize, parts: usize) -> Option<usize> {
+        let mut index = self.token_at(start)?;
+        for _ in 1..parts {
+            index = self.past_escape(index);
+            if self.kind(index + 1)? != Token::Ascii46 {
+                return None;
+            }
+            index += 2;
+        }
+        self.span(self.past_escape(index)).map(|span| span.end)
+    }
+
+    /// `U&"…" UESCAPE '!'` is one name.
+    fn past_escape(&self, index: usize) -> usize {
+        let escaped = self.kind(index) == Some(Token::Uident) && self.kind(index + 1) == Some(Token::Uescape);
+        if escaped { index + 2 } else { index }
+    }
+
+    /// As much of `names` as is spelled at `location`: a function written in
+    /// SQL's own syntax (`TRIM(…)`) has another name in the tree.
+    pub fn spelled(&self, location: i32, names: &[&str]) -> Range<usize> {
+        let first = self.token(location);
+        let Some(mut index) = self.token_at(first.start) else { return first };
+        let mut end = first.end;
+        for (part, name) in names.iter().enumerate() {
+            if part > 0 {
+                if self.kind(index) != Some(Token::Ascii46) {
+                    break;
+                }
+                index += 1;
+            }
+            match self.span(index) {
+                Some(span) if self.folded(index).as_deref() == Some(name) => end = span.end,
+                _ => break,
+            }
+            index = self.past_escape(index) + 1;
+        }
+        first.start..end
+    }
+
+    /// From the parenthesis (or the keyword before it) at `location` to its partner.
+    pub fn parenthesised(&self, location: i32) -> Result<Range<usize>, ClientError> {
+        let start = usize::try_from(location).map_err(|_| self.unplaced(0))?;
+        let end = self.closing(start).ok_or_else(|| self.unplaced(start))?;
+        Ok(start..end)
+    }
+
+    fn closing(&self, start: usize) -> Option<usize> {
+        let mut index = self.token_at(start)?;
+        while self.kind(index)? != Token::Ascii40 {
+            index += 1;
+        }
+        let mut depth = 0_usize;
+        for (span, token) in self.tokens.get(index..)? {
+            match token {
+                Token::Ascii40 => depth += 1,
+                Token::Ascii41 => depth = depth.checked_sub(1)?,
+                // What stands between the parentheses.
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(span.end);
+            }
+        }
+        None
+    }
+
+    /// The items of the `ORDER BY` whose first item's leftmost node is at `leftmost`.
+    pub fn order_by(&self, leftmost: usize) -> Option<ClauseItems> {
+        let mut by = self.token_at(leftmost)?;
+        while !(self.kind(by) == Some(Token::By)
+            && by.checked_sub(1).and_then(|before| self.kind(before)) == Some(Token::Order))
+        {
+            by = by.checked_sub(1)?;
+        }
+        let start = self.span(by.checked_sub(1)?)?.start;
+        let items = self.items(by + 1)?;
+        let end = items.last()?.end;
+        Some(ClauseItems { clause: start..end, items })
+    }
+
+    /// Comma-separated items from token `first` to the end of their clause.
+    fn items(&self, first: usize) -> Option<Vec<Range<usize>>> {
+        let mut items = Vec::new();
+        let (mut depth, mut index, mut start) = (0_usize, first, first);
+        loop {
+            let token = self.kind(index);
+            let ends = match token {
+                None => true,
+                Some(token) => depth == 0 && ends_order_by(token),
+            };
+            if ends || (depth == 0 && token == Some(Token::Ascii44)) {
+                items.push(self.span(start)?.start..self.span(index.checked_sub(1)?)?.end);
+                start = index + 1;
+            }
+            if ends {
+                return Some(items);
+            }
+            match token {
+                Some(Token::Ascii40 | Token::Ascii91) => depth += 1,
+                Some(Token::Ascii41 | Token::Ascii93) => depth = depth.checked_sub(1)?,
+                // The item's own tokens.
+                _ => {}
+            }
+            index += 1;
+        }
+    }
+
+    /// The token that ends last before `at`.
+    pub fn before(&self, at: usize) -> Option<Token> {
+        let index = self.tokens.partition_point(|(span, _)| span.end <= at);
+        index.checked_sub(1).and_then(|last| self.kind(last))
+    }
+
+    /// Every word of the text with its place, as an identifier would be read.
+    pub fn words(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
+        (0..self.tokens.len()).filter_map(|index| Some((self.span(index)?, self.folded(index)?)))
+    }
+
+    /// The name that a token spells: folded in ASCII, or unquoted, and cut at
+    /// 63 bytes (`downcase_truncate_identifier` in PostgreSQL's `scansup.c`).
+    fn folded(&self, index: usize) -> Option<String> {
+        let raw = self.text.get(self.span(index)?)?;
+        let name = match raw.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')) {
+            Some(inner) => inner.replace("\"\"", "\""),
+            None if raw.starts_with(|c: char| c.is_alphabetic() || c == '_') => raw.to_ascii_lowercase(),
+            None => return None,
+        };
+        Some(truncated(&name))
+    }
+
+    pub fn position(&self, at: usize) -> u32 {
+        character_position(self.text, at)
+    }
+
+    /// The tree names a place that the tokens do not have.
+    fn unplaced(&self, at: usize) -> ClientError {
+        ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "a name in this statement could not be placed")
+            .at(self.position(at))
+    }
+}
+
+fn ends_order_by(token: Token) -> bool {
+    matches!(
+        token,
+        Token::Ascii41
+            | Token::Ascii59
+            | Token::Limit
+            | Token::Offset
+            | Token::Fetch
+            | Token::For
+            | Token::On
+            | Token::Returning
+            | Token::Rows
+            | Token::Range
+            | Token::Groups
+            | Token::With
+    )
+}
+
+fn truncated(name: &str) -> String {
+    let mut end = name.len().min(63);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.get(..end).unwrap_or(name).to_owned()
+}

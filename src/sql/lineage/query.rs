@@ -1,0 +1,277 @@
+//! SELECT, VALUES and set operations: from a tree to output columns.
+//! Follows `transformSelectStmt` and its neighbours in PostgreSQL's `analyze.c`.
+
+use std::ops::Range;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, ResTarget, SelectStmt, SetOperation};
+
+use super::names::inner;
+use super::scope::{Field, Scope};
+use super::value::{Purpose, Value, unite};
+use super::{Analysed, Walk, naming};
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::UseKind;
+
+/// An output column while its query is read.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    pub name: String,
+    pub value: Value,
+    pub span: Range<usize>,
+}
+
+impl Target {
+    pub fn field(&self) -> Field {
+        Field {
+            name: self.name.clone(),
+            flow: self.value.flow.clone(),
+            type_oid: self.value.type_oid,
+            collated: self.value.collated,
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// Any query; its output columns.
+    pub(super) fn statement(&mut self, node: &'a NodeEnum, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        self.deeper(|walk| match node {
+            NodeEnum::SelectStmt(select) => walk.select(select, scope),
+            NodeEnum::InsertStmt(insert) => walk.insert(insert, scope),
+            NodeEnum::UpdateStmt(update) => walk.update(update, scope),
+            NodeEnum::DeleteStmt(delete) => walk.delete(delete, scope),
+            NodeEnum::MergeStmt(merge) => walk.merge(merge, scope),
+            _ => walk.unknown("this kind of statement"),
+        })
+    }
+
+    pub(super) fn select(&mut self, select: &'a SelectStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        self.deeper(|walk| {
+            let level = Scope::inside(Some(outer), Vec::new());
+            walk.with_clause(select.with_clause.as_ref(), &level)?;
+            if let Some(into) = select.into_clause.as_deref().and_then(|into| into.rel.as_ref()) {
+                let parts = 1 + usize::from(!into.schemaname.is_empty());
+                let span = walk.places.name(into.location, parts)?;
+                walk.accounted.push(span);
+            }
+            match select.op() {
+                SetOperation::SetopNone | SetOperation::Undefined if !select.values_lists.is_empty() => {
+                    walk.values(select, &level)
+                }
+                SetOperation::SetopNone | SetOperation::Undefined => walk.block(select, &level),
+                SetOperation::SetopUnion | SetOperation::SetopIntersect | SetOperation::SetopExcept => {
+                    walk.set_operation(select, &level)
+                }
+            }
+        })
+    }
+
+    /// SELECT … FROM … WHERE …
+    fn block(&mut self, select: &'a SelectStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let items = self.sources(&select.from_clause, outer, Vec::new())?;
+        let scope = Scope::inside(Some(outer), items);
+        if let Some(condition) = select.where_clause.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        let purpose = self.show;
+        let targets = self.targets(&select.target_list, &scope, purpose)?;
+        self.group_by(select, &scope, &targets)?;
+        if let Some(condition) = select.having_clause.as_deref() {
+            self.decide(condition, &scope)?;
+        }
+        self.windows(&select.window_clause, &scope)?;
+        self.distinct(select, &scope, &targets)?;
+        self.order_by_clause(select, &scope, &targets)?;
+        self.limit_and_locks(select, &scope)?;
+        Ok(targets)
+    }
+
+    fn values(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let purpose = self.show;
+        let mut rows: Vec<Vec<Value>> = Vec::with_capacity(select.values_lists.len());
+        for row in &select.values_lists {
+            let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
+            let mut values = Vec::with_capacity(row.items.len());
+            for node in &row.items {
+                let value = self.expression(node, scope, purpose)?;
+                values.push(self.shown(value, purpose));
+            }
+            rows.push(values);
+        }
+        let width = rows.first().map_or(0, Vec::len);
+        if rows.iter().any(|row| row.len() != width) {
+            return Err(ClientError::new(sqlstate::SYNTAX_ERROR, "VALUES lists must all be the same length")
+                .at(self.places.position(self.here)));
+        }
+        let mut targets = Vec::with_capacity(width);
+        for column in 0..width {
+            let values: Vec<Value> = rows.iter().filter_map(|row| row.get(column).cloned()).collect();
+            let value = match values.as_slice() {
+                [only] => only.clone(),
+                _ => Value::one_of(values),
+            };
+            targets.push(Target { name: format!("column{}", column + 1), value, span: self.here..self.here });
+        }
+        self.order_by_names(select, scope, &targets)?;
+        self.limit_and_locks(select, scope)?;
+        Ok(targets)
+    }
+
+    fn set_operation(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let (Some(left), Some(right)) = (select.larg.as_deref(), select.rarg.as_deref()) else {
+            return self.unknown("a set operation");
+        };
+        let left = self.select(left, scope)?;
+        let right = self.select(right, scope)?;
+        if left.len() != right.len() {
+            return Err(ClientError::new(
+                sqlstate::SYNTAX_ERROR,
+                "each query of a set operation must have the same number of columns",
+            )
+            .at(self.places.position(self.here)));
+        }
+        let compares = select.op() != SetOperation::SetopUnion || !select.all;
+        let mut targets = Vec::with_capacity(left.len());
+        for (a, b) in left.into_iter().zip(right) {
+            if compares {
+                self.equality(&a.value, &b.value, &[], UseKind::SetOperation);
+            }
+            let flow = match select.op() {
+                SetOperation::SetopExcept => a.value.flow.clone(),
+                _ => unite(&a.value.flow, &b.value.flow),
+            };
+            let mut value = Value::of(flow);
+            value.points = a.value.points.into_iter().chain(b.value.points).collect();
+            value.type_oid = a.value.type_oid.filter(|oid| b.value.type_oid == Some(*oid));
+            value.collated = a.value.collated || b.value.collated;
+            targets.push(Target { name: a.name, value, span: a.span });
+        }
+        self.order_by_names(select, scope, &targets)?;
+        self.limit_and_locks(select, scope)?;
+        Ok(targets)
+    }
+
+    /// A list of outputs, stars expanded.
+    pub(super) fn targets(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Vec<Target>> {
+        let mut targets = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let Some(NodeEnum::ResTarget(target)) = node.node.as_ref() else {
+                return self.unknown("an output column");
+            };
+            self.at(target.location);
+            self.target(target, scope, purpose, &mut targets)?;
+        }
+        Ok(targets)
+    }
+
+    fn target(
+        &mut self,
+        target: &'a ResTarget,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+        targets: &mut Vec<Target>,
+    ) -> Analysed<()> {
+        let Some(node) = target.val.as_deref() else { return self.unknown("an output column") };
+        if let Some(columns) = self.star(node, scope, purpose)? {
+            targets.extend(columns);
+            return Ok(());
+        }
+        self.placeless(&[&target.name]);
+        let value = self.expression(node, scope, purpose)?;
+        let value = self.shown(value, purpose);
+        let name = match target.name.is_empty() {
+            true => naming::column_name(node),
+            false => target.name.clone(),
+        };
+        let span = self.places.token(target.location);
+        targets.push(Target { name, value, span });
+        Ok(())
+    }
+
+    /// Rows can't be masked as they are.
+    pub(super) fn shown(&mut self, value: Value, purpose: Purpose) -> Value {
+        if value.is_clean() || (value.row.is_none() && value.elements.is_none()) {
+            return value;
+        }
+        Value::of(self.spend(&value, purpose))
+    }
+
+    /// `*`, `t.*`, `(row).*`: their columns.
+    fn star(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Option<Vec<Target>>> {
+        match inner(Some(node)) {
+            Some(NodeEnum::ColumnRef(reference)) => {
+                let is_star = |node: &Node| matches!(node.node, Some(NodeEnum::AStar(_)));
+                if !reference.fields.last().is_some_and(is_star) {
+                    return Ok(None);
+                }
+                // `TABLE t` is `SELECT * FROM t`, with a star that stands nowhere.
+                let span = match reference.location {
+                    -1 => self.here..self.here,
+                    location => self.places.name(location, reference.fields.len())?,
+                };
+                self.accounted.push(span.clone());
+                let qualifiers = reference.fields.len() - 1;
+                let qualifiers = self.strings_of(reference.fields.get(..qualifiers).unwrap_or_default())?;
+                let fields = match qualifiers.as_slice() {
+                    [] => self.all_fields(scope, &span)?,
+                    names => {
+                        let source = self.source_named(names, scope, &span)?;
+                        if let Some(reason) = &source.open {
+                            return self.refuse(reason.clone(), reference.location);
+                        }
+                        source.fields.clone()
+                    }
+                };
+                Ok(Some(fields.iter().map(|field| field_target(field, &span)).collect()))
+            }
+            Some(NodeEnum::AIndirection(indirection)) => {
+                let Some((Some(NodeEnum::AStar(_)), fields)) =
+                    indirection.indirection.split_last().map(|(last, rest)| (last.node.as_ref(), rest))
+                else {
+                    return Ok(None);
+                };
+                let Some(argument) = indirection.arg.as_deref() else { return self.unknown("a row") };
+                let value = self.indirection(argument, fields, scope, purpose)?;
+                self.row_targets(&value).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn row_targets(&mut self, value: &Value) -> Analysed<Vec<Target>> {
+        let Some(row) = &value.row else {
+            return self.unknown("expanding a row that is not a table's");
+        };
+        let span = value.points.first().map_or(self.here..self.here, |point| point.span.clone());
+        Ok(row.iter().map(|field| field_target(field, &span)).collect())
+    }
+
+    fn all_fields(&mut self, scope: &Scope<'_, 'a>, span: &Range<usize>) -> Analysed<Vec<Field>> {
+        let mut fields = Vec::new();
+        for item in scope.items.iter().filter(|item| item.bare) {
+            if let Some(reason) = &item.source.open {
+                self.here = span.start;
+                return self.refuse(reason.clone(), -1);
+            }
+            fields.extend(item.source.fields.iter().cloned());
+        }
+        Ok(fields)
+    }
+}
+
+/// An expanded star can't be cut in the text: its values have no point.
+fn field_target(field: &Field, span: &Range<usize>) -> Target {
+    let mut value = Value::of_field(field, span.clone());
+    value.points.clear();
+    Target { name: field.name.clone(), value, span: span.clone() }
+}

@@ -1,0 +1,253 @@
+//! Relation names to columns: every relation of the snapshot that the name
+//! could mean, views by where their columns come from.
+
+use std::sync::Arc;
+
+use pg_query::protobuf::RangeVar;
+
+use super::names::strings;
+use super::scope::{CteState, Field, Item, Scope, Source};
+use super::{Analysed, Walk, value};
+use crate::catalog::ColumnId;
+use crate::catalog::snapshot::{Relation, RelationKind};
+use crate::error::{ClientError, sqlstate};
+use crate::mask::Method;
+use crate::policy::ProtectedColumn;
+use crate::sql::analysis::Flow;
+use crate::sql::parse;
+
+impl<'a> Walk<'a> {
+    /// A relation or CTE in FROM.
+    pub(super) fn range_var(&mut self, named: &'a RangeVar, scope: &Scope<'_, 'a>) -> Analysed<Item> {
+        self.at(named.location);
+        let cte = match named.schemaname.is_empty() {
+            true => scope.cte(&named.relname),
+            false => None,
+        };
+        let mut source = match cte {
+            Some((level, place)) => {
+                self.account_relation(named)?;
+                let fields = self.cte_fields(level, place)?;
+                Source { alias: Some(named.relname.clone()), fields: fields.to_vec(), ..Source::default() }
+            }
+            None => {
+                let relations = self.relations(named)?;
+                self.filter_statistics(named, &relations)?;
+                self.source_of(named, &relations)
+            }
+        };
+        self.rename(&mut source, named.alias.as_ref())?;
+        Ok(Item::visible(source))
+    }
+
+    /// Applies an alias with its column names.
+    pub(super) fn rename(
+        &mut self,
+        source: &mut Source,
+        alias: Option<&pg_query::protobuf::Alias>,
+    ) -> Analysed<()> {
+        let Some(alias) = alias else { return Ok(()) };
+        let names = self.alias_names(alias)?;
+        source.alias = Some(alias.aliasname.clone());
+        source.schemas.clear();
+        if names.len() > source.fields.len() || (source.open.is_some() && !names.is_empty()) {
+            return self.rename_open(source, names);
+        }
+        for (field, name) in source.fields.iter_mut().zip(names) {
+            field.name = name;
+        }
+        Ok(())
+    }
+
+    /// Column names for something whose columns are not known: only clean
+    /// columns can hide behind them.
+    fn rename_open(&mut self, source: &mut Source, names: Vec<String>) -> Analysed<()> {
+        if source.open.is_none() {
+            return self.refuse(
+                format!(
+                    "table \"{}\" has fewer columns than aliases",
+                    source.alias.as_deref().unwrap_or("?")
+                ),
+                -1,
+            );
+        }
+        if source.fields.iter().any(|field| field.flow != Flow::Clean) {
+            return self.refuse(source.open.clone().unwrap_or_default(), -1);
+        }
+        source.fields = names.into_iter().map(Field::clean).collect();
+        Ok(())
+    }
+
+    /// Every relation that the name could mean. Accounts for it, notes its
+    /// protected columns.
+    pub(super) fn relations(&mut self, named: &'a RangeVar) -> Analysed<Vec<&'a Relation>> {
+        self.account_relation(named)?;
+        let relations = self.candidates(&named.schemaname, &named.relname);
+        for relation in &relations {
+            if let Some(reason) = self.facts.locked_relations.get(&relation.oid) {
+                return Err(ClientError::new(
+                    sqlstate::INSUFFICIENT_PRIVILEGE,
+                    format!("relation \"{}.{}\" is locked: {reason}", relation.schema, relation.name),
+                )
+                .with_hint("A rule of the policy does not fit it any more; `bauta check` says which.")
+                .at(self.places.position(self.here)));
+            }
+            self.name(relation);
+        }
+        Ok(relations)
+    }
+
+    fn account_relation(&mut self, named: &RangeVar) -> Analysed<()> {
+        let parts = [&named.catalogname, &named.schemaname, &named.relname];
+        let parts = parts.iter().filter(|part| !part.is_empty()).count();
+        let span = self.places.name(named.location, parts)?;
+        self.accounted.push(span);
+        Ok(())
+    }
+
+    /// Unqualified names count for every schema; `pg_temp` is any session's.
+    pub(super) fn candidates(&self, schema: &str, name: &str) -> Vec<&'a Relation> {
+        let snapshot = self.facts.snapshot;
+        let by_name = snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        by_name
+            .iter()
+            .filter_map(|oid| snapshot.relations.get(oid))
+            .filter(|relation| relation.kind != RelationKind::Other)
+            .filter(|relation| match schema {
+                "" => true,
+                "pg_temp" => relation.schema.starts_with("pg_temp"),
+                schema => &*relation.schema == schema,
+            })
+            .collect()
+    }
+
+    fn name(&mut self, relation: &Relation) {
+        if !self.facts.counted_relations.contains(&relation.oid) {
+            return;
+        }
+        self.touches = true;
+        let columns = self.fields_of(relation);
+        self.named.extend(value::all_columns(columns.iter().map(|field| &field.flow)));
+        let is_view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
+        if let (true, Some(definition)) = (is_view, relation.definition.as_deref()) {
+            self.named.extend(self.inside_view(definition));
+        }
+    }
+
+    /// Protected columns that a view reads, in its outputs or elsewhere: an
+    /// error may carry any of them. None where it can't be read: its outputs
+    /// are named all the same.
+    fn inside_view(&self, definition: &str) -> Vec<Arc<ProtectedColumn>> {
+        let Some(depth) = self.depth.checked_sub(1) else { return Vec::new() };
+        let Ok(parsed) = parse::parse(definition, super::VIEW_DEPTH) else { return Vec::new() };
+        let Some(statement) = parsed.statements.first() else { return Vec::new() };
+        let mut walk = Walk::new(self.facts, definition, &parsed.tokens, depth);
+        walk.view = true;
+        match walk.statement(&statement.node, &Scope::inside(None, Vec::new())) {
+            Ok(_) => walk.named,
+            Err(_) => Vec::new(),
+        }
+    }
+
+    /// The columns of one relation with what they carry.
+    pub(super) fn fields_of(&self, relation: &Relation) -> Vec<Field> {
+        let flows = self.facts.view_flows.get(&relation.oid);
+        relation
+            .columns
+            .iter()
+            .map(|column| {
+                let own = self
+                    .facts
+                    .protected
+                    .get(&ColumnId { relation: relation.oid, attribute: column.attribute });
+                let own = match own {
+                    Some(own) if own.method.method() != Method::Show => {
+                        Flow::Plain { columns: vec![Arc::clone(own)], cast: false }
+                    }
+                    _ => Flow::Clean,
+                };
+                let place = usize::try_from(column.attribute).ok().and_then(|number| number.checked_sub(1));
+                let inherited = flows.and_then(|flows| flows.get(place?)).cloned();
+                let flow = match inherited {
+                    Some(inherited) if own == Flow::Clean => inherited,
+                    Some(inherited) => value::unite(&own, &inherited),
+                    None => own,
+                };
+                Field {
+                    name: column.name.to_string(),
+                    flow,
+                    type_oid: Some(column.type_oid),
+                    collated: false,
+                }
+            })
+            .collect()
+    }
+
+    /// What the name means: one relation, several united, or one that the
+    /// snapshot does not know, such as a table made earlier in the transaction.
+    pub(super) fn source_of(&self, named: &RangeVar, relations: &[&Relation]) -> Source {
+        let mut source = Source {
+            alias: Some(named.relname.clone()),
+            schemas: relations.iter().map(|relation| relation.schema.to_string()).collect(),
+            system: true,
+            ..Source::default()
+        };
+        let mut all = relations.iter().map(|relation| self.fields_of(relation));
+        let Some(first) = all.next() else {
+            source.schemas.push(named.schemaname.clone());
+            source.open = Some(format!("relation \"{}\" is not known yet: name its columns", named.relname));
+            return source;
+        };
+        source.fields = first;
+        for fields in all {
+            let alike = fields.len() == source.fields.len()
+                && fields.iter().zip(&source.fields).all(|(a, b)| a.name == b.name);
+            if !alike {
+                source.open = Some(several(&named.relname, relations));
+            }
+            unite_by_name(&mut source.fields, fields);
+        }
+        source
+    }
+
+    /// Marks a relation list as FOR UPDATE OF does: names of this level.
+    pub(super) fn locked_names(&mut self, nodes: &[pg_query::protobuf::Node]) -> Analysed<()> {
+        for node in nodes {
+            match node.node.as_ref() {
+                Some(pg_query::NodeEnum::RangeVar(named)) => self.account_relation(named)?,
+                _ => return self.unknown("a locking clause"),
+            }
+        }
+        Ok(())
+    }
+
+    /// The fields of a CTE that is already known.
+    pub(super) fn known_fields(state: &CteState) -> Option<std::rc::Rc<[Field]>> {
+        match state {
+            CteState::Done(fields) | CteState::Busy(Some(fields)) => Some(std::rc::Rc::clone(fields)),
+            CteState::Busy(None) | CteState::Pending => None,
+        }
+    }
+
+    pub(super) fn strings_of(&self, nodes: &'a [pg_query::protobuf::Node]) -> Analysed<Vec<&'a str>> {
+        match strings(nodes) {
+            Some(names) => Ok(names),
+            None => self.unknown("a name"),
+        }
+    }
+}
+
+fn several(name: &str, relations: &[&Relation]) -> String {
+    let names: Vec<String> = relations.iter().map(|r| format!("{}.{}", r.schema, r.name)).collect();
+    format!("\"{name}\" may be any of {}: write its schema, or name the columns", names.join(", "))
+}
+
+/// A column that only some of the relations have is theirs.
+fn unite_by_name(fields: &mut Vec<Field>, others: Vec<Field>) {
+    for other in others {
+        match fields.iter_mut().find(|field| field.name == other.name) {
+            Some(field) => *field = field.or(&other),
+            None => fields.push(other),
+        }
+    }
+}

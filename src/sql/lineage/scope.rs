@@ -1,0 +1,168 @@
+//! Names to relations and columns, level by level, by the rules of
+//! PostgreSQL's `parse_relation.c`.
+//!
+//! Invariant: a name that could mean several things means all of them; their
+//! flows are united.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use pg_query::protobuf::CommonTableExpr;
+
+use super::value::unite;
+use crate::catalog::Oid;
+use crate::sql::analysis::Flow;
+
+/// A column of something that stands in FROM.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Field {
+    pub name: String,
+    pub flow: Flow,
+    pub type_oid: Option<Oid>,
+    pub collated: bool,
+}
+
+/// Something that stands in FROM.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Source {
+    /// The name that references use; none: an unnamed join or subquery.
+    pub alias: Option<String>,
+    /// Schemas it may be qualified with; empty where an alias hides them.
+    pub schemas: Vec<String>,
+    pub fields: Vec<Field>,
+    /// Why its columns can't be listed: it may have others than `fields`.
+    pub open: Option<String>,
+    /// A real relation, with `ctid` and the like.
+    pub system: bool,
+}
+
+/// A source as one query level sees it.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub source: Rc<Source>,
+    /// May be named: `alias.column`.
+    pub named: bool,
+    /// Its columns may be named without it, and `*` shows them.
+    pub bare: bool,
+}
+
+/// One query level.
+pub(super) struct Scope<'s, 'a> {
+    pub outer: Option<&'s Scope<'s, 'a>>,
+    pub items: Vec<Item>,
+    pub ctes: RefCell<Vec<Cte<'a>>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Cte<'a> {
+    pub name: String,
+    pub node: &'a CommonTableExpr,
+    pub state: CteState,
+}
+
+#[derive(Clone)]
+pub(super) enum CteState {
+    Pending,
+    /// Being analysed; what is known of its columns so far.
+    Busy(Option<Rc<[Field]>>),
+    Done(Rc<[Field]>),
+}
+
+/// `pg_attribute`'s system columns (PostgreSQL's `sysattr.h`).
+const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
+
+impl Field {
+    pub fn clean(name: impl Into<String>) -> Self {
+        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false }
+    }
+
+    /// A column that is this one or the other.
+    pub fn or(&self, other: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            flow: unite(&self.flow, &other.flow),
+            type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
+            collated: self.collated || other.collated,
+        }
+    }
+}
+
+impl Source {
+    /// The column of that name. An open source may have any.
+    pub fn field(&self, name: &str) -> Option<Field> {
+        let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
+        let system = self.system && SYSTEM_COLUMNS.contains(&name);
+        known.or_else(|| (system || self.open.is_some()).then(|| Field::clean(name)))
+    }
+}
+
+impl Item {
+    /// The usual case: named, and its columns too.
+    pub fn visible(source: Source) -> Self {
+        Self { named: source.alias.is_some(), bare: true, source: Rc::new(source) }
+    }
+}
+
+impl<'s, 'a> Scope<'s, 'a> {
+    pub fn inside(outer: Option<&'s Scope<'s, 'a>>, items: Vec<Item>) -> Self {
+        Self { outer, items, ctes: RefCell::default() }
+    }
+
+    fn levels(&'s self) -> impl Iterator<Item = &'s Scope<'s, 'a>> {
+        std::iter::successors(Some(self), |scope| scope.outer)
+    }
+
+    /// The level and place of a CTE: the innermost of that name.
+    pub fn cte(&'s self, name: &str) -> Option<(&'s Scope<'s, 'a>, usize)> {
+        self.levels().find_map(|level| {
+            let place = level.ctes.borrow().iter().rposition(|cte| cte.name == name)?;
+            Some((level, place))
+        })
+    }
+
+    /// A column named without its relation (`colNameToVar`).
+    pub fn column(&self, name: &str) -> Option<Field> {
+        let mut maybe_elsewhere = false;
+        for level in self.levels() {
+            let bare = || level.items.iter().filter(|item| item.bare);
+            let known = bare()
+                .flat_map(|item| item.source.fields.iter().filter(|field| field.name == name))
+                .cloned()
+                .reduce(|a, b| a.or(&b));
+            match known {
+                Some(field) if maybe_elsewhere => return Some(field.or(&Field::clean(name))),
+                Some(field) => return Some(field),
+                None if SYSTEM_COLUMNS.contains(&name) && level.items.iter().any(|i| i.source.system) => {
+                    return Some(Field::clean(name));
+                }
+                None => maybe_elsewhere |= bare().any(|item| item.source.open.is_some()),
+            }
+        }
+        (maybe_elsewhere && self.source(None, name).is_none()).then(|| Field::clean(name))
+    }
+
+    /// Is it a column of this very level?
+    pub fn own_column(&self, name: &str) -> Option<Field> {
+        self.items
+            .iter()
+            .filter(|item| item.bare)
+            .flat_map(|item| item.source.fields.iter().filter(|field| field.name == name))
+            .cloned()
+            .reduce(|a, b| a.or(&b))
+    }
+
+    /// A source by its reference name (`refnameNamespaceItem`).
+    pub fn source(&self, schema: Option<&str>, name: &str) -> Option<Rc<Source>> {
+        self.levels().find_map(|level| {
+            level
+                .items
+                .iter()
+                .filter(|item| item.named && item.source.alias.as_deref() == Some(name))
+                .find(|item| match schema {
+                    None => true,
+                    Some(schema) => item.source.schemas.iter().any(|known| known == schema),
+                })
+                .map(|item| Rc::clone(&item.source))
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! The decision: grants, their end, what is audited, what is said.
+
+use super::facts::{Granted, Shop};
+use crate::clock::{Clock, SystemClock};
+use crate::policy::decide::{Decision, OutputAction, Verdict, What};
+
+const EMAIL: &str = "public.customers.email";
+const SSN: &str = "public.customers.ssn";
+
+fn run(shop: &Shop, sql: &str, granted: &[&str]) -> Verdict {
+    match shop.decide(sql, granted) {
+        Decision::Run(verdict) => verdict,
+        Decision::Refuse { error, .. } => panic!("{sql}: {error}"),
+    }
+}
+
+fn refused(decision: Decision) -> crate::error::ClientError {
+    match decision {
+        Decision::Refuse { error, .. } => error,
+        Decision::Run(_) => panic!("it runs"),
+    }
+}
+
+#[test]
+fn a_refusal_names_column_use_place_and_the_request_to_paste() {
+    let shop = Shop::new();
+    let error = refused(shop.decide("SELECT id FROM customers WHERE email LIKE 'a%' AND ssn = '1'", &[]));
+    assert_eq!(error.code, "42501");
+    assert_eq!(error.message, "permission denied: predicate on protected column public.customers.email");
+    assert_eq!(error.position, Some(32));
+    let hint = error.hint.unwrap();
+    let names = "public.customers.email,public.customers.ssn";
+    assert_eq!(hint, format!("SELECT * FROM bauta.request('{names}', '15m', 'why you need it');"));
+}
+
+#[test]
+fn a_grant_reveals_outputs_and_lets_predicates_stand_until_it_ends() {
+    let shop = Shop::new();
+    let permits = Granted { columns: &[EMAIL], export: false, now: SystemClock.now() };
+    let sql = "SELECT email, ssn, substr(email, 1, 1) FROM customers WHERE email LIKE 'a%' ORDER BY email";
+    let Decision::Run(verdict) = shop.decide_with(sql, &permits) else { panic!("refused") };
+    assert_eq!(verdict.edits, []);
+    assert_eq!(verdict.until, Some(permits.until()));
+    assert_eq!(verdict.leans_on.len(), 1);
+    assert!(!verdict.full_grant);
+    assert!(matches!(verdict.outputs[0], OutputAction::Reveal { .. }));
+    assert!(matches!(&verdict.outputs[1], OutputAction::Mask { column } if &*column.name == SSN));
+    assert!(matches!(verdict.outputs[2], OutputAction::Pass));
+}
+
+#[test]
+fn a_grant_on_one_column_neutralises_only_the_other() {
+    let shop = Shop::new();
+    let sql = "SELECT email || ssn FROM customers";
+    let verdict = run(&shop, sql, &[EMAIL]);
+    let edits: Vec<&str> = verdict.edits.iter().map(|edit| &sql[edit.span()]).collect();
+    assert_eq!(edits, ["ssn"]);
+    assert_eq!(verdict.notices.len(), 1);
+    assert!(verdict.notices[0].message.contains(SSN));
+}
+
+#[test]
+fn a_mixed_column_is_revealed_only_under_grants_for_all_of_it() {
+    let shop = Shop::new();
+    let sql = "SELECT coalesce(email, ssn) FROM customers";
+    assert!(matches!(run(&shop, sql, &[EMAIL]).outputs[0], OutputAction::Redact { .. }));
+    assert!(matches!(run(&shop, sql, &[EMAIL, SSN]).outputs[0], OutputAction::Reveal { .. }));
+}
+
+#[test]
+fn copying_needs_the_export_right_on_top_of_a_grant() {
+    let shop = Shop::new();
+    let now = SystemClock.now();
+    for sql in [
+        "INSERT INTO notes (body) SELECT email FROM customers",
+        "UPDATE notes SET body = c.email FROM customers c",
+        "SELECT set_config('a.b', email, false) FROM customers",
+        "SELECT pg_notify('a', '') FROM customers WHERE email = 'x'",
+    ] {
+        let error = refused(shop.decide_with(sql, &Granted { columns: &[EMAIL], export: false, now }));
+        assert!(error.hint.unwrap().contains("--export"), "{sql}");
+        let allowed = shop.decide_with(sql, &Granted { columns: &[EMAIL], export: true, now });
+        assert!(matches!(allowed, Decision::Run(_)), "{sql}");
+    }
+}
+
+#[test]
+fn a_full_grant_covers_every_protected_column_of_every_relation_named() {
+    let shop = Shop::new();
+    let all: Vec<String> = ["email", "phone", "ssn", "birth", "vip", "salary", "zip", "pin"]
+        .iter()
+        .map(|column| format!("public.customers.{column}"))
+        .collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert!(run(&shop, "SELECT id FROM customers", &all).full_grant);
+    assert!(!run(&shop, "SELECT id FROM customers", &all[1..]).full_grant);
+    assert!(!run(&shop, "SELECT c.id FROM customers c JOIN employees e USING (id)", &all).full_grant);
+    // The view shows no more than names, but an error inside it may.
+    assert!(!run(&shop, "SELECT mail FROM contacts", &[EMAIL]).full_grant);
+}
+
+#[test]
+fn what_is_audited_says_what_happened_to_each_column() {
+    let shop = Shop::new();
+    let sql = "SELECT email, lower(ssn), ssn || 'x', count(*) OVER (PARTITION BY ssn) FROM customers";
+    let verdict = run(&shop, sql, &[]);
+    let said: Vec<(&str, &str, &What)> =
+        verdict.columns.iter().map(|c| (&*c.column.column, c.use_, &c.what)).collect();
+    assert_eq!(
+        said,
+        [
+            ("ssn", "expression", &What::Neutralised),
+            ("ssn", "grouping", &What::Disclosed),
+            ("email", "output", &What::Masked("email")),
+            ("ssn", "output", &What::Masked("redact")),
+        ]
+    );
+}
+
+#[test]
+fn literals_next_to_protected_columns_stay_out_of_the_audit_log() {
+    let shop = Shop::new();
+    let sql = "SELECT 'shown' FROM customers WHERE ssn = 'guess' AND country = 'SE' AND email IN ('a', 'b')";
+    let lineage = shop.lineage(sql).unwrap();
+    let hidden: Vec<&str> = lineage.sensitive_literals.iter().map(|span| &sql[span.clone()]).collect();
+    assert!(hidden.contains(&"'guess'") && hidden.contains(&"'a'") && hidden.contains(&"'b'"), "{hidden:?}");
+    assert!(!hidden.contains(&"'shown'"));
+    let sql = "INSERT INTO customers (id, email) VALUES (17, 'x@example.com')";
+    let lineage = shop.lineage(sql).unwrap();
+    let hidden: Vec<&str> = lineage.sensitive_literals.iter().map(|span| &sql[span.clone()]).collect();
+    assert_eq!(hidden, ["'x@example.com'"]);
+}
+
+#[test]
+fn every_counted_name_is_accounted_for() {
+    let shop = Shop::new();
+    for sql in [
+        "SELECT count(*) AS customers FROM customers",
+        "SELECT customers.email FROM public.customers JOIN orders customers2 ON true",
+        "WITH contacts AS (SELECT 1 AS employees) SELECT contacts.employees FROM contacts, customers",
+        "SELECT 1 FROM orders customers ORDER BY customers.id",
+        "SELECT NULL::customers, (customers).id FROM customers FOR UPDATE OF customers",
+        "INSERT INTO customers AS employees (id) VALUES (1) RETURNING employees.id",
+        "SELECT customers(e) FROM (SELECT 1 AS customers) e",
+    ] {
+        let lineage = shop.lineage(sql).unwrap();
+        for name in ["customers", "employees", "contacts"] {
+            for (at, _) in sql.match_indices(name) {
+                let covered = lineage.accounted.iter().any(|s| s.start <= at && at + name.len() <= s.end);
+                let whole = !sql[at + name.len()..].starts_with('2');
+                assert!(covered || !whole, "{name} at {at} in {sql}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nesting_beyond_the_limit_is_a_clear_error() {
+    let shop = Shop::new();
+    let nested = |levels: usize| {
+        let sql = format!("SELECT {}1 FROM customers{}", "(SELECT ".repeat(levels), ")".repeat(levels));
+        shop.lineage(&sql).map(|_| ()).map_err(|error| error.code)
+    };
+    assert_eq!(nested(10), Ok(()));
+    assert_eq!(nested(200), Err("54001".into()));
+}

@@ -1,0 +1,221 @@
+//! What an expression carries while it is being analysed: the flow of
+//! protected data, the places where a typed NULL would cut it off, and how
+//! two flows become one. The rows of "Disclosure" in `docs/LEAKS.md`.
+
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::scope::Field;
+use crate::catalog::Oid;
+use crate::policy::{Disclosure, ProtectedColumn};
+use crate::sql::analysis::{Flow, UseKind};
+
+/// A value inside a statement.
+#[derive(Debug, Clone)]
+pub(super) struct Value {
+    pub flow: Flow,
+    /// Cutting all of these leaves nothing protected.
+    pub points: Vec<Point>,
+    /// A row constructor's elements, or the columns of a row-valued subquery.
+    pub elements: Option<Vec<Value>>,
+    /// The columns of a whole-row reference.
+    pub row: Option<Rc<[Field]>>,
+    pub type_oid: Option<Oid>,
+    /// An explicit COLLATE is in force: equality is not the mask's any more.
+    pub collated: bool,
+    pub constant: Constant,
+}
+
+/// A place in the text where `(CASE WHEN false THEN … END)` can stand.
+#[derive(Debug, Clone)]
+pub(super) struct Point {
+    pub span: Range<usize>,
+    pub flow: Flow,
+    pub whole_row: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Constant {
+    No,
+    Null,
+    Default,
+}
+
+/// What an expression is for: it decides which use a value spent in it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose {
+    pub kind: UseKind,
+    pub needs: Disclosure,
+    pub export: bool,
+    /// Typed NULLs may stand in; otherwise the statement is refused.
+    pub neutralise: bool,
+}
+
+impl Purpose {
+    /// An output that only a client sees.
+    pub const SHOW: Self =
+        Self { kind: UseKind::Expression, needs: Disclosure::Value, export: false, neutralise: true };
+    /// Something that decides which rows there are.
+    pub const DECIDE: Self =
+        Self { kind: UseKind::Predicate, needs: Disclosure::Search, export: false, neutralise: false };
+    /// A grouping expression that is not a column: its text must stay that of the output.
+    pub const GROUP: Self =
+        Self { kind: UseKind::Grouping, needs: Disclosure::Value, export: false, neutralise: true };
+    /// A sort expression that is not a column.
+    pub const SORT: Self =
+        Self { kind: UseKind::OrderBy, needs: Disclosure::Search, export: false, neutralise: true };
+    pub const WINDOW_SORT: Self = Self { kind: UseKind::WindowOrder, ..Self::SORT };
+    /// A value that a write stores somewhere.
+    pub const CARRY: Self =
+        Self { kind: UseKind::Export, needs: Disclosure::Value, export: true, neutralise: false };
+    /// An argument of a function that may leave a trace.
+    pub const VOLATILE: Self = Self { kind: UseKind::VolatileArgument, ..Self::CARRY };
+}
+
+impl Value {
+    pub fn clean() -> Self {
+        Self::of(Flow::Clean)
+    }
+
+    /// A value without a place to cut it off.
+    pub fn of(flow: Flow) -> Self {
+        Self {
+            flow,
+            points: Vec::new(),
+            elements: None,
+            row: None,
+            type_oid: None,
+            collated: false,
+            constant: Constant::No,
+        }
+    }
+
+    pub fn constant(constant: Constant) -> Self {
+        Self { constant, ..Self::clean() }
+    }
+
+    /// A reference to a column at `span`.
+    pub fn of_field(field: &Field, span: Range<usize>) -> Self {
+        let mut value = Self::of(field.flow.clone());
+        if !value.is_clean() {
+            value.points.push(Point { span, flow: field.flow.clone(), whole_row: false });
+        }
+        value.type_oid = field.type_oid;
+        value.collated = field.collated;
+        value
+    }
+
+    /// A reference to a whole row at `span`.
+    pub fn of_row(fields: Rc<[Field]>, span: Range<usize>) -> Self {
+        let flow = mixed(fields.iter().map(|field| &field.flow));
+        let mut value = Self::of(flow.clone());
+        if !value.is_clean() {
+            value.points.push(Point { span, flow, whole_row: true });
+        }
+        value.row = Some(fields);
+        value
+    }
+
+    /// A row made of these values.
+    pub fn of_elements(elements: Vec<Value>) -> Self {
+        let mut value = Self::of(mixed(elements.iter().map(|element| &element.flow)));
+        value.points = elements.iter().flat_map(|element| element.points.iter().cloned()).collect();
+        value.elements = Some(elements);
+        value
+    }
+
+    /// One of these values, nobody knows which.
+    pub fn one_of(values: Vec<Value>) -> Self {
+        let flow = values.iter().map(|value| value.flow.clone()).reduce(|a, b| unite(&a, &b));
+        let mut value = Self::of(flow.unwrap_or(Flow::Clean));
+        value.collated = values.iter().any(|value| value.collated);
+        value.points = values.into_iter().flat_map(|value| value.points).collect();
+        value
+    }
+
+    /// The same value, cut off at one place only.
+    pub fn cut_at(mut self, span: &Range<usize>) -> Self {
+        self.points.clear();
+        if !self.is_clean() {
+            self.points.push(Point { span: span.clone(), flow: self.flow.clone(), whole_row: false });
+        }
+        self
+    }
+
+    pub fn is_clean(&self) -> bool {
+        self.flow == Flow::Clean
+    }
+
+    /// The same places, another flow: `lower(c)`, `(row).c`.
+    pub fn becomes(mut self, flow: Flow) -> Self {
+        for point in &mut self.points {
+            point.flow = flow.clone();
+            point.whole_row = false;
+        }
+        if flow == Flow::Clean {
+            self.points.clear();
+        }
+        Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, ..self }
+    }
+}
+
+/// The protected columns in a flow.
+pub(super) fn columns(flow: &Flow) -> &[Arc<ProtectedColumn>] {
+    match flow {
+        Flow::Clean => &[],
+        Flow::Plain { columns, .. }
+        | Flow::Derived { columns, .. }
+        | Flow::Mixed { columns }
+        | Flow::Computed { columns } => columns,
+    }
+}
+
+/// Do the columns' own disclosures count for it?
+pub(super) fn is_plain(flow: &Flow) -> bool {
+    matches!(flow, Flow::Plain { .. })
+}
+
+/// Both are values of one token domain: equal values have equal masks.
+pub(super) fn same_domain(left: &Flow, right: &Flow) -> bool {
+    let (Flow::Plain { columns: left, .. }, Flow::Plain { columns: right, .. }) = (left, right) else {
+        return false;
+    };
+    let mut all = left.iter().chain(right);
+    match all.next() {
+        Some(first) => all.all(|other| other.domain == first.domain && other.method == first.method),
+        None => false,
+    }
+}
+
+/// A value that is one or the other.
+pub(super) fn unite(left: &Flow, right: &Flow) -> Flow {
+    if left == right {
+        return left.clone();
+    }
+    match (left, right) {
+        (Flow::Plain { cast: a, .. }, Flow::Plain { cast: b, .. }) if same_domain(left, right) => {
+            Flow::Plain { columns: all_columns([left, right]), cast: *a || *b }
+        }
+        _ => Flow::Mixed { columns: all_columns([left, right]) },
+    }
+}
+
+/// Something made of several values in a way that keeps none of their masks.
+pub(super) fn mixed<'f>(flows: impl IntoIterator<Item = &'f Flow>) -> Flow {
+    let columns = all_columns(flows);
+    if columns.is_empty() { Flow::Clean } else { Flow::Mixed { columns } }
+}
+
+pub(super) fn computed(columns: Vec<Arc<ProtectedColumn>>) -> Flow {
+    if columns.is_empty() { Flow::Clean } else { Flow::Computed { columns } }
+}
+
+/// Every column of the flows once, in order of name.
+pub(super) fn all_columns<'f>(flows: impl IntoIterator<Item = &'f Flow>) -> Vec<Arc<ProtectedColumn>> {
+    let mut all: Vec<Arc<ProtectedColumn>> =
+        flows.into_iter().flat_map(|flow| columns(flow).iter().cloned()).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
+    all
+}
