@@ -12,6 +12,7 @@ mod demo;
 mod driver;
 mod harness_test;
 mod interference;
+mod lifecycle;
 mod masks;
 mod oracle_tree;
 mod psql;
