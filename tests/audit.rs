@@ -194,7 +194,8 @@ fn each_condition_of_a_search_selects_over_rotated_files() {
         all.extend_from_slice(arguments);
         let found = bauta(desk.path(), &all);
         assert_eq!(found.code, Some(0), "{}", found.stderr);
-        found.stdout.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()).count()
+        assert!(found.stdout.lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()));
+        found.stdout.lines().count()
     };
     assert_eq!(count(&[]), 4 * 10);
     assert_eq!(count(&["--user", "ana"]), 4 * 8);
