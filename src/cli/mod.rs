@@ -20,6 +20,7 @@ pub mod reload;
 pub mod request;
 pub mod requests;
 pub mod revoke;
+pub mod serve;
 pub mod sessions;
 pub mod setup_sql;
 pub mod status;
@@ -77,6 +78,8 @@ enum Command {
     Init(init::Args),
     /// Find every fault of the configuration, in the file and against the server's catalog
     Check(check::Args),
+    /// Run the proxy
+    Serve(serve::Args),
     /// Show the main job on a throwaway PostgreSQL with sample data
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
@@ -114,6 +117,7 @@ impl Command {
         match self {
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(args),
+            Self::Serve(args) => serve::run(args),
             Self::Demo(args) => demo::run(args),
             Self::SetupSql(args) => setup_sql::run(args),
             Self::Request(args) => request::run(args),
@@ -134,7 +138,10 @@ impl Command {
 
     /// `serve` tells what it does; other commands only what is wrong.
     fn log_level(&self) -> &'static str {
-        "warn"
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
     }
 }
 
