@@ -102,8 +102,8 @@ impl Proxy {
             clock: clock.clone(),
             roles: Roles::new(&config),
         })?;
-        let analyser = Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth)
-            .map_err(StartError::Threads)?;
+        let analyser =
+            Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth).map_err(StartError::Threads)?;
         let front = Arc::new(Front::open(&config)?);
         let proxy = Arc::new(Self {
             started_at: clock.now().wall,
@@ -159,7 +159,7 @@ impl Proxy {
             front: self.front.clone(),
             verifiers: self.databases.clone(),
             registry: self.sessions.clone(),
-            mock_key: self.keys.mock_salt_key().into(),
+            mock_key: self.keys.made_up_salt_key().into(),
             clock: self.clock.clone(),
         })
     }

@@ -18,3 +18,4 @@ mod oracle_tree;
 mod psql;
 mod startup;
 mod tls;
+mod transparency;

@@ -11,8 +11,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::server::Door;
-use crate::net::workers::{Ending, serve};
 use crate::net::listen;
+use crate::net::workers::{Ending, serve};
 use crate::proxy::Proxy;
 use crate::session;
 
@@ -64,7 +64,8 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         }),
     };
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    serve(listeners, workers, ending, move |client| session::serve(client, shared.clone(), door.clone())).await?;
+    serve(listeners, workers, ending, move |client| session::serve(client, shared.clone(), door.clone()))
+        .await?;
     if let Err(fault) = control.await? {
         tracing::warn!(%fault, "the control socket ended");
     }

@@ -129,11 +129,8 @@ impl Relay {
             let sent = splice::apply(&prepared.text, form);
             Parse { name, text: &sent, parameter_types: &prepared.parameter_types }
                 .write(self.upstream.output());
-            reply.translation = Some(Arc::new(Translation {
-                sent,
-                edits: form.to_vec(),
-                original: prepared.text.clone(),
-            }));
+            reply.translation =
+                Some(Arc::new(Translation { sent, edits: form.to_vec(), original: prepared.text.clone() }));
         }
         let undo = self.state.set_statement(Bytes::copy_from_slice(name), prepared);
         self.expect(Entry::new(Kind::Parse, reply).with_undo(undo));
@@ -264,14 +261,7 @@ impl Relay {
         }
     }
 
-    fn send_bind(
-        &mut self,
-        name: &[u8],
-        prepared: Arc<Prepared>,
-        frame: &[u8],
-        shape: ShapeRef,
-        gate: Gate,
-    ) {
+    fn send_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, frame: &[u8], shape: ShapeRef, gate: Gate) {
         self.upstream.queue(frame);
         self.expect_bind(name, prepared, shape, gate);
     }
@@ -454,8 +444,10 @@ impl Relay {
         if judged.edits.iter().all(|needed| form.contains(needed)) {
             return Ok(judged);
         }
-        let error =
-            ClientError::new(sqlstate::INSUFFICIENT_PRIVILEGE, "the portal was opened under access that has ended");
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "the portal was opened under access that has ended",
+        );
         Err(Stop::Refuse(Refusal {
             error: error.with_hint("Bind the statement again."),
             columns: judged.columns.to_vec(),
@@ -580,9 +572,5 @@ fn check_name(name: &[u8]) -> Result<(), Stop> {
 
 /// PostgreSQL's own words (`exec_parse_message` in `postgres.c`).
 fn several_commands() -> ClientError {
-    ClientError::new(
-        sqlstate::SYNTAX_ERROR,
-        "cannot insert multiple commands into a prepared statement",
-    )
+    ClientError::new(sqlstate::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement")
 }
-

@@ -1,10 +1,10 @@
 //! What the client sends: which of the protocol's messages it is, and what
 //! may stand at this moment.
 
+use super::judge::{Refusal, Stop};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, finish_run};
 use super::state::{Entry, Kind};
-use super::judge::{Refusal, Stop};
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::decide::ColumnDecision;

@@ -13,8 +13,8 @@ use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::state::{Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
 use crate::error::{ClientError, sqlstate};
-use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
 use crate::grants::GrantId;
+use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat};
@@ -66,6 +66,14 @@ impl Judged {
 
     pub(super) fn plain() -> Self {
         Self { guarded: None, edits: Vec::new(), columns: Arc::from([]) }
+    }
+
+    /// It names a statement or cursor that bauta has not seen made. The
+    /// server's own error passes; should it exist after all, the session ends
+    /// before anything of it is shown.
+    fn must_fail() -> Self {
+        let guarded = Guarded { must_fail: true, ..Guarded::unannounced(Plan::None) };
+        Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
     }
 }
 
@@ -148,7 +156,7 @@ impl Relay {
                     Lookup::Found(slot) => {
                         self.judge_in_form(&slot.value, "DEALLOCATE and PREPARE the statement again.")
                     }
-                    Lookup::Missing => Err(no_statement(name).into()),
+                    Lookup::Missing => Ok(Judged::must_fail()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
@@ -156,24 +164,23 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => self.judge_explain_execute(&slot.value),
-                    Lookup::Missing => Err(no_statement(name).into()),
+                    Lookup::Missing => Ok(Judged::must_fail()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Fetch { cursor, .. } => {
                 self.need_quiet()?;
                 match self.state.portal(cursor.as_bytes()) {
-                    Lookup::Found(slot) => self.judge_in_form(
-                        &slot.value.prepared,
-                        "CLOSE the cursor and DECLARE it again.",
-                    ),
-                    Lookup::Missing => Err(no_cursor(cursor).into()),
+                    Lookup::Found(slot) => {
+                        self.judge_in_form(&slot.value.prepared, "CLOSE the cursor and DECLARE it again.")
+                    }
+                    Lookup::Missing => Ok(Judged::must_fail()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => {
-                self.decide(statement, lineage)?;
-                let mut judged = self.decide(inner, lineage)?;
+                self.decide(statement)?;
+                let mut judged = self.decide(inner)?;
                 if let Some(guarded) = &mut judged.guarded {
                     // It returns no rows itself.
                     guarded.has_outputs = false;
@@ -182,7 +189,7 @@ impl Relay {
                 }
                 Ok(judged)
             }
-            _ => self.decide(statement, lineage),
+            _ => self.decide(statement),
         }
     }
 
@@ -200,7 +207,7 @@ impl Relay {
     }
 
     /// THE decision, for one statement and this session, now.
-    fn decide(&mut self, statement: &Statement, lineage: &Lineage) -> Result<Judged, Stop> {
+    fn decide(&mut self, statement: &Statement) -> Result<Judged, Stop> {
         self.fresh_permits();
         let now = self.proxy.clock.now();
         let decision = decide::decide(statement, &*self.permits, self.permits.exempt(), now);
@@ -211,16 +218,10 @@ impl Relay {
             Decision::Run(verdict) => verdict,
             Decision::Refuse { error, columns } => return Err(Stop::Refuse(Refusal { error, columns })),
         };
-        Ok(self.judged(statement, lineage, verdict, observe))
+        Ok(self.judged(statement, verdict, observe))
     }
 
-    fn judged(
-        &self,
-        statement: &Statement,
-        lineage: &Lineage,
-        mut verdict: Verdict,
-        observe: bool,
-    ) -> Judged {
+    fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
         let columns: Arc<[ColumnDecision]> = std::mem::take(&mut verdict.columns).into();
         let edits = verdict.edits.clone();
         let matters = statement.touches_protected
@@ -230,7 +231,6 @@ impl Relay {
         let bases = bases(&columns);
         let guarded = matters.then(|| {
             Box::new(Guarded {
-                lineage: Some(lineage.clone()),
                 grants: grants(&bases),
                 bases,
                 has_outputs: statement.outputs.is_some() && !observe,
@@ -238,6 +238,7 @@ impl Relay {
                 copy: copy_format(&statement.kind),
                 shape: None,
                 reveals,
+                must_fail: false,
                 noticed: false,
                 catalog_change: statement.catalog_change,
                 touches: statement.touches_protected,
@@ -395,17 +396,4 @@ fn name_bytes(name: &str) -> Bytes {
 
 fn lost() -> ClientError {
     ClientError::new(sqlstate::INTERNAL_ERROR, "the statement has no analysis and was not run")
-}
-
-/// PostgreSQL's own words (`FetchPreparedStatement` in `prepare.c`).
-fn no_statement(name: &str) -> ClientError {
-    ClientError::new(
-        sqlstate::INVALID_STATEMENT_NAME,
-        format!("prepared statement \"{name}\" does not exist"),
-    )
-}
-
-/// PostgreSQL's own words (`PerformPortalFetch` in `portalcmds.c`).
-fn no_cursor(name: &str) -> ClientError {
-    ClientError::new(sqlstate::INVALID_CURSOR_NAME, format!("cursor \"{name}\" does not exist"))
 }

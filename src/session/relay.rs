@@ -29,9 +29,9 @@ use super::settings::Settings;
 use super::state::{Entry, Kind, State};
 use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::guard::Guard;
-use crate::error::{ClientError, sqlstate};
 use crate::clock::Clock;
 use crate::config::Mode;
+use crate::error::{ClientError, sqlstate};
 use crate::grants::SessionPermits;
 use crate::net::Stream;
 use crate::policy::{Basis, ProtectedColumn};
@@ -75,7 +75,11 @@ pub(super) enum Hold {
 
 /// What a job brought.
 pub(super) enum JobDone {
-    Analysis { version: u64, text: Bytes, analysis: Arc<Analysis> },
+    Analysis {
+        version: u64,
+        text: Bytes,
+        analysis: Arc<Analysis>,
+    },
     Guard(Result<Arc<Guard>, ClientError>),
     /// May the parked message go on under its grants?
     Used(bool),
@@ -114,7 +118,9 @@ pub(super) enum Step {
 pub(super) enum CopyIn {
     Off,
     /// The server reads data. `sync`: a Sync that came meanwhile was kept back.
-    On { sync: bool },
+    On {
+        sync: bool,
+    },
 }
 
 /// A message that was judged and has not gone upstream.

@@ -12,7 +12,7 @@ use super::state::{Entry, Kind};
 use crate::audit::record::Tripwire;
 use crate::audit::{Conceal, Event, Record, Sql};
 use crate::error::{ClientError, sqlstate};
-use crate::policy::decide::{OutputAction, Verdict};
+use crate::policy::decide::OutputAction;
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
 use crate::wire::backend::{self, ErrorFields, Field, TransactionStatus};
@@ -67,7 +67,9 @@ impl Relay {
             (Kind::DescribeStatement | Kind::DescribePortal, tag::ROW_DESCRIPTION) => {
                 self.on_description(Some(backend::row_description(body)?), frame)
             }
-            (Kind::DescribeStatement | Kind::DescribePortal, tag::NO_DATA) => self.on_description(None, frame),
+            (Kind::DescribeStatement | Kind::DescribePortal, tag::NO_DATA) => {
+                self.on_description(None, frame)
+            }
             (Kind::Query | Kind::Execute, _) => self.on_run_reply(tag, body, frame),
             _ => Err(out_of_step(tag)),
         }
@@ -115,6 +117,9 @@ impl Relay {
     fn on_run_reply(&mut self, tag: u8, body: &[u8], frame: &[u8]) -> Result<(), End> {
         if self.state.front().is_some_and(|entry| entry.run.cut) {
             return self.on_cut_reply(tag);
+        }
+        if self.current_guarded().is_some_and(|guarded| guarded.must_fail) {
+            return Err(out_of_step(tag));
         }
         self.send_notices();
         match tag {
@@ -197,7 +202,10 @@ impl Relay {
         match &mut run.guarded {
             Some(guarded) => guarded.plan = Plan::Rows(plan),
             None if trips.is_empty() => {}
-            None => run.guarded = Some(Box::new(Guarded::tripped(Plan::Rows(plan)))),
+            None => {
+                run.guarded =
+                    Some(Box::new(Guarded { touches: true, ..Guarded::unannounced(Plan::Rows(plan)) }))
+            }
         }
         Ok(())
     }
@@ -310,8 +318,11 @@ impl Relay {
     pub(super) fn end_reveal(&mut self) -> Result<(), End> {
         self.drop_revealed();
         self.cut(
-            ClientError::new(sqlstate::INSUFFICIENT_PRIVILEGE, "the grant that revealed these rows has ended")
-                .with_hint("Run the statement again to see masks, or request access anew."),
+            ClientError::new(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "the grant that revealed these rows has ended",
+            )
+            .with_hint("Run the statement again to see masks, or request access anew."),
         )
     }
 
@@ -337,7 +348,10 @@ impl Relay {
 
     fn on_cut_reply(&mut self, tag: u8) -> Result<(), End> {
         match (self.state.front().map(|entry| entry.kind), tag) {
-            (Some(Kind::Execute), tag::COMMAND_COMPLETE | tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE) => {
+            (
+                Some(Kind::Execute),
+                tag::COMMAND_COMPLETE | tag::PORTAL_SUSPENDED | tag::EMPTY_QUERY_RESPONSE,
+            ) => {
                 // It ended before the cancel came, but the client was told of
                 // an error, after which it expects to skip to Sync.
                 self.state.complete();
@@ -487,7 +501,7 @@ impl Relay {
         if status == TransactionStatus::Idle {
             self.tainted = false;
             if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {
-                self.proxy.databases.changed(&self.who.database);
+                self.proxy.databases.mark_stale(&self.who.database);
             }
         }
         self.client.queue(frame);
@@ -593,26 +607,6 @@ impl Revealed {
         }
         self.size += size;
         self.ends.push(self.size);
-    }
-}
-
-impl Guarded {
-    /// For a result that turned out to hold protected columns.
-    fn tripped(plan: Plan) -> Self {
-        Self {
-            lineage: None,
-            verdict: Verdict::default(),
-            bases: Vec::new(),
-            grants: Vec::new(),
-            has_outputs: false,
-            plan,
-            copy: None,
-            shape: None,
-            reveals: false,
-            noticed: true,
-            catalog_change: CatalogChange::None,
-            touches: true,
-        }
     }
 }
 

@@ -9,12 +9,11 @@ use smallvec::SmallVec;
 use super::copy::CopyPlan;
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
-use super::state::Lineage;
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
 use crate::grants::GrantId;
-use crate::policy::{Basis, ProtectedColumn};
 use crate::policy::decide::Verdict;
+use crate::policy::{Basis, ProtectedColumn};
 use crate::sql::analysis::{CatalogChange, CopyFormat};
 use crate::wire::backend::Field;
 
@@ -131,8 +130,6 @@ pub fn finish_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&
 
 /// What an execution needs that touches something protected.
 pub struct Guarded {
-    /// To decide again while rows stream.
-    pub lineage: Option<Lineage>,
     pub verdict: Verdict,
     /// The statement announces its outputs.
     pub has_outputs: bool,
@@ -145,6 +142,8 @@ pub struct Guarded {
     pub grants: Vec<GrantId>,
     /// Rows carry revealed values.
     pub reveals: bool,
+    /// It names what should not exist: any answer but an error ends the session.
+    pub must_fail: bool,
     /// The notices were sent.
     pub noticed: bool,
     pub catalog_change: CatalogChange,
@@ -160,4 +159,24 @@ pub enum Plan {
     Plain,
     Rows(RowPlan),
     Copy(CopyPlan),
+}
+
+impl Guarded {
+    /// For a result that no decision announced.
+    pub fn unannounced(plan: Plan) -> Self {
+        Self {
+            verdict: Verdict::default(),
+            has_outputs: false,
+            plan,
+            copy: None,
+            shape: None,
+            bases: Vec::new(),
+            grants: Vec::new(),
+            reveals: false,
+            must_fail: false,
+            noticed: true,
+            catalog_change: CatalogChange::None,
+            touches: false,
+        }
+    }
 }

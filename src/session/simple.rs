@@ -153,8 +153,7 @@ impl Relay {
         let sent = splice::apply(&plan.text, &plan.edits);
         write_query(&sent, self.upstream.output());
         if !plan.edits.is_empty() {
-            reply.translation =
-                Some(Arc::new(Translation { sent, edits: plan.edits, original: plan.text }));
+            reply.translation = Some(Arc::new(Translation { sent, edits: plan.edits, original: plan.text }));
         }
         let mut entry = Entry::new(Kind::Query, reply);
         entry.undo = plan.undo;
@@ -279,15 +278,16 @@ pub(super) fn edits_the_text(analysis: &Analysis, index: usize) -> bool {
     analysis.statements.get(index).is_some_and(|statement| {
         !matches!(
             statement.kind,
-            StatementKind::Execute { .. } | StatementKind::ExplainExecute { .. } | StatementKind::Fetch { .. }
+            StatementKind::Execute { .. }
+                | StatementKind::ExplainExecute { .. }
+                | StatementKind::Fetch { .. }
         )
     })
 }
 
 /// Could the text hold COPY … FROM STDIN? The grammar takes either word.
 pub(super) fn may_copy_in(text: &[u8]) -> bool {
-    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        AhoCorasick::builder().ascii_case_insensitive(true).build(["stdin", "stdout"]).ok()
-    });
+    static WORDS: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(["stdin", "stdout"]).ok());
     WORDS.as_ref().is_none_or(|words| words.is_match(text))
 }
