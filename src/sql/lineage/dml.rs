@@ -180,8 +180,7 @@ impl<'a> Walk<'a> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(update.with_clause.as_ref(), &level))?;
         let to = self.destination(update.relation.as_ref())?;
-        let items =
-            self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
+        let items = self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
         self.assignments(&update.target_list, &scope, &to)?;
         if let Some(condition) = update.where_clause.as_deref() {
