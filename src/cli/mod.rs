@@ -84,7 +84,7 @@ enum Command {
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
     SetupSql(setup_sql::Args),
-    /// Ask for access to protected columns, as the login that [[admin]] gives you
+    /// Ask for access to protected columns, as the login that proxy.toml gives you
     Request(request::Args),
     /// List requests for access
     Requests(requests::Args),
