@@ -13,6 +13,7 @@ mod driver;
 mod harness_test;
 mod interference;
 mod lifecycle;
+mod masking;
 mod masks;
 mod oracle_tree;
 mod psql;

@@ -200,7 +200,8 @@ fn audited(stage: &Stage) -> Step {
     let mut seen = Vec::new();
     let mut complete = true;
     for decision in ["masked", "refused", "revealed"] {
-        let found = stage.bauta_ok(&["audit", "search", "--user", "ana", "--decision", decision, "--json"])?;
+        let found =
+            stage.bauta_ok(&["audit", "search", "--user", "ana", "--decision", decision, "--json"])?;
         let statements = found.lines().filter(|record| record.contains("statement.start")).count();
         seen.push(format!("{statements} {decision}"));
         complete &= statements > 0;
