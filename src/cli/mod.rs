@@ -11,6 +11,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod deny;
+pub mod explain;
 pub mod grant;
 pub mod grants;
 pub mod init;
@@ -80,6 +81,8 @@ enum Command {
     Check(check::Args),
     /// Run the proxy
     Serve(serve::Args),
+    /// Say what would happen to a statement, column by column
+    Explain(explain::Args),
     /// Show the main job on a throwaway PostgreSQL with sample data
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
@@ -118,6 +121,7 @@ impl Command {
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(args),
             Self::Serve(args) => serve::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Demo(args) => demo::run(args),
             Self::SetupSql(args) => setup_sql::run(args),
             Self::Request(args) => request::run(args),
