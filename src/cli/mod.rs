@@ -190,7 +190,13 @@ pub fn main() -> ExitCode {
         // `bauta audit search | head` is no failure.
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bauta: {}", output::one_line(&error));
+            match error.downcast_ref::<crate::config::Faults>() {
+                // One line each.
+                Some(faults) => {
+                    faults.0.iter().for_each(|f| eprintln!("bauta: {}", output::printable(&f.to_string())))
+                }
+                None => eprintln!("bauta: {}", output::one_line(&error)),
+            }
             ExitCode::FAILURE
         }
     }
