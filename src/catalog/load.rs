@@ -229,6 +229,7 @@ impl Builder {
                     type_oid: oid(&row, 3)?,
                     type_modifier: get(&row, 4)?,
                     not_null: get(&row, 5)?,
+                    nondeterministic: get(&row, 6)?,
                     ..Column::default()
                 });
             }

@@ -29,6 +29,8 @@ pub struct Column {
     /// `atttypmod`: declared length or precision, -1 without.
     pub type_modifier: i32,
     pub not_null: bool,
+    /// Its collation holds different texts equal (`pg_collation.collisdeterministic`).
+    pub nondeterministic: bool,
     /// The expression of `GENERATED ALWAYS AS (…)`, as `pg_get_expr` prints it.
     /// Empty where DDL in progress keeps it from being read.
     pub generated: Option<Arc<str>>,

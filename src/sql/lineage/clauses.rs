@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
                 };
                 self.at(reference.location);
                 let span = self.places.token(reference.location);
-                self.accounted.push(span);
+                self.found.accounted.push(span);
                 Item::Output(target)
             }
             Some(NodeEnum::AConst(constant)) => {
@@ -220,8 +220,11 @@ impl<'a> Walk<'a> {
         if self.view || order.flows.is_empty() {
             return Ok(());
         }
-        let edits = order.edits(&self.places);
-        if edits.is_none() && !order.with_ties {
+        let edits = match self.show.neutralise {
+            true => order.edits(&self.places),
+            false => None,
+        };
+        if edits.is_none() && !order.with_ties && self.show.neutralise {
             return self.unknown("this ORDER BY");
         }
         let only_grant = order.flows.iter().any(|flow| !super::value::is_plain(flow));

@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
             AExprKind::Undefined => return self.unknown("an operator"),
         };
         self.here = here;
-        if self.uses.len() > mark.uses {
+        if self.found.uses.len() > mark.uses {
             self.hide_literals(&mark);
         }
         Ok(Value::of(flow))
@@ -228,7 +228,7 @@ impl<'a> Walk<'a> {
     fn check_operator(&mut self, names: &[&str], location: i32) -> Analysed<()> {
         let token = self.places.token(location);
         let qualified = names.len() > 1;
-        self.accounted.push(if qualified { self.places.parenthesised(location)? } else { token });
+        self.found.accounted.push(if qualified { self.places.parenthesised(location)? } else { token });
         let Some(name) = names.last() else { return Ok(()) };
         let schema = if qualified { names.first() } else { None };
         let opaque = self

@@ -24,6 +24,15 @@ impl<'a> Walk<'a> {
         level: &Scope<'_, 'a>,
     ) -> Analysed<()> {
         let Some(clause) = clause else { return Ok(()) };
+        // What a write of this level may read is not neutralised: it would
+        // change the wrong rows.
+        if clause.ctes.iter().any(is_write) {
+            return self.writing(|walk| walk.ctes(clause, level));
+        }
+        self.ctes(clause, level)
+    }
+
+    fn ctes(&mut self, clause: &'a WithClause, level: &Scope<'_, 'a>) -> Analysed<()> {
         let mut ctes = Vec::with_capacity(clause.ctes.len());
         for node in &clause.ctes {
             let Some(NodeEnum::CommonTableExpr(cte)) = node.node.as_ref() else {
@@ -48,8 +57,21 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// A CTE that a query names. One that is still to be analysed may be
+    /// named inside a recursion, whose rounds are forgotten: what it finds is kept.
+    pub(super) fn referenced_cte(&mut self, level: &Scope<'_, 'a>, place: usize) -> Analysed<Rc<[Field]>> {
+        let is_pending =
+            level.ctes.borrow().get(place).is_some_and(|cte| matches!(cte.state, CteState::Pending));
+        let mark = self.mark();
+        let fields = self.cte_fields(level, place)?;
+        if is_pending {
+            self.keep_since(&mark);
+        }
+        Ok(fields)
+    }
+
     /// The columns of the CTE at `place` of `level`, analysed when first asked for.
-    pub(super) fn cte_fields(&mut self, level: &Scope<'_, 'a>, place: usize) -> Analysed<Rc<[Field]>> {
+    fn cte_fields(&mut self, level: &Scope<'_, 'a>, place: usize) -> Analysed<Rc<[Field]>> {
         let Some(cte) = level.ctes.borrow().get(place).cloned() else { return self.unknown("WITH") };
         if let Some(fields) = Self::known_fields(&cte.state) {
             return Ok(fields);
@@ -151,6 +173,11 @@ impl<'a> Walk<'a> {
             false => Ok(()),
         }
     }
+}
+
+fn is_write(node: &pg_query::protobuf::Node) -> bool {
+    let Some(NodeEnum::CommonTableExpr(cte)) = node.node.as_ref() else { return true };
+    !matches!(inner(cte.ctequery.as_deref()), Some(NodeEnum::SelectStmt(_)))
 }
 
 fn recursive_select(cte: &CommonTableExpr) -> Option<&SelectStmt> {

@@ -30,14 +30,27 @@ impl<'a> Walk<'a> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
+        if super::statistics::is_statistics(&named.relname) {
+            return self.refuse("writing to column statistics is not understood", named.location);
+        }
         let mut source = self.source_of(named, &relations);
         self.rename(&mut source, named.alias.as_ref())?;
         Ok(Destination { item: Item::visible(source), relations })
     }
 
     /// Outputs inside are written somewhere: NULLs in their place would be stored.
-    fn writing<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
-        let before = std::mem::replace(&mut self.show, Purpose::CARRY);
+    pub(super) fn writing<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        self.showing(Purpose::CARRY, inner)
+    }
+
+    /// Outputs inside decide which rows are changed: NULLs in their place would
+    /// change others.
+    fn choosing<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        self.showing(Purpose::HOLD, inner)
+    }
+
+    fn showing<T>(&mut self, show: Purpose, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        let before = std::mem::replace(&mut self.show, show);
         let result = inner(self);
         self.show = before;
         result
@@ -136,11 +149,11 @@ impl<'a> Walk<'a> {
                     self.spend(&value, Purpose { kind: UseKind::Equality, ..Purpose::DECIDE });
                 }
                 if let Some(node) = element.expr.as_deref() {
-                    self.decide(node, &scope)?;
+                    self.choosing(|walk| walk.decide(node, &scope))?;
                 }
             }
             if let Some(condition) = infer.where_clause.as_deref() {
-                self.decide(condition, &scope)?;
+                self.choosing(|walk| walk.decide(condition, &scope))?;
             }
         }
         if conflict.action() != OnConflictAction::OnconflictUpdate {
@@ -155,7 +168,7 @@ impl<'a> Walk<'a> {
         let scope = Scope::inside(Some(outer), vec![to.item.clone(), excluded]);
         self.assignments(&conflict.target_list, &scope, to)?;
         if let Some(condition) = conflict.where_clause.as_deref() {
-            self.decide(condition, &scope)?;
+            self.choosing(|walk| walk.decide(condition, &scope))?;
         }
         Ok(())
     }
@@ -184,19 +197,20 @@ impl<'a> Walk<'a> {
         let scope = Scope::inside(Some(&level), items);
         self.assignments(&update.target_list, &scope, &to)?;
         if let Some(condition) = update.where_clause.as_deref() {
-            self.decide(condition, &scope)?;
+            self.choosing(|walk| walk.decide(condition, &scope))?;
         }
         self.returning(update.returning_clause.as_ref(), &scope, &to)
     }
 
     pub(super) fn delete(&mut self, delete: &'a DeleteStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
-        self.with_clause(delete.with_clause.as_ref(), &level)?;
+        self.choosing(|walk| walk.with_clause(delete.with_clause.as_ref(), &level))?;
         let to = self.destination(delete.relation.as_ref())?;
-        let items = self.sources(&delete.using_clause, &level, vec![to.item.clone()])?;
+        let items =
+            self.choosing(|walk| walk.sources(&delete.using_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
         if let Some(condition) = delete.where_clause.as_deref() {
-            self.decide(condition, &scope)?;
+            self.choosing(|walk| walk.decide(condition, &scope))?;
         }
         self.returning(delete.returning_clause.as_ref(), &scope, &to)
     }
@@ -210,7 +224,7 @@ impl<'a> Walk<'a> {
         items.push(to.item.clone());
         let scope = Scope::inside(Some(&level), items);
         if let Some(condition) = merge.join_condition.as_deref() {
-            self.decide(condition, &scope)?;
+            self.choosing(|walk| walk.decide(condition, &scope))?;
         }
         for node in &merge.merge_when_clauses {
             let Some(NodeEnum::MergeWhenClause(when)) = node.node.as_ref() else {
@@ -228,7 +242,7 @@ impl<'a> Walk<'a> {
         to: &Destination<'a>,
     ) -> Analysed<()> {
         if let Some(condition) = when.condition.as_deref() {
-            self.decide(condition, scope)?;
+            self.choosing(|walk| walk.decide(condition, scope))?;
         }
         match when.command_type() {
             CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to),
@@ -295,7 +309,7 @@ impl<'a> Walk<'a> {
             false => self.span_of(&value),
         };
         let mut written = Written::of(value, span);
-        written.literals = self.literals.get(mark.literals..).unwrap_or_default().to_vec();
+        written.literals = self.found.literals.get(mark.literals..).unwrap_or_default().to_vec();
         Ok(written)
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType, TypeCast};
 
-use super::names::inner;
+use super::names::{BPCHAR, inner};
 use super::query::Target;
 use super::scope::{Scope, Source};
 use super::value::{Constant, Point, Purpose, Value};
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
     fn constant(&mut self, constant: &AConst) -> Value {
         self.at(constant.location);
         let span = self.places.token(constant.location);
-        self.literals.push(span);
+        self.found.literals.push(span);
         Value::constant(if constant.isnull { Constant::Null } else { Constant::No })
     }
 
@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
     fn column_ref(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
         self.at(reference.location);
         let span = self.places.name(reference.location, reference.fields.len())?;
-        self.accounted.push(span.clone());
+        self.found.accounted.push(span.clone());
         let (fields, whole) = match reference.fields.split_last() {
             Some((last, rest)) if matches!(last.node, Some(NodeEnum::AStar(_))) => (rest, true),
             _ => (reference.fields.as_slice(), false),
@@ -380,8 +380,10 @@ impl<'a> Walk<'a> {
         let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
         match keeps {
             Some(oid) => {
-                // The text of an extension's type may tell apart what the type holds equal.
-                let collated = value.collated || !self.has_plain_equality(value.type_oid);
+                // The equality of the new type is another than the old one's:
+                // `citext` as text tells more apart, `bpchar` ignores blanks at the end.
+                let coarser = oid == BPCHAR && value.type_oid != Some(BPCHAR);
+                let collated = value.collated || coarser || !self.has_plain_equality(value.type_oid);
                 let flow = match value.flow.clone() {
                     Flow::Plain { columns, .. } => Flow::Plain { columns, cast: true },
                     other => other,

@@ -78,9 +78,14 @@ impl<'a> Walk<'a> {
         neighbours: &[Item],
     ) -> Analysed<Vec<Item>> {
         let Some(relation) = sample.relation.as_deref() else { return self.unknown("TABLESAMPLE") };
-        let uses = self.uses.len();
+        let uses = self.found.uses.len();
         let items = self.source_item(relation, scope, neighbours)?;
-        if self.uses.get(uses..).is_some_and(|new| new.iter().any(|use_| use_.kind == UseKind::Statistics)) {
+        if self
+            .found
+            .uses
+            .get(uses..)
+            .is_some_and(|new| new.iter().any(|use_| use_.kind == UseKind::Statistics))
+        {
             return self.unknown("TABLESAMPLE of statistics");
         }
         let names = self.strings_of(&sample.method)?;

@@ -142,8 +142,7 @@ impl<'a> Walk<'a> {
         }
         let purpose =
             Purpose { kind: UseKind::MinMax, needs: Disclosure::Order, export: false, neutralise: true };
-        // Where outputs are written, NULLs would be stored.
-        self.spend(value, Purpose { neutralise: self.show.neutralise, ..purpose });
+        self.spend(value, purpose);
         let flow = match &value.flow {
             Flow::Plain { columns, .. } => Flow::Plain { columns: columns.clone(), cast: true },
             other => other.clone(),
@@ -198,7 +197,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn check_callable(&self, names: &[&str], at: usize) -> Analysed<()> {
         let opaque = self.candidates_of(names).any(|f| self.facts.opaque_functions.contains(&f.oid));
-        if !opaque || self.view {
+        if !opaque {
             return Ok(());
         }
         let location = i32::try_from(at).unwrap_or(-1);

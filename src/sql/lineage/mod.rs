@@ -35,6 +35,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ use pg_query::NodeEnum;
 use super::analysis::{Flow, Otherwise, Output, Use, UseKind};
 use super::parse::{self, Tokens};
 use super::splice::Edit;
+use crate::catalog::Oid;
 use crate::catalog::guard::Facts;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -55,6 +57,9 @@ type Analysed<T> = Result<T, ClientError>;
 
 /// Deeper than the parser's own limit, since one level of SQL is several of the tree.
 const NODES_PER_LEVEL: usize = 16;
+
+/// Nodes of one query, each visit counted. A megabyte of SQL has fewer.
+const MAX_NODES: usize = 2_000_000;
 
 /// What one query uses.
 #[derive(Debug, Clone, Default)]
@@ -129,21 +134,34 @@ struct Walk<'a> {
     view: bool,
     /// A function that leaves a trace is called.
     traces: bool,
-    uses: Vec<Use>,
+    found: Found,
+    /// What was found where rounds of a recursion can't make it forgotten.
+    kept: Found,
     named: Vec<Arc<ProtectedColumn>>,
+    /// Counted relations that are in `named` already.
+    seen: HashSet<Oid>,
     touches: bool,
-    literals: Vec<Range<usize>>,
-    sensitive: Vec<Range<usize>>,
-    accounted: Vec<Range<usize>>,
-    /// Names that the tree gives without a place: aliases, USING columns …
-    placeless: Vec<String>,
+    /// Nodes that may still be visited: recursions visit some again and again.
+    fuel: usize,
     /// Smallest location seen since it was last reset.
     leftmost: usize,
     /// Last location seen: where errors without a better place stand.
     here: usize,
 }
 
-/// Lengths of a walk's lists, to forget what came after.
+/// What a walk collects.
+#[derive(Default)]
+struct Found {
+    uses: Vec<Use>,
+    literals: Vec<Range<usize>>,
+    sensitive: Vec<Range<usize>>,
+    accounted: Vec<Range<usize>>,
+    /// Names that the tree gives without a place: aliases, USING columns …
+    placeless: Vec<String>,
+}
+
+/// Lengths of its lists, to forget what came after.
+#[derive(Default)]
 struct Mark {
     uses: usize,
     literals: usize,
@@ -162,24 +180,23 @@ impl<'a> Walk<'a> {
             show: Purpose::SHOW,
             view: false,
             traces: false,
-            uses: Vec::new(),
+            found: Found::default(),
+            kept: Found::default(),
             named: Vec::new(),
+            seen: HashSet::new(),
             touches: false,
-            literals: Vec::new(),
-            sensitive: Vec::new(),
-            accounted: Vec::new(),
-            placeless: Vec::new(),
+            fuel: MAX_NODES,
             leftmost: usize::MAX,
             here: 0,
         }
     }
 
     fn finish(mut self, targets: Vec<Target>) -> Lineage {
-        self.place_the_placeless();
+        self.keep_since(&Mark::default());
+        let mut found = std::mem::take(&mut self.kept);
         if self.traces {
-            self.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Search).for_each(|use_| {
-                use_.export = true;
-            });
+            let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Search);
+            choices.for_each(|use_| use_.export = true);
         }
         let output_edits = targets.iter().flat_map(|target| self.typed_nulls(&target.value)).collect();
         let exports = targets
@@ -191,58 +208,60 @@ impl<'a> Walk<'a> {
             targets.into_iter().map(|target| Output { name: target.name, flow: target.value.flow }).collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
         self.named.dedup_by(|a, b| a.name == b.name);
-        self.sensitive.sort_by_key(|span| (span.start, span.end));
-        self.sensitive.dedup();
+        found.sensitive.sort_by_key(|span| (span.start, span.end));
+        found.sensitive.dedup();
         Lineage {
             outputs,
-            uses: without_repeats(self.uses),
+            uses: without_repeats(found.uses),
             named: self.named,
             touches_protected: self.touches,
-            sensitive_literals: self.sensitive,
-            accounted: self.accounted,
+            sensitive_literals: found.sensitive,
+            accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,
             output_edits,
         }
     }
 
-    /// Each name without a place accounts for one word of the text that
-    /// nothing else accounts for.
-    fn place_the_placeless(&mut self) {
-        let mut open: Vec<(Range<usize>, String)> = self
-            .places
-            .words()
-            .filter(|(span, _)| !self.accounted.iter().any(|a| a.start <= span.start && span.end <= a.end))
-            .collect();
-        for name in std::mem::take(&mut self.placeless) {
-            if let Some(place) = open.iter().position(|(_, word)| *word == name) {
-                self.accounted.push(open.swap_remove(place).0);
-            }
-        }
-    }
-
     fn mark(&self) -> Mark {
+        let found = &self.found;
         Mark {
-            uses: self.uses.len(),
-            literals: self.literals.len(),
-            sensitive: self.sensitive.len(),
-            accounted: self.accounted.len(),
-            placeless: self.placeless.len(),
+            uses: found.uses.len(),
+            literals: found.literals.len(),
+            sensitive: found.sensitive.len(),
+            accounted: found.accounted.len(),
+            placeless: found.placeless.len(),
         }
     }
 
     fn forget_since(&mut self, mark: &Mark) {
-        self.uses.truncate(mark.uses);
-        self.literals.truncate(mark.literals);
-        self.sensitive.truncate(mark.sensitive);
-        self.accounted.truncate(mark.accounted);
-        self.placeless.truncate(mark.placeless);
+        self.found.uses.truncate(mark.uses);
+        self.found.literals.truncate(mark.literals);
+        self.found.sensitive.truncate(mark.sensitive);
+        self.found.accounted.truncate(mark.accounted);
+        self.found.placeless.truncate(mark.placeless);
+    }
+
+    fn keep_since(&mut self, mark: &Mark) {
+        fn moved<T>(from: &mut Vec<T>, since: usize, to: &mut Vec<T>) {
+            to.extend(from.drain(since.min(from.len())..));
+        }
+        let (found, kept) = (&mut self.found, &mut self.kept);
+        moved(&mut found.uses, mark.uses, &mut kept.uses);
+        moved(&mut found.literals, mark.literals, &mut kept.literals);
+        moved(&mut found.sensitive, mark.sensitive, &mut kept.sensitive);
+        moved(&mut found.accounted, mark.accounted, &mut kept.accounted);
+        moved(&mut found.placeless, mark.placeless, &mut kept.placeless);
     }
 
     /// Runs `inner` one level of the tree deeper.
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
         self.room = self.room.checked_sub(1).ok_or_else(|| {
-            ClientError::new(sqlstate::STATEMENT_TOO_COMPLEX, "statement is nested too deeply to be analysed")
+            too_complex("statement is nested too deeply to be analysed")
                 .with_hint("Break the statement into parts, or raise limits.depth.")
+        })?;
+        self.fuel = self.fuel.checked_sub(1).ok_or_else(|| {
+            too_complex("statement takes too long to be analysed")
+                .with_hint("Break the statement into parts, or write it without nested recursions.")
         })?;
         let result = inner(self);
         self.room += 1;
@@ -259,14 +278,14 @@ impl<'a> Walk<'a> {
 
     /// Literals read since `literals` count as sensitive if a use was made since `uses`.
     fn hide_literals(&mut self, mark: &Mark) {
-        if self.uses.len() > mark.uses {
-            self.sensitive.extend(self.literals.iter().skip(mark.literals).cloned());
+        if self.found.uses.len() > mark.uses {
+            self.found.sensitive.extend(self.found.literals.iter().skip(mark.literals).cloned());
         }
     }
 
     fn add_use(&mut self, use_: Use) {
         if !self.view && !use_.columns.is_empty() {
-            self.uses.push(use_);
+            self.found.uses.push(use_);
         }
     }
 
@@ -283,7 +302,7 @@ impl<'a> Walk<'a> {
             self.add_use(self.use_of(&value.flow, purpose, self.here..self.here, Otherwise::Refuse));
         }
         for point in &value.points {
-            let otherwise = match purpose.neutralise {
+            let otherwise = match purpose.neutralise && self.show.neutralise {
                 true => Otherwise::Neutralise(vec![self.typed_null(&point.span)]),
                 false => Otherwise::Refuse,
             };
@@ -331,20 +350,25 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn too_complex(message: &str) -> ClientError {
+    ClientError::new(sqlstate::STATEMENT_TOO_COMPLEX, message)
+}
+
 /// Evaluating a subtree twice makes its uses twice.
 fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
     let mut kept: Vec<Use> = Vec::with_capacity(uses.len());
+    let mut places: HashMap<(UseKind, usize, usize), Vec<usize>> = HashMap::new();
     for use_ in uses {
-        let repeats = kept.iter().any(|other| {
-            other.kind == use_.kind
-                && other.span == use_.span
-                && other.needs == use_.needs
+        let alike = places.entry((use_.kind, use_.span.start, use_.span.end)).or_default();
+        let repeats = alike.iter().filter_map(|place| kept.get(*place)).any(|other| {
+            other.needs == use_.needs
                 && other.export == use_.export
                 && other.only_grant == use_.only_grant
                 && other.columns == use_.columns
                 && same_consequence(&other.otherwise, &use_.otherwise)
         });
         if !repeats {
+            alike.push(kept.len());
             kept.push(use_);
         }
     }

@@ -23,15 +23,17 @@ pub(super) fn inner(node: Option<&Node>) -> Option<&NodeEnum> {
 }
 
 /// `text`, `varchar`, `bpchar`: a cast to these without a length keeps a value as it is.
-pub(super) const TEXT: Oid = Oid(25);
+const TEXT: Oid = Oid(25);
 const VARCHAR: Oid = Oid(1043);
-const BPCHAR: Oid = Oid(1042);
+pub(super) const BPCHAR: Oid = Oid(1042);
 const PG_CATALOG: &str = "pg_catalog";
 
 impl<'a> Walk<'a> {
     /// Names that stand somewhere in the text, the tree does not say where.
     pub(super) fn placeless(&mut self, names: &[&str]) {
-        self.placeless.extend(names.iter().filter(|name| !name.is_empty()).map(|name| (*name).to_owned()));
+        self.found
+            .placeless
+            .extend(names.iter().filter(|name| !name.is_empty()).map(|name| (*name).to_owned()));
     }
 
     pub(super) fn alias_names(&mut self, alias: &Alias) -> Analysed<Vec<String>> {
@@ -43,7 +45,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn account(&mut self, location: i32, names: &[&str]) {
         let span = self.places.spelled(location, names);
-        self.accounted.push(span);
+        self.found.accounted.push(span);
     }
 
     /// Accounts for a type's name and reads its modifiers.

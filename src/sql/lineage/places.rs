@@ -3,18 +3,23 @@
 //!
 //! Locations are byte offsets (`ParseLoc` in PostgreSQL's `nodes.h`).
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use pg_query::protobuf::Token;
 
 use crate::error::{ClientError, sqlstate};
-use crate::sql::parse::{Tokens, character_position};
+use crate::sql::parse::Tokens;
 
 /// A text and its tokens without comments.
 pub(super) struct Places<'a> {
     pub text: &'a str,
     tokens: Vec<(Range<usize>, Token)>,
+    /// Characters before each [`STRIDE`]th byte; empty: the text is ASCII.
+    characters: Vec<usize>,
 }
+
+const STRIDE: usize = 1024;
 
 /// The items of a clause such as ORDER BY.
 pub(super) struct ClauseItems {
@@ -25,7 +30,15 @@ pub(super) struct ClauseItems {
 
 impl<'a> Places<'a> {
     pub fn new(text: &'a str, tokens: &Tokens) -> Self {
-        Self { text, tokens: tokens.within(&(0..text.len())).collect() }
+        let mut characters = Vec::new();
+        if !text.is_ascii() {
+            let mut count = 0_usize;
+            for chunk in text.as_bytes().chunks(STRIDE) {
+                characters.push(count);
+                count += characters_in(chunk);
+            }
+        }
+        Self { text, tokens: tokens.within(&(0..text.len())).collect(), characters }
     }
 
     /// Index of the token that begins exactly at `at`.
@@ -168,7 +181,7 @@ impl<'a> Places<'a> {
     }
 
     /// Every word of the text with its place, as an identifier would be read.
-    pub fn words(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
+    fn words(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
         (0..self.tokens.len()).filter_map(|index| Some((self.span(index)?, self.folded(index)?)))
     }
 
@@ -184,8 +197,49 @@ impl<'a> Places<'a> {
         Some(truncated(&name))
     }
 
+    /// Every accounted span, and for each name without a place one word of
+    /// the text that nothing else accounts for.
+    pub fn with_placeless(
+        &self,
+        mut accounted: Vec<Range<usize>>,
+        placeless: Vec<String>,
+    ) -> Vec<Range<usize>> {
+        accounted.sort_by_key(|span| (span.start, span.end));
+        let mut wanted: HashMap<String, usize> = HashMap::new();
+        for name in placeless {
+            *wanted.entry(name).or_default() += 1;
+        }
+        let mut more = Vec::new();
+        let (mut next, mut reach) = (0_usize, 0_usize);
+        for (span, word) in self.words() {
+            while let Some(known) = accounted.get(next).filter(|known| known.start <= span.start) {
+                reach = reach.max(known.end);
+                next += 1;
+            }
+            if span.end <= reach {
+                continue;
+            }
+            if let Some(left) = wanted.get_mut(&word).filter(|left| **left > 0) {
+                *left -= 1;
+                more.push(span);
+            }
+        }
+        accounted.extend(more);
+        accounted
+    }
+
+    /// PostgreSQL's error position: characters from 1.
     pub fn position(&self, at: usize) -> u32 {
-        character_position(self.text, at)
+        let at = at.min(self.text.len());
+        let before = match self.characters.get(at / STRIDE) {
+            None if self.characters.is_empty() => at,
+            None => self.text.chars().count(),
+            Some(count) => {
+                let rest = self.text.as_bytes().get(at / STRIDE * STRIDE..at).unwrap_or_default();
+                count + characters_in(rest)
+            }
+        };
+        u32::try_from(before.saturating_add(1)).unwrap_or(u32::MAX)
     }
 
     /// The tree names a place that the tokens do not have.
@@ -193,6 +247,11 @@ impl<'a> Places<'a> {
         ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "a name in this statement could not be placed")
             .at(self.position(at))
     }
+}
+
+/// In UTF-8, every byte but a continuation begins a character.
+fn characters_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 fn ends_order_by(token: Token) -> bool {

@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
             if let Some(into) = select.into_clause.as_deref().and_then(|into| into.rel.as_ref()) {
                 let parts = 1 + usize::from(!into.schemaname.is_empty());
                 let span = walk.places.name(into.location, parts)?;
-                walk.accounted.push(span);
+                walk.found.accounted.push(span);
             }
             match select.op() {
                 SetOperation::SetopNone | SetOperation::Undefined if !select.values_lists.is_empty() => {
@@ -219,7 +219,7 @@ impl<'a> Walk<'a> {
                     -1 => self.here..self.here,
                     location => self.places.name(location, reference.fields.len())?,
                 };
-                self.accounted.push(span.clone());
+                self.found.accounted.push(span.clone());
                 let qualifiers = reference.fields.len() - 1;
                 let qualifiers = self.strings_of(reference.fields.get(..qualifiers).unwrap_or_default())?;
                 let fields = match qualifiers.as_slice() {

@@ -27,7 +27,7 @@ impl<'a> Walk<'a> {
         let mut source = match cte {
             Some((level, place)) => {
                 self.account_relation(named)?;
-                let fields = self.cte_fields(level, place)?;
+                let fields = self.referenced_cte(level, place)?;
                 Source { alias: Some(named.relname.clone()), fields: fields.to_vec(), ..Source::default() }
             }
             None => {
@@ -92,6 +92,10 @@ impl<'a> Walk<'a> {
                 .with_hint("A rule of the policy does not fit it any more; `bauta check` says which.")
                 .at(self.places.position(self.here)));
             }
+            if relation.kind == RelationKind::Other {
+                return self
+                    .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
+            }
             self.name(relation);
         }
         Ok(relations)
@@ -101,7 +105,7 @@ impl<'a> Walk<'a> {
         let parts = [&named.catalogname, &named.schemaname, &named.relname];
         let parts = parts.iter().filter(|part| !part.is_empty()).count();
         let span = self.places.name(named.location, parts)?;
-        self.accounted.push(span);
+        self.found.accounted.push(span);
         Ok(())
     }
 
@@ -112,7 +116,7 @@ impl<'a> Walk<'a> {
         by_name
             .iter()
             .filter_map(|oid| snapshot.relations.get(oid))
-            .filter(|relation| relation.kind != RelationKind::Other)
+            .filter(|relation| relation.kind != RelationKind::Other || self.is_guarded(relation))
             .filter(|relation| match schema {
                 "" => true,
                 "pg_temp" => relation.schema.starts_with("pg_temp"),
@@ -121,8 +125,13 @@ impl<'a> Walk<'a> {
             .collect()
     }
 
+    fn is_guarded(&self, relation: &Relation) -> bool {
+        self.facts.counted_relations.contains(&relation.oid)
+            || self.facts.locked_relations.contains_key(&relation.oid)
+    }
+
     fn name(&mut self, relation: &Relation) {
-        if !self.facts.counted_relations.contains(&relation.oid) {
+        if !self.facts.counted_relations.contains(&relation.oid) || !self.seen.insert(relation.oid) {
             return;
         }
         self.touches = true;
@@ -177,7 +186,7 @@ impl<'a> Walk<'a> {
                     name: column.name.to_string(),
                     flow,
                     type_oid: Some(column.type_oid),
-                    collated: false,
+                    collated: column.nondeterministic,
                 }
             })
             .collect()

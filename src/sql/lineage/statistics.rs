@@ -48,6 +48,10 @@ const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
 
+pub(super) fn is_statistics(name: &str) -> bool {
+    RELATIONS.iter().any(|(known, _)| *known == name)
+}
+
 impl<'a> Walk<'a> {
     /// Adds the edit that filters a relation of statistics.
     pub(super) fn filter_statistics(&mut self, named: &'a RangeVar, relations: &[&Relation]) -> Analysed<()> {

@@ -69,6 +69,8 @@ impl Purpose {
     /// A value that a write stores somewhere.
     pub const CARRY: Self =
         Self { kind: UseKind::Export, needs: Disclosure::Value, export: true, neutralise: false };
+    /// An output that decides what a write changes.
+    pub const HOLD: Self = Self { neutralise: false, ..Self::SHOW };
     /// An argument of a function that may leave a trace.
     pub const VOLATILE: Self = Self { kind: UseKind::VolatileArgument, ..Self::CARRY };
 }

@@ -36,7 +36,7 @@ impl<'a> Walk<'a> {
         let Some(field) = to.item.source.field(column) else { return };
         if field.flow != Flow::Clean {
             if !is_nothing {
-                self.sensitive.extend(written.literals.iter().cloned());
+                self.found.sensitive.extend(written.literals.iter().cloned());
                 self.use_write(&field.flow, Disclosure::Value, written.span.clone());
             }
             return;
