@@ -38,6 +38,9 @@ pub struct Bound {
 /// Reads a view: [`crate::sql::lineage::view_flows`].
 pub type ViewReader = fn(Facts<'_>, &str, usize) -> Result<Vec<Flow>, ClientError>;
 
+/// How the finding about a pattern without a column ends.
+pub(super) const MATCHES_NOTHING: &str = " matches no column";
+
 /// Guards made by this process get different versions.
 static VERSION: AtomicU64 = AtomicU64::new(1);
 
@@ -87,6 +90,13 @@ fn guard(
     let Binding { protected, mut locked, known, mut findings } = binding;
     let mut view_flows = HashMap::new();
     for view in views_in_order(&snapshot, &counted.relations) {
+        if locked.contains_key(&view.oid) {
+            continue;
+        }
+        if let Some(reason) = reads_locked(&snapshot, view, &locked) {
+            locked.insert(view.oid, reason);
+            continue;
+        }
         let facts = Facts {
             snapshot: &snapshot,
             protected: &protected,
@@ -130,6 +140,13 @@ fn guard(
         snapshot,
     };
     Ok(Bound { guard, known, findings })
+}
+
+/// A view over what is locked needs no finding of its own.
+fn reads_locked(snapshot: &Snapshot, view: &Relation, locked: &HashMap<Oid, Arc<str>>) -> Option<Arc<str>> {
+    let base = view.definition_relations.iter().find(|base| locked.contains_key(base))?;
+    let name = snapshot.relations.get(base).map(Relation::qualified).unwrap_or_default();
+    Some(format!("it reads {name}, which is locked").into())
 }
 
 fn unread_view() -> ClientError {
@@ -334,7 +351,10 @@ impl<'a> Binder<'a> {
         let name = column_name(relation, &column.name);
         let expected = severity != Severity::Error && reason.method.method() == Method::Redact;
         if !expected {
-            let message = format!("{name} ({}): {misfit}", reason.because);
+            let message = match reason.because == reason.place {
+                true => format!("{name}: {misfit}"),
+                false => format!("{name} ({}): {misfit}", reason.because),
+            };
             self.findings.push(self.finding(severity, message).at(reason.place.to_string()));
         }
         let redact = MethodSpec::of(Method::Redact);
@@ -618,7 +638,7 @@ impl<'a> Binder<'a> {
                 pattern.columns,
                 table.qualified()
             ),
-            None => format!("{} matches no column", pattern.columns),
+            None => format!("{}{MATCHES_NOTHING}", pattern.columns),
         };
         let mut finding = self.finding(severity, message).at(&pattern.rule.place);
         if let Some(nearest) = self.nearest(pattern) {

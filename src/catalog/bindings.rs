@@ -91,6 +91,17 @@ impl SqliteBindings {
         Ok(Self { connection: Mutex::new(connection) })
     }
 
+    /// Reads what is there, for `check`: a proxy may be running on the file.
+    ///
+    /// # Errors
+    /// When there is no such file, or it can't be read.
+    pub fn open_read_only(path: &Path) -> Result<Self, BindingError> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = rusqlite::Connection::open_with_flags(path, flags)
+            .map_err(|source| BindingError::Open { path: path.display().to_string(), source })?;
+        Ok(Self { connection: Mutex::new(connection) })
+    }
+
     /// Kept nowhere: for `check` and tests.
     ///
     /// # Errors

@@ -136,7 +136,8 @@ fn handles_cursors(function: &Function) -> bool {
         && (function.return_type == REFCURSOR || function.argument_types.contains(&REFCURSOR))
 }
 
-fn has_word(body: &str, wanted: &[&str]) -> bool {
+/// Does one of these words stand in the body, in any case?
+pub(super) fn has_word(body: &str, wanted: &[&str]) -> bool {
     body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .any(|word| wanted.iter().any(|w| word.eq_ignore_ascii_case(w)))
 }

@@ -272,8 +272,9 @@ impl Keeper {
         };
         let (policy, remembered) = (self.policy.load_full(), before.clone());
         let of = Arc::clone(&snapshot);
-        let bound =
-            on_large_stack(move || bind::bind(of, &policy.rules, &policy.defaults, &remembered, read_view));
+        let bound = on_large_stack(move || {
+            bind::bind(of, &policy.rules, &policy.defaults, &remembered, crate::sql::lineage::view_flows)
+        });
         let bound: Bound = bound.await.ok_or(KeepError::Crashed)??;
         if bound.known != before {
             // What can't be kept on disk is still known until a restart.
@@ -327,15 +328,6 @@ impl Watch {
         let row = self.connection.client.query_one(sql, &[]).await.map_err(KeepError::Probe)?;
         row.try_get(0).map_err(KeepError::Probe)
     }
-}
-
-/// Until lineage reads views, every view over something protected is locked.
-fn read_view(
-    _facts: super::guard::Facts<'_>,
-    _definition: &str,
-    _columns: usize,
-) -> Result<Vec<crate::sql::Flow>, crate::error::ClientError> {
-    Err(crate::error::ClientError::new("0A000", "views are not read yet"))
 }
 
 /// Runs `work` on a thread with room for deep recursion. None: it panicked.

@@ -1,8 +1,10 @@
 //! What the server's tables, views and functions are: one immutable snapshot
 //! per database, swapped whole.
 
+mod advice;
 pub mod bind;
 pub mod bindings;
+pub mod check;
 pub mod closure;
 pub mod databases;
 pub mod finding;
@@ -36,3 +38,6 @@ pub struct ColumnId {
     pub relation: Oid,
     pub attribute: i16,
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,7 @@ const MOST: usize = 200;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to the database that has the function.
-struct Source {
+pub(super) struct Source {
     client: Client,
     statement: Statement,
     service: Arc<Service>,
@@ -71,7 +71,7 @@ impl VerifierReader {
 }
 
 /// The first database that has the function: `postgres`, else any.
-async fn find(service: Arc<Service>) -> Result<Source, VerifierUnavailable> {
+pub(super) async fn find(service: Arc<Service>) -> Result<Source, VerifierUnavailable> {
     let first = service.connect(FIRST).await;
     let list = match first {
         Ok(connection) => {
@@ -100,7 +100,8 @@ async fn find(service: Arc<Service>) -> Result<Source, VerifierUnavailable> {
     )))
 }
 
-async fn databases(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
+/// Databases that can be connected to, by name.
+pub(super) async fn databases(client: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let sql = "SELECT datname::text FROM pg_catalog.pg_database \
                WHERE datallowconn AND NOT datistemplate ORDER BY datname";
     client.query(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect()

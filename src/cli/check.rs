@@ -6,7 +6,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context;
+
 use super::output::{line, printable};
+use crate::catalog::check::{CheckError, check};
+use crate::catalog::service::chain;
+use crate::catalog::{Finding, Severity};
 use crate::config::{self, Config, Fault, Places};
 use crate::mask::KeyRing;
 
@@ -20,7 +25,8 @@ pub struct Args {
     /// Fail if the server can't be reached
     #[arg(long)]
     require_server: bool,
-    /// One JSON object a fault: file, line, message
+    /// One JSON object a fault: file, line, message; one a finding: severity,
+    /// database, place, message, mend
     #[arg(long)]
     json: bool,
 }
@@ -28,11 +34,29 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = &args.config.config;
     let (config, mut faults) = file_part(path);
+    let mut asked = Ok(Vec::new());
     if let Some(config) = &config {
         faults.extend(config::unapprovable(config));
+        asked = server_part(&args, config);
     }
-    report(&args, &faults)?;
-    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    report(&args, &faults, asked.as_deref().unwrap_or_default())?;
+    let findings = asked?;
+    let is_sound = faults.is_empty() && findings.iter().all(|f| f.severity != Severity::Error);
+    Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every rule against the catalog of every database that it means; nothing,
+/// with a warning, where there is no server to ask.
+fn server_part(args: &Args, config: &Config) -> anyhow::Result<Vec<Finding>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match runtime.block_on(check(config)) {
+        Ok(findings) => Ok(findings),
+        Err(error @ CheckError::Unreachable(_)) if !args.require_server => {
+            eprintln!("bauta: warning: {}; only the file was checked", printable(&chain(&error)));
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error).context("checking the rules against the server"),
+    }
 }
 
 /// The file, its key file and the directories that it names.
@@ -59,16 +83,22 @@ fn file_part(path: &Path) -> (Option<Config>, Vec<Fault>) {
     (config, faults)
 }
 
-fn report(args: &Args, faults: &[Fault]) -> anyhow::Result<()> {
+fn report(args: &Args, faults: &[Fault], findings: &[Finding]) -> anyhow::Result<()> {
     for fault in faults {
         match args.json {
             true => line(serde_json::to_string(fault)?)?,
             false => line(printable(&fault.to_string()))?,
         }
     }
+    for finding in findings {
+        match args.json {
+            true => line(serde_json::to_string(finding)?)?,
+            false => line(printable(&finding.to_string()))?,
+        }
+    }
     if !args.json {
         let file = args.config.config.display();
-        match faults.len() {
+        match faults.len() + findings.iter().filter(|f| f.severity == Severity::Error).count() {
             0 => line(format!("{file}: no faults"))?,
             1 => line(format!("{file}: 1 fault"))?,
             n => line(format!("{file}: {n} faults"))?,

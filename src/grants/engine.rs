@@ -150,12 +150,7 @@ impl Engine {
                 return Err(ended());
             }
             let id = *id;
-            let consumed =
-                self.decide(move |book, s| book.consume(id, session, s.now).map(|change| ((), change))).await;
-            if let Err(fault) = consumed {
-                live.release(session);
-                return Err(fault);
-            }
+            self.decide(move |book, s| book.consume(id, session, s.now).map(|change| ((), change))).await?;
         }
         Ok(())
     }

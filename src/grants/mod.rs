@@ -66,6 +66,4 @@ pub trait Directory: Send + Sync {
 }
 
 #[cfg(test)]
-mod property;
-#[cfg(test)]
 mod tests;

@@ -11,7 +11,6 @@ pub mod keys;
 pub mod method;
 mod noise;
 mod numerals;
-mod options;
 mod original;
 mod partial;
 mod permute;

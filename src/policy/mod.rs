@@ -3,7 +3,6 @@
 
 pub mod decide;
 pub mod disclosure;
-pub mod explain;
 pub mod rules;
 
 use std::sync::Arc;

@@ -1,0 +1,200 @@
+//! What a DBA should know about a database whose policy is sound: where
+//! protected values are stored again, what they can be chosen by, and what
+//! tells of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::ColumnId;
+use super::finding::{Finding, Severity};
+use super::functions;
+use super::guard::Guard;
+use super::keeper::on_large_stack;
+use super::snapshot::{Constraint, ConstraintKind, Relation};
+use crate::sql::analysis::UseKind;
+use crate::sql::{lineage, parse};
+
+/// Nesting of a view's definition that is still followed.
+const VIEW_DEPTH: usize = 1_000;
+/// Names that one finding lists.
+const LISTED: usize = 8;
+
+/// All advice about one database.
+pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
+    on_large_stack(move || {
+        let mut advice = Advice { guard: &guard, findings: Vec::new() };
+        advice.derived_columns();
+        let mut relations: Vec<&Relation> = guard.snapshot.relations.values().collect();
+        relations.sort_by_key(|relation| relation.oid);
+        for relation in relations {
+            advice.foreign_keys(relation);
+            advice.shared_constraints(relation);
+            advice.notifying_triggers(relation);
+            advice.view_predicates(relation);
+        }
+        advice.opaque_functions();
+        advice.findings
+    })
+    .await
+    .unwrap_or_default()
+}
+
+struct Advice<'a> {
+    guard: &'a Guard,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Advice<'a> {
+    fn add(&mut self, severity: Severity, message: String, mend: &str) {
+        let finding = Finding::new(severity, &self.guard.snapshot.database, message);
+        self.findings.push(if mend.is_empty() { finding } else { finding.mend(mend) });
+    }
+
+    /// Protected although no rule names them.
+    fn derived_columns(&mut self) {
+        let mut derived: Vec<String> = self
+            .guard
+            .protected
+            .values()
+            .filter(|c| c.because.contains(' '))
+            .map(|c| format!("{} is protected with \"{}\": {}", c.name, c.method.name(), c.because))
+            .collect();
+        derived.sort();
+        for message in derived {
+            self.add(Severity::Note, message, "");
+        }
+    }
+
+    fn is_protected(&self, relation: &Relation, attribute: i16) -> bool {
+        self.guard.protected.contains_key(&ColumnId { relation: relation.oid, attribute })
+    }
+
+    fn name(relation: &Relation, attribute: i16) -> String {
+        let column = relation.attribute(attribute).map_or("?", |column| &column.name);
+        format!("{}.{}.{column}", relation.schema, relation.name)
+    }
+
+    /// Both ends of a foreign key hold the same values.
+    fn foreign_keys(&mut self, relation: &Relation) {
+        for constraint in &relation.constraints {
+            let Some((target, keys)) = &constraint.references else { continue };
+            let Some(target) = self.guard.snapshot.relations.get(target) else { continue };
+            for (from, to) in constraint.columns.iter().zip(keys) {
+                let (here, there) = (self.is_protected(relation, *from), self.is_protected(target, *to));
+                let (from, to) = (Self::name(relation, *from), Self::name(target, *to));
+                if here && !there {
+                    let message = format!("{from} is protected, and {to}, which it references, is not");
+                    self.add(
+                        Severity::Warning,
+                        message,
+                        "both hold the same values: protect the referenced one",
+                    );
+                } else if there && !here {
+                    let message =
+                        format!("{from} is declared public, and references {to}, which is protected");
+                    self.add(Severity::Warning, message, "");
+                }
+            }
+        }
+    }
+
+    /// A refused or accepted write of the unprotected part would answer a guess.
+    fn shared_constraints(&mut self, relation: &Relation) {
+        for constraint in &relation.constraints {
+            let (inside, outside): (Vec<i16>, Vec<i16>) =
+                constraint.columns.iter().partition(|a| self.is_protected(relation, **a));
+            if inside.is_empty() || outside.is_empty() {
+                continue;
+            }
+            let list = |attributes: &[i16]| {
+                attributes.iter().map(|a| Self::name(relation, *a)).collect::<Vec<_>>().join(", ")
+            };
+            let message = format!(
+                "{} shares {} \"{}\" with protected {}: without a grant it takes only DEFAULT, NULL or its present value",
+                list(&outside),
+                kind_name(constraint),
+                constraint.name,
+                list(&inside),
+            );
+            self.add(Severity::Note, message, "");
+        }
+    }
+
+    /// What a trigger sends, its author discloses.
+    fn notifying_triggers(&mut self, relation: &Relation) {
+        let has_protected = relation.columns.iter().any(|c| self.is_protected(relation, c.attribute));
+        if !has_protected {
+            return;
+        }
+        let functions =
+            relation.trigger_functions.iter().filter_map(|oid| self.guard.snapshot.functions.get(oid));
+        let telling: BTreeSet<String> = functions
+            .filter(|f| functions::has_word(&f.body, &["notify", "pg_notify"]))
+            .map(|f| format!("{}.{}", f.schema, f.name))
+            .collect();
+        for function in telling {
+            let message = format!("a trigger on {} sends NOTIFY in {function}", relation.qualified());
+            self.add(Severity::Warning, message, "see that its payload holds no protected value");
+        }
+    }
+
+    /// Which rows a view shows is its owner's disclosure.
+    fn view_predicates(&mut self, relation: &Relation) {
+        let is_read = self.guard.view_flows.contains_key(&relation.oid);
+        let Some(definition) = relation.definition.as_ref().filter(|_| is_read) else { return };
+        let Ok(parsed) = parse::parse(definition, VIEW_DEPTH) else { return };
+        let mut chosen_by: BTreeSet<String> = BTreeSet::new();
+        for statement in &parsed.statements {
+            let facts = self.guard.facts();
+            let analysed = lineage::analyse(facts, definition, &statement.node, &parsed.tokens, VIEW_DEPTH);
+            for used in analysed.into_iter().flat_map(|lineage| lineage.uses) {
+                if chooses_rows(used.kind) {
+                    chosen_by.extend(used.columns.iter().map(|c| c.name.to_string()));
+                }
+            }
+        }
+        if !chosen_by.is_empty() {
+            let columns: Vec<String> = chosen_by.into_iter().collect();
+            let message =
+                format!("view {} chooses its rows by protected {}", relation.qualified(), columns.join(", "));
+            self.add(
+                Severity::Warning,
+                message,
+                "which rows it shows is disclosed to everybody who may read it",
+            );
+        }
+    }
+
+    /// Calls of these are refused.
+    fn opaque_functions(&mut self) {
+        let opaque = self.guard.opaque_functions.iter().filter(|oid| !oid.is_builtin());
+        let names: BTreeSet<String> = opaque
+            .filter_map(|oid| self.guard.snapshot.functions.get(oid))
+            .filter(|f| functions::is_callable(f) && &*f.schema != super::service::SCHEMA)
+            .map(|f| format!("{}.{}", f.schema, f.name))
+            .collect();
+        if names.is_empty() {
+            return;
+        }
+        let rest = names.len().saturating_sub(LISTED);
+        let mut list = names.into_iter().take(LISTED).collect::<Vec<_>>().join(", ");
+        if rest > 0 {
+            list.push_str(&format!(" and {rest} more"));
+        }
+        let message = format!("calls of functions that could read protected data unseen are refused: {list}");
+        self.add(Severity::Note, message, "defaults.trusted_functions lists those that may be called");
+    }
+}
+
+fn kind_name(constraint: &Constraint) -> &'static str {
+    match constraint.kind {
+        ConstraintKind::Check => "check constraint",
+        ConstraintKind::Unique => "unique key",
+        ConstraintKind::Exclude => "exclusion constraint",
+        ConstraintKind::ForeignKey => "foreign key",
+    }
+}
+
+fn chooses_rows(kind: UseKind) -> bool {
+    matches!(kind, UseKind::Predicate | UseKind::Equality | UseKind::Join)
+}

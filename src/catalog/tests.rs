@@ -1,0 +1,380 @@
+//! Binding and closure on hand-built snapshots: shapes that are hard to make,
+//! or to see, on a server. A failing test's name says what would leak.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::bind::{Bound, bind};
+use super::bindings::{Known, Standing};
+use super::guard::Facts;
+use super::snapshot::{
+    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot, TypeInfo,
+    Volatility,
+};
+use super::{ColumnId, Oid, Severity};
+use crate::config::{Allow, ColumnPattern, Defaults, Mode, ProtectRule, RefusalMode};
+use crate::error::ClientError;
+use crate::mask::{Method, MethodSpec};
+use crate::policy::{Disclosure, Disclosures};
+use crate::sql::Flow;
+
+const TEXT: Oid = Oid(25);
+const INT4: Oid = Oid(23);
+
+fn defaults() -> Defaults {
+    Defaults {
+        mode: Mode::Enforce,
+        refusal: RefusalMode::Error,
+        hold_timeout: std::time::Duration::ZERO,
+        new_columns_masked: true,
+        max_duration: std::time::Duration::ZERO,
+        approvals: 1,
+        trusted_functions: Vec::new(),
+    }
+}
+
+fn rule(column: &str, method: Method) -> ProtectRule {
+    let mut parts = column.split('.').map(str::to_owned);
+    let mut next = || parts.next().unwrap();
+    ProtectRule {
+        place: "proxy.toml:7".to_owned(),
+        database: "*".to_owned(),
+        columns: vec![ColumnPattern { schema: next(), table: next(), column: next() }],
+        method: MethodSpec::of(method),
+        domain: None,
+        tags: Vec::new(),
+        allow: Vec::new(),
+    }
+}
+
+fn in_domain(column: &str, method: Method, domain: &str) -> ProtectRule {
+    ProtectRule { domain: Some(domain.to_owned()), ..rule(column, method) }
+}
+
+fn column(attribute: i16, name: &str, type_oid: Oid) -> Column {
+    Column { attribute, name: name.into(), type_oid, type_modifier: -1, ..Column::default() }
+}
+
+fn table(oid: u32, name: &str, columns: &[&str]) -> Relation {
+    Relation {
+        oid: Oid(oid),
+        schema: "public".into(),
+        name: name.into(),
+        kind: RelationKind::Table,
+        columns: columns.iter().zip(1..).map(|(name, at)| column(at, name, TEXT)).collect(),
+        ..Relation::default()
+    }
+}
+
+fn view(oid: u32, name: &str, reads: &[u32]) -> Relation {
+    Relation {
+        kind: RelationKind::View,
+        definition: Some(format!("reads {reads:?}").into()),
+        definition_relations: reads.iter().copied().map(Oid).collect(),
+        ..table(oid, name, &["c"])
+    }
+}
+
+fn function(oid: u32, name: &str, body: &str) -> Function {
+    Function {
+        oid: Oid(oid),
+        schema: "public".into(),
+        name: name.into(),
+        language: "sql".into(),
+        volatility: Volatility::Volatile,
+        kind: 'f',
+        body: body.into(),
+        unreadable: false,
+        returns_set: false,
+        return_type: TEXT,
+        argument_types: Vec::new(),
+        extension: None,
+        support: Vec::new(),
+    }
+}
+
+fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
+    Constraint {
+        name: "fk".into(),
+        kind: ConstraintKind::ForeignKey,
+        columns: from.to_vec(),
+        references: Some((Oid(to), keys.to_vec())),
+        cascades: false,
+    }
+}
+
+fn type_info(oid: u32, name: &str, kind: char) -> TypeInfo {
+    TypeInfo {
+        oid: Oid(oid),
+        schema: "pg_catalog".into(),
+        name: name.into(),
+        kind,
+        category: 'S',
+        element: None,
+        base: None,
+        modifier: -1,
+        relation: None,
+        extension: None,
+    }
+}
+
+fn snapshot(relations: Vec<Relation>) -> Snapshot {
+    let mut snapshot = Snapshot { database: "shop".into(), database_oid: Oid(5), ..Snapshot::default() };
+    snapshot.add_type(type_info(25, "text", 'b'));
+    snapshot.add_type(TypeInfo { category: 'N', ..type_info(23, "int4", 'b') });
+    for relation in relations {
+        snapshot.add_relation(relation);
+    }
+    snapshot
+}
+
+/// Stands for lineage: a view shows what it reads, or can't be read.
+fn read_view(_facts: Facts<'_>, definition: &str, columns: usize) -> Result<Vec<Flow>, ClientError> {
+    match definition.contains("666") {
+        true => Err(ClientError::new("0A000", "not understood")),
+        false => Ok(vec![Flow::Clean; columns]),
+    }
+}
+
+fn bound(snapshot: Snapshot, rules: &[ProtectRule], known: &Known) -> Bound {
+    bind(Arc::new(snapshot), rules, &defaults(), known, read_view).unwrap()
+}
+
+fn methods(bound: &Bound) -> BTreeSet<String> {
+    bound.guard.protected.values().map(|c| format!("{} {}", c.name, c.method.name())).collect()
+}
+
+fn set(expected: &[&str]) -> BTreeSet<String> {
+    expected.iter().map(|s| (*s).to_owned()).collect()
+}
+
+fn counted(bound: &Bound) -> BTreeSet<String> {
+    let relations = &bound.guard.snapshot.relations;
+    bound.guard.counted_relations.iter().map(|oid| relations[oid].name.to_string()).collect()
+}
+
+#[test]
+fn foreign_keys_in_a_circle_are_all_protected() {
+    let mut a = table(20_001, "a", &["x", "free"]);
+    let mut b = table(20_002, "b", &["y"]);
+    let mut c = table(20_003, "c", &["z", "pair"]);
+    a.constraints.push(foreign_key(&[1], 20_003, &[1]));
+    b.constraints.push(foreign_key(&[1], 20_001, &[1]));
+    c.constraints.push(foreign_key(&[1], 20_002, &[1]));
+    // Only the column that stands opposite counts.
+    c.constraints.push(foreign_key(&[2], 20_001, &[2]));
+    let bound = bound(snapshot(vec![a, b, c]), &[rule("public.a.x", Method::Token)], &Known::new());
+    assert_eq!(methods(&bound), set(&["public.a.x token", "public.b.y token", "public.c.z token"]));
+    let domains: BTreeSet<_> = bound.guard.protected.values().map(|c| c.domain.to_string()).collect();
+    assert_eq!(domains, set(&["public.a.x"]), "equal values get equal tokens");
+}
+
+#[test]
+fn a_public_foreign_key_column_ends_the_chain() {
+    let a = table(20_001, "a", &["x"]);
+    let mut b = table(20_002, "b", &["y"]);
+    b.constraints.push(foreign_key(&[1], 20_001, &[1]));
+    let mut c = table(20_003, "c", &["z"]);
+    c.constraints.push(foreign_key(&[1], 20_002, &[1]));
+    let rules = [rule("public.a.x", Method::Hash), rule("public.b.y", Method::Show)];
+    let bound = bound(snapshot(vec![a, b, c]), &rules, &Known::new());
+    assert_eq!(methods(&bound), set(&["public.a.x hash"]));
+}
+
+#[test]
+fn a_parent_of_a_protected_child_is_protected_whatever_its_own_rule_says() {
+    let parent = table(20_001, "parent", &["x"]);
+    let mut child = table(20_002, "child", &["id", "x"]);
+    child.parents = vec![Oid(20_001)];
+    let rules = [rule("public.parent.x", Method::Show), rule("public.child.x", Method::Null)];
+    let bound = bound(snapshot(vec![parent, child]), &rules, &Known::new());
+    assert_eq!(methods(&bound), set(&["public.child.x null", "public.parent.x null"]));
+    assert!(bound.findings.iter().any(|f| f.severity == Severity::Error), "{:?}", bound.findings);
+}
+
+#[test]
+fn a_generated_column_of_a_generated_column_and_gaps_of_dropped_ones_are_followed() {
+    let mut t = table(20_001, "t", &["x"]);
+    t.columns.push(Column { generated: Some("".into()), generated_from: vec![1], ..column(5, "y", TEXT) });
+    t.columns.push(Column { generated: Some("".into()), generated_from: vec![3], ..column(7, "z", TEXT) });
+    let mut v = view(20_002, "v", &[20_001]);
+    v.columns = vec![column(1, "a", TEXT), column(4, "b", TEXT)];
+    let bound = bound(snapshot(vec![t, v]), &[rule("public.t.x", Method::Hash)], &Known::new());
+    assert_eq!(methods(&bound), set(&["public.t.x hash", "public.t.y redact"]));
+    // A guard finds a view's flows by attribute.
+    assert_eq!(bound.guard.view_flows[&Oid(20_002)].len(), 4);
+}
+
+#[test]
+fn a_view_that_cannot_be_followed_is_locked() {
+    let mut chain = vec![table(666, "base", &["x"]), view(20_001, "v1", &[666])];
+    chain[0].oid = Oid(20_666);
+    chain[1].definition_relations = vec![Oid(20_666)];
+    // Made before what it reads: order must not matter.
+    chain.push(view(19_000, "v2", &[20_001]));
+    let bound = bound(snapshot(chain), &[rule("public.base.x", Method::Null)], &Known::new());
+    assert_eq!(counted(&bound), set(&["base", "v1", "v2"]));
+    assert!(bound.guard.locked_relations.contains_key(&Oid(20_001)));
+}
+
+#[test]
+fn a_renamed_column_stays_protected_under_its_old_domain() {
+    let before = bound(
+        snapshot(vec![table(20_001, "t", &["x"])]),
+        &[rule("public.t.x", Method::Token)],
+        &Known::new(),
+    );
+    let id = ColumnId { relation: Oid(20_001), attribute: 1 };
+    assert_eq!(before.known[&id].standing, Standing::Bound);
+    let renamed = table(20_001, "u", &["y"]);
+    let once = bound(snapshot(vec![renamed.clone()]), &[rule("public.t.x", Method::Token)], &before.known);
+    let again = bound(snapshot(vec![renamed]), &[rule("public.t.x", Method::Token)], &once.known);
+    for bound in [once, again] {
+        let column = &bound.guard.protected[&id];
+        assert_eq!((&*column.name, &*column.domain), ("public.u.y", "public.t.x"));
+        assert!(bound.guard.locked_relations.is_empty());
+    }
+}
+
+#[test]
+fn a_swapped_table_protects_the_old_and_the_new_one() {
+    let rules = [rule("public.t.x", Method::Null)];
+    let before = bound(snapshot(vec![table(20_001, "t", &["x"])]), &rules, &Known::new());
+    let swapped = snapshot(vec![table(20_001, "t_old", &["x"]), table(20_002, "t", &["x"])]);
+    let bound = bound(swapped, &rules, &before.known);
+    assert_eq!(methods(&bound), set(&["public.t.x null", "public.t_old.x null"]));
+}
+
+#[test]
+fn a_column_that_came_with_a_table_made_anew_is_masked() {
+    let rules = [rule("public.t.x", Method::Null)];
+    let before = bound(snapshot(vec![table(20_001, "t", &["id", "x"])]), &rules, &Known::new());
+    let gone = bound(snapshot(Vec::new()), &rules, &before.known);
+    let back = snapshot(vec![table(20_009, "t", &["id", "x", "secret"])]);
+    let bound = bound(back, &rules, &gone.known);
+    assert_eq!(methods(&bound), set(&["public.t.x null", "public.t.secret redact"]));
+}
+
+#[test]
+fn a_new_column_stays_masked_until_a_rule_names_it() {
+    let rules = vec![rule("public.t.x", Method::Null)];
+    let first = bound(snapshot(vec![table(20_001, "t", &["x"])]), &rules, &Known::new());
+    let wider = || snapshot(vec![table(20_001, "t", &["x", "new"])]);
+    let second = bound(wider(), &rules, &first.known);
+    let third = bound(wider(), &rules, &second.known);
+    assert_eq!(methods(&third), set(&["public.t.x null", "public.t.new redact"]));
+    let public = [rules.clone(), vec![rule("public.t.new", Method::Show)]].concat();
+    let fourth = bound(wider(), &public, &third.known);
+    assert_eq!(methods(&fourth), set(&["public.t.x null"]));
+}
+
+#[test]
+fn a_dropped_column_locks_the_table_its_partitions_and_its_long_values() {
+    let rules = [rule("public.t.x", Method::Null)];
+    let mut t = table(20_001, "t", &["other"]);
+    t.toast = Some(Oid(20_005));
+    let mut part = table(20_002, "t_1", &["other"]);
+    part.parents = vec![Oid(20_001)];
+    let mut toast = table(20_005, "pg_toast_20001", &["chunk_data"]);
+    toast.schema = "pg_toast".into();
+    toast.kind = RelationKind::Other;
+    let bound = bound(snapshot(vec![t, part, toast, table(20_003, "free", &["x"])]), &rules, &Known::new());
+    let locked: BTreeSet<u32> = bound.guard.locked_relations.keys().map(|o| o.0).collect();
+    assert_eq!(locked, [20_001, 20_002, 20_005].into());
+}
+
+#[test]
+fn the_long_values_of_a_protected_table_are_locked() {
+    let mut t = table(20_001, "t", &["x"]);
+    t.toast = Some(Oid(20_005));
+    let mut toast = table(20_005, "pg_toast_20001", &["chunk_data"]);
+    toast.kind = RelationKind::Other;
+    let bound = bound(snapshot(vec![t, toast]), &[rule("public.t.x", Method::Null)], &Known::new());
+    assert!(bound.guard.locked_relations.contains_key(&Oid(20_005)));
+    assert!(bound.guard.prefilter.hits_any(b"table pg_toast.pg_toast_20001"));
+}
+
+#[test]
+fn one_domain_has_one_method_and_one_family_of_types() {
+    let mut t = table(20_001, "t", &["a", "b", "c"]);
+    t.columns[2].type_oid = INT4;
+    let rules = [
+        in_domain("public.t.a", Method::Token, "d"),
+        in_domain("public.t.b", Method::Hash, "d"),
+        in_domain("public.t.c", Method::Token, "d"),
+    ];
+    let bound = bound(snapshot(vec![t]), &rules, &Known::new());
+    assert_eq!(methods(&bound), set(&["public.t.a token", "public.t.b redact", "public.t.c redact"]));
+    assert_eq!(bound.findings.iter().filter(|f| f.severity == Severity::Error).count(), 2);
+}
+
+#[test]
+fn a_method_that_does_not_fit_still_hides() {
+    let mut t = table(20_001, "t", &["a"]);
+    t.columns[0].type_oid = INT4;
+    let bound = bound(snapshot(vec![t]), &[rule("public.t.a", Method::Email)], &Known::new());
+    assert_eq!(methods(&bound), set(&["public.t.a redact"]));
+    assert_eq!(bound.findings[0].severity, Severity::Error);
+    assert_eq!(bound.findings[0].place.as_deref(), Some("proxy.toml:7"));
+}
+
+#[test]
+fn allow_widens_what_a_mask_discloses_and_never_narrows_it() {
+    let rules =
+        [ProtectRule { allow: vec![Allow::Order, Allow::Write], ..rule("public.t.a", Method::Token) }];
+    let bound = bound(snapshot(vec![table(20_001, "t", &["a"])]), &rules, &Known::new());
+    let column = bound.guard.protected.values().next().unwrap();
+    assert_eq!(column.discloses, Disclosures(Disclosure::Order));
+    assert!(column.writable);
+}
+
+#[test]
+fn what_reads_through_functions_types_casts_and_operators_counts() {
+    let mut s = snapshot(vec![table(20_001, "secrets", &["x"]), table(20_002, "uses_domain", &["d"])]);
+    s.relations.get_mut(&Oid(20_002)).unwrap().columns[0].type_oid = Oid(30_002);
+    s.add_function(function(21_001, "peek", "SELECT max(x) FROM Secrets"));
+    s.add_function(function(21_002, "peek_again", "SELECT \"peek\"()"));
+    s.add_function(function(21_003, "fine", "SELECT 1"));
+    s.add_function(Function { kind: 'a', support: vec![Oid(21_002)], ..function(21_004, "agg", "") });
+    s.add_type(TypeInfo { base: Some(TEXT), ..type_info(30_001, "dom", 'd') });
+    s.add_type(TypeInfo { base: Some(Oid(30_001)), ..type_info(30_002, "dom2", 'd') });
+    s.domain_checks.insert(Oid(30_001), vec![Oid(21_001)]);
+    s.add_type(type_info(30_003, "money2", 'b'));
+    s.casts.push(Cast { source: Oid(30_003), target: TEXT, function: Some(Oid(21_001)) });
+    let operator = |oid, name: &str, left| Operator {
+        oid: Oid(oid),
+        schema: "public".into(),
+        name: name.into(),
+        left: Some(left),
+        right: Some(TEXT),
+        function: Oid(21_001),
+    };
+    s.operators.extend([operator(40_001, "=", Oid(30_003)), operator(40_002, "@#@", TEXT)]);
+    let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
+    assert_eq!(counted(&bound), set(&["secrets", "uses_domain"]));
+    let opaque: BTreeSet<u32> = bound.guard.opaque_functions.iter().map(|o| o.0).collect();
+    assert_eq!(opaque, [21_001, 21_002, 21_004].into());
+    for text in ["select peek()", "select agg(1)", "select 'x'::dom2", "select x::money2", "select 1 @#@ 2"] {
+        assert!(bound.guard.prefilter.hits_any(text.as_bytes()), "{text} passes unread");
+    }
+    assert!(!bound.guard.prefilter.hits_any(b"select fine() = 1"), "= holds every text up");
+}
+
+#[test]
+fn a_change_that_cascades_into_a_protected_table_counts() {
+    let mut t = table(20_001, "t", &["x", "region"]);
+    t.constraints.push(Constraint { cascades: true, ..foreign_key(&[2], 20_002, &[1]) });
+    let mut u = table(20_003, "u", &["region"]);
+    u.constraints.push(foreign_key(&[1], 20_004, &[1]));
+    let relations = vec![t, table(20_002, "regions", &["id"]), u, table(20_004, "others", &["id"])];
+    let bound = bound(snapshot(relations), &[rule("public.t.x", Method::Null)], &Known::new());
+    // Its error would show a row of t.
+    assert_eq!(counted(&bound), set(&["t", "regions"]));
+}
+
+#[test]
+fn each_guard_has_its_own_version() {
+    let versions: BTreeSet<u64> =
+        (0..3).map(|_| bound(snapshot(Vec::new()), &[], &Known::new()).guard.version).collect();
+    assert_eq!(versions.len(), 3);
+}
