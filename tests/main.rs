@@ -8,6 +8,7 @@ mod auth;
 mod catalog;
 mod cli;
 mod config;
+mod control;
 mod demo;
 mod driver;
 mod harness_test;

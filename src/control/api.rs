@@ -30,6 +30,12 @@ pub trait Body: DeserializeOwned + Default {
             return Err(Problem::invalid("the body must be a JSON object"));
         };
         known(object.keys().map(String::as_str), Self::FIELDS, "field")?;
+        // One by one first: serde does not say which field it failed at.
+        for (field, value) in object {
+            let alone = serde_json::json!({ field.as_str(): value });
+            serde_json::from_value::<Self>(alone)
+                .map_err(|e| Problem::invalid(format!("field \"{field}\" cannot be read: {e}")))?;
+        }
         serde_json::from_value(value).map_err(|e| Problem::invalid(format!("the body cannot be read: {e}")))
     }
 }

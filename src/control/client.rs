@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::problem::{ErrorBody, ErrorView};
+use crate::config::Places;
 
 /// Of an answer: lists of a busy proxy fit, a mad server does not eat memory.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -103,13 +104,12 @@ impl Client {
     }
 }
 
-/// The socket that a `proxy.toml` in `directory` names; without one, or
-/// without that key, `bauta.sock` there. The file is read for this key alone:
-/// a fault elsewhere in it must not keep anybody from revoking.
+/// The socket that a `proxy.toml` in `directory` names; without a file that
+/// can be read, `bauta.sock` there: a fault in it must keep nobody from
+/// revoking.
 pub fn default_socket(directory: &Path) -> PathBuf {
-    let named = std::fs::read_to_string(directory.join("proxy.toml"))
-        .ok()
-        .and_then(|text| text.parse::<toml::Table>().ok())
-        .and_then(|table| table.get("control")?.get("socket")?.as_str().map(PathBuf::from));
-    directory.join(named.unwrap_or_else(|| PathBuf::from("bauta.sock")))
+    match Places::load(&directory.join("proxy.toml")) {
+        Ok(places) => places.control_socket,
+        Err(_) => directory.join("bauta.sock"),
+    }
 }
