@@ -37,6 +37,7 @@ pub mod grants;
 pub mod mask;
 pub mod net;
 pub mod policy;
+pub mod proxy;
 pub mod session;
 pub mod sql;
 pub mod telemetry;

@@ -124,6 +124,9 @@ fn init_writes_a_private_key_and_never_overwrites() {
     let here = directory.path().join("here");
     let mode = std::fs::metadata(here.join("bauta.key")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+    // Nobody listens on port 1: the file is checked alone.
+    let config = std::fs::read_to_string(here.join("proxy.toml")).unwrap();
+    std::fs::write(here.join("proxy.toml"), config.replace(":5432", ":1")).unwrap();
     assert_eq!(bauta(&here, &["check"]).code, Some(0));
 
     let before = std::fs::read(here.join("bauta.key")).unwrap();

@@ -49,6 +49,11 @@ fn directory(config: &str) -> tempfile::TempDir {
     let made =
         Command::new(env!("CARGO_BIN_EXE_bauta")).arg("init").current_dir(&directory).output().unwrap();
     assert!(made.status.success());
+    // Nobody listens on port 1: the file is checked alone.
+    let config = match config.contains("[upstream]") {
+        true => config.to_owned(),
+        false => format!("{config}[upstream]\naddress = \"127.0.0.1:1\"\n"),
+    };
     std::fs::write(directory.path().join("proxy.toml"), config).unwrap();
     directory
 }

@@ -414,13 +414,11 @@ fn unix_sockets_serve_on_both_sides() {
     server.set_hba("local all all trust");
     let directory = tempfile::tempdir().unwrap();
     let mut config = config(&server);
-    config.listen.addresses.push(ListenAddress::Unix(
-        directory.path().join(":5499").to_string_lossy().replace("/:", ":").into(),
-    ));
+    let socket = directory.path().join(".s.PGSQL.5499");
+    config.listen.addresses.push(ListenAddress::Unix(socket.clone()));
     config.upstream.address =
         UpstreamAddress::Unix { directory: server.socket_directory(), port: server.port() };
     let mut door = Door::open(&server, config);
-    let socket = directory.path().join(".s.PGSQL.5499");
     let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     stream.write_all(&[8_u32.to_be_bytes(), 80_877_103_u32.to_be_bytes()].concat()).unwrap();
     let mut byte = [0];

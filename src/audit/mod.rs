@@ -16,6 +16,7 @@
 //! The format, to the byte, is `docs/AUDIT-FORMAT.md`.
 
 pub mod chain;
+mod encode;
 pub mod file;
 mod log;
 mod queue;

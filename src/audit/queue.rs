@@ -145,7 +145,9 @@ impl Queue {
             return Some(Ok(()));
         }
         let failed = self.failed.lock();
-        let found = failed.iter().rev().find(|(from, to, _)| (*from..=*to).contains(&ticket.0));
+        let after = failed.partition_point(|(from, _, _)| *from <= ticket.0);
+        let last = after.checked_sub(1).and_then(|at| failed.get(at));
+        let found = last.filter(|(_, to, _)| ticket.0 <= *to);
         Some(found.map_or(Ok(()), |(_, _, error)| Err(error.clone())))
     }
 

@@ -1,5 +1,5 @@
-//! What is recorded: the events of the interface as types, and how each becomes
-//! the members of a JSON object, in a fixed order.
+//! What is recorded: the events of the interface as types. The members of each
+//! stand in the record in the order of the fields.
 //!
 //! Invariant: no field of an event can hold a bound parameter or a row's value;
 //! the only client text is [`Sql`], which is concealed before it is encoded.
@@ -15,9 +15,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::queue::Ticket;
-use super::sqltext::SqlTexts;
-use crate::policy::decide::{ColumnDecision, What};
-use crate::policy::{Access, Basis};
+use crate::policy::decide::ColumnDecision;
 
 /// Common fields of a session's records.
 #[derive(Debug, Clone, Default)]
@@ -321,187 +319,10 @@ impl Sql {
     }
 }
 
-/// One entry of `columns`.
-#[derive(Debug, Serialize)]
-struct ColumnEntry<'a> {
-    column: &'a str,
-    #[serde(rename = "use")]
-    use_: &'static str,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    grant: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-}
-
-impl<'a> From<&'a ColumnDecision> for ColumnEntry<'a> {
-    fn from(entry: &'a ColumnDecision) -> Self {
-        let mut line = Self {
-            column: &entry.column.name,
-            use_: entry.use_,
-            decision: "refused",
-            method: None,
-            grant: None,
-            role: None,
-        };
-        match &entry.what {
-            What::Masked(method) => {
-                line.decision = "masked";
-                line.method = Some(method);
-            }
-            What::Revealed(access) => {
-                line.decision = "revealed";
-                match access {
-                    Access::Revealed { basis: Basis::Grant(id), .. } => line.grant = Some(id.0),
-                    Access::Revealed { basis: Basis::Role(role), .. } => line.role = Some(role),
-                    Access::Masked => line.decision = "masked",
-                }
-            }
-            What::Neutralised => line.decision = "neutralised",
-            What::Refused => {}
-            What::Disclosed => line.decision = "disclosed",
-        }
-        line
-    }
-}
-
-/// The ids of the grants that a statement leans on, ascending, each once.
-fn grants_of(columns: &[ColumnDecision]) -> Vec<i64> {
-    let mut ids: Vec<i64> = columns.iter().filter_map(|c| ColumnEntry::from(c).grant).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
-}
-
-/// RFC 3339 in UTC with microseconds.
-pub(super) fn timestamp(at: Timestamp) -> String {
-    format!("{at:.6}")
-}
-
 fn micros<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{at:.6}"))
 }
 
 fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
-}
-
-/// The common members, before those of the event.
-#[derive(Serialize)]
-pub(super) struct Head<'a> {
-    pub seq: u64,
-    pub at: &'a str,
-    pub node: &'a str,
-    pub event: &'static str,
-    pub session: Option<i64>,
-    pub user: Option<&'a str>,
-    pub database: Option<&'a str>,
-    pub client: Option<&'a str>,
-}
-
-impl<'a> Head<'a> {
-    pub fn new(seq: u64, at: &'a str, node: &'a str, event: &Event, who: &'a Who) -> Self {
-        let known = |s: &'a Arc<str>| (!s.is_empty()).then_some(&**s);
-        Self {
-            seq,
-            at,
-            node,
-            event: event.name(),
-            session: (who.session != 0).then_some(who.session),
-            user: known(&who.user),
-            database: known(&who.database),
-            client: known(&who.client),
-        }
-    }
-}
-
-/// The members of `statement.start`.
-#[derive(Serialize)]
-struct StatementStartBody<'a> {
-    sql: Option<&'a str>,
-    /// Only where the text was cut: its whole length in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sql_bytes: Option<usize>,
-    fingerprint: Option<&'a str>,
-    columns: Vec<ColumnEntry<'a>>,
-    grants: Vec<i64>,
-}
-
-/// The members of `statement.end`.
-#[derive(Serialize)]
-struct StatementEndBody<'a> {
-    /// None: its start could not be written.
-    start: Option<u64>,
-    rows: u64,
-    bytes: u64,
-    ms: f64,
-    sqlstate: Option<&'a str>,
-}
-
-/// Appends a record as an open object: without `prev`, `mac` and its brace.
-/// `seq_of` tells the seq of a statement's start.
-pub(super) fn encode_event(
-    out: &mut Vec<u8>,
-    head: &Head<'_>,
-    event: &Event,
-    texts: &mut SqlTexts,
-    seq_of: impl Fn(Ticket) -> Option<u64>,
-) -> serde_json::Result<()> {
-    match event {
-        Event::SessionStart(body) => encode(out, head, body),
-        Event::SessionEnd(body) => encode(out, head, body),
-        Event::AuthFailed(body) => encode(out, head, body),
-        Event::StatementStart(start) => {
-            let shown = texts.show(&start.sql);
-            let body = StatementStartBody {
-                sql: shown.sql.as_deref(),
-                sql_bytes: shown.sql_bytes,
-                fingerprint: shown.fingerprint.as_deref(),
-                columns: start.columns.iter().map(ColumnEntry::from).collect(),
-                grants: grants_of(&start.columns),
-            };
-            encode(out, head, &body)
-        }
-        Event::StatementEnd(end) => {
-            let body = StatementEndBody {
-                start: seq_of(end.start),
-                rows: end.rows,
-                bytes: end.bytes,
-                ms: millis(end.elapsed),
-                sqlstate: end.sqlstate.as_deref(),
-            };
-            encode(out, head, &body)
-        }
-        Event::RequestCreated(body) => encode(out, head, body),
-        Event::RequestApproved(body) => encode(out, head, body),
-        Event::RequestDenied(body) => encode(out, head, body),
-        Event::GrantCreated(body) => encode(out, head, body),
-        Event::GrantUsed(body) => encode(out, head, body),
-        Event::GrantExpired(body) => encode(out, head, body),
-        Event::GrantRevoked(body) => encode(out, head, body),
-        Event::PolicyLoaded(body) => encode(out, head, body),
-        Event::Tripwire(body) => encode(out, head, body),
-        Event::LogRecovered(body) => encode(out, head, body),
-        Event::LogResumed(body) => encode(out, head, body),
-    }
-}
-
-/// Whole microseconds, so that no digit is noise.
-fn millis(elapsed: Duration) -> f64 {
-    (elapsed.as_secs_f64() * 1e6).round() / 1e3
-}
-
-/// Head and body as one open object: `{"seq":…,…` without its brace.
-fn encode(out: &mut Vec<u8>, head: &Head<'_>, body: &impl Serialize) -> serde_json::Result<()> {
-    serde_json::to_writer(&mut *out, head)?;
-    out.pop();
-    let joint = out.len();
-    serde_json::to_writer(&mut *out, body)?;
-    out.pop();
-    if let Some(brace) = out.get_mut(joint) {
-        *brace = b',';
-    }
-    Ok(())
 }

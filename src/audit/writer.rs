@@ -11,10 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::chain::{Hex, Sealer};
+use super::encode::{self, Head};
 use super::file::LogFile;
 use super::log::{AuditError, LogSettings};
 use super::queue::{Entry, Queue, Ticket};
-use super::record::{self, Event, Head, LogResumed, Who};
+use super::record::{Event, LogResumed, Who};
 use super::recover::End;
 use super::sqltext::SqlTexts;
 use crate::clock::SharedClock;
@@ -247,12 +248,12 @@ impl Writer {
     ) -> Result<(), AuditError> {
         let seq = self.at.seq + 1;
         let start = self.buffer.len();
-        let time = record::timestamp(at);
+        let time = encode::timestamp(at);
         let head = Head::new(seq, &time, &self.node, event, who);
         let starts = &self.starts;
         let queue = &self.queue;
         let seq_of = |ticket| seq_of(starts, queue, ticket);
-        record::encode_event(&mut self.buffer, &head, event, &mut self.texts, seq_of)
+        encode::encode_event(&mut self.buffer, &head, event, &mut self.texts, seq_of)
             .map_err(|e| AuditError::Io(e.to_string()))?;
         self.at = Position { seq, mac: self.sealer.seal(&mut self.buffer, start, &self.at.mac) };
         if let (Event::StatementStart(_), Some(ticket)) = (event, ticket) {

@@ -11,6 +11,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod deny;
+pub mod explain;
 pub mod grant;
 pub mod grants;
 pub mod init;
@@ -20,6 +21,7 @@ pub mod reload;
 pub mod request;
 pub mod requests;
 pub mod revoke;
+pub mod serve;
 pub mod sessions;
 pub mod setup_sql;
 pub mod status;
@@ -77,11 +79,15 @@ enum Command {
     Init(init::Args),
     /// Find every fault of the configuration, in the file and against the server's catalog
     Check(check::Args),
+    /// Run the proxy
+    Serve(serve::Args),
+    /// Say what would happen to a statement, column by column
+    Explain(explain::Args),
     /// Show the main job on a throwaway PostgreSQL with sample data
     Demo(demo::Args),
     /// Print the SQL that a DBA runs once on the server
     SetupSql(setup_sql::Args),
-    /// Ask for access to protected columns, as the login that [[admin]] gives you
+    /// Ask for access to protected columns, as the login that proxy.toml gives you
     Request(request::Args),
     /// List requests for access
     Requests(requests::Args),
@@ -114,6 +120,8 @@ impl Command {
         match self {
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::run(args),
+            Self::Serve(args) => serve::run(args),
+            Self::Explain(args) => explain::run(args),
             Self::Demo(args) => demo::run(args),
             Self::SetupSql(args) => setup_sql::run(args),
             Self::Request(args) => request::run(args),
@@ -134,7 +142,10 @@ impl Command {
 
     /// `serve` tells what it does; other commands only what is wrong.
     fn log_level(&self) -> &'static str {
-        "warn"
+        match self {
+            Self::Serve(_) => "info",
+            _ => "warn",
+        }
     }
 }
 
@@ -179,7 +190,13 @@ pub fn main() -> ExitCode {
         // `bauta audit search | head` is no failure.
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bauta: {}", output::one_line(&error));
+            match error.downcast_ref::<crate::config::Faults>() {
+                // One line each.
+                Some(faults) => {
+                    faults.0.iter().for_each(|f| eprintln!("bauta: {}", output::printable(&f.to_string())))
+                }
+                None => eprintln!("bauta: {}", output::one_line(&error)),
+            }
             ExitCode::FAILURE
         }
     }

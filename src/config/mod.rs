@@ -172,7 +172,7 @@ pub struct Listen {
 pub enum ListenAddress {
     /// `host:port`; a host name is resolved when listening.
     Tcp(String),
-    /// `DIR/.s.PGSQL.<port>`; `DIR:port` or `DIR` (port 6432).
+    /// The socket's own path, `DIR/.s.PGSQL.<port>`.
     Unix(PathBuf),
 }
 

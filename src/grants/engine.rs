@@ -150,7 +150,12 @@ impl Engine {
                 return Err(ended());
             }
             let id = *id;
-            self.decide(move |book, s| book.consume(id, session, s.now).map(|change| ((), change))).await?;
+            let consumed =
+                self.decide(move |book, s| book.consume(id, session, s.now).map(|change| ((), change))).await;
+            if let Err(fault) = consumed {
+                live.release(session);
+                return Err(fault);
+            }
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use super::book::{Book, Change, Usage};
 use super::decisions::Setting;
 use super::engine::Shared;
 use super::event::{Event, Journal, JournalError, Listener};
-use super::model::{Actor, EndedHow, RequestStatus};
+use super::model::{Actor, EndedHow, Request, RequestStatus};
 use super::store::{OutboxId, Store, StoreError};
 
 /// One operation, run by the keeper.
@@ -132,6 +132,18 @@ impl Keeper {
         Ok(())
     }
 
+    /// The newest events of the outbox, if all of these still wait there: they
+    /// are forgotten, as if nothing had happened.
+    fn withdraw(&mut self, events: usize) -> bool {
+        let Some(start) = self.outbox.len().checked_sub(events) else { return false };
+        for (id, _) in self.outbox.split_off(start) {
+            if let Err(e) = self.store.recorded(id) {
+                warn!("{e}: an event may be recorded of a decision that was taken back");
+            }
+        }
+        true
+    }
+
     /// Stores the change; its events join the outbox.
     fn put(&mut self, change: &Change) -> Result<(), StoreError> {
         if change.is_empty() {
@@ -161,32 +173,34 @@ impl Keeper {
         Ok(())
     }
 
-    /// Undoes what was stored but could not be recorded.
+    /// Undoes what was stored but could not be recorded: entries are again as
+    /// they were, new ones are over before they counted. Where the log already
+    /// holds a part, it is told of the end.
     fn take_back(&mut self, change: &Change) {
+        let forgotten = self.withdraw(change.events.len());
         let mut undo = Change::none(change.at);
         let reason = || Some("the audit log could not be written".to_owned());
         {
             let book = self.shared.book.read();
             for grant in &change.grants {
-                let over = grant.end(EndedHow::Revoked, change.at.wall, Actor::system(), reason());
-                undo.events.push(Event::GrantRevoked(over.clone()));
-                undo.grants.push(over);
+                undo.grants.push(match book.grant(grant.id) {
+                    Ok(before) if forgotten => before.clone(),
+                    _ => grant.end(EndedHow::Revoked, change.at.wall, Actor::system(), reason()),
+                });
             }
             for request in &change.requests {
                 undo.requests.push(match book.request(request.id) {
                     Ok(before) => before.clone(),
                     Err(_) => {
-                        let closed = request.close(
-                            RequestStatus::Cancelled,
-                            change.at.wall,
-                            Actor::system(),
-                            reason(),
-                        );
-                        undo.events.push(Event::RequestDenied(closed.clone()));
-                        closed
+                        request.close(RequestStatus::Cancelled, change.at.wall, Actor::system(), reason())
                     }
                 });
             }
+        }
+        if !forgotten {
+            undo.events.extend(undo.grants.iter().cloned().map(Event::GrantRevoked));
+            let closed = |r: &&Request| r.status != RequestStatus::Pending;
+            undo.events.extend(undo.requests.iter().filter(closed).cloned().map(Event::RequestDenied));
         }
         self.take_effect(&undo);
         if let Err(e) = self.put(&undo) {

@@ -66,4 +66,6 @@ pub trait Directory: Send + Sync {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;

@@ -84,6 +84,11 @@ impl LiveGrant {
     pub fn claim(&self, session: i64) -> bool {
         self.claimed_by.compare_exchange(UNCLAIMED, session, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
+    /// Gives a claim back: its statement does not run.
+    pub fn release(&self, session: i64) {
+        // Another claim stays as it is.
+        let _ = self.claimed_by.compare_exchange(session, UNCLAIMED, Ordering::AcqRel, Ordering::Acquire);
+    }
     /// Counts rows about to be revealed. False: that many are not left.
     fn take_rows(&self, rows: u64) -> bool {
         let Some(max) = self.max_rows else {

@@ -22,7 +22,7 @@ use crate::config::{ColumnPattern, Role, Scope};
 use crate::policy::{Access, Basis, Permits};
 
 /// Both clocks, moved by hand.
-struct Hands(Mutex<Now>);
+pub(super) struct Hands(Mutex<Now>);
 
 impl Hands {
     fn new() -> Arc<Self> {
@@ -30,13 +30,13 @@ impl Hands {
         Arc::new(Self(Mutex::new(Now { wall, mono: Instant::now() })))
     }
     /// Time passes.
-    fn pass(&self, seconds: u64) {
+    pub(super) fn pass(&self, seconds: u64) {
         let mut now = self.0.lock();
         now.mono += Duration::from_secs(seconds);
         now.wall += Duration::from_secs(seconds);
     }
     /// Somebody sets the wall clock.
-    fn step(&self, seconds: i64) {
+    pub(super) fn step(&self, seconds: i64) {
         let mut now = self.0.lock();
         now.wall += SignedDuration::from_secs(seconds);
     }
@@ -50,9 +50,9 @@ impl Clock for Hands {
 
 /// An audit log that can break.
 #[derive(Default)]
-struct Paper {
+pub(super) struct Paper {
     lines: Mutex<Vec<Event>>,
-    broken: Mutex<bool>,
+    pub(super) broken: Mutex<bool>,
 }
 
 impl Paper {
@@ -74,7 +74,7 @@ impl Journal for Paper {
 }
 
 #[derive(Default)]
-struct Ears(Mutex<Vec<&'static str>>);
+pub(super) struct Ears(Mutex<Vec<&'static str>>);
 
 impl Listener for Ears {
     fn happened(&self, event: &Event) {
@@ -129,18 +129,18 @@ fn roles(approvals: usize) -> Roles {
 }
 
 /// A proxy's engine with all around it; restarts keep file, log and clock.
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
-    clock: Arc<Hands>,
-    paper: Arc<Paper>,
+    pub(super) clock: Arc<Hands>,
+    pub(super) paper: Arc<Paper>,
     ears: Arc<Ears>,
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     approvals: usize,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Bench {
-    fn new(approvals: usize) -> Self {
+    pub(super) fn new(approvals: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (clock, paper, ears) = (Hands::new(), Arc::new(Paper::default()), Arc::new(Ears::default()));
         let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
@@ -171,23 +171,34 @@ impl Bench {
         })
         .unwrap()
     }
-    fn restart(self) -> Self {
+    pub(super) fn restart(self) -> Self {
         let Self { dir, clock, paper, ears, engine, approvals, runtime } = self;
         drop(engine);
         let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
         Self { dir, clock, paper, ears, engine, approvals, runtime }
     }
-    fn run<F: Future>(&self, future: F) -> F::Output {
+    /// kill -9 at this moment, and a start from what is on disk.
+    pub(super) fn crash(self) -> Self {
+        let Self { dir, clock, paper, ears, engine, approvals, runtime } = self;
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["bauta.db", "bauta.db-wal"] {
+            std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+        }
+        drop(engine);
+        let engine = Self::start(copy.path(), &clock, &paper, &ears, approvals);
+        Self { dir: copy, clock, paper, ears, engine, approvals, runtime }
+    }
+    pub(super) fn run<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
     }
     fn give(&self, user: &str, columns: &[usize], seconds: u64) -> GrantId {
         self.run(self.engine.give(ask(user, columns, seconds), root())).unwrap().grant.id
     }
-    fn access(&self, login: &str, column: usize) -> Access {
+    pub(super) fn access(&self, login: &str, column: usize) -> Access {
         let permits = self.engine.permits(login, 1, &Shop.pg_roles(login));
         permits.access(&shop()[column], self.clock.now())
     }
-    fn sees(&self, login: &str, column: usize) -> bool {
+    pub(super) fn sees(&self, login: &str, column: usize) -> bool {
         self.access(login, column) != Access::Masked
     }
 }
@@ -413,7 +424,7 @@ fn nothing_is_granted_that_the_audit_log_does_not_hold() {
     // The log comes back: nothing that happened is missing, in order.
     *bench.paper.broken.lock() = false;
     bench.run(bench.engine.flush());
-    assert_eq!(bench.paper.names(), ["grant.created", "grant.created", "grant.revoked", "grant.revoked"]);
+    assert_eq!(bench.paper.names(), ["grant.created", "grant.revoked"]);
     assert_eq!(bench.engine.trouble(), None);
 }
 

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod method;
 mod noise;
 mod numerals;
+mod options;
 mod original;
 mod partial;
 mod permute;

@@ -61,11 +61,20 @@ impl Front {
         })
     }
 
-    /// Takes a new configuration, certificates and keys read anew. On a fault
-    /// the old one stays. Sessions that run keep what they have.
+    /// Loads a new configuration, certificates and keys read anew, without
+    /// putting it in force: a reload first finds out whether all of it can be.
+    pub fn prepare(&self, config: &Config) -> Result<Settings, TlsFault> {
+        Settings::load(config)
+    }
+
+    /// Puts it in force for new connections. Sessions that run keep what they have.
+    pub fn adopt(&self, settings: Settings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// [`Front::prepare`] and [`Front::adopt`]. On a fault the old one stays.
     pub fn reload(&self, config: &Config) -> Result<(), TlsFault> {
-        self.settings.store(Arc::new(Settings::load(config)?));
-        Ok(())
+        self.prepare(config).map(|settings| self.adopt(settings))
     }
 
     /// A place for a new connection; `None` in a flood of silent ones.

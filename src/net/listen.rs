@@ -19,9 +19,6 @@ use crate::config::ListenAddress;
 /// descriptors left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Port in a Unix socket's name when the address gives none.
-const DEFAULT_PORT: u16 = 6432;
-
 /// Keepalive: a peer that vanished without a word is noticed after about two
 /// minutes.
 const KEEP_IDLE: Duration = Duration::from_secs(60);
@@ -60,7 +57,7 @@ pub fn bind(addresses: &[ListenAddress]) -> Result<Vec<Listener>, ListenError> {
     for address in addresses {
         match address {
             ListenAddress::Tcp(address) => bind_tcp(address, &mut listeners)?,
-            ListenAddress::Unix(path) => listeners.push(bind_unix(&socket_path(path))?),
+            ListenAddress::Unix(path) => listeners.push(bind_unix(path)?),
         }
     }
     Ok(listeners)
@@ -90,16 +87,6 @@ fn bind_tcp(address: &str, listeners: &mut Vec<Listener>) -> Result<(), ListenEr
         }
         None => Ok(()),
     }
-}
-
-/// `DIR` or `DIR:port` to `DIR/.s.PGSQL.<port>`.
-pub fn socket_path(address: &Path) -> PathBuf {
-    let text = address.to_string_lossy();
-    let (directory, port) = match text.rsplit_once(':').map(|(dir, port)| (dir, port.parse::<u16>())) {
-        Some((directory, Ok(port))) => (PathBuf::from(directory), port),
-        Some((_, Err(_))) | None => (address.to_owned(), DEFAULT_PORT),
-    };
-    directory.join(format!(".s.PGSQL.{port}"))
 }
 
 fn bind_unix(path: &Path) -> Result<Listener, ListenError> {
@@ -212,18 +199,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_unix_address_names_a_directory_and_maybe_a_port() {
-        let path = |text: &str| socket_path(Path::new(text)).display().to_string();
-        assert_eq!(path("/run/bauta"), "/run/bauta/.s.PGSQL.6432");
-        assert_eq!(path("/run/bauta:5433"), "/run/bauta/.s.PGSQL.5433");
-        assert_eq!(path("/run/a:b"), "/run/a:b/.s.PGSQL.6432");
-    }
-
-    #[test]
     fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
         let directory = tempfile::tempdir().unwrap();
-        let address = [ListenAddress::Unix(directory.path().to_owned())];
-        let path = socket_path(directory.path());
+        let path = directory.path().join(".s.PGSQL.6432");
+        let address = [ListenAddress::Unix(path.clone())];
         drop(UnixListener::bind(&path).unwrap());
         let live = bind(&address).unwrap();
         assert!(matches!(bind(&address), Err(ListenError::InUse(_))));

@@ -75,7 +75,13 @@ pub fn passes(text: &str) -> Explanation {
     }
 }
 
-fn explain_one(text: &str, statement: &Statement, permits: &dyn Permits, exempt: bool, now: Now) -> Explanation {
+fn explain_one(
+    text: &str,
+    statement: &Statement,
+    permits: &dyn Permits,
+    exempt: bool,
+    now: Now,
+) -> Explanation {
     let sql = text.get(statement.span.clone()).unwrap_or(text);
     match decide(statement, permits, exempt, now) {
         Decision::Refuse { error, columns } => Explanation {
@@ -84,13 +90,14 @@ fn explain_one(text: &str, statement: &Statement, permits: &dyn Permits, exempt:
             error: Some(Refusal::from(error)),
             ..passes(sql)
         },
-        Decision::Run(verdict) if !statement.touches_protected => Explanation {
-            outputs: output_columns(statement, &verdict),
-            ..passes(sql)
-        },
+        Decision::Run(verdict) if !statement.touches_protected => {
+            Explanation { outputs: output_columns(statement, &verdict), ..passes(sql) }
+        }
         Decision::Run(verdict) => Explanation {
             verdict: "runs".to_owned(),
-            sent: (!verdict.edits.is_empty()).then(|| splice::apply(text, &verdict.edits).text),
+            sent: (!verdict.edits.is_empty()).then(|| {
+                String::from_utf8_lossy(&splice::apply(text.as_bytes(), &verdict.edits)).into_owned()
+            }),
             outputs: output_columns(statement, &verdict),
             uses: use_lines(&verdict.columns),
             notices: verdict.notices.into_iter().map(|notice| notice.message).collect(),
@@ -153,7 +160,9 @@ fn use_lines(columns: &[ColumnDecision]) -> Vec<UseLine> {
             use_: decision.use_.to_owned(),
             decision: match &decision.what {
                 What::Masked(method) => format!("masked ({method})"),
-                What::Revealed(Access::Revealed { basis, .. }) => format!("revealed ({})", basis_words(basis)),
+                What::Revealed(Access::Revealed { basis, .. }) => {
+                    format!("revealed ({})", basis_words(basis))
+                }
                 What::Revealed(Access::Masked) => "masked".to_owned(),
                 What::Neutralised => "neutralised".to_owned(),
                 What::Refused => "refused".to_owned(),

@@ -3,6 +3,7 @@
 
 pub mod decide;
 pub mod disclosure;
+pub mod explain;
 pub mod rules;
 
 use std::sync::Arc;

@@ -64,6 +64,10 @@ impl Handle {
     pub fn count_statement(&self) {
         self.statements.fetch_add(1, Ordering::Relaxed);
     }
+    /// Statements so far.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
     /// What the client calls itself (`application_name`).
     pub fn set_application(&self, name: &str) {
         *self.application.lock() = Arc::from(name);

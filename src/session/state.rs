@@ -126,8 +126,6 @@ pub enum Kind {
     Execute,
     Close,
     Sync,
-    /// CopyDone or CopyFail; has no reply of its own.
-    CopyEnd,
 }
 
 impl Kind {
@@ -326,23 +324,15 @@ impl<R, S: Clone> State<R, S> {
         dropped
     }
 
-    /// CopyInResponse for the first entry: the server takes no notice of a
-    /// Sync until the client ends the COPY, so such a Sync has no reply.
-    pub fn forget_syncs_in_copy(&mut self) {
-        let end = self.queue.iter().position(|e| e.kind == Kind::CopyEnd).unwrap_or(self.queue.len());
-        let mut at = 0;
-        self.queue.retain(|entry| {
-            let keep = at >= end || entry.kind != Kind::Sync;
-            at += 1;
-            keep
-        });
+    /// The last message sent is one that the server answers only when it is
+    /// asked to (Flush or Sync).
+    pub fn awaits_flush(&self) -> bool {
+        self.queue.back().is_some_and(|entry| entry.kind.skips_to_sync())
     }
 
-    /// Drops CopyEnd marks at the front: they have no reply.
-    pub fn pass_copy_end(&mut self) {
-        while self.queue.front().is_some_and(|entry| entry.kind == Kind::CopyEnd) {
-            self.queue.pop_front();
-        }
+    /// Messages sent upstream and not answered.
+    pub fn pending(&self) -> usize {
+        self.queue.len()
     }
 
     fn pop(&mut self) -> Option<Entry<R, S>> {

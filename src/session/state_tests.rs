@@ -222,17 +222,3 @@ fn deallocate_all_spares_the_unnamed_statement_and_can_be_undone() {
     state.fail();
     assert_eq!(means(&state, "s"), "named");
 }
-
-#[test]
-fn a_sync_inside_a_copy_gets_no_reply() {
-    let mut state = Test::default();
-    send(&mut state, Kind::Execute);
-    send(&mut state, Kind::Sync);
-    send(&mut state, Kind::CopyEnd);
-    send(&mut state, Kind::Sync);
-    state.forget_syncs_in_copy();
-    assert_eq!(state.complete().unwrap().0, Kind::Execute);
-    state.pass_copy_end();
-    state.ready(TransactionStatus::Idle).unwrap();
-    assert!(state.is_quiet());
-}

@@ -61,11 +61,9 @@ pub fn row_description(body: &[u8]) -> Result<Vec<Field>, Malformed> {
         let type_oid = Oid(reader.u32()?);
         reader.i16()?;
         let modifier = reader.i32()?;
-        let format = match reader.u16()? {
-            0 => Format::Text,
-            1 => Format::Binary,
-            _ => return Err(Malformed::Field("format")),
-        };
+        // Another code than 0 and 1 is described as asked for, and then
+        // refused by the server when a row is to come.
+        let format = if reader.u16()? == 0 { Format::Text } else { Format::Binary };
         let origin = (relation != 0).then_some(ColumnId { relation: Oid(relation), attribute });
         fields.push(Field { origin, type_oid, modifier, format });
     }

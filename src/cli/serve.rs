@@ -1,0 +1,107 @@
+//! `bauta serve`: the proxy, until SIGINT or SIGTERM.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::control::server::Door;
+use crate::net::listen;
+use crate::net::workers::{Ending, serve};
+use crate::proxy::Proxy;
+use crate::session;
+
+/// How long sessions may take to become idle after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Run the proxy.
+///
+/// SIGHUP reads the configuration again; SIGTERM and SIGINT end sessions as
+/// they become idle, and then the process.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    config: super::ConfigArg,
+}
+
+/// # Errors
+/// What the configuration names and can't be used.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let config = load(&args.config.config)?;
+    // Sessions run on workers of their own; this runtime has the rest.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(run_proxy(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn load(path: &Path) -> anyhow::Result<Config> {
+    Config::load(path).map_err(|faults| anyhow::anyhow!("{faults}"))
+}
+
+async fn run_proxy(config: Config) -> anyhow::Result<()> {
+    let listeners = listen::bind(&config.listen.addresses)?;
+    let proxy = Proxy::start(config, Arc::new(SystemClock)).await?;
+    let control = {
+        let config = proxy.config.load();
+        Door::open(&config.control.socket, config.control.mode).await.context("control.socket")?
+    };
+    tokio::spawn(watch_signals(proxy.clone()));
+    let closing = proxy.drain.clone();
+    let served = control.serve(proxy.control(), async move { closing.begun().await });
+    let control = tokio::spawn(served);
+    let (door, shared) = (proxy.door(), proxy.clone());
+    let ending = Ending {
+        drain: proxy.drain.clone(),
+        deadline: DRAIN,
+        at_deadline: Box::new({
+            let sessions = proxy.sessions.clone();
+            move || sessions.kill_all()
+        }),
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    serve(listeners, workers, ending, move |client| session::serve(client, shared.clone(), door.clone()))
+        .await?;
+    if let Err(fault) = control.await? {
+        tracing::warn!(%fault, "the control socket ended");
+    }
+    proxy.grants.flush().await;
+    let audit = proxy.audit.clone();
+    tokio::task::spawn_blocking(move || audit.close()).await?;
+    Ok(())
+}
+
+/// SIGTERM and SIGINT begin the drain, a second one ends sessions at once;
+/// SIGHUP reloads.
+async fn watch_signals(proxy: Arc<Proxy>) {
+    let (Ok(mut term), Ok(mut int), Ok(mut hup)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
+    else {
+        tracing::error!("signals can't be watched");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = term.recv() => stop(&proxy),
+            _ = int.recv() => stop(&proxy),
+            _ = hup.recv() => {
+                if let Err(fault) = proxy.reload("SIGHUP").await {
+                    tracing::error!("the configuration was not reloaded: {fault}");
+                }
+            }
+        }
+    }
+}
+
+fn stop(proxy: &Proxy) {
+    if proxy.drain.has_begun() {
+        proxy.sessions.kill_all();
+    } else {
+        tracing::info!("stopping");
+        proxy.drain.begin();
+    }
+}

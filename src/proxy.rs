@@ -1,0 +1,265 @@
+//! What all sessions share: the running proxy, put together from a
+//! configuration, and replaced in part by a reload.
+//!
+//! Invariant: a reload takes effect whole, or not at all.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::audit::record::PolicyLoaded;
+use crate::audit::{self, Event, LogSettings, Record, Who};
+use crate::catalog::bindings::SqliteBindings;
+use crate::catalog::databases::Databases;
+use crate::catalog::finding::Severity;
+use crate::catalog::guard::Guard;
+use crate::clock::SharedClock;
+use crate::config::{Config, StateUrl};
+use crate::control::api::{DatabaseHealth, ExplainBody, Health};
+use crate::control::problem::Problem;
+use crate::control::{Control, Host};
+use crate::grants::engine::{Engine, Parts};
+use crate::grants::event::Answer;
+use crate::grants::sqlite::Sqlite;
+use crate::grants::{Directory, Roles, SessionPermits};
+use crate::mask::KeyRing;
+use crate::net::{Drain, Front};
+use crate::policy::{ProtectedColumn, explain};
+use crate::session::Registry;
+use crate::session::handshake::Door;
+use crate::sql::analyser::{Analyser, Verdict};
+use crate::wire::startup::CancelKey;
+
+/// Analyses that are remembered, in bytes.
+const ANALYSES: u64 = 64 << 20;
+
+/// Threads that analyse. New texts are rare; two keep one long analysis from
+/// holding up the rest.
+const ANALYSER_THREADS: usize = 2;
+
+/// Why the proxy can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("keys.file")]
+    Keys(#[from] crate::mask::keys::KeyFault),
+    #[error("audit.file")]
+    Audit(#[from] audit::OpenError),
+    #[error("state.url")]
+    State(#[from] crate::grants::store::StoreError),
+    #[error("state.url")]
+    Bindings(#[from] crate::catalog::bindings::BindingError),
+    #[error("state.url: only sqlite: is supported")]
+    StateUrl,
+    #[error("the server's catalog")]
+    Catalog(#[from] crate::catalog::databases::StartError),
+    #[error("TLS")]
+    Tls(#[from] crate::net::tls::TlsFault),
+    #[error("starting the analysis threads")]
+    Threads(#[source] std::io::Error),
+    #[error("the audit log takes no record")]
+    Unwritable(#[from] audit::AuditError),
+}
+
+/// Why a new configuration is not in force: every fault of the file, or what
+/// it names that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReloadError(String);
+
+/// See the module. Everything in it is cheap to share.
+pub struct Proxy {
+    pub config: ArcSwap<Config>,
+    pub keys: Arc<KeyRing>,
+    pub databases: Arc<Databases>,
+    pub grants: Arc<Engine>,
+    pub audit: audit::Log,
+    pub analyser: Analyser,
+    pub sessions: Registry,
+    pub front: Arc<Front>,
+    pub drain: Drain,
+    pub clock: SharedClock,
+    started_at: Timestamp,
+}
+
+impl Proxy {
+    /// Opens everything that the configuration names and starts the threads.
+    ///
+    /// # Errors
+    /// What could not be opened, naming the key of the file.
+    pub async fn start(config: Config, clock: SharedClock) -> Result<Arc<Self>, StartError> {
+        let keys = Arc::new(KeyRing::open(&config.keys_file)?);
+        let StateUrl::Sqlite(state) = &config.state else { return Err(StartError::StateUrl) };
+        let audit = audit::Log::open(LogSettings::new(&config.audit), &keys.audit_key(), clock.clone())?;
+        let store = Box::new(Sqlite::open(state)?);
+        let databases = Arc::new(Databases::start(&config, Arc::new(SqliteBindings::open(state)?))?);
+        let sessions = Registry::new();
+        let grants = Engine::start(Parts {
+            store,
+            journal: Arc::new(audit.clone()),
+            directory: Arc::new(Columns(databases.clone())),
+            listeners: vec![Arc::new(sessions.clone())],
+            clock: clock.clone(),
+            roles: Roles::new(&config),
+        })?;
+        let analyser =
+            Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth).map_err(StartError::Threads)?;
+        let front = Arc::new(Front::open(&config)?);
+        let proxy = Arc::new(Self {
+            started_at: clock.now().wall,
+            config: ArcSwap::from_pointee(config),
+            keys,
+            databases,
+            grants,
+            audit,
+            analyser,
+            sessions,
+            front,
+            drain: Drain::new(),
+            clock,
+        });
+        proxy.record_policy("start").await?;
+        Ok(proxy)
+    }
+
+    /// Puts a new configuration in force: policy, roles, limits, certificates,
+    /// the way upstream. Addresses, key, state and audit file stay as they are.
+    ///
+    /// # Errors
+    /// The old one stays.
+    pub async fn reload(&self, because: &str) -> Result<String, ReloadError> {
+        let path = self.config.load().path.clone();
+        let config = Config::load(&path).map_err(|faults| ReloadError(faults.to_string()))?;
+        let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
+        self.front.reload(&config).map_err(|fault| failed(&fault))?;
+        self.databases.rebind(&config).map_err(|fault| failed(&fault))?;
+        self.grants.set_roles(Roles::new(&config));
+        let summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
+        self.config.store(Arc::new(config));
+        self.record_policy(because).await.map_err(|fault| failed(&fault))?;
+        tracing::info!(because, "configuration reloaded: {summary}");
+        Ok(summary)
+    }
+
+    async fn record_policy(&self, because: &str) -> Result<(), audit::AuditError> {
+        let config = self.config.load_full();
+        let event = Event::PolicyLoaded(PolicyLoaded {
+            sha256: config.sha256.clone(),
+            rules: config.protect.len(),
+            roles: config.roles.len(),
+            because: because.to_owned(),
+        });
+        let ticket = self.audit.submit(Record { who: Arc::new(Who::default()), event }).await?;
+        self.audit.durable(ticket).await
+    }
+
+    /// What the handshake needs.
+    pub fn door(&self) -> Arc<Door> {
+        Arc::new(Door {
+            front: self.front.clone(),
+            verifiers: self.databases.clone(),
+            registry: self.sessions.clone(),
+            mock_key: self.keys.made_up_salt_key().into(),
+            clock: self.clock.clone(),
+        })
+    }
+
+    /// What the control socket's endpoints work on.
+    pub fn control(self: &Arc<Self>) -> Control {
+        Control { engine: self.grants.clone(), sessions: self.sessions.clone(), host: self.clone() }
+    }
+
+    /// What a session may see at this moment.
+    pub fn permits(&self, who: &Who, guard: &Guard) -> Arc<SessionPermits> {
+        let roles = guard.snapshot.memberships.get(&who.user).map_or(&[][..], Vec::as_slice);
+        self.grants.permits(&who.user, who.session, roles)
+    }
+
+    /// Has the server cancel what a session runs; returns when it was told.
+    pub async fn cancel(&self, key: &CancelKey) {
+        let settings = self.front.settings();
+        if let Err(fault) = self.front.cancels.cancel(key, &settings.connector).await {
+            tracing::warn!(%fault, "a statement could not be cancelled");
+        }
+    }
+}
+
+/// The protected columns and roles of all databases that sessions use.
+struct Columns(Arc<Databases>);
+
+impl Directory for Columns {
+    fn protected_columns(&self) -> Vec<Arc<ProtectedColumn>> {
+        self.0.guards().iter().flat_map(|guard| guard.protected.values().cloned()).collect()
+    }
+
+    fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
+        let mut roles: Vec<Arc<str>> = Vec::new();
+        for guard in self.0.guards() {
+            roles.extend(guard.snapshot.memberships.get(login).into_iter().flatten().cloned());
+        }
+        roles.sort();
+        roles.dedup();
+        roles
+    }
+}
+
+impl Host for Proxy {
+    fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    fn health(&self) -> Health {
+        let mut databases: Vec<DatabaseHealth> = self
+            .databases
+            .guards()
+            .iter()
+            .map(|guard| DatabaseHealth {
+                name: guard.snapshot.database.to_string(),
+                protected_columns: guard.protected.len(),
+                problems: Vec::new(),
+            })
+            .collect();
+        let mut problems: Vec<String> = self.grants.trouble().into_iter().collect();
+        for finding in self.databases.findings() {
+            if finding.severity != Severity::Error {
+                continue;
+            }
+            match databases.iter_mut().find(|known| known.name == finding.database) {
+                Some(known) => known.problems.push(finding.to_string()),
+                None => problems.push(finding.to_string()),
+            }
+        }
+        Health {
+            config: self.config.load().path.display().to_string(),
+            started_at: self.started_at,
+            databases,
+            problems,
+        }
+    }
+
+    fn reload(&self) -> Answer<'_, Result<String, Problem>> {
+        Box::pin(async move {
+            Proxy::reload(self, "reload").await.map_err(|fault| Problem::invalid(fault.to_string()))
+        })
+    }
+
+    fn explain(&self, ask: ExplainBody) -> Answer<'_, Result<serde_json::Value, Problem>> {
+        Box::pin(async move {
+            let guard = self.databases.guard(&ask.database).await;
+            let guard = guard.map_err(|error| Problem::unavailable(error.to_string()))?;
+            let text = bytes::Bytes::from(ask.sql);
+            let items = match self.analyser.look_up(&guard, &text) {
+                Verdict::Harmless => vec![explain::passes(&String::from_utf8_lossy(&text))],
+                Verdict::Known(_) | Verdict::Unknown => {
+                    let analysis = self.analyser.analyse(&guard, &text).await;
+                    let who = Who { user: ask.user.as_str().into(), ..Who::default() };
+                    let permits = self.permits(&who, &guard);
+                    let text = String::from_utf8_lossy(&text);
+                    let now = self.clock.now();
+                    explain::explain(&text, &analysis.statements, &*permits, permits.exempt(), now)
+                }
+            };
+            Ok(serde_json::json!({ "items": items }))
+        })
+    }
+}

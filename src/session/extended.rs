@@ -1,0 +1,576 @@
+//! Parse, Bind, Describe, Execute, Close: what each becomes.
+//!
+//! A statement that touches nothing protected passes as it is. Another is
+//! parsed upstream in the form that is allowed at the time; Bind judges it
+//! again and, where the form no longer fits, has it parsed anew, unseen;
+//! Execute judges it once more, and is refused where the portal holds more
+//! than is allowed by then. After each such Bind bauta asks for the portal's
+//! description itself, so types and origins are known before any row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::incoming::{conceal, too_long};
+use super::judge::{Judged, Knowledge, Refusal, Stop};
+use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
+use super::reports::{Gate, Translation};
+use super::runs::{Audience, Reply, Shape};
+use super::simple::{described, edits_the_text, grants_of, may_copy_in};
+use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undos};
+use crate::audit::{Conceal, Sql};
+use crate::error::{ClientError, sqlstate};
+use crate::sql::StatementKind;
+use crate::sql::splice::{self, Edit};
+use crate::wire::frame::frontend as tag;
+use crate::wire::frontend::{Bind, Execute, Parse, Target};
+
+/// An Execute that was judged.
+pub(super) struct ExecutePlan {
+    frame: Bytes,
+    prepared: Arc<Prepared>,
+    lineage: Option<Lineage>,
+    shape: ShapeRef,
+    judged: Judged,
+    pub undo: Undos<ShapeRef>,
+}
+
+impl Relay {
+    pub(super) fn on_parse(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let parse = Parse::read(body)?;
+        if parse.text.len() > self.proxy.config.load().limits.statement_bytes {
+            self.refuse_parse(parse.name, too_long());
+            return Ok(Step::Done);
+        }
+        let text = Bytes::copy_from_slice(parse.text);
+        let stop = match self.parse(&parse, text.clone(), frame) {
+            Ok(()) => return Ok(Step::Done),
+            Err(stop) => stop,
+        };
+        match stop {
+            Stop::Hold(hold) => Ok(Step::Wait(hold)),
+            Stop::Refuse(refusal) => {
+                // Literals of a text that is refused may be anything.
+                let error = self.refused(Sql::whole(text, Conceal::AllLiterals), refusal);
+                self.refuse_parse(parse.name, error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn parse(&mut self, parse: &Parse<'_>, text: Bytes, frame: &[u8]) -> Result<(), Stop> {
+        check_name(parse.name)?;
+        self.room_for_name()?;
+        let mut gate = Gate::Open;
+        let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
+            Knowledge::Harmless => (Known::Harmless, Vec::new()),
+            Knowledge::Analysed(analysis) => {
+                let named = analysis.statements.iter().any(|s| s.touches_protected);
+                if analysis.statements.len() > 1 {
+                    return Err(several_commands().into());
+                }
+                if named {
+                    // An earlier message may change what the text means.
+                    self.need_answers()?;
+                    self.check_reading(&text)?;
+                }
+                let lineage = Lineage { analysis, index: 0, inner: false };
+                // An empty text has no statement.
+                let judged = match lineage.statement() {
+                    Some(_) => self.judge_text(&lineage)?,
+                    None => Judged::plain(),
+                };
+                gate = judged.gate();
+                (Known::Analysed(lineage), judged.edits)
+            }
+        };
+        let may_copy_in = may_copy_in(&text);
+        let prepared = Prepared {
+            parameter_types: Bytes::copy_from_slice(parse.parameter_types),
+            version: self.guard.version,
+            known,
+            form: Some(form),
+            by_sql: false,
+            may_copy_in,
+            text,
+        };
+        self.send_parse(parse.name, Arc::new(prepared), frame, Audience::Client, gate);
+        Ok(())
+    }
+
+    /// Judges a text that is to be parsed. EXECUTE and FETCH are judged when
+    /// they run.
+    fn judge_text(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+        match lineage.statement().map(|statement| &statement.kind) {
+            Some(
+                StatementKind::Execute { .. }
+                | StatementKind::ExplainExecute { .. }
+                | StatementKind::Fetch { .. },
+            ) => Ok(Judged::plain()),
+            Some(_) | None => self.judge(lineage),
+        }
+    }
+
+    /// `frame`: the client's own message, sent as it is where nothing is edited.
+    fn send_parse(
+        &mut self,
+        name: &[u8],
+        prepared: Arc<Prepared>,
+        frame: &[u8],
+        audience: Audience,
+        gate: Gate,
+    ) {
+        let mut reply = Reply { gate, ..Reply::new(audience) };
+        let form = prepared.form.as_deref().unwrap_or_default();
+        if form.is_empty() && !frame.is_empty() {
+            self.upstream.queue(frame);
+        } else {
+            let sent = splice::apply(&prepared.text, form);
+            Parse { name, text: &sent, parameter_types: &prepared.parameter_types }
+                .write(self.upstream.output());
+            reply.translation =
+                Some(Arc::new(Translation { sent, edits: form.to_vec(), original: prepared.text.clone() }));
+        }
+        let undo = self.state.set_statement(Bytes::copy_from_slice(name), prepared);
+        self.expect(Entry::new(Kind::Parse, reply).with_undo(undo));
+    }
+
+    /// Waits while statements that run, or ran in this pipeline, could change
+    /// how a text is read.
+    fn need_answers(&mut self) -> Result<(), Stop> {
+        if self.state.has_running() { Err(Stop::Hold(Hold::Quiet)) } else { Ok(()) }
+    }
+
+    pub(super) fn on_bind(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let bind = Bind::read(body)?;
+        match self.bind(&bind, frame) {
+            Ok(()) => Ok(Step::Done),
+            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => {
+                let sql = self.text_of(bind.statement);
+                let error = self.refused(sql, refusal);
+                self.refuse_step(error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn text_of(&self, statement: &[u8]) -> Sql {
+        match self.state.statement(statement) {
+            Lookup::Found(slot) => Sql::whole(slot.value.text.clone(), Conceal::AllLiterals),
+            Lookup::Missing | Lookup::Wait => Sql::whole(Bytes::new(), Conceal::AllLiterals),
+        }
+    }
+
+    fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
+        check_name(bind.portal)?;
+        self.room_for_name()?;
+        let Some(slot) = self.find_statement(bind.statement)? else {
+            self.upstream.queue(frame);
+            self.expect(Entry::new(Kind::Bind, Reply::new(Audience::MustFail)));
+            return Ok(());
+        };
+        let prepared = slot.value;
+        let lineage = match self.known(&prepared).map_err(Stop::Hold)? {
+            Known::Analysed(lineage) => lineage,
+            Known::Harmless => {
+                let prepared = self.in_form(bind.statement, prepared, None, &[])?;
+                self.send_bind(bind.portal, prepared, frame, None, Gate::Open);
+                return Ok(());
+            }
+        };
+        let judged = self.judge_text(&lineage)?;
+        if !bind.result_formats.are_known() {
+            return Err(ClientError::new(
+                sqlstate::INVALID_PARAMETER_VALUE,
+                "unsupported result format code",
+            )
+            .into());
+        }
+        let prepared = self.in_form(bind.statement, prepared, Some(&lineage), &judged.edits)?;
+        let shape = wants_shape(&lineage).then(Arc::default);
+        self.describe_copy_of(&lineage, &judged, shape.as_ref());
+        self.send_bind(bind.portal, prepared, frame, shape, judged.gate());
+        Ok(())
+    }
+
+    /// The statement as the server must hold it for this Bind; parsed anew
+    /// upstream where the form it has does not fit.
+    fn in_form(
+        &mut self,
+        name: &[u8],
+        prepared: Arc<Prepared>,
+        lineage: Option<&Lineage>,
+        edits: &[Edit],
+    ) -> Result<Arc<Prepared>, Stop> {
+        if prepared.form.as_deref() == Some(edits) {
+            return Ok(self.refreshed(&prepared, lineage));
+        }
+        if prepared.by_sql {
+            let form = prepared.form.as_deref().unwrap_or_default();
+            if edits.iter().all(|needed| form.contains(needed)) {
+                return Ok(self.refreshed(&prepared, lineage));
+            }
+            let error = ClientError::new(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "the statement was prepared under access that has ended",
+            );
+            return Err(error.with_hint("DEALLOCATE and PREPARE the statement again.").into());
+        }
+        if !name.is_empty() {
+            self.close_lost(name, &prepared);
+        }
+        let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
+        let anew = Arc::new(Prepared {
+            version: self.guard.version,
+            known,
+            form: Some(edits.to_vec()),
+            ..copy_of(&prepared)
+        });
+        let gate = if touches(&anew) { Gate::Closed } else { Gate::Open };
+        self.send_parse(name, anew.clone(), b"", Audience::Proxy, gate);
+        Ok(anew)
+    }
+
+    /// Closes the server's copy; the name stands on without one.
+    fn close_lost(&mut self, name: &[u8], prepared: &Prepared) {
+        Target::Statement(name).write(tag::CLOSE, self.upstream.output());
+        let removed = self.state.remove_statement(name);
+        let gone = Prepared { form: None, ..copy_of(prepared) };
+        let again = self.state.set_statement(Bytes::copy_from_slice(name), Arc::new(gone));
+        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy));
+        entry.undo.extend(removed.into_iter().chain([again]).map(|undo| (0, undo)));
+        self.expect(entry);
+    }
+
+    /// The same statement with today's analysis.
+    fn refreshed(&self, prepared: &Arc<Prepared>, lineage: Option<&Lineage>) -> Arc<Prepared> {
+        if prepared.version == self.guard.version {
+            return prepared.clone();
+        }
+        let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
+        Arc::new(Prepared { version: self.guard.version, known, ..copy_of(prepared) })
+    }
+
+    fn describe_copy_of(&mut self, lineage: &Lineage, judged: &Judged, shape: Option<&Arc<Shape>>) {
+        let (Some(statement), Some(shape)) = (lineage.statement(), shape) else { return };
+        if let StatementKind::CopyOut(copy) = &statement.kind {
+            let text = described(copy, &judged.edits);
+            self.write_describe(&text, shape);
+        }
+    }
+
+    fn send_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, frame: &[u8], shape: ShapeRef, gate: Gate) {
+        self.upstream.queue(frame);
+        self.expect_bind(name, prepared, shape, gate);
+    }
+
+    fn expect_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, shape: ShapeRef, gate: Gate) {
+        let reply = Reply { gate, ..Reply::new(Audience::Client) };
+        let asks = shape.is_some() && !is_copy(&prepared);
+        let portal = Portal { prepared, hold: false, shape: shape.clone() };
+        let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
+        self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
+        if let Some(shape) = shape.filter(|_| asks) {
+            Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
+            let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
+            self.expect(Entry::new(Kind::DescribePortal, reply.with_shape(shape)));
+        }
+    }
+
+    /// Registers a Bind of which only the head is here. True: it passes.
+    pub(super) fn pass_bind(&mut self, portal: &[u8], statement: &[u8]) -> Result<bool, End> {
+        if self.hold.is_some()
+            || self.copy_in != super::relay::CopyIn::Off
+            || self.state.is_skipping()
+            || check_name(portal).is_err()
+            || self.room_for_name().is_err()
+        {
+            return Ok(false);
+        }
+        let Lookup::Found(slot) = self.state.statement(statement) else { return Ok(false) };
+        let Ok(Known::Harmless) = self.known(&slot.value) else { return Ok(false) };
+        if slot.value.form.as_deref() != Some(&[]) {
+            return Ok(false);
+        }
+        let prepared = self.refreshed(&slot.value, None);
+        self.expect_bind(portal, prepared, None, Gate::Open);
+        Ok(true)
+    }
+
+    fn find_statement(&self, name: &[u8]) -> Result<Option<Slot<Arc<Prepared>>>, Stop> {
+        match self.state.statement(name) {
+            Lookup::Found(slot) => Ok(Some(slot)),
+            Lookup::Missing => Ok(None),
+            Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+        }
+    }
+
+    fn find_portal(&self, name: &[u8]) -> Result<Option<Slot<Portal<ShapeRef>>>, Stop> {
+        match self.state.portal(name) {
+            Lookup::Found(slot) => Ok(Some(slot)),
+            Lookup::Missing => Ok(None),
+            Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+        }
+    }
+
+    pub(super) fn on_describe(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let target = Target::read(body)?;
+        let (kind, found) = match target {
+            Target::Statement(name) => (
+                Kind::DescribeStatement,
+                self.find_statement(name).map(|slot| slot.map(|slot| (slot.serial, slot.value))),
+            ),
+            Target::Portal(name) => (
+                Kind::DescribePortal,
+                self.find_portal(name).map(|slot| slot.map(|slot| (slot.serial, slot.value.prepared))),
+            ),
+        };
+        let found = match found {
+            Ok(found) => found,
+            Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
+        };
+        if let (Target::Statement(name), Some((_, prepared))) = (target, &found)
+            && prepared.form.is_none()
+        {
+            return self.describe_lost(name, prepared.clone());
+        }
+        self.upstream.queue(frame);
+        // A description shows no values, so one of something unknown may pass.
+        let mut reply = Reply::new(Audience::Client);
+        if let Some((serial, prepared)) = found {
+            reply.serial = serial;
+            if touches(&prepared) {
+                reply.gate = Gate::Closed;
+            }
+        }
+        self.expect(Entry::new(kind, reply));
+        Ok(Step::Done)
+    }
+
+    /// The server lost its copy when parsing it anew failed: once more.
+    fn describe_lost(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<Step, End> {
+        match self.parse_again(name, prepared) {
+            Ok(()) => Ok(Step::Wait(Hold::Quiet)),
+            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => {
+                self.refuse_step(refusal.error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn parse_again(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<(), Stop> {
+        match self.known(&prepared).map_err(Stop::Hold)? {
+            Known::Harmless => self.in_form(name, prepared, None, &[])?,
+            Known::Analysed(lineage) => {
+                let judged = self.judge_text(&lineage)?;
+                self.in_form(name, prepared, Some(&lineage), &judged.edits)?
+            }
+        };
+        Ok(())
+    }
+
+    pub(super) fn on_execute(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let execute = Execute::read(body)?;
+        if let Some(Parked::Execute(plan)) = self.take_parked() {
+            return Ok(self.send_execute(plan));
+        }
+        let slot = match self.find_portal(execute.portal) {
+            Ok(Some(slot)) => slot,
+            Ok(None) => {
+                self.upstream.queue(frame);
+                self.expect(Entry::new(Kind::Execute, Reply::new(Audience::MustFail)));
+                return Ok(Step::Done);
+            }
+            Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
+        };
+        let portal = slot.value;
+        match self.execute(&portal, frame) {
+            Ok(step) => Ok(step),
+            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => {
+                let sql = execution_text(&portal.prepared);
+                let error = self.refused(sql, refusal);
+                self.refuse_step(error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn execute(&mut self, portal: &Portal<ShapeRef>, frame: &[u8]) -> Result<Step, Stop> {
+        let mut plan = ExecutePlan {
+            frame: Bytes::new(),
+            prepared: portal.prepared.clone(),
+            lineage: None,
+            shape: portal.shape.clone(),
+            judged: Judged::plain(),
+            undo: SmallVec::new(),
+        };
+        if let Known::Analysed(lineage) = self.known(&portal.prepared).map_err(Stop::Hold)? {
+            plan.judged = self.judge_portal(&portal.prepared, &lineage)?;
+            let text = portal.prepared.text.clone();
+            if let Err(stop) = self.register(&lineage, 0, &text, &plan.judged.edits, &mut plan.undo) {
+                self.state.revert_all(plan.undo);
+                return Err(stop);
+            }
+            plan.lineage = Some(lineage);
+        }
+        if plan.lineage.is_none() {
+            return self.pass_execute(plan, frame);
+        }
+        if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) {
+            self.state.revert_all(plan.undo);
+            return Err(changed_meanwhile().into());
+        }
+        plan.frame = Bytes::copy_from_slice(frame);
+        if self.park(&grants_of(std::slice::from_ref(&plan.judged))) {
+            self.parked = Some(Box::new(Parked::Execute(plan)));
+            return Ok(Step::Wait(Hold::Job));
+        }
+        Ok(self.send_execute(plan))
+    }
+
+    /// What the portal may do now. It keeps the form that it was bound in.
+    fn judge_portal(&mut self, prepared: &Prepared, lineage: &Lineage) -> Result<Judged, Stop> {
+        let judged = self.judge(lineage)?;
+        if !edits_the_text(&lineage.analysis, lineage.index) {
+            return Ok(judged);
+        }
+        let form = prepared.form.as_deref().unwrap_or_default();
+        if judged.edits.iter().all(|needed| form.contains(needed)) {
+            return Ok(judged);
+        }
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "the portal was opened under access that has ended",
+        );
+        Err(Stop::Refuse(Refusal {
+            error: error.with_hint("Bind the statement again."),
+            columns: judged.columns.to_vec(),
+        }))
+    }
+
+    fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
+        let run = self.intend(execution_text(&plan.prepared), plan.judged.columns)?;
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        if plan.prepared.may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Ok(Step::Done)
+    }
+
+    pub(super) fn send_execute(&mut self, plan: ExecutePlan) -> Step {
+        let mut run = match self.intend(execution_text(&plan.prepared), plan.judged.columns) {
+            Ok(run) => run,
+            Err(Stop::Hold(hold)) => return Step::Wait(hold),
+            Err(Stop::Refuse(refusal)) => {
+                self.state.revert_all(plan.undo);
+                self.refuse_step(refusal.error);
+                return Step::Done;
+            }
+        };
+        run.guarded = plan.judged.guarded;
+        let mut reply = Reply::new(Audience::Client);
+        let mut reveals = false;
+        if let Some(guarded) = &mut run.guarded {
+            guarded.shape = plan.shape;
+            reveals = guarded.reveals;
+            if guarded.touches && !guarded.verdict.full_grant {
+                reply.gate = Gate::Closed;
+            }
+        }
+        self.upstream.queue(&plan.frame);
+        let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
+        entry.undo = plan.undo;
+        self.expect(entry);
+        if reveals || plan.prepared.may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Step::Done
+    }
+
+    pub(super) fn on_close(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let undo = match Target::read(body)? {
+            Target::Statement(name) => self.state.remove_statement(name),
+            Target::Portal(name) => self.state.remove_portal(name),
+        };
+        self.upstream.queue(frame);
+        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Client));
+        if let Some(undo) = undo {
+            entry = entry.with_undo(undo);
+        }
+        self.expect(entry);
+        Ok(Step::Done)
+    }
+}
+
+/// What the audit log is told of an execution.
+fn execution_text(prepared: &Prepared) -> Sql {
+    let conceal = match &prepared.known {
+        Known::Harmless => Conceal::Nothing,
+        Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
+    };
+    Sql::whole(prepared.text.clone(), conceal)
+}
+
+/// Rows of this statement are looked at.
+fn wants_shape(lineage: &Lineage) -> bool {
+    lineage.statement().is_some_and(|statement| {
+        statement.outputs.is_some()
+            || matches!(statement.kind, StatementKind::Execute { .. } | StatementKind::Fetch { .. })
+    })
+}
+
+fn changed_meanwhile() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "the policy or the catalog has changed since the portal was opened",
+    )
+    .with_hint("Bind the statement again.")
+}
+
+fn touches(prepared: &Prepared) -> bool {
+    match &prepared.known {
+        Known::Harmless => false,
+        Known::Analysed(lineage) => lineage.statement().is_none_or(|statement| statement.touches_protected),
+    }
+}
+
+fn is_copy(prepared: &Prepared) -> bool {
+    match &prepared.known {
+        Known::Harmless => false,
+        Known::Analysed(lineage) => {
+            matches!(lineage.statement().map(|s| &s.kind), Some(StatementKind::CopyOut(_)))
+        }
+    }
+}
+
+fn copy_of(prepared: &Prepared) -> Prepared {
+    Prepared {
+        text: prepared.text.clone(),
+        parameter_types: prepared.parameter_types.clone(),
+        version: prepared.version,
+        known: prepared.known.clone(),
+        form: prepared.form.clone(),
+        by_sql: prepared.by_sql,
+        may_copy_in: prepared.may_copy_in,
+    }
+}
+
+/// bauta's own statements stand under these names.
+fn check_name(name: &[u8]) -> Result<(), Stop> {
+    if !name.starts_with(RESERVED) {
+        return Ok(());
+    }
+    Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into())
+}
+
+/// PostgreSQL's own words (`exec_parse_message` in `postgres.c`).
+fn several_commands() -> ClientError {
+    ClientError::new(sqlstate::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement")
+}

@@ -1,0 +1,399 @@
+//! What a statement may do now: analysis looked up, permits asked, decision
+//! taken. The same for simple and extended protocol.
+//!
+//! Invariant: a decision is made at every start of a statement and at every
+//! continuation of a portal or cursor; only analyses are kept.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::relay::{Hold, JobDone, Relay};
+use super::reports::Gate;
+use super::runs::{Guarded, Plan};
+use super::state::{Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
+use crate::error::{ClientError, sqlstate};
+use crate::grants::GrantId;
+use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
+use crate::policy::{Access, Basis, ProtectedColumn};
+use crate::sql::analyser;
+use crate::sql::analysis::{CatalogChange, CopyFormat};
+use crate::sql::classify::uncommitted_code;
+use crate::sql::splice::Edit;
+use crate::sql::{Analysis, Statement, StatementKind};
+use crate::wire::backend::TransactionStatus;
+
+/// What is known of a whole text.
+pub(super) enum Knowledge {
+    Harmless,
+    Analysed(Arc<Analysis>),
+}
+
+/// Why a statement does not go upstream now.
+pub(super) enum Stop {
+    /// Try the same message again when this is over.
+    Hold(Hold),
+    Refuse(Refusal),
+}
+
+/// A refusal, and what the audit log says of it.
+pub(super) struct Refusal {
+    pub error: ClientError,
+    pub columns: Vec<ColumnDecision>,
+}
+
+impl From<ClientError> for Stop {
+    fn from(error: ClientError) -> Self {
+        Self::Refuse(Refusal { error, columns: Vec::new() })
+    }
+}
+
+/// A statement that may run.
+pub(super) struct Judged {
+    /// None: nothing protected in it, nothing to do to its rows.
+    pub guarded: Option<Box<Guarded>>,
+    /// Edits of the text (those that PREPARE or DECLARE ran with, or runs with now).
+    pub edits: Vec<Edit>,
+    pub columns: Arc<[ColumnDecision]>,
+}
+
+impl Judged {
+    /// Are the server's errors and notices about it filtered?
+    pub(super) fn gate(&self) -> Gate {
+        let closed = self.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant);
+        if closed { Gate::Closed } else { Gate::Open }
+    }
+
+    pub(super) fn plain() -> Self {
+        Self { guarded: None, edits: Vec::new(), columns: Arc::from([]) }
+    }
+
+    /// It names a statement or cursor that bauta has not seen made. The
+    /// server's own error passes; should it exist after all, the session ends
+    /// before anything of it is shown.
+    fn must_fail() -> Self {
+        let guarded = Guarded { must_fail: true, ..Guarded::unannounced(Plan::None) };
+        Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
+    }
+}
+
+impl Relay {
+    /// What `text` uses, without waiting.
+    ///
+    /// # Errors
+    /// [`Hold::Job`] when the answer takes an analysis thread or a snapshot.
+    pub(super) fn knowledge(&mut self, text: &Bytes) -> Result<Knowledge, Hold> {
+        self.fresh_guard()?;
+        if let Some((version, known, analysis)) = self.answered.take()
+            && version == self.guard.version
+            && known == *text
+        {
+            return Ok(Knowledge::Analysed(analysis));
+        }
+        match self.proxy.analyser.look_up(&self.guard, text) {
+            analyser::Verdict::Harmless => Ok(Knowledge::Harmless),
+            analyser::Verdict::Known(analysis) => Ok(Knowledge::Analysed(analysis)),
+            analyser::Verdict::Unknown => {
+                let (proxy, guard, text) = (self.proxy.clone(), self.guard.clone(), text.clone());
+                self.job = Some(Box::pin(async move {
+                    let analysis = proxy.analyser.analyse(&guard, &text).await;
+                    JobDone::Analysis { version: guard.version, text, analysis }
+                }));
+                Err(Hold::Job)
+            }
+        }
+    }
+
+    /// The statement that `prepared` holds, by today's guard.
+    pub(super) fn known(&mut self, prepared: &Prepared) -> Result<Known, Hold> {
+        self.fresh_guard()?;
+        if prepared.version == self.guard.version {
+            return Ok(prepared.known.clone());
+        }
+        let (index, inner) = match &prepared.known {
+            Known::Analysed(lineage) => (lineage.index, lineage.inner),
+            Known::Harmless => (0, false),
+        };
+        Ok(match self.knowledge(&prepared.text)? {
+            Knowledge::Harmless => Known::Harmless,
+            Knowledge::Analysed(analysis) => Known::Analysed(Lineage { analysis, index, inner }),
+        })
+    }
+
+    /// Judges what runs when `prepared` is executed: by Bind, Execute,
+    /// EXECUTE, FETCH. The form that the server holds must fit, unless it can
+    /// be made anew.
+    pub(super) fn judge_prepared(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
+        match self.known(prepared).map_err(Stop::Hold)? {
+            Known::Harmless => Ok(Judged::plain()),
+            Known::Analysed(lineage) => self.judge(&lineage),
+        }
+    }
+
+    /// As [`judge_prepared`](Self::judge_prepared), refused where the form
+    /// holds more than is allowed now.
+    pub(super) fn judge_in_form(&mut self, prepared: &Prepared, mend: &str) -> Result<Judged, Stop> {
+        let judged = self.judge_prepared(prepared)?;
+        let form = prepared.form.as_deref().unwrap_or_default();
+        if judged.edits.iter().all(|needed| form.contains(needed)) {
+            return Ok(judged);
+        }
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "the statement was prepared under access that has ended",
+        );
+        Err(Stop::Refuse(Refusal { error: error.with_hint(mend), columns: judged.columns.to_vec() }))
+    }
+
+    /// Judges one statement, following EXECUTE and FETCH to what they name.
+    pub(super) fn judge(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+        let Some(statement) = lineage.statement() else { return Err(lost().into()) };
+        self.check_session(statement)?;
+        match &statement.kind {
+            StatementKind::Execute { name } => {
+                self.need_quiet()?;
+                match self.state.statement(name.as_bytes()) {
+                    Lookup::Found(slot) => {
+                        self.judge_in_form(&slot.value, "DEALLOCATE and PREPARE the statement again.")
+                    }
+                    Lookup::Missing => Ok(Judged::must_fail()),
+                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+                }
+            }
+            StatementKind::ExplainExecute { name } => {
+                self.need_quiet()?;
+                match self.state.statement(name.as_bytes()) {
+                    Lookup::Found(slot) => self.judge_explain_execute(&slot.value),
+                    Lookup::Missing => Ok(Judged::must_fail()),
+                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+                }
+            }
+            StatementKind::Fetch { cursor, .. } => {
+                self.need_quiet()?;
+                match self.state.portal(cursor.as_bytes()) {
+                    Lookup::Found(slot) => {
+                        self.judge_in_form(&slot.value.prepared, "CLOSE the cursor and DECLARE it again.")
+                    }
+                    Lookup::Missing => Ok(Judged::must_fail()),
+                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+                }
+            }
+            StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => {
+                self.decide(statement)?;
+                let mut judged = self.decide(inner)?;
+                if let Some(guarded) = &mut judged.guarded {
+                    // It returns no rows itself.
+                    guarded.has_outputs = false;
+                    guarded.verdict.outputs.clear();
+                    guarded.reveals = false;
+                }
+                Ok(judged)
+            }
+            _ => self.decide(statement),
+        }
+    }
+
+    fn judge_explain_execute(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
+        let judged = self.judge_prepared(prepared)?;
+        if judged.guarded.is_some_and(|guarded| guarded.touches) {
+            return Err(ClientError::new(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "EXPLAIN of a prepared statement that touches protected data is not allowed",
+            )
+            .with_hint("EXPLAIN the statement itself.")
+            .into());
+        }
+        Ok(Judged::plain())
+    }
+
+    /// THE decision, for one statement and this session, now.
+    fn decide(&mut self, statement: &Statement) -> Result<Judged, Stop> {
+        self.fresh_permits();
+        let now = self.proxy.clock.now();
+        let decision = decide::decide(statement, &*self.permits, self.permits.exempt(), now);
+        let observe = self.observes();
+        let verdict = match decision {
+            Decision::Run(verdict) if observe => observed(verdict.columns),
+            Decision::Refuse { columns, .. } if observe => observed(columns),
+            Decision::Run(verdict) => verdict,
+            Decision::Refuse { error, columns } => return Err(Stop::Refuse(Refusal { error, columns })),
+        };
+        Ok(self.judged(statement, verdict, observe))
+    }
+
+    fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
+        let columns: Arc<[ColumnDecision]> = std::mem::take(&mut verdict.columns).into();
+        let edits = verdict.edits.clone();
+        let matters = statement.touches_protected
+            || statement.outputs.is_some()
+            || statement.catalog_change != CatalogChange::None;
+        let reveals = verdict.outputs.iter().any(|o| matches!(o, OutputAction::Reveal { .. }));
+        let bases = bases(&columns);
+        let guarded = matters.then(|| {
+            Box::new(Guarded {
+                grants: grants(&bases),
+                bases,
+                has_outputs: statement.outputs.is_some() && !observe,
+                plan: Plan::None,
+                copy: copy_format(&statement.kind),
+                shape: None,
+                reveals,
+                must_fail: false,
+                noticed: false,
+                catalog_change: statement.catalog_change,
+                touches: statement.touches_protected,
+                verdict,
+            })
+        });
+        Judged { guarded, edits, columns }
+    }
+
+    /// Things of the session that make the text mean something else.
+    fn check_session(&self, statement: &Statement) -> Result<(), Stop> {
+        if !statement.touches_protected {
+            return Ok(());
+        }
+        if let Some(why) = self.settings.unsafe_reading() {
+            return Err(why.into());
+        }
+        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        if self.uncommitted == CatalogChange::Code && in_block {
+            return Err(uncommitted_code().into());
+        }
+        Ok(())
+    }
+
+    /// In an open pipeline the server has not reported yet what earlier
+    /// messages set: a text that means the same under any setting may pass.
+    pub(super) fn check_reading(&self, text: &[u8]) -> Result<(), Stop> {
+        let plain = text.is_ascii() && !text.contains(&b'\\');
+        if plain || !self.pipeline_open {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            "a statement that names protected data and holds a backslash or non-ASCII text cannot follow \
+             others in one pipeline",
+        );
+        Err(error.with_hint("Send Sync before it.").into())
+    }
+
+    /// Statements whose meaning hangs on what earlier ones did wait for them.
+    pub(super) fn need_quiet(&self) -> Result<(), Stop> {
+        if self.state.is_quiet() { Ok(()) } else { Err(Stop::Hold(Hold::Quiet)) }
+    }
+
+    /// Registers what a statement that runs will change in the name spaces.
+    pub(super) fn register(
+        &mut self,
+        lineage: &Lineage,
+        index: usize,
+        text: &Bytes,
+        edits: &[Edit],
+        undo: &mut Undos<super::relay::ShapeRef>,
+    ) -> Result<(), Stop> {
+        let Some(statement) = lineage.statement() else { return Ok(()) };
+        match &statement.kind {
+            StatementKind::Prepare { name, .. } => {
+                self.room_for_name()?;
+                let prepared = self.by_sql(lineage, text, edits);
+                undo.push((index, self.state.set_statement(name_bytes(name), prepared)));
+            }
+            StatementKind::DeclareCursor { name, hold, .. } => {
+                self.room_for_name()?;
+                let prepared = self.by_sql(lineage, text, edits);
+                let portal = Portal { prepared, hold: *hold, shape: None };
+                undo.push((index, self.state.set_portal(name_bytes(name), portal)));
+            }
+            StatementKind::Deallocate { name } => {
+                let done = match name {
+                    Some(name) => self.state.remove_statement(name.as_bytes()),
+                    None => Some(self.state.remove_statements()),
+                };
+                undo.extend(done.map(|done| (index, done)));
+            }
+            StatementKind::ClosePortal { name } => {
+                let done = match name {
+                    Some(name) => self.state.remove_portal(name.as_bytes()),
+                    None => Some(self.state.remove_portals()),
+                };
+                undo.extend(done.map(|done| (index, done)));
+            }
+            StatementKind::Discard { all: true, .. } => {
+                let statements: Undo<_> = self.state.remove_statements();
+                undo.push((index, statements));
+                undo.push((index, self.state.remove_portals()));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn by_sql(&self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
+        let inner = Lineage { inner: true, ..lineage.clone() };
+        Arc::new(Prepared {
+            text: text.clone(),
+            parameter_types: Bytes::new(),
+            version: self.guard.version,
+            known: Known::Analysed(inner),
+            form: Some(edits.to_vec()),
+            by_sql: true,
+            may_copy_in: false,
+        })
+    }
+
+    pub(super) fn room_for_name(&self) -> Result<(), Stop> {
+        if self.state.names() < super::state::MAX_NAMES {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::PROGRAM_LIMIT_EXCEEDED,
+            "too many prepared statements and portals in this session",
+        );
+        Err(error.with_hint("DEALLOCATE and CLOSE what is no longer used.").into())
+    }
+}
+
+/// The rules that let this statement see or use something, and what.
+fn bases(columns: &[ColumnDecision]) -> Vec<(Basis, Arc<ProtectedColumn>)> {
+    let mut bases: Vec<(Basis, Arc<ProtectedColumn>)> = Vec::new();
+    for column in columns {
+        let What::Revealed(Access::Revealed { basis, .. }) = &column.what else { continue };
+        if !bases.iter().any(|(known, of)| known == basis && Arc::ptr_eq(of, &column.column)) {
+            bases.push((basis.clone(), column.column.clone()));
+        }
+    }
+    bases
+}
+
+/// The grants among them, each once.
+fn grants(bases: &[(Basis, Arc<ProtectedColumn>)]) -> Vec<GrantId> {
+    let mut grants: Vec<GrantId> = Vec::new();
+    for (basis, _) in bases {
+        match basis {
+            Basis::Grant(id) if !grants.contains(id) => grants.push(*id),
+            Basis::Grant(_) | Basis::Role(_) => {}
+        }
+    }
+    grants
+}
+
+/// `mode = "observe"`: the log says what would happen; nothing does.
+fn observed(columns: Vec<ColumnDecision>) -> Verdict {
+    Verdict { columns, full_grant: true, ..Verdict::default() }
+}
+
+fn copy_format(kind: &StatementKind) -> Option<CopyFormat> {
+    match kind {
+        StatementKind::CopyOut(copy) => Some(copy.format.clone()),
+        _ => None,
+    }
+}
+
+fn name_bytes(name: &str) -> Bytes {
+    Bytes::copy_from_slice(name.as_bytes())
+}
+
+fn lost() -> ClientError {
+    ClientError::new(sqlstate::INTERNAL_ERROR, "the statement has no analysis and was not run")
+}

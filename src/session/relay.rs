@@ -1,0 +1,797 @@
+//! The relay: the only select loop, one task for both directions.
+//!
+//! ```text
+//!  client.input ── pump_client ──> upstream.output     (gated by audit durability)
+//!  client.output <── pump_upstream ── upstream.input
+//! ```
+//!
+//! Each pump works on what is buffered, without waiting, until it needs more
+//! bytes, room, or an answer ([`Hold`]). Runs of messages that need no look
+//! are copied as they came. A side is not read while the other side's queue
+//! is long, so memory stays flat (back-pressure both ways).
+//!
+//! Invariant: nothing is flushed upstream before the newest audit record that
+//! was written for it is durable.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, Bytes};
+
+use super::cancel::Cancellable;
+use super::handshake::Established;
+use super::registry::{Room, Seat};
+use super::runs::{Reply, Shape, finish_run};
+use super::settings::Settings;
+use super::state::{Entry, Kind, State};
+use crate::audit::{AuditError, Ticket, Who};
+use crate::catalog::guard::Guard;
+use crate::clock::Clock;
+use crate::config::Mode;
+use crate::error::{ClientError, sqlstate};
+use crate::grants::SessionPermits;
+use crate::net::Stream;
+use crate::policy::{Basis, ProtectedColumn};
+use crate::proxy::Proxy;
+use crate::sql::Analysis;
+use crate::sql::analysis::CatalogChange;
+use crate::wire::backend::TransactionStatus;
+use crate::wire::frame::{HEADER, Header, backend, frontend as tag};
+use crate::wire::frontend::{Bind, write_bare};
+use crate::wire::reader::Malformed;
+use crate::wire::report::{self, Severity};
+
+/// A side is not read while the other has this much queued, in bytes.
+const HIGH_WATER: usize = 256 * 1024;
+
+/// Unread bytes of a client that has to wait; beyond it its socket fills.
+const WAITING_INPUT: usize = 64 * 1024;
+
+/// Revealed rows that may wait in the client's queue, in bytes.
+const REVEALED_BATCH: usize = 64 * 1024;
+
+/// A frame larger than this is passed on in parts where its head suffices.
+const LARGE_FRAME: usize = 64 * 1024;
+
+/// How long a client that has closed its side may take to read the rest.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long the last words to a client may take.
+pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
+
+pub(super) type ShapeRef = Option<Arc<Shape>>;
+
+/// Why the client's messages are not read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Until every message sent upstream is answered.
+    Quiet,
+    /// Until the job is done.
+    Job,
+}
+
+/// What a job brought.
+pub(super) enum JobDone {
+    Analysis {
+        version: u64,
+        text: Bytes,
+        analysis: Arc<Analysis>,
+    },
+    Guard(Result<Arc<Guard>, ClientError>),
+    /// May the parked message go on under its grants?
+    Used(bool),
+    Cancelled,
+}
+
+type Job = Pin<Box<dyn Future<Output = JobDone>>>;
+
+/// Why a session ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Terminate, or the client closed its connection.
+    Client,
+    /// The server closed the connection; what it said was passed on.
+    Server,
+    Broken(std::io::Error),
+    /// bauta ends it and says why.
+    Fault(ClientError),
+}
+
+impl From<Malformed> for End {
+    fn from(fault: Malformed) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// What became of a client's frame.
+pub(super) enum Step {
+    Done,
+    /// It stays where it is.
+    Wait(Hold),
+}
+
+/// COPY … FROM STDIN, from the client's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CopyIn {
+    Off,
+    /// The server reads data. `sync`: a Sync that came meanwhile was kept back.
+    On {
+        sync: bool,
+    },
+}
+
+/// A message that was judged and has not gone upstream.
+pub(super) enum Parked {
+    Query(QueryPlan),
+    Execute(ExecutePlan),
+}
+
+/// What a write to the client found out about revealed rows.
+#[derive(Default)]
+pub(super) struct Revealed {
+    /// Ends of the rows of the batch in the queue, counted from its start.
+    pub ends: Vec<usize>,
+    /// Bytes of the batch.
+    pub size: usize,
+}
+
+pub(super) struct Relay {
+    pub proxy: Arc<Proxy>,
+    pub seat: Seat,
+    pub who: Arc<Who>,
+    pub cancellable: Cancellable,
+    pub client: Stream,
+    pub upstream: Stream,
+    pub state: State<Reply, ShapeRef>,
+    pub settings: Settings,
+    pub guard: Arc<Guard>,
+    pub permits: Arc<SessionPermits>,
+    pub hold: Option<Hold>,
+    pub job: Option<Job>,
+    /// The last analysis that a job brought.
+    pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
+    /// A description of a COPY's columns, and the text it was asked for.
+    pub copy_shape: Option<(Bytes, Arc<Shape>)>,
+    pub copy_in: CopyIn,
+    /// A message that waits for leave to use its grants.
+    pub parked: Option<Box<Parked>>,
+    pub parked_may_go: bool,
+    /// Revealed rows in the client's queue.
+    pub revealed: Revealed,
+    /// Something protected ran in this transaction without a full grant:
+    /// errors at its end are filtered too.
+    pub tainted: bool,
+    /// DDL of this transaction.
+    pub uncommitted: CatalogChange,
+    /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
+    pub pipeline_open: bool,
+    /// Bytes of a client frame that is passed on, or dropped, in parts.
+    client_pass: usize,
+    client_drop: usize,
+    /// Bytes of a server frame that is passed on in parts.
+    upstream_pass: usize,
+    /// Newest audit record that the upstream queue waits for.
+    pub ticket: Option<Ticket>,
+    client_closed: Option<Instant>,
+    pub last_activity: Instant,
+    pub began: Instant,
+    /// Its place among the connections.
+    _room: Room,
+}
+
+impl Relay {
+    pub(super) fn new(
+        proxy: Arc<Proxy>,
+        session: Established,
+        who: Arc<Who>,
+        guard: Arc<Guard>,
+        permits: Arc<SessionPermits>,
+    ) -> Self {
+        let settings = Settings::new(session.parameters.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        Self {
+            proxy,
+            seat: session.seat,
+            who,
+            cancellable: session.cancellable,
+            client: session.client,
+            upstream: session.upstream,
+            state: State::default(),
+            settings,
+            guard,
+            permits,
+            hold: None,
+            job: None,
+            answered: None,
+            copy_shape: None,
+            copy_in: CopyIn::Off,
+            parked: None,
+            parked_may_go: false,
+            revealed: Revealed::default(),
+            tainted: false,
+            uncommitted: CatalogChange::None,
+            pipeline_open: false,
+            client_pass: 0,
+            client_drop: 0,
+            upstream_pass: 0,
+            ticket: None,
+            client_closed: None,
+            last_activity: Instant::now(),
+            began: Instant::now(),
+            _room: session.room,
+        }
+    }
+
+    /// Runs the session until something ends it.
+    pub(super) async fn run(&mut self) -> End {
+        loop {
+            if let Err(end) = self.pump() {
+                return end;
+            }
+            if let Err(end) = self.wait().await {
+                return end;
+            }
+        }
+    }
+
+    /// Waits for whatever comes next. Cancel-safe.
+    async fn wait(&mut self) -> Result<(), End> {
+        let wants = self.wants();
+        let deadline = self.deadline();
+        let (ticket, audit) = (self.ticket, &self.proxy.audit);
+        let reveals = RevealCheck::new(&self.state, &self.revealed, &self.permits, &*self.proxy.clock);
+        let (client, upstream, job) = (&mut self.client, &mut self.upstream, &mut self.job);
+        tokio::select! {
+            biased;
+            event = std::future::poll_fn(|cx| poll_io(cx, client, upstream, &wants, &reveals)) => {
+                self.on_io(event)
+            }
+            durable = async {
+                match ticket {
+                    Some(ticket) => audit.durable(ticket).await,
+                    None => std::future::pending().await,
+                }
+            } => self.on_durable(durable),
+            done = async {
+                match job {
+                    Some(job) => job.await,
+                    None => std::future::pending().await,
+                }
+            } => {
+                self.job = None;
+                self.on_job(done)
+            }
+            () = self.seat.called() => Ok(()),
+            () = self.proxy.drain.begun(), if !wants.draining => Ok(()),
+            () = sleep_until(deadline) => Ok(()),
+        }
+    }
+
+    fn wants(&self) -> Wants {
+        let waiting = self.hold.is_some() || self.upstream.queued() >= HIGH_WATER;
+        Wants {
+            client_read: self.client_closed.is_none()
+                && (!waiting || self.client.input.len() < WAITING_INPUT),
+            upstream_read: self.client.queued() < HIGH_WATER && !self.awaits_client(),
+            upstream_write: self.ticket.is_none(),
+            draining: self.proxy.drain.has_begun(),
+        }
+    }
+
+    /// Revealed rows must be written, or dropped, before more is read: until
+    /// their first byte is written, the grant may still end.
+    pub(super) fn awaits_client(&self) -> bool {
+        self.revealed.size > 0 && self.client.queued() > 0
+    }
+
+    /// More revealed rows may be queued behind those that wait.
+    fn joins_batch(&self, tag: u8) -> bool {
+        matches!(tag, backend::DATA_ROW | backend::COPY_DATA) && self.revealed.size < REVEALED_BATCH
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let idle = self.proxy.config.load().limits.idle_timeout;
+        let idle = (!idle.is_zero() && self.state.is_quiet()).then(|| self.last_activity + idle);
+        let farewell = self.client_closed.map(|_| self.last_activity + FAREWELL);
+        [idle, farewell].into_iter().flatten().min()
+    }
+
+    fn on_io(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Progress => {
+                self.last_activity = Instant::now();
+                Ok(())
+            }
+            Event::ClientClosed => {
+                self.last_activity = Instant::now();
+                self.client_closed = Some(self.last_activity);
+                Ok(())
+            }
+            Event::UpstreamClosed => {
+                // What it said last is in the input, and pumped before this.
+                self.pump_upstream()?;
+                Err(End::Server)
+            }
+            Event::RevealEnded => self.end_reveal(),
+            Event::ClientBroken(fault) => Err(End::Broken(fault)),
+            Event::UpstreamBroken(fault) => {
+                tracing::debug!(%fault, session = self.seat.id, "upstream connection broke");
+                Err(End::Server)
+            }
+        }
+    }
+
+    fn on_durable(&mut self, durable: Result<(), AuditError>) -> Result<(), End> {
+        match durable {
+            Ok(()) => {
+                self.ticket = None;
+                Ok(())
+            }
+            // What is queued upstream must not be sent, and can't be told
+            // apart from what may.
+            Err(fault) => {
+                self.upstream.output().clear();
+                Err(End::Fault(ClientError::from(&fault)))
+            }
+        }
+    }
+
+    fn on_job(&mut self, done: JobDone) -> Result<(), End> {
+        match done {
+            JobDone::Analysis { version, text, analysis } => self.answered = Some((version, text, analysis)),
+            JobDone::Guard(guard) => self.guard = guard.map_err(End::Fault)?,
+            JobDone::Used(true) => self.parked_may_go = true,
+            JobDone::Used(false) => self.unpark(),
+            JobDone::Cancelled => {}
+        }
+        if self.hold == Some(Hold::Job) {
+            self.hold = None;
+        }
+        Ok(())
+    }
+
+    /// Works on what is buffered until both directions need more.
+    fn pump(&mut self) -> Result<(), End> {
+        self.check_calls()?;
+        if self.revealed.size > 0 {
+            self.fresh_permits();
+        }
+        loop {
+            if self.client.queued() == 0 {
+                self.revealed = Revealed::default();
+            }
+            self.pump_upstream()?;
+            if self.hold == Some(Hold::Quiet) && self.state.is_quiet() && self.job.is_none() {
+                self.hold = None;
+            }
+            let before = self.client.input.len();
+            self.pump_client()?;
+            if self.client.input.len() == before {
+                break;
+            }
+        }
+        self.check_ends()
+    }
+
+    /// Killed? Notices from elsewhere? Time to drain?
+    fn check_calls(&mut self) -> Result<(), End> {
+        if self.seat.is_killed() {
+            return Err(End::Fault(ClientError::new(
+                sqlstate::ADMIN_SHUTDOWN,
+                "terminating connection due to administrator command",
+            )));
+        }
+        // Only between whole frames, and outside a command's replies.
+        if self.upstream_pass == 0 && self.state.is_quiet() {
+            for notice in self.seat.take_notices() {
+                self.put_notice(&notice.message, notice.hint.as_deref());
+            }
+        }
+        Ok(())
+    }
+
+    fn check_ends(&mut self) -> Result<(), End> {
+        let quiet = self.state.is_quiet() && self.job.is_none();
+        if let Some(_since) = self.client_closed {
+            let over = self.last_activity.elapsed() >= FAREWELL;
+            if (quiet && self.client.queued() == 0 && self.ticket.is_none()) || over {
+                return Err(End::Client);
+            }
+        }
+        if !quiet {
+            return Ok(());
+        }
+        let idle = self.proxy.config.load().limits.idle_timeout;
+        if !idle.is_zero() && self.last_activity.elapsed() >= idle && self.client_closed.is_none() {
+            return Err(End::Fault(ClientError::new(
+                "57P05",
+                "terminating connection due to idle-session timeout",
+            )));
+        }
+        if self.proxy.drain.has_begun()
+            && self.state.status() == TransactionStatus::Idle
+            && !self.pipeline_open
+            && self.client.input.is_empty()
+        {
+            return Err(End::Fault(ClientError::new(
+                sqlstate::ADMIN_SHUTDOWN,
+                "terminating connection because the proxy is shutting down",
+            )));
+        }
+        Ok(())
+    }
+
+    /// Client to server, as far as it goes without waiting.
+    fn pump_client(&mut self) -> Result<(), End> {
+        let mut input = std::mem::take(&mut self.client.input);
+        let mut at = 0;
+        let result = self.take_client_frames(&input, &mut at);
+        input.advance(at);
+        self.client.input = input;
+        result
+    }
+
+    fn take_client_frames(&mut self, input: &[u8], at: &mut usize) -> Result<(), End> {
+        let limit = self.proxy.config.load().limits.message_bytes;
+        while self.hold.is_none() && self.upstream.queued() < HIGH_WATER {
+            let rest = input.get(*at..).unwrap_or_default();
+            if self.client_pass > 0 || self.client_drop > 0 {
+                if rest.is_empty() {
+                    break;
+                }
+                *at += self.take_part(rest);
+                continue;
+            }
+            let Some(header) = Header::peek(rest, limit)? else { break };
+            let Some(frame) = rest.get(..header.total) else {
+                let head = rest.get(HEADER..).unwrap_or_default();
+                if self.take_head(header, head)? {
+                    continue;
+                }
+                break;
+            };
+            let body = frame.get(HEADER..).unwrap_or_default();
+            match self.on_client_frame(header.tag, body, frame)? {
+                Step::Done => *at += header.total,
+                Step::Wait(hold) => {
+                    self.wait_for(hold);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Passes or drops what is there of a frame taken in parts.
+    fn take_part(&mut self, rest: &[u8]) -> usize {
+        if self.client_drop > 0 {
+            let count = rest.len().min(self.client_drop);
+            self.client_drop -= count;
+            return count;
+        }
+        let count = rest.len().min(self.client_pass);
+        self.upstream.queue(rest.get(..count).unwrap_or_default());
+        self.client_pass -= count;
+        count
+    }
+
+    /// Decides on a frame of which only the head is there. True: it is taken
+    /// in parts from here.
+    fn take_head(&mut self, header: Header, head: &[u8]) -> Result<bool, End> {
+        let settings = self.proxy.config.load();
+        let long_text = header.body() > settings.limits.statement_bytes.saturating_add(LARGE_FRAME);
+        match header.tag {
+            tag::QUERY | tag::PARSE if long_text => {
+                self.refuse_long_text(header, head)?;
+                Ok(true)
+            }
+            tag::COPY_DATA if header.total > LARGE_FRAME && self.takes_copy_data() => {
+                self.client_pass = header.total;
+                Ok(true)
+            }
+            tag::BIND if header.total > LARGE_FRAME => match Bind::names(head) {
+                Some((portal, statement)) if self.pass_bind(portal, statement)? => {
+                    self.client_pass = header.total;
+                    Ok(true)
+                }
+                Some(_) | None => Ok(false),
+            },
+            _ => Ok(false),
+        }
+    }
+
+    /// Takes the rest of a frame without keeping it.
+    pub(super) fn drop_frame(&mut self, total: usize) {
+        self.client_drop = total;
+    }
+
+    /// Stops reading the client's messages; has the server answer what it has.
+    pub(super) fn wait_for(&mut self, hold: Hold) {
+        self.hold = Some(hold);
+        if hold == Hold::Quiet && self.state.awaits_flush() {
+            write_bare(tag::FLUSH, self.upstream.output());
+        }
+    }
+
+    /// Remembers a message that was queued upstream.
+    pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
+        match entry.kind {
+            Kind::Execute => self.pipeline_open = true,
+            Kind::Query
+            | Kind::Sync
+            | Kind::Parse
+            | Kind::Bind
+            | Kind::DescribeStatement
+            | Kind::DescribePortal
+            | Kind::Close => {}
+        }
+        self.state.expect(entry);
+    }
+
+    /// Server to client, as far as it goes without waiting.
+    fn pump_upstream(&mut self) -> Result<(), End> {
+        if self.upstream.input.is_empty() {
+            return Ok(());
+        }
+        let mut input = std::mem::take(&mut self.upstream.input);
+        let mut at = 0;
+        let result = self.take_server_frames(&input, &mut at);
+        input.advance(at);
+        self.upstream.input = input;
+        result
+    }
+
+    fn take_server_frames(&mut self, input: &[u8], at: &mut usize) -> Result<(), End> {
+        // What passes as it is, from `run` to `at`, is copied at once.
+        let mut run = *at;
+        let limit = self.proxy.config.load().limits.message_bytes;
+        let result = loop {
+            let rest = input.get(*at..).unwrap_or_default();
+            if self.upstream_pass > 0 {
+                let count = rest.len().min(self.upstream_pass);
+                *at += count;
+                self.upstream_pass -= count;
+                if self.upstream_pass > 0 {
+                    break Ok(());
+                }
+                continue;
+            }
+            if self.client.queued().saturating_add(*at - run) >= HIGH_WATER {
+                break Ok(());
+            }
+            let header = match Header::peek(rest, usize::MAX) {
+                Ok(Some(header)) => header,
+                Ok(None) => break Ok(()),
+                Err(fault) => break Err(fault.into()),
+            };
+            if self.awaits_client() && !self.joins_batch(header.tag) {
+                break Ok(());
+            }
+            if self.passes_unseen(header) {
+                self.upstream_pass = header.total;
+                continue;
+            }
+            if header.total > limit {
+                break Err(Malformed::TooLong { length: header.total, limit }.into());
+            }
+            let Some(frame) = rest.get(..header.total) else { break Ok(()) };
+            // What comes before it goes first.
+            self.client.queue(input.get(run..*at).unwrap_or_default());
+            *at += header.total;
+            run = *at;
+            if let Err(end) = self.on_server_frame(header.tag, frame.get(HEADER..).unwrap_or_default(), frame)
+            {
+                break Err(end);
+            }
+        };
+        self.client.queue(input.get(run..*at).unwrap_or_default());
+        result
+    }
+
+    /// Rows that nobody has to look at; counted for the audit log.
+    fn passes_unseen(&mut self, header: Header) -> bool {
+        if !matches!(header.tag, backend::DATA_ROW | backend::COPY_DATA) {
+            return false;
+        }
+        let Some(reply) = self.state.front_mut().map(|entry| &mut entry.run) else { return false };
+        if reply.is_silent() {
+            return false;
+        }
+        let Some(run) = reply.runs.get_mut(reply.current) else { return false };
+        if run.guarded.is_some() {
+            return false;
+        }
+        run.rows += 1;
+        run.bytes += u64::try_from(header.total).unwrap_or(0);
+        true
+    }
+
+    pub(super) fn put_notice(&mut self, message: &str, hint: Option<&str>) {
+        let mut notice = ClientError::new("01000", message);
+        notice.hint = hint.map(str::to_owned);
+        report::put(self.client.output(), Severity::Notice, &notice);
+    }
+
+    /// Asks for today's guard; starts a job if that must be awaited.
+    pub(super) fn fresh_guard(&mut self) -> Result<(), Hold> {
+        match self.proxy.databases.current(&self.who.database) {
+            Some(guard) => {
+                self.guard = guard;
+                Ok(())
+            }
+            None => {
+                let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
+                self.job =
+                    Some(Box::pin(async move { JobDone::Guard(proxy.databases.guard(&database).await) }));
+                Err(Hold::Job)
+            }
+        }
+    }
+
+    /// `mode = "observe"`: log, change nothing.
+    pub(super) fn observes(&self) -> bool {
+        self.proxy.config.load().defaults.mode == Mode::Observe
+    }
+
+    /// The permits of this moment.
+    pub(super) fn fresh_permits(&mut self) {
+        if self.permits.epoch != self.proxy.grants.epoch() {
+            self.permits = self.proxy.permits(&self.who, &self.guard);
+        }
+    }
+
+    /// Ends both connections. Says why to the client where that is possible.
+    pub(super) async fn close(&mut self, end: &End) {
+        // A frame that was passed on in part can't be followed by another.
+        let between_frames = self.upstream_pass == 0;
+        let said = match end {
+            End::Fault(error) => Some(error.clone()),
+            End::Server => Some(ClientError::new(
+                sqlstate::CONNECTION_FAILURE,
+                "server closed the connection unexpectedly",
+            )),
+            End::Client | End::Broken(_) => None,
+        };
+        self.drop_revealed();
+        if let Some(error) = said.filter(|_| between_frames) {
+            report::put(self.client.output(), Severity::Fatal, &error);
+        }
+        let running = !self.state.is_quiet();
+        let code = match end {
+            End::Fault(error) => error.code.to_string(),
+            End::Client | End::Server | End::Broken(_) => sqlstate::CONNECTION_FAILURE.to_owned(),
+        };
+        while let Some((_, mut reply)) = self.state.complete() {
+            for run in &mut reply.runs {
+                finish_run(&self.proxy.audit, &self.who, run, Some(&code));
+            }
+        }
+        if !matches!(end, End::Server) {
+            if running {
+                // A query must not go on for nobody.
+                self.proxy.cancel(self.cancellable.key()).await;
+            }
+            self.upstream.output().clear();
+            write_bare(tag::TERMINATE, self.upstream.output());
+        }
+        let words = tokio::time::timeout(LAST_WORDS, self.client.close());
+        let bye = tokio::time::timeout(LAST_WORDS, self.upstream.close());
+        let (client, upstream) = tokio::join!(words, bye);
+        tracing::debug!(?client, ?upstream, session = self.seat.id, "session closed");
+    }
+
+    /// The parts of a session's input and output that an error must not mix with.
+    pub(super) fn drop_revealed(&mut self) {
+        if self.revealed.size == 0 {
+            return;
+        }
+        let queued = self.client.queued();
+        let written = self.revealed.size.saturating_sub(queued);
+        // The row that is half written is completed.
+        let keep = self.revealed.ends.iter().copied().find(|end| *end >= written).unwrap_or(written);
+        self.client.output().truncate(keep.saturating_sub(written));
+        self.revealed = Revealed::default();
+    }
+}
+
+use super::extended::ExecutePlan;
+use super::simple::QueryPlan;
+
+struct Wants {
+    client_read: bool,
+    upstream_read: bool,
+    upstream_write: bool,
+    draining: bool,
+}
+
+enum Event {
+    Progress,
+    ClientClosed,
+    ClientBroken(std::io::Error),
+    UpstreamClosed,
+    UpstreamBroken(std::io::Error),
+    /// Revealed rows wait to be written, and their grant has ended.
+    RevealEnded,
+}
+
+/// May the revealed rows that wait be written?
+struct RevealCheck<'a> {
+    waiting: bool,
+    bases: &'a [(Basis, Arc<ProtectedColumn>)],
+    permits: &'a SessionPermits,
+    clock: &'a dyn Clock,
+}
+
+impl<'a> RevealCheck<'a> {
+    fn new(
+        state: &'a State<Reply, ShapeRef>,
+        revealed: &Revealed,
+        permits: &'a SessionPermits,
+        clock: &'a dyn Clock,
+    ) -> Self {
+        let reply = state.front().map(|entry| &entry.run);
+        let run = reply.and_then(|reply| reply.runs.get(reply.current));
+        let bases = run.and_then(|run| run.guarded.as_deref()).map_or(&[][..], |g| &g.bases);
+        Self { waiting: revealed.size > 0, bases, permits, clock }
+    }
+
+    fn holds(&self) -> bool {
+        !self.waiting || {
+            let now = self.clock.now();
+            self.bases.iter().all(|(basis, column)| self.permits.holds(basis, column, now))
+        }
+    }
+}
+
+/// Writes and reads on both sides as far as it goes.
+fn poll_io(
+    cx: &mut Context<'_>,
+    client: &mut Stream,
+    upstream: &mut Stream,
+    wants: &Wants,
+    reveals: &RevealCheck<'_>,
+) -> Poll<Event> {
+    let mut progress = false;
+    if wants.upstream_write {
+        let full = upstream.queued() >= HIGH_WATER;
+        if let Poll::Ready(Err(fault)) = upstream.poll_flush(cx) {
+            return Poll::Ready(Event::UpstreamBroken(fault));
+        }
+        progress |= full && upstream.queued() < HIGH_WATER;
+    }
+    if client.queued() > 0 && !reveals.holds() {
+        return Poll::Ready(Event::RevealEnded);
+    }
+    let waited = client.queued() >= HIGH_WATER || reveals.waiting;
+    match client.poll_flush(cx) {
+        Poll::Ready(Err(fault)) => return Poll::Ready(Event::ClientBroken(fault)),
+        Poll::Ready(Ok(())) => progress |= waited,
+        Poll::Pending => progress |= waited && !reveals.waiting && client.queued() < HIGH_WATER,
+    }
+    if wants.client_read {
+        match client.poll_fill(cx) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Event::ClientClosed),
+            Poll::Ready(Ok(_)) => progress = true,
+            Poll::Ready(Err(fault)) => return Poll::Ready(Event::ClientBroken(fault)),
+            Poll::Pending => {}
+        }
+    }
+    if wants.upstream_read {
+        match upstream.poll_fill(cx) {
+            Poll::Ready(Ok(0)) => return Poll::Ready(Event::UpstreamClosed),
+            Poll::Ready(Ok(_)) => progress = true,
+            Poll::Ready(Err(fault)) => return Poll::Ready(Event::UpstreamBroken(fault)),
+            Poll::Pending => {}
+        }
+    }
+    if progress { Poll::Ready(Event::Progress) } else { Poll::Pending }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,182 @@
+//! One statement's execution, from its intent in the audit log to its
+//! outcome; and what the relay keeps with each expected reply.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use smallvec::SmallVec;
+
+use super::copy::CopyPlan;
+use super::reports::{Gate, Translation};
+use super::rows::RowPlan;
+use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
+use crate::error::ClientError;
+use crate::grants::GrantId;
+use crate::policy::decide::Verdict;
+use crate::policy::{Basis, ProtectedColumn};
+use crate::sql::analysis::{CatalogChange, CopyFormat};
+use crate::wire::backend::Field;
+
+/// The server's description of a result, filled when it arrives. None inside:
+/// there are no rows.
+#[derive(Debug, Default)]
+pub struct Shape {
+    pub fields: OnceLock<Option<Vec<Field>>>,
+}
+
+/// Who gets the replies to a message.
+#[derive(Debug)]
+pub enum Audience {
+    Client,
+    /// bauta's own message: its replies are swallowed, but an error is the
+    /// client's (its own next message leans on it).
+    Proxy,
+    /// Fails for certain; nobody hears of it.
+    Stub,
+    /// Fails for certain; the client sees this error instead.
+    Refusal(Box<ClientError>),
+    /// Names something that should not exist: the server's error passes,
+    /// anything else ends the session.
+    MustFail,
+}
+
+/// What is kept with an expected reply.
+pub struct Reply {
+    pub audience: Audience,
+    /// One for each statement of an analysed Query; one for an Execute or an
+    /// unread Query; none for the rest.
+    pub runs: SmallVec<[Run; 1]>,
+    /// Statements of the Query that are answered.
+    pub current: usize,
+    /// One run stands for the whole Query, which nobody has read.
+    pub whole: bool,
+    pub gate: Gate,
+    pub translation: Option<Arc<Translation>>,
+    /// Where to put a description.
+    pub shape: Option<Arc<Shape>>,
+    /// Registration that a Describe of the client's own asks about.
+    pub serial: u64,
+    /// The client was told an error of bauta's own; the rest is swallowed.
+    pub cut: bool,
+}
+
+impl Reply {
+    pub fn new(audience: Audience) -> Self {
+        Self {
+            audience,
+            runs: SmallVec::new(),
+            current: 0,
+            whole: false,
+            gate: Gate::Open,
+            translation: None,
+            shape: None,
+            serial: 0,
+            cut: false,
+        }
+    }
+
+    pub fn with_run(mut self, run: Run) -> Self {
+        self.runs.push(run);
+        self
+    }
+
+    pub fn with_shape(mut self, shape: Arc<Shape>) -> Self {
+        self.shape = Some(shape);
+        self
+    }
+
+    pub fn is_silent(&self) -> bool {
+        self.cut || !matches!(self.audience, Audience::Client)
+    }
+}
+
+/// One execution.
+pub struct Run {
+    /// Its intent in the audit log.
+    pub ticket: Ticket,
+    pub began: Instant,
+    pub rows: u64,
+    pub bytes: u64,
+    pub finished: bool,
+    /// None: nothing protected in it.
+    pub guarded: Option<Box<Guarded>>,
+}
+
+impl Run {
+    pub fn new(ticket: Ticket) -> Self {
+        Self { ticket, began: Instant::now(), rows: 0, bytes: 0, finished: false, guarded: None }
+    }
+
+    pub fn reveals(&self) -> bool {
+        self.guarded.as_ref().is_some_and(|guarded| guarded.reveals)
+    }
+}
+
+/// Writes the outcome of a statement, once.
+pub fn finish_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&str>) {
+    if std::mem::replace(&mut run.finished, true) {
+        return;
+    }
+    let event = Event::StatementEnd(StatementEnd {
+        start: run.ticket,
+        rows: run.rows,
+        bytes: run.bytes,
+        elapsed: run.began.elapsed(),
+        sqlstate: sqlstate.map(|code| code.to_owned().into()),
+    });
+    // The log keeps outcomes until it can write them: nothing to do here.
+    let _ = audit.post(Record { who: who.clone(), event });
+}
+
+/// What an execution needs that touches something protected.
+pub struct Guarded {
+    pub verdict: Verdict,
+    /// The statement announces its outputs.
+    pub has_outputs: bool,
+    pub plan: Plan,
+    pub copy: Option<CopyFormat>,
+    pub shape: Option<Arc<Shape>>,
+    /// The grants and roles that it leans on: when one ends, so does it.
+    pub bases: Vec<(Basis, Arc<ProtectedColumn>)>,
+    /// The grants among them.
+    pub grants: Vec<GrantId>,
+    /// Rows carry revealed values.
+    pub reveals: bool,
+    /// It names what should not exist: any answer but an error ends the session.
+    pub must_fail: bool,
+    /// The notices were sent.
+    pub noticed: bool,
+    pub catalog_change: CatalogChange,
+    pub touches: bool,
+}
+
+#[derive(Default)]
+pub enum Plan {
+    /// Not described yet: no row may come.
+    #[default]
+    None,
+    /// Rows pass as they are.
+    Plain,
+    Rows(RowPlan),
+    Copy(CopyPlan),
+}
+
+impl Guarded {
+    /// For a result that no decision announced.
+    pub fn unannounced(plan: Plan) -> Self {
+        Self {
+            verdict: Verdict::default(),
+            has_outputs: false,
+            plan,
+            copy: None,
+            shape: None,
+            bases: Vec::new(),
+            grants: Vec::new(),
+            reveals: false,
+            must_fail: false,
+            noticed: true,
+            catalog_change: CatalogChange::None,
+            touches: false,
+        }
+    }
+}

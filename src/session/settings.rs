@@ -1,0 +1,99 @@
+//! The session's settings that change what its bytes mean, as the server
+//! reports them (ParameterStatus).
+
+use crate::error::{ClientError, sqlstate};
+use crate::mask::Encoding;
+
+/// See the module. Both settings are reported by every supported server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    standard_strings: bool,
+    encoding: Known,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Utf8,
+    /// One byte a character, ASCII below 128.
+    SingleByte,
+    /// A character may hold a byte that means something else in ASCII, or
+    /// takes several bytes that masks would cut.
+    Unsafe,
+}
+
+impl Settings {
+    pub fn new<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut settings = Self { standard_strings: true, encoding: Known::Unsafe };
+        for (name, value) in parameters {
+            settings.set(name.as_bytes(), value.as_bytes());
+        }
+        settings
+    }
+
+    /// The server says that `name` is `value` now.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        match name {
+            b"standard_conforming_strings" => self.standard_strings = value == b"on",
+            b"client_encoding" => self.encoding = known(value),
+            _ => {}
+        }
+    }
+
+    pub fn encoding(&self) -> Encoding {
+        match self.encoding {
+            Known::Utf8 => Encoding::Utf8,
+            Known::SingleByte | Known::Unsafe => Encoding::SingleByte,
+        }
+    }
+
+    /// Why a statement that names something protected can't be read safely.
+    pub fn unsafe_reading(&self) -> Option<ClientError> {
+        if !self.standard_strings {
+            return Some(
+                refusal("standard_conforming_strings = off")
+                    .with_hint("SET standard_conforming_strings = on."),
+            );
+        }
+        (self.encoding == Known::Unsafe)
+            .then(|| refusal("this client_encoding").with_hint("SET client_encoding = 'UTF8'."))
+    }
+}
+
+fn refusal(what: &str) -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        format!("a statement that names protected data cannot run with {what}"),
+    )
+}
+
+fn known(encoding: &[u8]) -> Known {
+    let single = [&b"LATIN"[..], b"WIN", b"ISO_8859_", b"KOI8", b"SQL_ASCII"];
+    match encoding {
+        b"UTF8" | b"UNICODE" => Known::Utf8,
+        // Names of Windows code pages for multi-byte encodings (aliases).
+        b"WIN932" | b"WIN936" | b"WIN949" | b"WIN950" => Known::Unsafe,
+        name if single.iter().any(|start| name.starts_with(start)) => Known::SingleByte,
+        _ => Known::Unsafe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_means_something_else_to_the_server_is_not_read() {
+        let with = |strings, encoding| {
+            let all = [("standard_conforming_strings", strings), ("client_encoding", encoding)];
+            Settings::new(all.into_iter()).unsafe_reading().is_some()
+        };
+        assert!(!with("on", "UTF8"));
+        assert!(!with("on", "LATIN1"));
+        assert!(!with("on", "WIN1252"));
+        assert!(with("off", "UTF8"));
+        for encoding in ["SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB", "SHIFT_JIS_2004", "EUC_JP"] {
+            assert!(with("on", encoding), "{encoding}");
+        }
+        assert!(Settings::new(std::iter::empty()).unsafe_reading().is_some());
+    }
+}

@@ -1,0 +1,293 @@
+//! Query: one text of any number of statements, each judged; refused whole if
+//! one is.
+
+use std::sync::{Arc, LazyLock};
+
+use aho_corasick::AhoCorasick;
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::incoming::{conceal, too_long};
+use super::judge::{Judged, Knowledge, Refusal, Stop};
+use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
+use super::reports::{Gate, Translation};
+use super::runs::{Audience, Reply, Shape, finish_run};
+use super::state::{Entry, Kind, Lineage, Undos};
+use crate::audit::{Conceal, Sql};
+use crate::grants::GrantId;
+use crate::sql::analysis::CopyOut;
+use crate::sql::splice::{self, Edit};
+use crate::sql::{Analysis, StatementKind};
+use crate::wire::frame::frontend as tag;
+use crate::wire::frontend::{self, Parse, Target, write_bare, write_query};
+
+/// Name of the statement that a COPY's columns are described by.
+const COPY_NAME: &[u8] = b"bauta: copy";
+
+/// A Query that was judged.
+pub(super) struct QueryPlan {
+    text: Bytes,
+    analysis: Arc<Analysis>,
+    judged: Vec<Judged>,
+    edits: Vec<Edit>,
+    undo: Undos<ShapeRef>,
+}
+
+impl Relay {
+    pub(super) fn on_query(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let text = frontend::query(body)?;
+        if text.len() > self.proxy.config.load().limits.statement_bytes {
+            self.refuse_query(too_long());
+            return Ok(Step::Done);
+        }
+        if let Some(Parked::Query(plan)) = self.take_parked() {
+            return Ok(self.send_query(plan));
+        }
+        let text = Bytes::copy_from_slice(text);
+        match self.knowledge(&text) {
+            Err(hold) => Ok(Step::Wait(hold)),
+            Ok(Knowledge::Harmless) => Ok(self.pass_query(text, frame)),
+            Ok(Knowledge::Analysed(analysis)) => self.on_analysed(text, analysis),
+        }
+    }
+
+    /// It names nothing protected: upstream as it came.
+    fn pass_query(&mut self, text: Bytes, frame: &[u8]) -> Step {
+        let may_copy_in = may_copy_in(&text);
+        let run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::from([])) {
+            Ok(run) => run,
+            Err(Stop::Refuse(refusal)) => {
+                self.refuse_query(refusal.error);
+                return Step::Done;
+            }
+            Err(Stop::Hold(hold)) => return Step::Wait(hold),
+        };
+        self.upstream.queue(frame);
+        let mut reply = Reply::new(Audience::Client).with_run(run);
+        reply.whole = true;
+        self.expect(Entry::new(Kind::Query, reply));
+        if may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Step::Done
+    }
+
+    fn on_analysed(&mut self, text: Bytes, analysis: Arc<Analysis>) -> Result<Step, End> {
+        let named = analysis.statements.iter().any(|s| s.touches_protected);
+        if named && !self.state.is_quiet() {
+            return Ok(Step::Wait(Hold::Quiet));
+        }
+        let mut plan =
+            QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), undo: SmallVec::new() };
+        let readable = if named { self.check_reading(&plan.text).map_err(|stop| (0, stop)) } else { Ok(()) };
+        match readable.and_then(|()| self.judge_all(&mut plan)) {
+            Ok(()) => {}
+            Err((index, stop)) => {
+                self.state.revert_all(std::mem::take(&mut plan.undo));
+                return Ok(match stop {
+                    Stop::Hold(hold) => Step::Wait(hold),
+                    Stop::Refuse(refusal) => self.refuse_analysed(&plan, index, refusal),
+                });
+            }
+        }
+        if let Some(step) = self.describe_copies(&mut plan) {
+            return Ok(step);
+        }
+        match self.park(&grants_of(&plan.judged)) {
+            true => {
+                self.parked = Some(Box::new(Parked::Query(plan)));
+                Ok(Step::Wait(Hold::Job))
+            }
+            false => Ok(self.send_query(plan)),
+        }
+    }
+
+    /// Judges each statement; those after it see what one registers.
+    fn judge_all(&mut self, plan: &mut QueryPlan) -> Result<(), (usize, Stop)> {
+        for index in 0..plan.analysis.statements.len() {
+            let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
+            let judged = self.judge(&lineage).map_err(|stop| (index, stop))?;
+            self.register(&lineage, index, &plan.text, &judged.edits, &mut plan.undo)
+                .map_err(|stop| (index, stop))?;
+            if edits_the_text(&plan.analysis, index) {
+                plan.edits.extend(judged.edits.iter().cloned());
+            }
+            plan.judged.push(judged);
+        }
+        Ok(())
+    }
+
+    fn refuse_analysed(&mut self, plan: &QueryPlan, index: usize, refusal: Refusal) -> Step {
+        let statement = plan.analysis.statements.get(index);
+        let sql = match statement {
+            Some(statement) => Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement)),
+            None => Sql::whole(plan.text.clone(), Conceal::AllLiterals),
+        };
+        let error = self.refused(sql, refusal);
+        self.refuse_query(error);
+        Step::Done
+    }
+
+    /// Writes the intents and sends the text in the form that was judged.
+    pub(super) fn send_query(&mut self, mut plan: QueryPlan) -> Step {
+        let mut reply = Reply::new(Audience::Client);
+        for (index, judged) in plan.judged.into_iter().enumerate() {
+            let Some(statement) = plan.analysis.statements.get(index) else { break };
+            let sql = Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement));
+            match self.intend(sql, judged.columns) {
+                Ok(mut run) => {
+                    run.guarded = judged.guarded;
+                    if run.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant) {
+                        reply.gate = Gate::Closed;
+                    }
+                    reply.runs.push(run);
+                }
+                Err(stop) => {
+                    self.state.revert_all(std::mem::take(&mut plan.undo));
+                    return self.refuse_unwritten(stop, reply);
+                }
+            }
+        }
+        let reveals = reply.runs.iter().any(super::runs::Run::reveals);
+        let may_copy_in = may_copy_in(&plan.text);
+        let sent = splice::apply(&plan.text, &plan.edits);
+        write_query(&sent, self.upstream.output());
+        if !plan.edits.is_empty() {
+            reply.translation = Some(Arc::new(Translation { sent, edits: plan.edits, original: plan.text }));
+        }
+        let mut entry = Entry::new(Kind::Query, reply);
+        entry.undo = plan.undo;
+        self.expect(entry);
+        if reveals || may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Step::Done
+    }
+
+    fn refuse_unwritten(&mut self, stop: Stop, reply: Reply) -> Step {
+        match stop {
+            Stop::Hold(hold) => Step::Wait(hold),
+            Stop::Refuse(refusal) => {
+                for mut run in reply.runs {
+                    finish_run(&self.proxy.audit, &self.who, &mut run, Some(&refusal.error.code));
+                }
+                self.refuse_query(refusal.error);
+                Step::Done
+            }
+        }
+    }
+
+    /// COPY … TO STDOUT has no RowDescription: has the server describe the
+    /// query that gives its columns, unseen. None: nothing (more) to ask.
+    fn describe_copies(&mut self, plan: &mut QueryPlan) -> Option<Step> {
+        for index in 0..plan.judged.len() {
+            let statement = plan.analysis.statements.get(index)?;
+            let StatementKind::CopyOut(copy) = &statement.kind else { continue };
+            let judged = plan.judged.get_mut(index)?;
+            let Some(guarded) = judged.guarded.as_mut().filter(|g| g.has_outputs) else { continue };
+            let text = described(copy, &judged.edits);
+            if let Some((_, shape)) = self.copy_shape.take_if(|(asked, _)| *asked == text) {
+                guarded.shape = Some(shape);
+                continue;
+            }
+            self.state.revert_all(std::mem::take(&mut plan.undo));
+            let shape = Arc::new(Shape::default());
+            self.write_describe(&text, &shape);
+            write_bare(tag::FLUSH, self.upstream.output());
+            self.copy_shape = Some((text, shape));
+            return Some(Step::Wait(Hold::Quiet));
+        }
+        None
+    }
+
+    /// Has the server describe `text` into `shape`.
+    pub(super) fn write_describe(&mut self, text: &Bytes, shape: &Arc<Shape>) {
+        let name = Target::Statement(COPY_NAME);
+        let proxy = || Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
+        name.write(tag::CLOSE, self.upstream.output());
+        self.expect(Entry::new(Kind::Close, proxy()));
+        Parse { name: COPY_NAME, text, parameter_types: b"" }.write(self.upstream.output());
+        self.expect(Entry::new(Kind::Parse, proxy()));
+        name.write(tag::DESCRIBE, self.upstream.output());
+        self.expect(Entry::new(Kind::DescribeStatement, proxy().with_shape(shape.clone())));
+        name.write(tag::CLOSE, self.upstream.output());
+        self.expect(Entry::new(Kind::Close, proxy()));
+    }
+
+    /// Grants that a statement uses up have to end first. True: a job asks.
+    pub(super) fn park(&mut self, grants: &[GrantId]) -> bool {
+        if grants.is_empty() {
+            return false;
+        }
+        let (proxy, grants, session) = (self.proxy.clone(), grants.to_vec(), self.seat.id);
+        self.parked_may_go = false;
+        self.job = Some(Box::pin(async move {
+            super::relay::JobDone::Used(proxy.grants.used(&grants, session).await.is_ok())
+        }));
+        true
+    }
+
+    pub(super) fn take_parked(&mut self) -> Option<Parked> {
+        let parked = self.parked.take()?;
+        if !self.parked_may_go {
+            return None;
+        }
+        Some(*parked)
+    }
+
+    /// A grant ended meanwhile: the message is judged anew.
+    pub(super) fn unpark(&mut self) {
+        match self.parked.take().map(|parked| *parked) {
+            Some(Parked::Query(plan)) => self.state.revert_all(plan.undo),
+            Some(Parked::Execute(plan)) => self.state.revert_all(plan.undo),
+            None => {}
+        }
+    }
+}
+
+/// The query that describes a COPY, in the form that was judged.
+pub(super) fn described(copy: &CopyOut, edits: &[Edit]) -> Bytes {
+    let Some(span) = &copy.describe_span else { return Bytes::from(copy.describe.clone()) };
+    let inside: Vec<Edit> = edits
+        .iter()
+        .filter(|edit| span.contains(&edit.start) && edit.end <= span.end)
+        .map(|edit| Edit {
+            start: edit.start - span.start,
+            end: edit.end - span.start,
+            text: edit.text.clone(),
+        })
+        .collect();
+    Bytes::from(splice::apply(copy.describe.as_bytes(), &inside))
+}
+
+/// The grants that these statements run under.
+pub(super) fn grants_of(judged: &[Judged]) -> Vec<GrantId> {
+    let mut grants: Vec<GrantId> = Vec::new();
+    for guarded in judged.iter().filter_map(|judged| judged.guarded.as_deref()) {
+        for grant in &guarded.grants {
+            if !grants.contains(grant) {
+                grants.push(*grant);
+            }
+        }
+    }
+    grants
+}
+
+/// The edits that belong to this text, not to that of a statement it names.
+pub(super) fn edits_the_text(analysis: &Analysis, index: usize) -> bool {
+    analysis.statements.get(index).is_some_and(|statement| {
+        !matches!(
+            statement.kind,
+            StatementKind::Execute { .. }
+                | StatementKind::ExplainExecute { .. }
+                | StatementKind::Fetch { .. }
+        )
+    })
+}
+
+/// Could the text hold COPY … FROM STDIN? The grammar takes either word.
+pub(super) fn may_copy_in(text: &[u8]) -> bool {
+    static WORDS: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(["stdin", "stdout"]).ok());
+    WORDS.as_ref().is_none_or(|words| words.is_match(text))
+}
