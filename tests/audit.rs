@@ -101,7 +101,9 @@ impl Desk {
         let start = self.write(who.clone(), Event::StatementStart(start));
         let rows = if sqlstate.is_some() { 0 } else { 3 };
         let elapsed = Duration::from_micros(1500);
-        let end = StatementEnd { start, rows, bytes: 99, elapsed, sqlstate: sqlstate.map(Into::into) };
+        let refused = sqlstate.is_some();
+        let sqlstate = sqlstate.map(Into::into);
+        let end = StatementEnd { start, rows, bytes: 99, elapsed, sqlstate, refused };
         self.write(who, Event::StatementEnd(end));
     }
 
@@ -169,7 +171,7 @@ TIME  ana@shop  session 42  session.start  from 10.0.0.7:51234, application \"ps
 TIME  ana@shop  session 42  3 rows, 1.5 ms
     masked      public.customers.email (email)
     SELECT id, email FROM customers
-TIME  ana@shop  session 42  error 42501, 1.5 ms
+TIME  ana@shop  session 42  refused (42501)
     refused     public.customers.email as predicate
     SELECT 1 FROM customers WHERE email LIKE 'a%'
 TIME  ana@shop  session 42  grant.created  public.customers.email, approved by \"uid:0(root)\", expires at \"2026-11-23T21:00:00.000000Z\", grant 3, reason \"INC-4711\", requested by \"ana\"

@@ -31,6 +31,8 @@ fn help_names_every_command_and_the_first_steps() {
         "init",
         "setup-sql",
         "check",
+        "serve",
+        "explain",
         "request",
         "requests",
         "approve",

@@ -122,6 +122,7 @@ struct StatementEndBody<'a> {
     bytes: u64,
     ms: f64,
     sqlstate: Option<&'a str>,
+    refused: bool,
 }
 
 /// Appends a record as an open object: without `prev`, `mac` and its brace.
@@ -155,6 +156,7 @@ pub(super) fn encode_event(
                 bytes: end.bytes,
                 ms: millis(end.elapsed),
                 sqlstate: end.sqlstate.as_deref(),
+                refused: end.refused,
             };
             encode(out, head, &body)
         }

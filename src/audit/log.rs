@@ -160,9 +160,9 @@ impl Log {
         }
     }
 
-    /// Submits an outcome without ever waiting, for places that can't (drop,
-    /// synchronous code). Such records are bounded by what runs, so they may
-    /// exceed the queue's bound.
+    /// Submits without ever waiting, for places that can't (drop, synchronous
+    /// code). Such records may exceed the queue's bound, so their number must
+    /// be bounded by something else: what runs, what one read brought.
     ///
     /// # Errors
     /// As [`Log::submit`].

@@ -152,6 +152,8 @@ pub struct StatementEnd {
     pub elapsed: Duration,
     /// None: it succeeded.
     pub sqlstate: Option<Cow<'static, str>>,
+    /// bauta refused it: it did not run.
+    pub refused: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -42,7 +42,7 @@ fn start(sql: &str) -> Record {
 
 fn end(start: super::Ticket) -> Record {
     let elapsed = Duration::from_micros(1500);
-    let event = StatementEnd { start, rows: 3, bytes: 99, elapsed, sqlstate: None };
+    let event = StatementEnd { start, rows: 3, bytes: 99, elapsed, sqlstate: None, refused: false };
     Record { who: ana(), event: Event::StatementEnd(event) }
 }
 

@@ -75,18 +75,18 @@ pub struct Cli {
 /// Every command, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the main job on a throwaway PostgreSQL with sample data
+    Demo(demo::Args),
     /// Write a commented proxy.toml and a key file, and say what to do next
     Init(init::Args),
+    /// Print the SQL that a DBA runs once on the server
+    SetupSql(setup_sql::Args),
     /// Find every fault of the configuration, in the file and against the server's catalog
     Check(check::Args),
     /// Run the proxy
     Serve(serve::Args),
     /// Say what would happen to a statement, column by column
     Explain(explain::Args),
-    /// Show the main job on a throwaway PostgreSQL with sample data
-    Demo(demo::Args),
-    /// Print the SQL that a DBA runs once on the server
-    SetupSql(setup_sql::Args),
     /// Ask for access to protected columns, as the login that proxy.toml gives you
     Request(request::Args),
     /// List requests for access

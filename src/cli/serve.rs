@@ -40,7 +40,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn load(path: &Path) -> anyhow::Result<Config> {
-    Config::load(path).map_err(|faults| anyhow::anyhow!("{faults}"))
+    Ok(Config::load(path)?)
 }
 
 async fn run_proxy(config: Config) -> anyhow::Result<()> {

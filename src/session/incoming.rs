@@ -3,7 +3,7 @@
 
 use super::judge::{Refusal, Stop};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
-use super::runs::{Audience, Reply, Run, finish_run};
+use super::runs::{Audience, Reply, Run, refuse_run};
 use super::state::{Entry, Kind};
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
@@ -169,7 +169,7 @@ impl Relay {
     pub(super) fn refused(&mut self, sql: Sql, refusal: Refusal) -> ClientError {
         match self.intend(sql, refusal.columns.into()) {
             Ok(mut run) => {
-                finish_run(&self.proxy.audit, &self.who, &mut run, Some(&refusal.error.code));
+                refuse_run(&self.proxy.audit, &self.who, &mut run, &refusal.error.code);
                 refusal.error
             }
             Err(Stop::Refuse(unwritten)) => unwritten.error,

@@ -114,6 +114,15 @@ impl Run {
 
 /// Writes the outcome of a statement, once.
 pub fn finish_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&str>) {
+    end_run(audit, who, run, sqlstate, false);
+}
+
+/// Writes that bauta refused a statement: it did not run.
+pub fn refuse_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: &str) {
+    end_run(audit, who, run, Some(sqlstate), true);
+}
+
+fn end_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&str>, refused: bool) {
     if std::mem::replace(&mut run.finished, true) {
         return;
     }
@@ -123,6 +132,7 @@ pub fn finish_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&
         bytes: run.bytes,
         elapsed: run.began.elapsed(),
         sqlstate: sqlstate.map(|code| code.to_owned().into()),
+        refused,
     });
     // The log keeps outcomes until it can write them: nothing to do here.
     let _ = audit.post(Record { who: who.clone(), event });

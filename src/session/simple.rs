@@ -11,7 +11,7 @@ use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
-use super::runs::{Audience, Reply, Shape, finish_run};
+use super::runs::{Audience, Reply, Shape, refuse_run};
 use super::state::{Entry, Kind, Lineage, Undos};
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
@@ -169,7 +169,7 @@ impl Relay {
             Stop::Hold(hold) => Step::Wait(hold),
             Stop::Refuse(refusal) => {
                 for mut run in reply.runs {
-                    finish_run(&self.proxy.audit, &self.who, &mut run, Some(&refusal.error.code));
+                    refuse_run(&self.proxy.audit, &self.who, &mut run, &refusal.error.code);
                 }
                 self.refuse_query(refusal.error);
                 Step::Done
