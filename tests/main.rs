@@ -11,6 +11,7 @@ mod config;
 mod control;
 mod demo;
 mod driver;
+mod extended;
 mod harness_test;
 mod interference;
 mod lifecycle;

@@ -14,11 +14,13 @@ use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop};
+use super::own::{OwnRows, answering, bound, write_stand_in};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape};
 use super::simple::{described, edits_the_text, grants_of, may_copy_in};
 use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undos};
+use super::virtual_schema::VirtualStatement;
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::StatementKind;
@@ -44,7 +46,11 @@ impl Relay {
             return Ok(Step::Done);
         }
         let text = Bytes::copy_from_slice(parse.text);
-        let stop = match self.parse(&parse, text.clone(), frame) {
+        let parsed = match self.own_statement(&text) {
+            Some(statement) => self.parse_own(&parse, text.clone(), statement),
+            None => self.parse(&parse, text.clone(), frame),
+        };
+        let stop = match parsed {
             Ok(()) => return Ok(Step::Done),
             Err(stop) => stop,
         };
@@ -96,6 +102,30 @@ impl Relay {
             text,
         };
         self.send_parse(parse.name, Arc::new(prepared), frame, Audience::Client, gate);
+        Ok(())
+    }
+
+    fn parse_own(
+        &mut self,
+        parse: &Parse<'_>,
+        text: Bytes,
+        statement: Result<Arc<VirtualStatement>, ClientError>,
+    ) -> Result<(), Stop> {
+        check_name(parse.name)?;
+        self.room_for_name()?;
+        let statement = statement?;
+        write_stand_in(&statement, parse, self.upstream.output());
+        let prepared = Prepared {
+            parameter_types: Bytes::copy_from_slice(parse.parameter_types),
+            version: self.guard.version,
+            known: Known::Own(statement),
+            form: Some(Vec::new()),
+            by_sql: false,
+            may_copy_in: false,
+            text,
+        };
+        let undo = self.state.set_statement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
+        self.expect(Entry::new(Kind::Parse, Reply::new(Audience::Client)).with_undo(undo));
         Ok(())
     }
 
@@ -174,6 +204,12 @@ impl Relay {
         let prepared = slot.value;
         let lineage = match self.known(&prepared).map_err(Stop::Hold)? {
             Known::Analysed(lineage) => lineage,
+            Known::Own(statement) => {
+                let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);
+                let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
+                self.send_bind(bind.portal, prepared, frame, Some(shape), Gate::Open);
+                return Ok(());
+            }
             Known::Harmless => {
                 let prepared = self.in_form(bind.statement, prepared, None, &[])?;
                 self.send_bind(bind.portal, prepared, frame, None, Gate::Open);
@@ -268,7 +304,7 @@ impl Relay {
 
     fn expect_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, shape: ShapeRef, gate: Gate) {
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
-        let asks = shape.is_some() && !is_copy(&prepared);
+        let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let portal = Portal { prepared, hold: false, shape: shape.clone() };
         let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
@@ -364,7 +400,7 @@ impl Relay {
 
     fn parse_again(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<(), Stop> {
         match self.known(&prepared).map_err(Stop::Hold)? {
-            Known::Harmless => self.in_form(name, prepared, None, &[])?,
+            Known::Harmless | Known::Own(_) => self.in_form(name, prepared, None, &[])?,
             Known::Analysed(lineage) => {
                 let judged = self.judge_text(&lineage)?;
                 self.in_form(name, prepared, Some(&lineage), &judged.edits)?
@@ -389,7 +425,13 @@ impl Relay {
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
         };
         let portal = slot.value;
-        match self.execute(&portal, frame) {
+        let done = match (&portal.prepared.known, portal.shape.as_ref().and_then(|shape| shape.own.clone())) {
+            (Known::Own(statement), Some(own)) => {
+                self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
+            }
+            _ => self.execute(&portal, frame),
+        };
+        match done {
             Ok(step) => Ok(step),
             Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => {
@@ -399,6 +441,22 @@ impl Relay {
                 Ok(Step::Done)
             }
         }
+    }
+
+    fn run_portal_of_own(
+        &mut self,
+        prepared: &Prepared,
+        statement: &Arc<VirtualStatement>,
+        own: &Arc<OwnRows>,
+        limit: i32,
+        frame: &[u8],
+    ) -> Result<Step, Stop> {
+        let answer = self.execute_own(statement, own, limit)?;
+        let mut run = self.intend(execution_text(prepared), Arc::from([]))?;
+        run.guarded = Some(Box::new(answering(answer)));
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        Ok(Step::Done)
     }
 
     fn execute(&mut self, portal: &Portal<ShapeRef>, frame: &[u8]) -> Result<Step, Stop> {
@@ -512,7 +570,7 @@ impl Relay {
 /// What the audit log is told of an execution.
 fn execution_text(prepared: &Prepared) -> Sql {
     let conceal = match &prepared.known {
-        Known::Harmless => Conceal::Nothing,
+        Known::Harmless | Known::Own(_) => Conceal::Nothing,
         Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
     };
     Sql::whole(prepared.text.clone(), conceal)
@@ -536,14 +594,14 @@ fn changed_meanwhile() -> ClientError {
 
 fn touches(prepared: &Prepared) -> bool {
     match &prepared.known {
-        Known::Harmless => false,
+        Known::Harmless | Known::Own(_) => false,
         Known::Analysed(lineage) => lineage.statement().is_none_or(|statement| statement.touches_protected),
     }
 }
 
 fn is_copy(prepared: &Prepared) -> bool {
     match &prepared.known {
-        Known::Harmless => false,
+        Known::Harmless | Known::Own(_) => false,
         Known::Analysed(lineage) => {
             matches!(lineage.statement().map(|s| &s.kind), Some(StatementKind::CopyOut(_)))
         }

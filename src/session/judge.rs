@@ -107,10 +107,9 @@ impl Relay {
     /// The statement that `prepared` holds, by today's guard.
     pub(super) fn known(&mut self, prepared: &Prepared) -> Result<Known, Hold> {
         self.fresh_guard()?;
-        if prepared.version == self.guard.version {
-            return Ok(prepared.known.clone());
-        }
         let (index, inner) = match &prepared.known {
+            known if prepared.version == self.guard.version => return Ok(known.clone()),
+            Known::Own(statement) => return Ok(Known::Own(statement.clone())),
             Known::Analysed(lineage) => (lineage.index, lineage.inner),
             Known::Harmless => (0, false),
         };
@@ -127,6 +126,7 @@ impl Relay {
         match self.known(prepared).map_err(Stop::Hold)? {
             Known::Harmless => Ok(Judged::plain()),
             Known::Analysed(lineage) => self.judge(&lineage),
+            Known::Own(_) => Err(own_by_name().into()),
         }
     }
 
@@ -238,6 +238,7 @@ impl Relay {
                 copy: copy_format(&statement.kind),
                 shape: None,
                 reveals,
+                answer: None,
                 must_fail: false,
                 noticed: false,
                 catalog_change: statement.catalog_change,
@@ -396,4 +397,12 @@ fn name_bytes(name: &str) -> Bytes {
 
 fn lost() -> ClientError {
     ClientError::new(sqlstate::INTERNAL_ERROR, "the statement has no analysis and was not run")
+}
+
+fn own_by_name() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a statement for schema \"bauta\" can't be run by EXECUTE or FETCH",
+    )
+    .with_hint("Send the statement itself.")
 }

@@ -19,6 +19,7 @@ mod incoming;
 mod judge;
 pub mod login;
 pub mod opening;
+mod own;
 pub mod registry;
 mod relay;
 mod replies;

@@ -18,9 +18,7 @@ use super::judge::{Refusal, Stop};
 use super::relay::{Hold, JobDone, Relay, Step};
 use super::runs::{Audience, Guarded, Plan, Reply};
 use super::state::{Entry, Kind};
-use super::virtual_schema::{
-    self, Kind as ValueKind, Parameter, Row, SessionContext, VirtualStatement,
-};
+use super::virtual_schema::{self, Kind as ValueKind, Parameter, Row, SessionContext, VirtualStatement};
 use crate::audit::{Conceal, Sql};
 use crate::catalog::Oid;
 use crate::error::ClientError;
@@ -266,4 +264,3 @@ fn type_name(oid: Oid) -> Option<&'static str> {
     ];
     names.iter().find(|(kind, _)| kind.oid() == oid).map(|(_, name)| *name)
 }
-

@@ -27,6 +27,7 @@ use super::registry::{Room, Seat};
 use super::runs::{Reply, Shape, finish_run};
 use super::settings::Settings;
 use super::state::{Entry, Kind, State};
+use super::virtual_schema::Row;
 use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::guard::Guard;
 use crate::clock::Clock;
@@ -81,6 +82,8 @@ pub(super) enum JobDone {
         analysis: Arc<Analysis>,
     },
     Guard(Result<Arc<Guard>, ClientError>),
+    /// The rows of a function of schema `bauta`.
+    Rows(Result<Vec<Row>, ClientError>),
     /// May the parked message go on under its grants?
     Used(bool),
     Cancelled,
@@ -155,6 +158,8 @@ pub(super) struct Relay {
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
     /// A description of a COPY's columns, and the text it was asked for.
     pub copy_shape: Option<(Bytes, Arc<Shape>)>,
+    /// What a function of schema `bauta` answered, for the message that waits.
+    pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,
     /// A message that waits for leave to use its grants.
     pub parked: Option<Box<Parked>>,
@@ -206,6 +211,7 @@ impl Relay {
             job: None,
             answered: None,
             copy_shape: None,
+            own_rows: None,
             copy_in: CopyIn::Off,
             parked: None,
             parked_may_go: false,
@@ -342,6 +348,7 @@ impl Relay {
         match done {
             JobDone::Analysis { version, text, analysis } => self.answered = Some((version, text, analysis)),
             JobDone::Guard(guard) => self.guard = guard.map_err(End::Fault)?,
+            JobDone::Rows(rows) => self.own_rows = Some(rows),
             JobDone::Used(true) => self.parked_may_go = true,
             JobDone::Used(false) => self.unpark(),
             JobDone::Cancelled => {}

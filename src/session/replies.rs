@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::copy::CopyPlan;
+use super::own::Answer;
 use super::relay::{CopyIn, End, Hold, JobDone, Relay, Revealed};
 use super::reports::{self, Gate};
 use super::rows::{RowFault, RowPlan, Witness};
@@ -434,7 +435,15 @@ impl Relay {
     /// CommandComplete or EmptyQueryResponse.
     fn on_statement_end(&mut self, tag: u8, body: &[u8], frame: &[u8]) -> Result<(), End> {
         let command = if tag == tag::COMMAND_COMPLETE { backend::command_tag(body)? } else { b"" };
-        self.client.queue(frame);
+        match self.own_answer() {
+            Some(answer) => {
+                let rows = answer.put(self.client.output());
+                if let Some(run) = self.current_run() {
+                    run.rows = rows;
+                }
+            }
+            None => self.client.queue(frame),
+        }
         if command == b"COMMIT" {
             self.state.end_transaction();
         }
@@ -457,6 +466,11 @@ impl Relay {
         self.note_done(&done);
         self.state.complete_statement(current);
         Ok(())
+    }
+
+    /// The rows that stand for those of a stand-in.
+    fn own_answer(&mut self) -> Option<Answer> {
+        self.current_guarded()?.answer.take()
     }
 
     fn end_execute(&mut self, command: Option<&[u8]>) -> Result<(), End> {

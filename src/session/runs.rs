@@ -7,6 +7,7 @@ use std::time::Instant;
 use smallvec::SmallVec;
 
 use super::copy::CopyPlan;
+use super::own::{Answer, OwnRows};
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
@@ -21,6 +22,8 @@ use crate::wire::backend::Field;
 /// there are no rows.
 #[derive(Debug, Default)]
 pub struct Shape {
+    /// The rows of a portal that bauta answers itself.
+    pub own: Option<Arc<OwnRows>>,
     pub fields: OnceLock<Option<Vec<Field>>>,
 }
 
@@ -152,6 +155,8 @@ pub struct Guarded {
     pub grants: Vec<GrantId>,
     /// Rows carry revealed values.
     pub reveals: bool,
+    /// bauta's own rows, put in place of the stand-in's CommandComplete.
+    pub answer: Option<Answer>,
     /// It names what should not exist: any answer but an error ends the session.
     pub must_fail: bool,
     /// The notices were sent.
@@ -183,6 +188,7 @@ impl Guarded {
             bases: Vec::new(),
             grants: Vec::new(),
             reveals: false,
+            answer: None,
             must_fail: false,
             noticed: true,
             catalog_change: CatalogChange::None,

@@ -44,6 +44,9 @@ impl Relay {
             return Ok(self.send_query(plan));
         }
         let text = Bytes::copy_from_slice(text);
+        if let Some(step) = self.on_own_query(&text) {
+            return Ok(step);
+        }
         match self.knowledge(&text) {
             Err(hold) => Ok(Step::Wait(hold)),
             Ok(Knowledge::Harmless) => Ok(self.pass_query(text, frame)),

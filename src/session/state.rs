@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::virtual_schema::VirtualStatement;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::backend::TransactionStatus;
@@ -56,6 +57,8 @@ pub enum Known {
     /// It names nothing protected; nobody has read it.
     Harmless,
     Analysed(Lineage),
+    /// It calls schema `bauta`: a stand-in goes upstream.
+    Own(Arc<VirtualStatement>),
 }
 
 /// A statement that the server holds under a name, or that a portal runs.
