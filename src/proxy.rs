@@ -131,8 +131,9 @@ impl Proxy {
         let path = self.config.load().path.clone();
         let config = Config::load(&path).map_err(|faults| ReloadError(faults.to_string()))?;
         let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
-        self.front.reload(&config).map_err(|fault| failed(&fault))?;
+        let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
         self.databases.rebind(&config).map_err(|fault| failed(&fault))?;
+        self.front.adopt(settings);
         self.grants.set_roles(Roles::new(&config));
         let summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
         self.config.store(Arc::new(config));

@@ -178,3 +178,41 @@ fn a_half_closed_client_gets_its_answer() {
     assert!(rest.windows(6).any(|w| w == b"answer"));
     nothing_left(&server);
 }
+
+/// A thousand logins and as many refusals leave memory and file descriptors
+/// where they were.
+#[test]
+fn connects_and_disconnects_leave_memory_and_descriptors_where_they_were() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, "");
+    let round = |logins: usize| {
+        let threads: Vec<_> = (0..5)
+            .map(|_| {
+                let port = bauta.port;
+                std::thread::spawn(move || {
+                    for _ in 0..logins / 5 {
+                        Raw::connect(port, "ana").send(&message::terminate());
+                        let wrong = [("user", "ana"), ("database", "shop")];
+                        assert!(Raw::connect_with(port, &wrong, "wrong").is_err());
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|t| t.join().unwrap());
+        nothing_left(&server);
+    };
+    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", bauta.pid())).unwrap().count();
+    round(200);
+    soon("connections are closed", || descriptors() < 60);
+    let (before, memory) = (descriptors(), resident_kb(bauta.pid()));
+    round(1000);
+    soon("connections are closed", || descriptors() <= before);
+    let grown = resident_kb(bauta.pid()).saturating_sub(memory);
+    assert!(grown < 4_000, "{grown} KB more after 1000 logins");
+}
+
+fn resident_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

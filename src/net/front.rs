@@ -72,11 +72,6 @@ impl Front {
         self.settings.store(Arc::new(settings));
     }
 
-    /// [`Front::prepare`] and [`Front::adopt`]. On a fault the old one stays.
-    pub fn reload(&self, config: &Config) -> Result<(), TlsFault> {
-        self.prepare(config).map(|settings| self.adopt(settings))
-    }
-
     /// A place for a new connection; `None` in a flood of silent ones.
     pub fn opening_place(&self) -> Option<OpeningPlace<'_>> {
         let limit = self.settings.load().limits.max_sessions.saturating_add(OPENING_SPARE);

@@ -116,7 +116,6 @@ fn record_end(proxy: &Proxy, who: &Arc<Who>, relay: &Relay, end: &End) {
 
 fn record_refused(proxy: &Proxy, refused: Refused) {
     let Refused { stage, login, database, client, error } = refused;
-    tracing::info!(%client, user = login.as_deref().unwrap_or(""), %error, "connection refused");
     match stage {
         Stage::Authentication => {}
         Stage::Opening | Stage::Upstream => return,
