@@ -133,16 +133,31 @@ fn normalised(frames: &[Frame], ordered: bool) -> Vec<String> {
                 rows.push(format!("D {}", cells.join("|")));
             }
             tag => {
+                // Relations made by an attack have other oids in each database.
+                let body = if tag == b'T' { without_origins(&frame.body) } else { frame.body.clone() };
                 if !ordered {
                     rows.sort();
                 }
                 lines.append(&mut rows);
-                lines.push(format!("{} {}", char::from(tag), renamed(&frame.body, &mut names)));
+                lines.push(format!("{} {}", char::from(tag), renamed(&body, &mut names)));
             }
         }
     }
     lines.append(&mut rows);
     lines
+}
+
+/// A RowDescription without the table oids of relations made after set-up.
+fn without_origins(body: &[u8]) -> Vec<u8> {
+    let mut out = body[..2].to_vec();
+    let mut rest = &body[2..];
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == 0).expect("a name's end") + 1;
+        out.extend(&rest[..end]);
+        out.extend(&rest[end + 4..end + 18]);
+        rest = &rest[end + 18..];
+    }
+    out
 }
 
 fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
@@ -159,12 +174,14 @@ fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
             continue;
         }
         let is_hash = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if word.starts_with("tok_") || is_hash {
-            let next = names.len();
-            let number = *names.entry(word.clone()).or_insert(next);
-            write!(out, "<{number}>").expect("write");
-        } else {
-            out.push_str(&word);
+        let named = if is_hash { Some(0) } else { word.find("tok_") };
+        match named {
+            Some(at) => {
+                let next = names.len();
+                let number = *names.entry(word[at..].to_owned()).or_insert(next);
+                write!(out, "{}<{number}>", &word[..at]).expect("write");
+            }
+            None => out.push_str(&word),
         }
         rest = &rest[word.len()..];
     }
@@ -226,14 +243,15 @@ const IDLE: &[&str] = &[
 #[test]
 fn ordinary_work_over_protected_tables_is_not_refused() {
     let server = Server::start();
-    let [[direct, _], [masked, _]] = databases(&server);
+    let [direct, masked] = databases(&server);
     let bauta = Bauta::start(&server, POLICY);
     let mut faults = String::new();
     for statement in USABLE.lines().filter(|line| !line.starts_with("--")) {
-        for path in [Path::Simple, Path::Text] {
-            let attack = Attack { name: String::new(), statements: vec![statement.to_owned()] };
-            let plain = transcript(server.port(), direct, &attack, path);
-            let seen = transcript(bauta.port, masked, &attack, path);
+        // What writes does so once in each database.
+        for (turn, path) in [Path::Simple, Path::Text].into_iter().enumerate() {
+            let work = Attack { name: String::new(), statements: vec![statement.to_owned()] };
+            let plain = transcript(server.port(), direct[turn], &work, path);
+            let seen = transcript(bauta.port, masked[turn], &work, path);
             if let Some(fault) = differs(&plain, &seen) {
                 writeln!(faults, "{statement} ({path:?}): {fault}").expect("write");
             }

@@ -639,7 +639,7 @@ SELECT email FROM contacts ORDER BY id
 == foreign key predicate
 SELECT id FROM contacts WHERE email = 'a.one1@example.com'
 == ambiguous name
-SELECT customers.email FROM customers, archive.customers a WHERE customers.id = a.id ORDER BY 1
+SELECT customers.email FROM customers, archive.clients a WHERE customers.id = a.id ORDER BY 1
 == search and cycle
 WITH RECURSIVE r(id, email) AS (SELECT id, email FROM customers WHERE id = 1 UNION ALL SELECT r.id + 1, r.email FROM r WHERE r.id < 3) SEARCH DEPTH FIRST BY email SET o SELECT o FROM r ORDER BY id
 == locking with a choice

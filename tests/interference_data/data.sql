@@ -15,7 +15,7 @@ FROM generate_series(1, 40) i;
 INSERT INTO staff SELECT id, ssn, city FROM customers WHERE id <= 35 ORDER BY id;
 INSERT INTO contacts SELECT id, email, 'note ' || id FROM customers WHERE id <= 10 ORDER BY id;
 INSERT INTO orders SELECT i, 1 + i % 40, i * 10, date '2024-01-01' + i FROM generate_series(1, 80) i;
-INSERT INTO archive.customers SELECT i, 'public' || i || '@open.org', 'r' || i FROM generate_series(1, 5) i;
+INSERT INTO archive.clients SELECT i, 'public' || i || '@open.org', 'r' || i FROM generate_series(1, 5) i;
 INSERT INTO people (id, secret, label) SELECT i, (CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END) || i, 'l' || i FROM generate_series(1, 8) i;
 INSERT INTO people_child (id, secret, label, extra) SELECT i, (CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END) || i, 'l' || i, 'e' FROM generate_series(11, 14) i;
 INSERT INTO events SELECT i, CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END, (CASE :seed WHEN 0 THEN 'pay' ELSE 'qay' END) || i FROM generate_series(1, 10) i;

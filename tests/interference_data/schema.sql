@@ -21,7 +21,8 @@ CREATE TABLE customers (
 CREATE TABLE staff (id int PRIMARY KEY, ssn text, city text);
 CREATE TABLE contacts (id int PRIMARY KEY, email text REFERENCES customers (email), note text);
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers, amount numeric, placed date);
-CREATE TABLE archive.customers (id int, email text, remark text);
+CREATE TABLE archive.clients (id int, email text, remark text);
+CREATE TABLE archive.orders (id int, customer_id int, amount numeric, placed date);
 CREATE TABLE people (id int PRIMARY KEY, secret text, label text, doubled text GENERATED ALWAYS AS (secret || secret) STORED);
 CREATE TABLE people_child (extra text) INHERITS (people);
 CREATE TABLE events (id int, kind text, payload text) PARTITION BY LIST (kind);

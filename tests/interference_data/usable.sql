@@ -76,11 +76,11 @@ SELECT c.id, g FROM customers c, generate_series(1, 2) g ORDER BY c.id, g
 SELECT id, fiscal_year(date '2024-03-01') FROM customers ORDER BY id
 SELECT id, name FROM customers WHERE id BETWEEN 3 AND 6 ORDER BY id
 SELECT email FROM customers UNION ALL SELECT email FROM contacts
-SELECT id, email FROM customers UNION ALL SELECT id, remark FROM archive.customers ORDER BY id
-SELECT email FROM archive.customers ORDER BY id
-SELECT count(*) FROM customers c JOIN archive.customers a ON a.id = c.id
+SELECT id, email FROM customers UNION ALL SELECT id, remark FROM archive.clients ORDER BY id
+SELECT email FROM archive.clients ORDER BY id
+SELECT count(*) FROM customers c JOIN archive.clients a ON a.id = c.id
 WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT t.n, c.email FROM t JOIN customers c ON c.id = t.n ORDER BY 1
-SELECT x.id, x.email FROM (customers c JOIN orders o ON o.customer_id = c.id) AS x(id, a, email) ORDER BY 1
+SELECT x.cid, x.mail FROM (customers c JOIN orders o ON o.customer_id = c.id) AS x(cid, a, mail) ORDER BY 1
 UPDATE customers SET status = 'seen' WHERE id = 1
 UPDATE customers SET status = 'seen', city = 'Oslo' WHERE id = 2 RETURNING id, email
 UPDATE customers SET email = NULL WHERE id = 40
@@ -95,8 +95,6 @@ CREATE TEMP TABLE mine AS SELECT id, city FROM customers
 CREATE TABLE report AS SELECT city, count(*) AS n FROM customers GROUP BY city
 COPY (SELECT id, email FROM customers ORDER BY id) TO STDOUT
 COPY customers (id, city, email) TO STDOUT WITH (FORMAT csv, HEADER)
-EXPLAIN SELECT id FROM customers WHERE id = 1
-SELECT c FROM customers c WHERE false
 SELECT id FROM customers WHERE (id, city) = (1, 'Bergen')
 SELECT id, COALESCE(city, 'unknown') || '!' AS label, email FROM customers ORDER BY id
 SELECT min(id), max(city) FROM customers
