@@ -17,11 +17,11 @@ use bauta::mask::{Method, MethodSpec};
 use bauta::policy::decide::{ColumnDecision, What};
 use bauta::policy::{Access, Basis, Disclosure, Disclosures, ProtectedColumn};
 
-use crate::harness::Output;
+use crate::harness::{Bauta, Output, Server, psql};
 
 const KEY_FILE: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 
-fn bauta(directory: &Path, arguments: &[&str]) -> Output {
+fn run(directory: &Path, arguments: &[&str]) -> Output {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_bauta"))
         .args(arguments)
         .current_dir(directory)
@@ -162,7 +162,7 @@ fn a_search_reads_as_what_somebody_did() {
     let mut desk = Desk::new(0);
     desk.day_of_ana();
     desk.close();
-    let found = bauta(desk.path(), &["audit", "search", "--user", "ana"]);
+    let found = run(desk.path(), &["audit", "search", "--user", "ana"]);
     assert_eq!(found.code, Some(0), "{}", found.stderr);
     assert_eq!(
         without_times(&found.stdout),
@@ -194,7 +194,7 @@ fn each_condition_of_a_search_selects_over_rotated_files() {
     let count = |arguments: &[&str]| {
         let mut all = vec!["audit", "search", "--json"];
         all.extend_from_slice(arguments);
-        let found = bauta(desk.path(), &all);
+        let found = run(desk.path(), &all);
         assert_eq!(found.code, Some(0), "{}", found.stderr);
         assert!(found.stdout.lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()));
         found.stdout.lines().count()
@@ -213,7 +213,7 @@ fn each_condition_of_a_search_selects_over_rotated_files() {
     assert_eq!(count(&["--grant", "33"]), 0);
     assert_eq!(count(&["--since", "1h"]), 4 * 10);
     assert_eq!(count(&["--until", "1h"]), 0);
-    assert_eq!(bauta(desk.path(), &["audit", "search", "--decision", "none"]).code, Some(2));
+    assert_eq!(run(desk.path(), &["audit", "search", "--decision", "none"]).code, Some(2));
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn verify_names_the_first_bad_record_and_why() {
     desk.day_of_ana();
     desk.day_of_ana();
     desk.close();
-    let good = bauta(desk.path(), &["audit", "verify"]);
+    let good = run(desk.path(), &["audit", "verify"]);
     assert_eq!(good.code, Some(0), "{}", good.stdout);
     assert!(good.stdout.contains("20 records in ") && good.stdout.contains(" are good, seq 1 to 20; head "));
     let rotated = desk.path().join("audit.jsonl.000000000001");
@@ -230,7 +230,7 @@ fn verify_names_the_first_bad_record_and_why() {
 
     let damage = |damaged: &str, line: u32, why: &str| {
         std::fs::write(&rotated, damaged).unwrap();
-        let bad = bauta(desk.path(), &["audit", "verify"]);
+        let bad = run(desk.path(), &["audit", "verify"]);
         assert_eq!(bad.code, Some(1), "{}", bad.stdout);
         assert!(bad.stdout.contains(&format!("audit.jsonl.000000000001:{line} (seq ")), "{}", bad.stdout);
         assert!(bad.stdout.contains(why), "{}", bad.stdout);
@@ -246,12 +246,12 @@ fn verify_names_the_first_bad_record_and_why() {
     std::fs::write(&rotated, &text).unwrap();
     let other_key = desk.path().join("other.key");
     KeyRing::create(&other_key, "2026-11-23T20:00:00Z".parse().unwrap()).unwrap();
-    let bad = bauta(desk.path(), &["audit", "verify", "--key", "other.key"]);
+    let bad = run(desk.path(), &["audit", "verify", "--key", "other.key"]);
     assert_eq!(bad.code, Some(1));
     assert!(bad.stdout.contains("made with another key"), "{}", bad.stdout);
 
     std::fs::remove_file(&rotated).unwrap();
-    let cut = bauta(desk.path(), &["audit", "verify"]);
+    let cut = run(desk.path(), &["audit", "verify"]);
     assert!(cut.stdout.contains("earlier files are not among these"), "{}", cut.stdout);
 }
 
@@ -260,13 +260,13 @@ fn tail_shows_the_newest_records() {
     let mut desk = Desk::new(0);
     desk.day_of_ana();
     desk.close();
-    let lines = bauta(desk.path(), &["audit", "tail", "-n", "2", "--json"]).stdout;
+    let lines = run(desk.path(), &["audit", "tail", "-n", "2", "--json"]).stdout;
     let seqs: Vec<u64> = lines
         .lines()
         .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["seq"].as_u64().unwrap())
         .collect();
     assert_eq!(seqs, [9, 10]);
-    assert_eq!(bauta(desk.path(), &["audit", "tail", "-n", "99", "--json"]).stdout.lines().count(), 10);
+    assert_eq!(run(desk.path(), &["audit", "tail", "-n", "99", "--json"]).stdout.lines().count(), 10);
 }
 
 /// Names of members in their order.
@@ -309,4 +309,81 @@ fn the_documented_test_vector_holds() {
         serde_json::from_str::<serde_json::Value>(line).unwrap();
         prev = *parsed.mac;
     }
+}
+
+/// The real program in front of a real server.
+#[test]
+fn what_an_analyst_did_is_found_afterwards_without_the_values() {
+    let server = Server::start();
+    let bauta = Bauta::start(
+        &server,
+        r#"
+        [[protect]]
+        column = "public.customers.email"
+        method = "email"
+        [[protect]]
+        column = "public.customers.ssn"
+        method = "token"
+        "#,
+    );
+    psql("ana", bauta.port, "SELECT email FROM customers WHERE id = 1");
+    let refused = psql("ana", bauta.port, "SELECT id FROM customers WHERE email = 'guess@example.com'");
+    assert!(refused.stderr.contains("permission denied"), "{}", refused.stderr);
+    // A text that can't be analysed shows no literal.
+    psql("ana", bauta.port, "SELECT ssn FROM customers WHERE ssn = '123-45-6789' )");
+    bauta.cli_ok(&[
+        "grant",
+        "ana",
+        "--column",
+        "public.customers.email",
+        "--for",
+        "2m",
+        "--reason",
+        "INC-4711",
+    ]);
+    let real = psql("ana", bauta.port, "SELECT email FROM customers WHERE id = 1");
+    assert!(real.out().contains('@') && !real.out().contains("***"), "{}", real.out());
+
+    let found = bauta.cli_ok(&["audit", "search", "--user", "ana"]);
+    for expected in [
+        "masked      public.customers.email (email)",
+        "refused     public.customers.email as",
+        "refused (42501)",
+        "SELECT id FROM customers WHERE email = ?",
+        "revealed    public.customers.email under grant 1",
+        "grant.created  public.customers.email",
+        "INC-4711",
+    ] {
+        assert!(found.contains(expected), "{expected}\n{found}");
+    }
+    let log = std::fs::read_to_string(bauta.audit_file()).unwrap();
+    for value in ["guess@example.com", "123-45-6789", real.out()] {
+        assert!(!log.contains(value), "{value} is in the log");
+    }
+    assert!(bauta.cli_ok(&["audit", "verify"]).contains(" are good, seq 1 to "));
+}
+
+#[test]
+fn while_the_log_is_gone_statements_are_refused_and_then_go_on() {
+    let server = Server::start();
+    let mut bauta = Bauta::start(&server, "");
+    assert_eq!(psql("ana", bauta.port, "SELECT 1").out(), "1");
+    // A directory in its place: nothing can be written there.
+    let file = bauta.audit_file();
+    let moved = file.with_extension("moved");
+    std::fs::rename(&file, &moved).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    let refused = psql("ana", bauta.port, "SELECT 2");
+    assert!(refused.stderr.contains("could not write the audit log"), "{}", refused.stderr);
+    assert_eq!(refused.out(), "");
+    std::fs::remove_dir(&file).unwrap();
+    let began = std::time::Instant::now();
+    while psql("ana", bauta.port, "SELECT 3").out() != "3" {
+        assert!(began.elapsed() < Duration::from_secs(10), "service did not resume");
+    }
+    assert_eq!(bauta.stop(), Some(0));
+    let moved = moved.display().to_string();
+    let verified = bauta.cli_ok(&["audit", "verify", &moved, "audit.jsonl"]);
+    assert!(verified.contains(" are good, seq 1 to "), "{verified}");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("\"event\":\"log.resumed\""));
 }
