@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::disclosure::UseWords;
 use super::{Access, Basis, Disclosure, Permits, ProtectedColumn};
+use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
 use crate::error::{ClientError, sqlstate};
 use crate::mask::Method;
@@ -30,6 +31,8 @@ pub struct Verdict {
     pub edits: Vec<Edit>,
     /// One per output column.
     pub outputs: Vec<OutputAction>,
+    /// Where names may mean several relations: the outputs of each reading.
+    pub readings: Vec<ReadingActions>,
     /// One NOTICE each, shown once per execution.
     pub notices: Vec<Notice>,
     /// The first moment at which this decision stops being true.
@@ -42,6 +45,13 @@ pub struct Verdict {
     /// Some use was let through because of a grant or role (not only an
     /// output revealed): a cursor or portal in this form ends with the grant.
     pub leans_on: Vec<Basis>,
+}
+
+/// What happens to the outputs if the names mean one thing and not another.
+#[derive(Debug, Clone)]
+pub struct ReadingActions {
+    pub outputs: Vec<OutputAction>,
+    pub excluded: Vec<Oid>,
 }
 
 #[derive(Debug, Clone)]
@@ -100,15 +110,74 @@ pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: N
     if let Some(error) = ruling.refusal() {
         return Decision::Refuse { error, columns: ruling.verdict.columns };
     }
-    for output in statement.outputs.iter().flatten() {
-        let action = ruling.show(output);
-        ruling.verdict.outputs.push(action);
+    if statement.readings.is_empty() {
+        let outputs = statement.outputs.iter().flatten().map(|output| ruling.show(output)).collect();
+        ruling.verdict.outputs = outputs;
+    }
+    for reading in &statement.readings {
+        let outputs = reading.outputs.iter().map(|output| ruling.show(output)).collect();
+        ruling.verdict.readings.push(ReadingActions { outputs, excluded: reading.excluded.clone() });
     }
     ruling.look_for_full_grant(statement);
     let mut verdict = ruling.verdict;
+    if let Some(first) = verdict.readings.first() {
+        verdict.outputs = verdict.united(|reading| reading.outputs.len() == first.outputs.len());
+    }
     match splice::compose(std::mem::take(&mut verdict.edits)) {
         Ok(edits) => Decision::Run(Verdict { edits, ..verdict }),
         Err(_) => Decision::Refuse { error: unfit(), columns: verdict.columns },
+    }
+}
+
+impl Verdict {
+    /// The outputs' fate, once the server has said where each comes from
+    /// (None: from no column alone). Readings that this contradicts are
+    /// dropped, the others united; if none is left, everything is masked.
+    pub fn outputs_for(&self, origins: &[Option<ColumnId>]) -> Vec<OutputAction> {
+        if self.readings.is_empty() {
+            return self.outputs.clone();
+        }
+        let fits = |reading: &ReadingActions| {
+            let mut known = origins.iter().flatten();
+            reading.outputs.len() == origins.len()
+                && !known.any(|origin| reading.excluded.contains(&origin.relation))
+        };
+        match self.united(|reading| fits(reading)) {
+            outputs if outputs.len() == origins.len() => outputs,
+            _ => vec![OutputAction::Redact { columns: Vec::new() }; origins.len()],
+        }
+    }
+
+    /// The outputs of all fitting readings, which have equally many.
+    fn united(&self, fits: impl Fn(&ReadingActions) -> bool) -> Vec<OutputAction> {
+        let fitting = self.readings.iter().filter(|reading| fits(reading)).map(|reading| reading.outputs.clone());
+        fitting.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a.or(b)).collect()).unwrap_or_default()
+    }
+}
+
+impl OutputAction {
+    /// What must happen to an output that is one or the other.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Pass, Self::Pass) => Self::Pass,
+            (Self::Mask { column }, Self::Mask { column: other })
+                if column.method == other.method && column.domain == other.domain =>
+            {
+                Self::Mask { column }
+            }
+            (left @ (Self::Pass | Self::Reveal { .. }), right @ (Self::Pass | Self::Reveal { .. })) => {
+                Self::Reveal { columns: [left.columns(), right.columns()].concat() }
+            }
+            (left, right) => Self::Redact { columns: [left.columns(), right.columns()].concat() },
+        }
+    }
+
+    fn columns(&self) -> &[Arc<ProtectedColumn>] {
+        match self {
+            Self::Pass => &[],
+            Self::Mask { column } => std::slice::from_ref(column),
+            Self::Reveal { columns } | Self::Redact { columns } => columns,
+        }
     }
 }
 

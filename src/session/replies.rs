@@ -191,7 +191,7 @@ impl Relay {
         let outputs = self
             .current_guarded()
             .filter(|guarded| guarded.has_outputs)
-            .map(|guarded| guarded.verdict.outputs.clone());
+            .map(|guarded| guarded.verdict.outputs_for(&origins(fields)));
         if outputs.is_none() && fields.iter().all(|field| field.origin.is_none()) {
             if let Some(guarded) = self.current_guarded() {
                 guarded.plan = Plan::Plain;
@@ -382,7 +382,7 @@ impl Relay {
             return Err(out_of_step(tag::COPY_OUT_RESPONSE));
         };
         let fields: Vec<Field> = fields.iter().map(|field| Field { format, ..*field }).collect();
-        let outputs = guarded.verdict.outputs.clone();
+        let outputs = guarded.verdict.outputs_for(&origins(&fields));
         let plan = if columns == fields.len() {
             self.row_plan(Some(&outputs), &fields)
         } else {
@@ -645,6 +645,11 @@ fn count_rows(run: &mut Run, command: &[u8]) {
     if run.rows == 0 {
         run.rows = backend::tag_rows(command).unwrap_or(0);
     }
+}
+
+/// Where the server says that each column comes from.
+fn origins(fields: &[Field]) -> Vec<Option<crate::catalog::ColumnId>> {
+    fields.iter().map(|field| field.origin).collect()
 }
 
 fn row_error(fault: &RowFault) -> ClientError {

@@ -24,6 +24,10 @@ pub struct Statement {
     /// What the statement returns to the client, in order. None: it names
     /// nothing protected and its columns need no look.
     pub outputs: Option<Vec<Output>>,
+    /// Where an unqualified name may mean several relations: what the outputs
+    /// are for each. Empty: there is one reading. `outputs` unites those with
+    /// as many columns as the first.
+    pub readings: Vec<Reading>,
     /// Uses other than output. Decided one by one.
     pub uses: Vec<Use>,
     /// Every protected column of every relation that the statement names: who
@@ -142,6 +146,15 @@ pub enum CopyFormat {
     Binary,
 }
 
+/// One way to read a statement.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    pub outputs: Vec<Output>,
+    /// Relations that the names do not mean in this reading: a column that
+    /// comes from one of them proves it wrong.
+    pub excluded: Vec<Oid>,
+}
+
 /// One output column.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -248,6 +261,7 @@ impl Statement {
             span,
             kind,
             outputs: None,
+            readings: Vec::new(),
             uses: Vec::new(),
             named: Vec::new(),
             touches_protected: false,

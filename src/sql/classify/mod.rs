@@ -176,6 +176,7 @@ impl<'a> Classifier<'a> {
     fn with_lineage(&self, kind: StatementKind, lineage: Lineage) -> Statement {
         Statement {
             outputs: Some(lineage.outputs),
+            readings: lineage.readings,
             uses: lineage.uses,
             named: lineage.named,
             touches_protected: lineage.touches_protected,

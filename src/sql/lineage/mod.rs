@@ -24,6 +24,7 @@ mod functions;
 mod names;
 mod naming;
 mod query;
+mod readings;
 mod relations;
 mod scope;
 mod statistics;
@@ -35,13 +36,13 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
 
-use super::analysis::{Flow, Otherwise, Output, Use, UseKind};
+use super::analysis::{Flow, Otherwise, Output, Reading, Use, UseKind};
 use super::parse::{self, Tokens};
 use super::splice::Edit;
 use crate::catalog::Oid;
@@ -50,6 +51,7 @@ use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
 use places::Places;
 use query::Target;
+use readings::Choices;
 use scope::Scope;
 use value::{Purpose, Value};
 
@@ -65,6 +67,8 @@ const MAX_NODES: usize = 2_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
     pub outputs: Vec<Output>,
+    /// As [`Statement::readings`](super::analysis::Statement::readings).
+    pub readings: Vec<Reading>,
     pub uses: Vec<Use>,
     /// Every protected column of every relation named, views taken apart.
     pub named: Vec<Arc<ProtectedColumn>>,
@@ -92,9 +96,7 @@ pub fn analyse<'a>(
     tokens: &Tokens,
     depth: usize,
 ) -> Result<Lineage, ClientError> {
-    let mut walk = Walk::new(facts, text, tokens, depth);
-    let targets = walk.statement(node, &Scope::inside(None, Vec::new()))?;
-    Ok(walk.finish(targets))
+    readings::analyse(facts, text, node, tokens, depth)
 }
 
 /// Where each output column of a view comes from. Predicates inside it are
@@ -138,6 +140,12 @@ struct Walk<'a> {
     /// What was found where rounds of a recursion can't make it forgotten.
     kept: Found,
     named: Vec<Arc<ProtectedColumn>>,
+    /// Which relation an unqualified name means in this reading.
+    choices: Choices,
+    /// Names that may mean relations with different columns.
+    ambiguous: BTreeMap<String, Vec<Oid>>,
+    /// Relations that stand in the statement, in this reading.
+    resolved: HashSet<Oid>,
     /// Counted relations that are in `named` already.
     seen: HashSet<Oid>,
     touches: bool,
@@ -183,6 +191,9 @@ impl<'a> Walk<'a> {
             found: Found::default(),
             kept: Found::default(),
             named: Vec::new(),
+            choices: Choices::new(),
+            ambiguous: BTreeMap::new(),
+            resolved: HashSet::new(),
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,
@@ -212,6 +223,7 @@ impl<'a> Walk<'a> {
         found.sensitive.dedup();
         Lineage {
             outputs,
+            readings: Vec::new(),
             uses: without_repeats(found.uses),
             named: self.named,
             touches_protected: self.touches,
@@ -397,6 +409,7 @@ impl Lineage {
             }
         }
         self.outputs.clear();
+        self.readings.clear();
         self.uses.append(&mut self.exports);
         self.output_edits.clear();
         self

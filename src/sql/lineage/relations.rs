@@ -98,7 +98,31 @@ impl<'a> Walk<'a> {
             }
             self.name(relation);
         }
-        Ok(relations)
+        Ok(self.chosen(named, relations))
+    }
+
+    /// Of several relations that differ, the one that this reading is about.
+    fn chosen(&mut self, named: &RangeVar, relations: Vec<&'a Relation>) -> Vec<&'a Relation> {
+        let chosen = match self.choices.get(&named.relname) {
+            Some(choice) if named.schemaname.is_empty() => {
+                relations.into_iter().filter(|relation| relation.oid == *choice).collect()
+            }
+            _ => {
+                if named.schemaname.is_empty() && self.differ(&relations) {
+                    let oids = relations.iter().map(|relation| relation.oid).collect();
+                    self.ambiguous.insert(named.relname.clone(), oids);
+                }
+                relations
+            }
+        };
+        self.resolved.extend(chosen.iter().map(|relation| relation.oid));
+        chosen
+    }
+
+    fn differ(&self, relations: &[&Relation]) -> bool {
+        let mut all = relations.iter().map(|relation| self.fields_of(relation));
+        let first = all.next();
+        all.any(|fields| Some(fields) != first)
     }
 
     fn account_relation(&mut self, named: &RangeVar) -> Analysed<()> {
@@ -209,11 +233,6 @@ impl<'a> Walk<'a> {
         };
         source.fields = first;
         for fields in all {
-            let alike = fields.len() == source.fields.len()
-                && fields.iter().zip(&source.fields).all(|(a, b)| a.name == b.name);
-            if !alike {
-                source.open = Some(several(&named.relname, relations));
-            }
             unite_by_name(&mut source.fields, fields);
         }
         source
@@ -244,11 +263,6 @@ impl<'a> Walk<'a> {
             None => self.unknown("a name"),
         }
     }
-}
-
-fn several(name: &str, relations: &[&Relation]) -> String {
-    let names: Vec<String> = relations.iter().map(|r| format!("{}.{}", r.schema, r.name)).collect();
-    format!("\"{name}\" may be any of {}: write its schema, or name the columns", names.join(", "))
 }
 
 /// A column that only some of the relations have is theirs.

@@ -1,6 +1,7 @@
 //! The decision: grants, their end, what is audited, what is said.
 
 use super::facts::{Granted, Shop};
+use crate::catalog::{ColumnId, Oid};
 use crate::clock::{Clock, SystemClock};
 use crate::policy::decide::{Decision, OutputAction, Verdict, What};
 
@@ -163,4 +164,40 @@ fn nesting_beyond_the_limit_is_a_clear_error() {
     };
     assert_eq!(nested(10), Ok(()));
     assert_eq!(nested(200), Err("54001".into()));
+}
+
+/// `users` is a protected table in one schema, another one elsewhere.
+#[test]
+fn the_server_tells_which_of_several_relations_a_name_means() {
+    let shop = Shop::new();
+    let verdict = run(&shop, "SELECT * FROM people", &[]);
+    let ours = ColumnId { relation: Oid(114), attribute: 3 };
+    let theirs = ColumnId { relation: Oid(113), attribute: 2 };
+    let shown = |origins: &[Option<ColumnId>]| -> Vec<&'static str> {
+        verdict
+            .outputs_for(origins)
+            .iter()
+            .map(|action| match action {
+                OutputAction::Pass => "shown",
+                OutputAction::Mask { column } => column.method.name(),
+                OutputAction::Redact { .. } => "redacted",
+                OutputAction::Reveal { .. } => "REVEALED",
+            })
+            .collect()
+    };
+    assert_eq!(shown(&[None, None, Some(ours)]), ["shown", "shown", "email"]);
+    assert_eq!(shown(&[None, Some(theirs)]), ["shown", "shown"]);
+    // As many columns as the other has, but a protected one among them.
+    assert_eq!(shown(&[None, Some(ours)]), ["redacted"; 2]);
+    assert_eq!(shown(&[None; 5]), ["redacted"; 5]);
+}
+
+#[test]
+fn without_a_sign_from_the_server_all_readings_mask() {
+    let shop = Shop::new();
+    let verdict = run(&shop, "SELECT mail || '' IS NULL, lower(mail), mail FROM people", &[]);
+    let outputs = verdict.outputs_for(&[None, None, None]);
+    assert!(matches!(outputs[1], OutputAction::Redact { .. }));
+    assert!(matches!(outputs[2], OutputAction::Redact { .. }));
+    assert_eq!(verdict.edits.len(), 1);
 }

@@ -67,6 +67,8 @@ const TABLES: &[(u32, &str, &str, &str)] = &[
         "schemaname:text tablename:text attname:text inherited:bool null_frac:int most_common_vals:text",
     ),
     (111, "pg_catalog", "pg_class", "oid:int relname:text"),
+    (113, "archive", "people", "id:int mail:text"),
+    (114, "public", "people", "id:int name:text mail:text=email"),
     (112, "public", "notes", "id:int customer_id:int body:text"),
 ];
 
@@ -325,6 +327,7 @@ impl Shop {
             Err(error) => Statement { refusal: Some(error), ..base },
             Ok(lineage) => Statement {
                 outputs: Some(lineage.outputs),
+                readings: lineage.readings,
                 uses: lineage.uses,
                 named: lineage.named,
                 touches_protected: lineage.touches_protected,

@@ -1,0 +1,151 @@
+//! An unqualified name counts for every schema. Where the relations that it
+//! may mean differ, the statement is read once for each; the server's own
+//! description of its rows then tells which readings are wrong.
+//!
+//! Invariant: the true reading is among those that are kept, and uses are
+//! those of all readings together.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pg_query::NodeEnum;
+
+use super::scope::Scope;
+use super::value::unite;
+use super::{Lineage, Walk};
+use crate::catalog::Oid;
+use crate::catalog::guard::Facts;
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::{Output, Reading};
+use crate::sql::parse::Tokens;
+
+/// Unqualified name → the relation that it means.
+pub(super) type Choices = HashMap<String, Oid>;
+
+/// Readings of one statement at most: beyond, names must be qualified.
+const MAX_READINGS: usize = 16;
+
+/// A statement and what it is read against.
+#[derive(Clone, Copy)]
+struct Text<'a, 't> {
+    facts: Facts<'a>,
+    text: &'a str,
+    node: &'a NodeEnum,
+    tokens: &'t Tokens,
+    depth: usize,
+}
+
+pub(super) fn analyse<'a>(
+    facts: Facts<'a>,
+    text: &'a str,
+    node: &'a NodeEnum,
+    tokens: &Tokens,
+    depth: usize,
+) -> Result<Lineage, ClientError> {
+    let text = Text { facts, text, node, tokens, depth };
+    let mut ambiguous = BTreeMap::new();
+    loop {
+        let known = ambiguous.len();
+        let mut lineages = Vec::new();
+        let mut no_such_name = None;
+        for choices in combinations(&ambiguous)? {
+            match text.read(choices, &mut ambiguous) {
+                Ok(lineage) => lineages.push(lineage),
+                Err(error) if means_nothing(&error) => no_such_name = no_such_name.or(Some(error)),
+                Err(error) if ambiguous.len() == known => return Err(error),
+                // Another round knows more names; what is wrong stays wrong in it.
+                Err(_) => {}
+            }
+        }
+        if ambiguous.len() > known {
+            continue;
+        }
+        return match (united(lineages), no_such_name) {
+            (Some(lineage), _) => Ok(lineage),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(too_many()),
+        };
+    }
+}
+
+impl Text<'_, '_> {
+    fn read(
+        &self,
+        choices: Choices,
+        ambiguous: &mut BTreeMap<String, Vec<Oid>>,
+    ) -> Result<(Lineage, Vec<Oid>), ClientError> {
+        let mut walk = Walk::new(self.facts, self.text, self.tokens, self.depth);
+        walk.choices = choices;
+        let read = walk.statement(self.node, &Scope::inside(None, Vec::new()));
+        ambiguous.append(&mut walk.ambiguous);
+        let candidates = ambiguous.values().flatten();
+        let excluded = candidates.copied().filter(|oid| !walk.resolved.contains(oid)).collect();
+        read.map(|targets| (walk.finish(targets), excluded))
+    }
+}
+
+/// The server would say so too: this reading is not the one.
+fn means_nothing(error: &ClientError) -> bool {
+    error.code == sqlstate::UNDEFINED_COLUMN || error.code == "42P01"
+}
+
+/// Every way to choose one relation a name.
+fn combinations(ambiguous: &BTreeMap<String, Vec<Oid>>) -> Result<Vec<Choices>, ClientError> {
+    let mut all = vec![Choices::new()];
+    for (name, relations) in ambiguous {
+        let more = |choices: &Choices| {
+            let with = |oid: &Oid| {
+                let mut choices = choices.clone();
+                choices.insert(name.clone(), *oid);
+                choices
+            };
+            relations.iter().map(with).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(more).collect();
+        if all.len() > MAX_READINGS {
+            return Err(too_many());
+        }
+    }
+    Ok(all)
+}
+
+fn too_many() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "the relation names of this statement may mean too many things to be analysed",
+    )
+    .with_hint("Write names with their schemas.")
+}
+
+/// One lineage that holds for all readings.
+fn united(lineages: Vec<(Lineage, Vec<Oid>)>) -> Option<Lineage> {
+    if lineages.len() < 2 {
+        return lineages.into_iter().map(|(lineage, _)| lineage).next();
+    }
+    let mut lineages = lineages.into_iter();
+    let (mut all, excluded) = lineages.next()?;
+    all.readings.push(Reading { outputs: all.outputs.clone(), excluded });
+    for (lineage, excluded) in lineages {
+        unite_outputs(&mut all.outputs, &lineage.outputs);
+        all.readings.push(Reading { outputs: lineage.outputs, excluded });
+        all.uses.extend(lineage.uses);
+        all.named.extend(lineage.named);
+        all.touches_protected |= lineage.touches_protected;
+        all.sensitive_literals.extend(lineage.sensitive_literals);
+        all.exports.extend(lineage.exports);
+        all.output_edits.extend(lineage.output_edits);
+        // Each reading accounts for the same names.
+        all.accounted.extend(lineage.accounted);
+    }
+    all.uses = super::without_repeats(all.uses);
+    all.named.sort_by(|a, b| a.name.cmp(&b.name));
+    all.named.dedup_by(|a, b| a.name == b.name);
+    Some(all)
+}
+
+fn unite_outputs(outputs: &mut [Output], others: &[Output]) {
+    if outputs.len() == others.len() {
+        for (output, other) in outputs.iter_mut().zip(others) {
+            output.flow = unite(&output.flow, &other.flow);
+        }
+    }
+}
