@@ -24,7 +24,7 @@ pub struct LogSettings {
     pub sql: AuditSql,
     /// Bytes; 0: never.
     pub rotate: u64,
-    /// The `node` member; see [`node_name`].
+    /// The `node` member: which machine wrote it.
     pub node: Arc<str>,
 }
 
