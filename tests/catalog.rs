@@ -100,6 +100,7 @@ const DETOURS: &str = r#"
     CREATE FUNCTION atomic() RETURNS text BEGIN ATOMIC; SELECT max(mail) FROM v1; END;
     CREATE FUNCTION dynamic(q text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE q; END';
     CREATE FUNCTION xml_of(q text) RETURNS xml LANGUAGE sql AS 'SELECT query_to_xml(q, false, false, '''')';
+    CREATE FUNCTION defaulting(t text DEFAULT reads()) RETURNS text LANGUAGE sql AS 'SELECT t';
     CREATE FUNCTION harmless(a int) RETURNS int LANGUAGE sql AS 'SELECT a + 1';
     CREATE FUNCTION trusted() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM customers';
     CREATE AGGREGATE agg(text) (SFUNC = app_step, STYPE = text);
@@ -450,4 +451,25 @@ async fn a_reload_binds_the_new_rules_before_anything_else_is_analysed() {
     assert!(databases.current(&shop).is_none(), "the old policy is gone at once");
     let guard = databases.guard(&shop).await.expect("guard");
     assert_eq!(protected(&guard), ["public.customers.ssn null public.customers.ssn".to_owned()].into());
+}
+
+#[tokio::test]
+async fn a_clients_own_function_never_runs_as_the_service_role() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    // A better match than pg_catalog's VARIADIC "any", if public were searched.
+    server.sql(
+        &shop,
+        "CREATE TABLE stolen (who text);
+         CREATE FUNCTION public.concat_ws(text, record, record) RETURNS text LANGUAGE plpgsql SECURITY INVOKER
+             AS 'BEGIN INSERT INTO stolen VALUES (current_user); RETURN 1; END';
+         CREATE FUNCTION public.hashtext(name) RETURNS int LANGUAGE plpgsql
+             AS 'BEGIN INSERT INTO stolen VALUES (current_user); RETURN 1; END';
+         GRANT ALL ON stolen TO PUBLIC; GRANT ALL ON SCHEMA public TO PUBLIC",
+    );
+    let databases = databases(server, EMAIL);
+    databases.guard(&shop).await.expect("guard");
+    server.sql(&shop, "CREATE VIEW fresh AS SELECT 1");
+    eventually(&databases, &shop, "a view", |g| g.snapshot.relation("public", "fresh").is_some()).await;
+    assert_eq!(server.sql(&shop, "SELECT count(*) FROM stolen").trim(), "0");
 }

@@ -175,16 +175,15 @@ fn views_in_order<'a>(snapshot: &'a Snapshot, counted: &HashSet<Oid>) -> Vec<&'a
         counted.iter().filter_map(|oid| snapshot.relations.get(oid)).filter(is_view).collect();
     views.sort_by_key(|view| view.oid);
     let mut ordered: Vec<&Relation> = Vec::with_capacity(views.len());
+    let open: HashSet<Oid> = views.iter().map(|view| view.oid).collect();
     let mut done: HashSet<Oid> = HashSet::new();
     // A view can't read itself, so each round places some; else the rest
     // follows as it is and is refused by what it lacks.
     while ordered.len() < views.len() {
         let before = ordered.len();
         for view in &views {
-            let ready = view
-                .definition_relations
-                .iter()
-                .all(|base| done.contains(base) || !views.iter().any(|v| v.oid == *base));
+            let ready =
+                view.definition_relations.iter().all(|base| done.contains(base) || !open.contains(base));
             if ready && !done.contains(&view.oid) {
                 done.insert(view.oid);
                 ordered.push(view);
@@ -230,6 +229,7 @@ struct Binder<'a> {
     snapshot: &'a Snapshot,
     rules: Rules<'a>,
     remembered: &'a Known,
+    remembered_tables: RememberedTables<'a>,
     /// In a fixed order, so that a rerun binds alike.
     columns: BTreeMap<ColumnId, Reason>,
     /// Columns that a rule declares public.
@@ -256,6 +256,7 @@ impl<'a> Binder<'a> {
             snapshot,
             rules: Rules::for_database(rules, &snapshot.database),
             remembered,
+            remembered_tables: RememberedTables::of(remembered),
             columns: BTreeMap::new(),
             shown: HashSet::new(),
             matched: HashSet::new(),
@@ -572,27 +573,24 @@ impl<'a> Binder<'a> {
     /// What is remembered of a table: by its oid, or by its name if it was
     /// dropped and made again.
     fn past(&self, relation: &Relation) -> Option<Past> {
-        let same_oid: Vec<(&ColumnId, &KnownColumn)> =
-            self.remembered.iter().filter(|(id, _)| id.relation == relation.oid).collect();
-        if !same_oid.is_empty() {
-            let old = same_oid.iter().filter(|(_, k)| k.standing != Standing::New);
-            return Some(Past { attributes: old.map(|(id, _)| **id).collect(), names: HashSet::new() });
+        let old = |columns: &[(ColumnId, &'a KnownColumn)]| -> Vec<(ColumnId, &'a KnownColumn)> {
+            columns.iter().copied().filter(|(_, known)| known.standing != Standing::New).collect()
+        };
+        if let Some(columns) = self.remembered_tables.by_oid.get(&relation.oid) {
+            let attributes = old(columns).into_iter().map(|(id, _)| id).collect();
+            return Some(Past { attributes, names: HashSet::new() });
         }
-        let same_name: Vec<&KnownColumn> = self
-            .remembered
+        let by_name = self.remembered_tables.by_name.get(&(&*relation.schema, &*relation.name))?;
+        let gone: Vec<(ColumnId, &KnownColumn)> = by_name
             .iter()
-            .filter(|(id, k)| {
-                k.schema == relation.schema
-                    && k.table == relation.name
-                    && !self.snapshot.relations.contains_key(&id.relation)
-            })
-            .map(|(_, k)| k)
+            .copied()
+            .filter(|(id, _)| !self.snapshot.relations.contains_key(&id.relation))
             .collect();
-        if same_name.is_empty() {
+        if gone.is_empty() {
             return None;
         }
-        let old = same_name.iter().filter(|k| k.standing != Standing::New);
-        Some(Past { attributes: HashSet::new(), names: old.map(|k| Arc::clone(&k.column)).collect() })
+        let names = old(&gone).into_iter().map(|(_, known)| Arc::clone(&known.column)).collect();
+        Some(Past { attributes: HashSet::new(), names })
     }
 
     /// A pattern that means no column locks the tables that it names: the
@@ -677,7 +675,10 @@ impl<'a> Binder<'a> {
                 }
             }
         }
-        let holders: BTreeSet<Oid> = self.columns.keys().map(|id| id.relation).collect();
+        let statistics =
+            closure::STATISTICS.iter().filter_map(|name| self.snapshot.relation("pg_catalog", name));
+        let holders: BTreeSet<Oid> =
+            self.columns.keys().map(|id| id.relation).chain(statistics.map(|r| r.oid)).collect();
         for relation in holders.iter().filter_map(|oid| self.snapshot.relations.get(oid)) {
             if let Some(toast) = relation.toast {
                 let reason = format!("it holds the long values of {}", relation.qualified());
@@ -746,6 +747,23 @@ impl<'a> Binder<'a> {
                 (false, false) => Standing::Seen,
             },
         }
+    }
+}
+
+/// What is remembered, by table.
+struct RememberedTables<'a> {
+    by_oid: HashMap<Oid, Vec<(ColumnId, &'a KnownColumn)>>,
+    by_name: HashMap<(&'a str, &'a str), Vec<(ColumnId, &'a KnownColumn)>>,
+}
+
+impl<'a> RememberedTables<'a> {
+    fn of(known: &'a Known) -> Self {
+        let mut tables = Self { by_oid: HashMap::new(), by_name: HashMap::new() };
+        for (id, column) in known {
+            tables.by_oid.entry(id.relation).or_default().push((*id, column));
+            tables.by_name.entry((&*column.schema, &*column.table)).or_default().push((*id, column));
+        }
+        tables
     }
 }
 

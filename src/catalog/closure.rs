@@ -48,6 +48,8 @@ struct Links<'a> {
     relation_readers: HashMap<Oid, Vec<Oid>>,
     function_users: HashMap<Oid, Vec<Oid>>,
     aggregates: HashMap<Oid, Vec<Oid>>,
+    /// Relation or function → functions that depend on it.
+    dependent_functions: HashMap<Oid, Vec<Oid>>,
     operators: HashMap<Oid, Vec<&'a Operator>>,
     /// Function → types whose casts or CHECKs call it.
     types_by_function: HashMap<Oid, Vec<Oid>>,
@@ -128,6 +130,7 @@ impl Closure<'_> {
     fn follow_relation(&mut self, oid: Oid) {
         let Some(relation) = self.snapshot.relations.get(&oid) else { return };
         self.add_all(self.links.relation_readers.get(&oid).cloned(), Item::Relation);
+        self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
         self.add_mentions(&relation.name);
         let family = relation.parents.iter().chain(&relation.toast).copied();
         let written_from =
@@ -140,6 +143,7 @@ impl Closure<'_> {
         let Some(function) = self.snapshot.functions.get(&oid) else { return };
         self.add_all(self.links.function_users.get(&oid).cloned(), Item::Relation);
         self.add_all(self.links.aggregates.get(&oid).cloned(), Item::Function);
+        self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
         self.add_all(self.links.types_by_function.get(&oid).cloned(), Item::Type);
         if functions::is_callable(function) {
             self.add_mentions(&function.name);
@@ -157,6 +161,7 @@ impl Closure<'_> {
             [operator.left, operator.right].into_iter().flatten().filter(|t| !t.is_builtin()).collect();
         if !is_common_operator(&operator.name) || own_types.is_empty() {
             self.counted.operators.insert(operator.name.to_string());
+            self.add_mentions(&operator.name);
         }
         let written_here =
             self.snapshot.functions.get(&operator.function).is_some_and(|f| &*f.language != "c");
@@ -166,6 +171,9 @@ impl Closure<'_> {
     }
 
     fn follow_type(&mut self, oid: Oid) {
+        if let Some(info) = self.snapshot.types.get(&oid) {
+            self.add_mentions(&info.name);
+        }
         self.add_all(self.links.types_by_type.get(&oid).cloned(), Item::Type);
         self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
     }
@@ -220,6 +228,11 @@ impl<'a> Links<'a> {
             }
             for support in &function.support {
                 links.aggregates.entry(*support).or_default().push(function.oid);
+            }
+        }
+        for (function, used) in &snapshot.function_dependencies {
+            for thing in used {
+                links.dependent_functions.entry(*thing).or_default().push(*function);
             }
         }
         for operator in &snapshot.operators {

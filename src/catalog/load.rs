@@ -88,6 +88,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
         snapshot.add_type(type_info(&row)?);
     }
     let complete = builder.finish(&mut snapshot, previous);
+    snapshot.function_dependencies = pairs(rows.function_dependencies)?;
     snapshot.domain_checks = pairs(rows.domain_checks)?;
     snapshot.operators = rows.operators.iter().map(operator).collect::<Result<_, _>>()?;
     snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
@@ -110,6 +111,7 @@ struct Rows {
     dependencies: Vec<Row>,
     constraints: Vec<Row>,
     functions: Vec<Row>,
+    function_dependencies: Vec<Row>,
     aggregates: Vec<Row>,
     types: Vec<Row>,
     domain_checks: Vec<Row>,
@@ -148,6 +150,7 @@ impl Rows {
             )?;
         let (
             functions,
+            function_dependencies,
             aggregates,
             types,
             domain_checks,
@@ -158,6 +161,7 @@ impl Rows {
             memberships,
         ) = tokio::try_join!(
             client.query(functions.as_str(), &held),
+            all(queries::FUNCTION_DEPENDENCIES),
             all(queries::AGGREGATES),
             all(queries::TYPES),
             all(queries::DOMAIN_CHECKS),
@@ -179,6 +183,7 @@ impl Rows {
             dependencies,
             constraints,
             functions,
+            function_dependencies,
             aggregates,
             types,
             domain_checks,

@@ -81,7 +81,7 @@ FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_p
       UNION ALL
       SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
       UNION ALL
-      SELECT 'pg_class'::regclass, adrelid, adrelid FROM pg_attrdef
+      SELECT 'pg_class'::regclass, oid, oid FROM pg_class WHERE relkind IN ('r', 'p', 'f') AND oid >= 16384
       UNION ALL
       SELECT 'pg_constraint'::regclass, oid, conrelid FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
       UNION ALL
@@ -127,6 +127,13 @@ LEFT JOIN pg_extension e ON e.oid = x.refobjid
 LEFT JOIN (SELECT DISTINCT objid AS oid FROM pg_depend
            WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_class'::regclass
              AND refobjid = ANY ($1)) held ON held.oid = p.oid";
+
+/// What `BEGIN ATOMIC` bodies and the defaults of arguments depend on.
+pub(super) const FUNCTION_DEPENDENCIES: &str = "
+SELECT DISTINCT d.objid, d.refobjid
+FROM pg_depend d
+WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
+  AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass)";
 
 pub(super) const AGGREGATES: &str = "
 SELECT a.aggfnoid::oid,

@@ -72,6 +72,8 @@ impl Service {
         let mut config = tokio_postgres::Config::new();
         // TLS, if any, is on the stream already.
         config.user(&self.user).dbname(database).ssl_mode(SslMode::Disable).application_name(APPLICATION);
+        // Or a client's own `concat_ws` in schema public would run as this role.
+        config.options("-c search_path=pg_catalog");
         if let Some(password) = &self.password {
             config.password(password.expose());
         }

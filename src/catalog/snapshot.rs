@@ -181,6 +181,9 @@ pub struct Snapshot {
     pub functions_by_name: HashMap<Arc<str>, Vec<Oid>>,
     pub types: HashMap<Oid, TypeInfo>,
     pub types_by_name: HashMap<Arc<str>, Vec<Oid>>,
+    /// Function → relations and functions that its `BEGIN ATOMIC` body and its
+    /// arguments' defaults depend on.
+    pub function_dependencies: HashMap<Oid, Vec<Oid>>,
     /// Domain → functions that its CHECKs call.
     pub domain_checks: HashMap<Oid, Vec<Oid>>,
     /// Operators outside `pg_catalog`.

@@ -361,6 +361,28 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
 }
 
 #[test]
+fn an_argument_default_or_an_operator_in_a_body_is_a_detour_too() {
+    let mut s = snapshot(vec![table(20_001, "secrets", &["x"])]);
+    s.add_function(function(21_001, "peek", "SELECT max(x) FROM secrets"));
+    s.add_function(function(21_002, "by_default", "SELECT $1"));
+    s.add_function(function(21_003, "by_operator", "SELECT $1 @#@ $2"));
+    s.add_function(function(21_004, "atomic", ""));
+    s.function_dependencies.insert(Oid(21_002), vec![Oid(21_001)]);
+    s.function_dependencies.insert(Oid(21_004), vec![Oid(20_001)]);
+    s.operators.push(Operator {
+        oid: Oid(40_001),
+        schema: "public".into(),
+        name: "@#@".into(),
+        left: Some(TEXT),
+        right: Some(TEXT),
+        function: Oid(21_001),
+    });
+    let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
+    let opaque: BTreeSet<u32> = bound.guard.opaque_functions.iter().map(|o| o.0).collect();
+    assert_eq!(opaque, [21_001, 21_002, 21_003, 21_004].into());
+}
+
+#[test]
 fn a_change_that_cascades_into_a_protected_table_counts() {
     let mut t = table(20_001, "t", &["x", "region"]);
     t.constraints.push(Constraint { cascades: true, ..foreign_key(&[2], 20_002, &[1]) });
