@@ -9,6 +9,7 @@ mod catalog;
 mod cli;
 mod config;
 mod control;
+mod copy;
 mod demo;
 mod driver;
 mod extended;

@@ -354,13 +354,12 @@ impl Relay {
     pub(super) fn on_describe(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let target = Target::read(body)?;
         let (kind, found) = match target {
-            Target::Statement(name) => (
-                Kind::DescribeStatement,
-                self.find_statement(name).map(|slot| slot.map(|slot| (slot.serial, slot.value))),
-            ),
+            Target::Statement(name) => {
+                (Kind::DescribeStatement, self.find_statement(name).map(|slot| slot.map(|slot| slot.value)))
+            }
             Target::Portal(name) => (
                 Kind::DescribePortal,
-                self.find_portal(name).map(|slot| slot.map(|slot| (slot.serial, slot.value.prepared))),
+                self.find_portal(name).map(|slot| slot.map(|slot| slot.value.prepared)),
             ),
         };
         let found = match found {
@@ -368,7 +367,7 @@ impl Relay {
             Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
         };
-        if let (Target::Statement(name), Some((_, prepared))) = (target, &found)
+        if let (Target::Statement(name), Some(prepared)) = (target, &found)
             && prepared.form.is_none()
         {
             return self.describe_lost(name, prepared.clone());
@@ -376,8 +375,12 @@ impl Relay {
         self.upstream.queue(frame);
         // A description shows no values, so one of something unknown may pass.
         let mut reply = Reply::new(Audience::Client);
-        if let Some((serial, prepared)) = found {
-            reply.serial = serial;
+        if let Some(prepared) = found {
+            reply.watch = match &prepared.known {
+                Known::Harmless => true,
+                Known::Analysed(lineage) => !wants_shape(lineage),
+                Known::Own(_) => false,
+            };
             if touches(&prepared) {
                 reply.gate = Gate::Closed;
             }

@@ -47,7 +47,9 @@ use relay::{End, Relay};
 
 /// Takes a connection from its first byte to its last.
 pub async fn serve(client: Stream, proxy: Arc<Proxy>, door: Arc<Door>) {
-    match handshake::establish(client, &door).await {
+    // In a box of its own: a running session does not carry the room that a
+    // handshake takes.
+    match Box::pin(handshake::establish(client, &door)).await {
         Ok(Some(session)) => run(session, proxy).await,
         Ok(None) => {}
         Err(refused) => record_refused(&proxy, refused),

@@ -88,7 +88,7 @@ impl Relay {
         if let Some(shape) = &entry.run.shape {
             // Asked for by bauta.
             let _ = shape.fields.set(fields);
-        } else if let (Some(fields), Gate::Open) = (&fields, entry.run.gate) {
+        } else if let Some(fields) = fields.as_ref().filter(|_| entry.run.watch) {
             self.watch_description(fields)?;
         }
         self.show(frame);

@@ -57,8 +57,9 @@ pub struct Reply {
     pub translation: Option<Arc<Translation>>,
     /// Where to put a description.
     pub shape: Option<Arc<Shape>>,
-    /// Registration that a Describe of the client's own asks about.
-    pub serial: u64,
+    /// Rows of what is described here are not looked at: a protected origin
+    /// among its columns ends the session.
+    pub watch: bool,
     /// The client was told an error of bauta's own; the rest is swallowed.
     pub cut: bool,
 }
@@ -73,7 +74,7 @@ impl Reply {
             gate: Gate::Open,
             translation: None,
             shape: None,
-            serial: 0,
+            watch: false,
             cut: false,
         }
     }

@@ -94,8 +94,6 @@ pub struct Portal<S> {
 #[derive(Debug, Clone)]
 pub struct Slot<T> {
     pub value: T,
-    /// Differs for every registration.
-    pub serial: u64,
     segment: u64,
     /// Number of the entry that registered it.
     entry: u64,
@@ -172,7 +170,6 @@ pub struct State<R, S> {
     queue: VecDeque<Entry<R, S>>,
     statements: HashMap<Bytes, Slot<Arc<Prepared>>>,
     portals: HashMap<Bytes, Slot<Portal<S>>>,
-    next_serial: u64,
     next_entry: u64,
     /// Grows with every message after which the server no longer skips what
     /// an earlier error would have made it skip.
@@ -189,7 +186,6 @@ impl<R, S: Clone> Default for State<R, S> {
             queue: VecDeque::new(),
             statements: HashMap::new(),
             portals: HashMap::new(),
-            next_serial: 0,
             next_entry: 0,
             segment: 0,
             running: 0,
@@ -425,9 +421,8 @@ impl<R, S: Clone> State<R, S> {
         Undo::Portals(std::mem::take(&mut self.portals))
     }
 
-    fn slot<T>(&mut self, value: T) -> Slot<T> {
-        self.next_serial += 1;
-        Slot { value, serial: self.next_serial, segment: self.segment, entry: self.next_entry }
+    fn slot<T>(&self, value: T) -> Slot<T> {
+        Slot { value, segment: self.segment, entry: self.next_entry }
     }
 
     /// Takes registrations back, the last one first.
