@@ -11,7 +11,6 @@
 //! bauta in; every step has its deadline.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -20,6 +19,8 @@ use zeroize::Zeroizing;
 use super::cancel::Cancellable;
 use super::login::{self, LoginError};
 use super::opening::{self, OpeningFault, Wish};
+pub use super::refusal::{Refused, Stage};
+use super::refusal::{end, pass_on, refuse};
 use super::registry::{Introduction, Registry, Room, Seat};
 use crate::auth::scram::{Offer, Proven, ScramError};
 use crate::auth::{self, Stored, Verifiers};
@@ -30,11 +31,7 @@ use crate::net::stream::FrameError;
 use crate::net::{Front, Stream};
 use crate::wire::frame::{self, AUTH_LIMIT, Frame, backend, frontend};
 use crate::wire::reader::Malformed;
-use crate::wire::report::{self, Severity};
 use crate::wire::startup::{Negotiate, StartupMessage, Version};
-
-/// How long a refused client has to take the refusal.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// `query_canceled`, which PostgreSQL's own startup timeout would say.
 const CANCELED: &str = "57014";
@@ -74,29 +71,6 @@ pub struct Established {
     pub room: Room,
 }
 
-/// How far a refused connection came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Before authentication: malformed, over a limit, not supported.
-    Opening,
-    /// Wrong password, unknown role, and the like: `auth.failed`.
-    Authentication,
-    /// The server could not be reached or refused.
-    Upstream,
-}
-
-/// A connection that did not become a session. Its client has been told and
-/// it is closed; this is for the logs.
-#[derive(Debug)]
-pub struct Refused {
-    pub stage: Stage,
-    /// As far as the client had said.
-    pub login: Option<Arc<str>>,
-    pub database: Option<Arc<str>>,
-    pub client: Arc<str>,
-    pub error: ClientError,
-}
-
 /// Takes a connection to a session. `Ok(None)`: there is nothing more to do
 /// (a cancel request, a client that went away).
 pub async fn establish(client: Stream, door: &Door) -> Result<Option<Established>, Refused> {
@@ -116,7 +90,7 @@ pub async fn establish(client: Stream, door: &Door) -> Result<Option<Established
             Ok(None)
         }
         Err(Failure::Told(stage, report)) => Err(refuse(guest.client, stage, Some(guest.who), report).await),
-        Err(Failure::Server(frame)) => Err(pass_on(guest, &frame).await),
+        Err(Failure::Server(frame)) => Err(pass_on(guest.client, guest.who, &frame).await),
     }
 }
 
@@ -145,16 +119,17 @@ async fn open(
             if let Err(fault) = door.front.cancels.cancel(&key, &settings.connector).await {
                 tracing::warn!(%fault, pid = key.pid, "cancel request");
             }
-            let _ = timeout(FAREWELL, client.close()).await;
+            end(&mut client).await;
         }
         Ok(Ok((client, Wish::Session(startup)))) => return Ok(Some((client, startup))),
     }
     Ok(None)
 }
 
-struct Who {
-    login: Arc<str>,
-    database: Arc<str>,
+/// Who a client says it is, and where it wants to go.
+pub(super) struct Who {
+    pub login: Arc<str>,
+    pub database: Arc<str>,
 }
 
 fn identify(startup: &StartupMessage) -> Result<Who, ClientError> {
@@ -459,50 +434,6 @@ fn told_malformed(fault: Malformed) -> Failure {
 /// replicate.
 fn is_false(value: &[u8]) -> bool {
     ["false", "off", "no", "0", "f", "n"].iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
-}
-
-/// Tells the client and closes.
-async fn refuse(mut client: Stream, stage: Stage, who: Option<Who>, error: ClientError) -> Refused {
-    report::put(client.output(), Severity::Fatal, &error);
-    end(&mut client).await;
-    refused(&client, stage, who, error)
-}
-
-/// Passes the server's refusal on, byte for byte, and closes.
-async fn pass_on(mut guest: Guest, frame: &Frame) -> Refused {
-    guest.client.queue(frame.whole());
-    end(&mut guest.client).await;
-    let error = server_error(frame);
-    let stage = if error.code.starts_with("28") { Stage::Authentication } else { Stage::Upstream };
-    refused(&guest.client, stage, Some(guest.who), error)
-}
-
-async fn end(client: &mut Stream) {
-    let _ = timeout(FAREWELL, client.close()).await;
-}
-
-fn refused(client: &Stream, stage: Stage, who: Option<Who>, error: ClientError) -> Refused {
-    let (login, database) = who.map(|who| (who.login, who.database)).unzip();
-    let client = client.peer().clone();
-    // Names and the message come from outside: as Debug, they can't forge lines of the log.
-    let (code, message) = (&error.code, &error.message);
-    tracing::info!(%client, login = login.as_deref(), database = database.as_deref(), ?code, ?message, "session refused");
-    Refused { stage, login, database, client, error }
-}
-
-/// Code and message of the server's ErrorResponse, for the logs.
-fn server_error(frame: &Frame) -> ClientError {
-    let mut error = ClientError::new(sqlstate::INTERNAL_ERROR, "");
-    let mut reader = frame.reader();
-    while let (Ok(kind), Ok(text)) = (reader.u8(), reader.cstr()) {
-        let text = String::from_utf8_lossy(text).into_owned();
-        match kind {
-            b'C' => error.code = text.into(),
-            b'M' => error.message = text,
-            _ => {}
-        }
-    }
-    error
 }
 
 /// Codes of Authentication messages.

@@ -20,6 +20,7 @@ mod judge;
 pub mod login;
 pub mod opening;
 mod own;
+pub mod refusal;
 pub mod registry;
 mod relay;
 mod replies;
