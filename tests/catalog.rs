@@ -412,6 +412,7 @@ async fn the_event_trigger_tells_at_once() {
 async fn the_last_guard_outlives_a_restart_of_the_server() {
     let mut server = Server::start();
     let databases = databases(&server, EMAIL);
+    let _visit = databases.visit("shop");
     databases.guard("shop").await.expect("guard");
     server.restart();
     assert!(databases.current("shop").is_some(), "the last guard stays");
@@ -420,6 +421,18 @@ async fn the_last_guard_outlives_a_restart_of_the_server() {
         g.snapshot.relation("public", "fresh").is_some()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_database_without_sessions_can_be_dropped() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    let databases = databases(server, EMAIL);
+    let visit = databases.visit(&shop);
+    databases.guard(&shop).await.expect("guard");
+    drop(visit);
+    // PostgreSQL waits 5 s for others to leave.
+    server.sql("postgres", &format!("DROP DATABASE {shop}"));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::bindings::BindingStore;
 use super::finding::Finding;
 use super::guard::Guard;
-use super::keeper::{Database, Keeper};
+use super::keeper::{Database, Keeper, Visit};
 use super::service::Service;
 use super::verifiers::VerifierReader;
 use crate::auth::{Stored, VerifierFuture, VerifierUnavailable, Verifiers};
@@ -97,6 +97,11 @@ impl Databases {
             database
         });
         Arc::clone(&entry)
+    }
+
+    /// A session begins in the database; it ends when the visit is dropped.
+    pub fn visit(&self, name: &str) -> Visit {
+        self.database(name).visit()
     }
 
     /// The guard, if it is true as far as is known; else ask [`Self::guard`].

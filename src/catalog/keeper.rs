@@ -8,7 +8,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -31,6 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// After this long without a statement the catalog is no longer looked at,
 /// and the next statement waits for a look.
 const QUIET: Duration = Duration::from_secs(60);
+/// The same where no session is left: our own must not keep a database from
+/// being dropped. DROP DATABASE waits 5 s for others to leave
+/// (`CountOtherDBBackends` in PostgreSQL's procarray.c).
+const LINGER: Duration = Duration::from_secs(1);
 /// First and longest pause between attempts to reach the server.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A load that DDL in progress kept incomplete is repeated after this.
@@ -63,6 +67,7 @@ pub struct Database {
     loaded: AtomicU64,
     /// A session asked since the last look.
     asked: AtomicBool,
+    visitors: AtomicUsize,
     /// Nobody looks at present.
     asleep: AtomicBool,
     wake: Notify,
@@ -85,6 +90,7 @@ impl Database {
             wanted: AtomicU64::new(1),
             loaded: AtomicU64::new(0),
             asked: AtomicBool::new(true),
+            visitors: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             wake: Notify::new(),
             progress: watch::Sender::new(Progress::default()),
@@ -111,6 +117,17 @@ impl Database {
     pub fn mark_stale(&self) {
         self.wanted.fetch_add(1, Ordering::AcqRel);
         self.wake.notify_one();
+    }
+
+    /// A session begins; it ends when the visit is dropped.
+    pub(super) fn visit(self: Arc<Self>) -> Visit {
+        self.visitors.fetch_add(1, Ordering::AcqRel);
+        Visit(self)
+    }
+
+    /// How long nobody need ask before the connection is given up.
+    fn patience(&self) -> Duration {
+        if self.visitors.load(Ordering::Acquire) == 0 { LINGER } else { QUIET }
     }
 
     /// What is wrong with the fit of the policy.
@@ -151,6 +168,17 @@ impl Database {
     fn fail(&self, error: &KeepError) {
         let failure: Arc<str> = chain(error).into();
         self.progress.send_modify(|progress| progress.failure = Some(failure));
+    }
+}
+
+/// A session in a database. While there is one, the catalog is looked at.
+pub struct Visit(Arc<Database>);
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        if self.0.visitors.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.wake.notify_one();
+        }
     }
 }
 
@@ -211,6 +239,7 @@ impl Keeper {
             tokio::select! {
                 () = self.database.wake.notified() => {}
                 _ = ticks.tick() => {}
+                () = sleep(self.database.patience()) => {}
                 () = sleep(INCOMPLETE_PAUSE), if !complete => self.database.mark_stale(),
                 heard = hear(heard) => match heard {
                     Some(()) => self.database.mark_stale(),
@@ -219,7 +248,7 @@ impl Keeper {
             }
             if self.database.asked.swap(false, Ordering::Relaxed) {
                 quiet_since = Instant::now();
-            } else if quiet_since.elapsed() > QUIET {
+            } else if quiet_since.elapsed() >= self.database.patience() {
                 self.database.asleep.store(true, Ordering::Release);
                 *watch = None;
                 self.database.wake.notified().await;

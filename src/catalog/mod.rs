@@ -21,7 +21,7 @@ mod verifiers;
 pub use bindings::{BindingStore, SqliteBindings};
 pub use databases::Databases;
 pub use finding::{Finding, Severity};
-pub use keeper::Database;
+pub use keeper::{Database, Visit};
 pub use load::load;
 
 /// A PostgreSQL object identifier.

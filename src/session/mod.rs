@@ -65,6 +65,7 @@ pub async fn run(session: Established, proxy: Arc<Proxy>) {
         database: session.database.clone(),
         client: session.client.peer().clone(),
     });
+    let _visit = proxy.databases.visit(&session.database);
     let guard = match proxy.databases.guard(&session.database).await {
         Ok(guard) => guard,
         Err(error) => return turn_away(session, &error).await,
