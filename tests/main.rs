@@ -13,6 +13,7 @@ mod copy;
 mod demo;
 mod driver;
 mod extended;
+mod grants;
 mod harness_test;
 mod interference;
 mod lifecycle;

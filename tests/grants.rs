@@ -1,0 +1,284 @@
+//! Goal: a grant shows what it covers to whom it is for, from the next
+//! statement of a running session on until its end, and nothing of it is lost
+//! or prolonged by a crash. Method: the real program in front of a real
+//! server, one session that stays open throughout.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    [[protect]]
+    column = "public.customers.email"
+    method = "email"
+    tags = ["pii"]
+    [[protect]]
+    column = "public.customers.ssn"
+    method = "redact"
+    tags = ["pii"]
+    [[role]]
+    name = "analyst"
+    members = ["ana"]
+    request = ["tag:pii"]
+"#;
+
+const EMAIL: &str = "SELECT email FROM customers WHERE id = 1";
+
+struct Bench {
+    server: Server,
+    bauta: Bauta,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let server = Server::start();
+        let bauta = Bauta::start(&server, POLICY);
+        Self { server, bauta }
+    }
+    fn session(&self) -> Raw {
+        Raw::connect(self.bauta.port, "ana")
+    }
+    /// The address as it is.
+    fn truth(&self) -> String {
+        value(&Raw::connect(self.server.port(), "postgres").query(EMAIL))
+    }
+    fn grant(&self, seconds: &str, more: &[&str]) {
+        let grant =
+            ["grant", "ana", "--column", "public.customers.email", "--for", seconds, "--reason", "INC-4711"];
+        self.bauta.cli_ok(&[&grant, more].concat());
+    }
+    fn events(&self, name: &str) -> usize {
+        self.bauta.audit().iter().filter(|r| r["event"] == name).count()
+    }
+}
+
+fn values(frames: &[Frame]) -> Vec<String> {
+    let first = |f: &Frame| String::from_utf8(f.columns()[0].clone().unwrap()).unwrap();
+    frames.iter().filter(|f| f.tag == b'D').map(first).collect()
+}
+
+fn value(frames: &[Frame]) -> String {
+    values(frames).into_iter().next().unwrap_or_else(|| panic!("no row: {frames:?}"))
+}
+
+fn error(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'C'))
+}
+
+fn is_masked(email: &str) -> bool {
+    email.contains("***")
+}
+
+#[test]
+fn a_running_session_sees_from_its_next_statement_until_the_end() {
+    let bench = Bench::new();
+    let truth = bench.truth();
+    let mut ana = bench.session();
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+    // Prepared while masked.
+    ana.exchange(&[m::parse("p", EMAIL, &[]), m::sync()].concat());
+    let prepared = |ana: &mut Raw| {
+        value(&ana.exchange(&[m::bind("", "p", &[], &[]), m::execute("", 0), m::sync()].concat()))
+    };
+    assert!(is_masked(&prepared(&mut ana)));
+    let given = Instant::now();
+    bench.grant("3s", &[]);
+    assert_eq!(value(&ana.query(EMAIL)), truth);
+    assert_eq!(prepared(&mut ana), truth);
+    // Another column, another person: nothing.
+    assert_eq!(value(&ana.query("SELECT ssn FROM customers WHERE id = 1")), "***");
+    assert!(is_masked(&value(&Raw::connect(bench.bauta.port, "sam").query(EMAIL))));
+    sleep(Duration::from_secs(3).saturating_sub(given.elapsed()) + Duration::from_millis(50));
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+    assert!(is_masked(&prepared(&mut ana)));
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while bench.events("grant.expired") == 0 {
+        assert!(Instant::now() < deadline, "grant.expired is recorded");
+        sleep(Duration::from_millis(50));
+    }
+    assert_eq!((bench.events("grant.created"), bench.events("grant.revoked")), (1, 0));
+    assert!(bench.events("grant.used") >= 1);
+}
+
+#[test]
+fn an_open_portal_shows_nothing_after_the_grant_is_revoked() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("1m", &[]);
+    ana.exchange(&m::query("BEGIN"));
+    let sql = "SELECT email FROM customers ORDER BY id";
+    let open = [m::parse("", sql, &[]), m::bind("c", "", &[], &[]), m::execute("c", 1), m::sync()].concat();
+    assert!(!is_masked(&value(&ana.exchange(&open))));
+    bench.bauta.cli_ok(&["revoke", "1", "--reason", "done"]);
+    let more = ana.exchange(&[m::execute("c", 1), m::sync()].concat());
+    assert!(values(&more).iter().all(|v| is_masked(v)), "{more:?}");
+    assert_eq!(error(&more).as_deref(), Some("42501"));
+    ana.query("ROLLBACK");
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+}
+
+/// Rows that the server sends at once, slowly: each fills its buffer.
+const STREAM: &str = "SELECT email, repeat('x', 20000), pg_sleep(0.2) FROM customers ORDER BY id LIMIT 30";
+
+#[test]
+fn a_stream_ends_when_its_grant_ends() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("2s", &[]);
+    let frames = ana.query(STREAM);
+    let seen = values(&frames);
+    assert!(!seen.is_empty() && seen.len() < 20, "{} rows", seen.len());
+    assert!(seen.iter().all(|v| !is_masked(v)));
+    assert_eq!(error(&frames).as_deref(), Some("42501"));
+    assert!(is_masked(&value(&ana.query(EMAIL))), "the session goes on");
+}
+
+#[test]
+fn a_stream_ends_within_a_second_of_the_revocation() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("1m", &[]);
+    let streaming = std::thread::spawn(move || (ana.query(STREAM), Instant::now()));
+    sleep(Duration::from_secs(1));
+    bench.bauta.cli_ok(&["revoke", "1"]);
+    let revoked = Instant::now();
+    let (frames, ended) = streaming.join().unwrap();
+    assert_eq!(error(&frames).as_deref(), Some("42501"));
+    assert!(ended.saturating_duration_since(revoked) < Duration::from_secs(1));
+}
+
+#[test]
+fn a_once_grant_shows_one_statement_and_no_other() {
+    let bench = Bench::new();
+    let (mut ana, mut again) = (bench.session(), bench.session());
+    bench.grant("1m", &["--once"]);
+    // What does not use it does not use it up.
+    assert_eq!(value(&ana.query("SELECT name FROM customers WHERE id = 1")).len().min(1), 1);
+    assert!(!is_masked(&value(&ana.query(EMAIL))));
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+    assert!(is_masked(&value(&again.query(EMAIL))));
+    assert_eq!(bench.bauta.cli_ok(&["grants", "--json"]), "");
+}
+
+#[test]
+fn max_rows_are_revealed_and_not_one_more() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("1m", &["--max-rows", "3"]);
+    assert!(!is_masked(&value(&ana.query(EMAIL))));
+    let frames = ana.query("SELECT email FROM customers ORDER BY id LIMIT 10");
+    assert!(values(&frames).iter().filter(|v| !is_masked(v)).count() <= 2, "{:?}", values(&frames));
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+}
+
+#[test]
+fn a_session_grant_is_for_that_session() {
+    let bench = Bench::new();
+    let (mut one, mut two) = (bench.session(), bench.session());
+    one.query("SELECT 1");
+    let id = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["id"].to_string();
+    let sessions = bench.bauta.cli_ok(&["sessions", "--json"]);
+    let first = sessions.lines().map(id).next().unwrap();
+    bench.bauta.cli_ok(&["grant", "--session", &first, "--tag", "pii", "--for", "1m", "--reason", "r"]);
+    let (one, two) = (value(&one.query(EMAIL)), value(&two.query(EMAIL)));
+    assert!(!is_masked(&one) && is_masked(&two), "{one} {two}");
+}
+
+#[test]
+fn grants_and_revocations_survive_a_crash() {
+    let mut bench = Bench::new();
+    bench.grant("1m", &[]);
+    bench.bauta.kill();
+    bench.bauta.serve();
+    assert!(!is_masked(&value(&bench.session().query(EMAIL))));
+    bench.bauta.cli_ok(&["revoke", "1"]);
+    bench.bauta.kill();
+    bench.bauta.serve();
+    assert!(is_masked(&value(&bench.session().query(EMAIL))));
+    assert_eq!((bench.events("grant.created"), bench.events("grant.revoked")), (1, 1));
+}
+
+/// One exchange with the control socket; None if the proxy went away meanwhile.
+fn call(socket: &Path, method: &str, path: &str, body: &str) -> Option<serde_json::Value> {
+    let mut stream = UnixStream::connect(socket).ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: bauta\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 2").then(|| serde_json::from_str(body).ok()).flatten()
+}
+
+#[derive(Default)]
+struct Acknowledged {
+    granted: BTreeSet<i64>,
+    revoked: BTreeSet<i64>,
+}
+
+/// Grants, and revokes every third, until told to stop.
+fn load(socket: PathBuf, stop: Arc<AtomicBool>) -> Acknowledged {
+    let body = r#"{"user": "eve", "tags": ["pii"], "duration": "10m", "reason": "load"}"#;
+    let mut done = Acknowledged::default();
+    while !stop.load(Ordering::Relaxed) {
+        let Some(id) = call(&socket, "POST", "/v1/grants", body).and_then(|g| g["id"].as_i64()) else {
+            continue;
+        };
+        done.granted.insert(id);
+        if id % 3 == 0 && call(&socket, "DELETE", &format!("/v1/grants/{id}"), "").is_some() {
+            done.revoked.insert(id);
+        }
+    }
+    done
+}
+
+#[test]
+fn kill_9_under_load_loses_nothing_acknowledged() {
+    let mut bench = Bench::new();
+    let mut all = Acknowledged::default();
+    for round in 0..4u64 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (socket, stop) = (bench.bauta.socket(), stop.clone());
+                std::thread::spawn(move || load(socket, stop))
+            })
+            .collect();
+        sleep(Duration::from_millis(250 + 70 * round));
+        bench.bauta.kill();
+        stop.store(true, Ordering::Relaxed);
+        for thread in threads {
+            let done = thread.join().unwrap();
+            all.granted.extend(done.granted);
+            all.revoked.extend(done.revoked);
+        }
+        bench.bauta.serve();
+    }
+    assert!(all.granted.len() > 20 && !all.revoked.is_empty(), "{} grants", all.granted.len());
+    let list = call(&bench.bauta.socket(), "GET", "/v1/grants", "").unwrap();
+    let with = |status: &str| -> BTreeSet<i64> {
+        let grants = list["items"].as_array().unwrap().iter();
+        grants.filter(|g| g["status"] == status).map(|g| g["id"].as_i64().unwrap()).collect()
+    };
+    let (active, revoked) = (with("active"), with("revoked"));
+    assert!(all.revoked.is_subset(&revoked), "an acknowledged revocation is lost");
+    let kept: BTreeSet<i64> = active.union(&revoked).copied().collect();
+    assert!(all.granted.is_subset(&kept), "an acknowledged grant is lost");
+    // And each of them is in the audit log.
+    let logged = |event: &str| -> BTreeSet<i64> {
+        let records = bench.bauta.audit();
+        records.iter().filter(|r| r["event"] == event).map(|r| r["grant"].as_i64().unwrap()).collect()
+    };
+    assert!(kept.is_subset(&logged("grant.created")) && revoked.is_subset(&logged("grant.revoked")));
+    bench.bauta.cli_ok(&["audit", "verify", "audit.jsonl"]);
+}
