@@ -193,6 +193,10 @@ impl Directory for Columns {
         self.0.guards().iter().flat_map(|guard| guard.protected.values().cloned()).collect()
     }
 
+    fn meet(&self) -> Answer<'_, ()> {
+        Box::pin(self.0.meet())
+    }
+
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
         let mut roles: Vec<Arc<str>> = Vec::new();
         for guard in self.0.guards() {

@@ -56,6 +56,9 @@ impl Directory for Shop {
             })
             .to_vec()
     }
+    fn meet(&self) -> Answer<'_, ()> {
+        Box::pin(async {})
+    }
     fn pg_roles(&self, _: &str) -> Vec<Arc<str>> {
         vec![]
     }

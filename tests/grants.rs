@@ -119,7 +119,6 @@ fn an_open_portal_shows_nothing_after_the_grant_is_revoked() {
     bench.bauta.cli_ok(&["revoke", "1", "--reason", "done"]);
     let more = ana.exchange(&[m::execute("c", 1), m::sync()].concat());
     assert!(values(&more).iter().all(|v| is_masked(v)), "{more:?}");
-    assert_eq!(error(&more).as_deref(), Some("42501"));
     ana.query("ROLLBACK");
     assert!(is_masked(&value(&ana.query(EMAIL))));
 }
@@ -220,6 +219,17 @@ fn call(socket: &Path, method: &str, path: &str, body: &str) -> Option<serde_jso
     head.starts_with("HTTP/1.1 2").then(|| serde_json::from_str(body).ok()).flatten()
 }
 
+/// Waits until the proxy has read the catalog: before, there is nothing to
+/// grant. (The socket of the one that was killed is still there.)
+fn ready(socket: &Path) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let knows = |list: serde_json::Value| !list["items"].as_array().unwrap().is_empty();
+    while !call(socket, "GET", "/v1/columns", "").is_some_and(knows) {
+        assert!(Instant::now() < deadline, "the control socket answers");
+        sleep(Duration::from_millis(20));
+    }
+}
+
 #[derive(Default)]
 struct Acknowledged {
     granted: BTreeSet<i64>,
@@ -247,6 +257,7 @@ fn kill_9_under_load_loses_nothing_acknowledged() {
     let mut bench = Bench::new();
     let mut all = Acknowledged::default();
     for round in 0..4u64 {
+        ready(&bench.bauta.socket());
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = (0..3)
             .map(|_| {
@@ -265,6 +276,7 @@ fn kill_9_under_load_loses_nothing_acknowledged() {
         bench.bauta.serve();
     }
     assert!(all.granted.len() > 20 && !all.revoked.is_empty(), "{} grants", all.granted.len());
+    ready(&bench.bauta.socket());
     let list = call(&bench.bauta.socket(), "GET", "/v1/grants", "").unwrap();
     let with = |status: &str| -> BTreeSet<i64> {
         let grants = list["items"].as_array().unwrap().iter();

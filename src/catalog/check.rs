@@ -64,7 +64,7 @@ fn line(finding: &Finding) -> usize {
 }
 
 /// The names of all databases; inside, the finding that the role can't log in.
-async fn databases(service: &Arc<Service>) -> Result<Result<Vec<String>, Finding>, CheckError> {
+pub(super) async fn databases(service: &Arc<Service>) -> Result<Result<Vec<String>, Finding>, CheckError> {
     let mut refused = None;
     for first in ["postgres", "template1"] {
         match service.connect(first).await {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use super::bindings::BindingStore;
 use super::finding::Finding;
@@ -19,6 +20,12 @@ use crate::auth::{Stored, VerifierFuture, VerifierUnavailable, Verifiers};
 use crate::config::{Config, Defaults, ProtectRule};
 use crate::error::{ClientError, sqlstate};
 use crate::net::tls::TlsFault;
+use crate::policy::rules::ANY;
+
+/// Databases that [`Databases::meet`] reads: each costs a service connection.
+const MET_UNASKED: usize = 8;
+/// How long it waits for the server, twice.
+const MEETING: Duration = Duration::from_secs(4);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -161,6 +168,39 @@ impl Databases {
         let mut databases: Vec<Arc<Database>> = self.databases.iter().map(|d| Arc::clone(&d)).collect();
         databases.sort_by(|a, b| a.name.cmp(&b.name));
         databases.iter().flat_map(|d| d.findings().as_ref().clone()).collect()
+    }
+
+    /// Reads the catalogs of databases that the rules are meant for and no
+    /// session has used yet, at most [`MET_UNASKED`]: whoever names a protected
+    /// column right after the start means one of these. Errors are in the log.
+    pub async fn meet(&self) {
+        let service = self.service.load_full();
+        let names = match timeout(MEETING, super::check::databases(&service)).await {
+            Ok(Ok(Ok(names))) => names,
+            Ok(Ok(Err(_)) | Err(_)) | Err(_) => {
+                return tracing::warn!("the server's databases can't be listed");
+            }
+        };
+        let policy = self.policy.load_full();
+        let mut meant: Vec<&String> = names
+            .iter()
+            .filter(|name| policy.rules.iter().any(|r| r.database == ANY || r.database == **name))
+            .collect();
+        // Those that a rule names come first.
+        meant.sort_by_key(|name| !policy.rules.iter().any(|r| r.database == **name));
+        meant.truncate(MET_UNASKED);
+        // All are read at once; then wait for each.
+        let entries: Vec<_> = meant.into_iter().map(|name| self.database(name)).collect();
+        let all = async {
+            for entry in &entries {
+                if let Err(reason) = entry.fresh().await {
+                    tracing::warn!(database = %entry.name, %reason, "no guard");
+                }
+            }
+        };
+        if timeout(MEETING, all).await.is_err() {
+            tracing::warn!("some catalogs take longer to read");
+        }
     }
 
     /// The newest guard of every database in use.

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
@@ -29,7 +30,8 @@ use super::server::Peer;
 use crate::config::Scope;
 use crate::grants::decisions::Narrowing;
 use crate::grants::model::{Actor, Ask, RequestStatus};
-use crate::grants::{GrantId, RequestId, duration, scope};
+use crate::grants::{Fault, GrantId, RequestId, duration, scope};
+use crate::policy::ProtectedColumn;
 
 /// More than the longest list of columns; explain's statements fit too.
 const MAX_BODY: usize = 2 * 1024 * 1024;
@@ -145,7 +147,12 @@ async fn kill(State(control): State<Control>, Path(id): Path<String>, body: Byte
 }
 
 async fn columns(State(control): State<Control>) -> Reply {
-    let columns = control.engine.directory().protected_columns();
+    let directory = control.engine.directory();
+    let mut columns = directory.protected_columns();
+    if columns.is_empty() {
+        directory.meet().await;
+        columns = directory.protected_columns();
+    }
     let mut views: Vec<ColumnView> = columns.iter().map(|c| ColumnView::from(&**c)).collect();
     views.sort();
     views.dedup();
@@ -168,8 +175,21 @@ async fn grants(State(control): State<Control>, query: Query<HashMap<String, Str
     list(views)
 }
 
+/// The protected columns that scopes name, in databases in use; when there are
+/// none, in those that nobody has used yet too.
+async fn resolve(control: &Control, scopes: &[Scope]) -> Result<Vec<Arc<ProtectedColumn>>, Problem> {
+    let directory = control.engine.directory();
+    match scope::resolve(scopes, &directory.protected_columns()) {
+        Err(Fault::UnknownColumn { .. }) => {
+            directory.meet().await;
+            Ok(scope::resolve(scopes, &directory.protected_columns())?)
+        }
+        other => Ok(other?),
+    }
+}
+
 /// What a body asks for, columns resolved. A session stands for its login.
-fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> Result<Ask, Problem> {
+async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> Result<Ask, Problem> {
     let of_session = match body.session {
         None => None,
         Some(id) => match control.sessions.get(id) {
@@ -202,7 +222,7 @@ fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> Result
         user,
         session: body.session,
         duration: duration::parse(&body.duration).map_err(|e| Problem::invalid(e.to_string()))?,
-        columns: scope::resolve(&scopes, &control.engine.directory().protected_columns())?,
+        columns: resolve(control, &scopes).await?,
         tags: body.tags,
         reason: body.reason,
         ticket: body.ticket,
@@ -214,7 +234,7 @@ fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> Result
 
 async fn file_request(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
     let actor = caller.0;
-    let ask = ask(&control, AskBody::read(&body)?, actor.login.clone())?;
+    let ask = ask(&control, AskBody::read(&body)?, actor.login.clone()).await?;
     let asked_in = ask.session;
     let (request, is_new) = control.engine.ask(ask, asked_in, actor).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -222,7 +242,7 @@ async fn file_request(State(control): State<Control>, caller: Caller, body: Byte
 }
 
 async fn give(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
-    let ask = ask(&control, AskBody::read(&body)?, None)?;
+    let ask = ask(&control, AskBody::read(&body)?, None).await?;
     let state = control.engine.give(ask, caller.0).await?;
     Ok((StatusCode::CREATED, Json(GrantView::from(&state))).into_response())
 }
@@ -234,6 +254,9 @@ async fn approve(
     body: Bytes,
 ) -> Reply {
     let id = RequestId(number(&id, "request")?);
+    if control.engine.directory().protected_columns().is_empty() {
+        control.engine.directory().meet().await;
+    }
     let body = ApproveBody::read(&body)?;
     let wanted = body.duration.as_deref().map(duration::parse).transpose();
     let columns = match body.columns {

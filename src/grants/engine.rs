@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::book::{Book, Change, Usage};
 use super::decisions::{Narrowing, Setting};
-use super::event::{Journal, Listener};
+use super::event::{Event, Journal, Listener};
 use super::keeper::{Keeper, Work};
 use super::model::{Actor, Ask, Grant, Request};
 use super::permits::{Index, SessionPermits};
@@ -99,8 +99,14 @@ impl Engine {
             clock,
             trouble: Mutex::default(),
         });
+        // A crash may have come between store and audit log: such a grant
+        // reveals nothing until the keeper has recorded it.
+        let unrecorded =
+            |id: GrantId| waiting.iter().any(|(_, e)| matches!(e, Event::GrantCreated(g) if g.id == id));
         for (grant, until) in shared.book.read().live_grants(now) {
-            shared.index.put(grant, until);
+            if !unrecorded(grant.id) {
+                shared.index.put(grant, until);
+            }
         }
         let (work, queue) = mpsc::channel(QUEUE);
         let mut keeper = Keeper::new(shared.clone(), store, journal, listeners, waiting);

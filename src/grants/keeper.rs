@@ -12,13 +12,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use super::Fault;
 use super::book::{Book, Change, Usage};
 use super::decisions::Setting;
 use super::engine::Shared;
 use super::event::{Event, Journal, JournalError, Listener};
 use super::model::{Actor, EndedHow, Request, RequestStatus};
 use super::store::{OutboxId, Store, StoreError};
+use super::{Fault, GrantId};
 
 /// One operation, run by the keeper.
 pub(super) type Work = Box<dyn FnOnce(&mut Keeper) + Send>;
@@ -50,8 +50,7 @@ impl Keeper {
         Self { shared, store, journal, listeners, outbox: waiting.into(), runtime: None }
     }
 
-    /// Carries out what the restart ended. The events are recorded by the
-    /// first tick: the audit log may not run yet.
+    /// Carries out what the restart ended.
     pub(super) fn start_with(&mut self, ended: Change) -> Result<(), StoreError> {
         self.take_effect(&ended);
         self.put(&ended)
@@ -72,6 +71,9 @@ impl Keeper {
                 Err(e) => return drop(ready.send(Err(e))),
             };
             let runtime = self.runtime.insert(Arc::new(runtime)).clone();
+            if let Err(fault) = self.record() {
+                warn!("{fault}");
+            }
             // The starter waits for this, so it is there.
             drop(ready.send(Ok(())));
             loop {
@@ -167,10 +169,23 @@ impl Keeper {
             if let Err(e) = self.store.recorded(*id) {
                 warn!("{e}: an event may be recorded twice");
             }
-            self.outbox.pop_front();
+            if let Some((_, Event::GrantCreated(grant))) = self.outbox.pop_front() {
+                self.admit(grant.id);
+            }
         }
         *self.shared.trouble.lock() = None;
         Ok(())
+    }
+
+    /// A grant from before the restart is in the audit log now: it counts.
+    fn admit(&self, id: GrantId) {
+        let now = self.shared.clock.now();
+        let book = self.shared.book.read();
+        // A grant that is being made is not in the book yet.
+        if let (Ok(grant), Some(until)) = (book.live_grant(id, now), book.until(id)) {
+            self.shared.index.put(grant, until);
+            self.shared.bump();
+        }
     }
 
     /// Undoes what was stored but could not be recorded: entries are again as

@@ -61,6 +61,9 @@ impl fmt::Display for RequestId {
 pub trait Directory: Send + Sync {
     /// The protected columns of every database, in any order.
     fn protected_columns(&self) -> Vec<Arc<ProtectedColumn>>;
+    /// Gets to know databases that nobody has used yet, so that their columns
+    /// can be named. Completes when it has, or can't for now.
+    fn meet(&self) -> event::Answer<'_, ()>;
     /// The PostgreSQL roles that `login` is a member of, directly or not.
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>>;
 }

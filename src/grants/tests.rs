@@ -88,6 +88,9 @@ impl Directory for Shop {
     fn protected_columns(&self) -> Vec<Arc<crate::policy::ProtectedColumn>> {
         shop()
     }
+    fn meet(&self) -> Answer<'_, ()> {
+        Box::pin(async {})
+    }
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
         if login == "rita" { vec!["reporting".into()] } else { vec![] }
     }
@@ -147,6 +150,15 @@ impl Bench {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { dir, clock, paper, ears, engine, approvals, runtime }
     }
+    /// The old engine's thread frees the file a moment after its handle drops.
+    fn store(dir: &std::path::Path) -> Sqlite {
+        loop {
+            match Sqlite::open(&dir.join("bauta.db")) {
+                Err(store::StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(1)),
+                other => return other.unwrap(),
+            }
+        }
+    }
     fn start(
         dir: &std::path::Path,
         clock: &Arc<Hands>,
@@ -154,15 +166,8 @@ impl Bench {
         ears: &Arc<Ears>,
         approvals: usize,
     ) -> Arc<Engine> {
-        // The old engine's thread frees the file a moment after its handle drops.
-        let store = loop {
-            match Sqlite::open(&dir.join("bauta.db")) {
-                Err(store::StoreError::InUse { .. }) => std::thread::sleep(Duration::from_millis(1)),
-                other => break other.unwrap(),
-            }
-        };
         Engine::start(Parts {
-            store: Box::new(store),
+            store: Box::new(Self::store(dir)),
             journal: paper.clone(),
             directory: Arc::new(Shop),
             listeners: vec![ears.clone()],
@@ -426,6 +431,34 @@ fn nothing_is_granted_that_the_audit_log_does_not_hold() {
     bench.run(bench.engine.flush());
     assert_eq!(bench.paper.names(), ["grant.created", "grant.revoked"]);
     assert_eq!(bench.engine.trouble(), None);
+}
+
+#[test]
+fn a_grant_that_a_crash_kept_from_the_log_waits_for_it() {
+    let mut bench = Bench::new(1);
+    bench.give("ana", &[1], 60);
+    // Stored, and the process dies before the log has it.
+    let path = bench.dir.path().to_owned();
+    let (grant, events) = {
+        let made = bench.engine.grants(false)[0].grant.clone();
+        let grant = model::Grant { id: GrantId(2), columns: vec![ColumnName::of(&shop()[0])], ..made };
+        (grant.clone(), vec![Event::GrantCreated(grant)])
+    };
+    let at = bench.clock.now();
+    drop(std::mem::replace(&mut bench.engine, Bench::new(1).engine));
+    let mut store = Bench::store(&path);
+    let change = book::Change { at, grants: vec![grant], requests: vec![], events };
+    store::Store::commit(&mut store, &change).unwrap();
+    drop(store);
+    *bench.paper.broken.lock() = true;
+    let bench = bench.restart();
+    assert!(bench.sees("ana", 1) && !bench.sees("ana", 0));
+    *bench.paper.broken.lock() = false;
+    bench.run(bench.engine.flush());
+    assert!(bench.sees("ana", 0));
+    assert_eq!(bench.paper.names(), ["grant.created", "grant.created"]);
+    *bench.paper.broken.lock() = true;
+    assert!(bench.restart().sees("ana", 0));
 }
 
 #[test]
