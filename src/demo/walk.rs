@@ -149,9 +149,15 @@ fn unprotected(session: &mut Session) -> Step {
 fn refused(session: &mut Session) -> Step {
     let sql = "SELECT count(*) FROM customers WHERE email LIKE 'rosa.%'";
     let seen = session.run(sql)?;
-    let line = format!("{sql} → {seen}");
-    let right = seen.contains("42501") && seen.contains("HINT:");
-    if right { Ok(line) } else { Err(Failed::Saw(line)) }
+    // Without psql's picture of the place.
+    let said: Vec<&str> =
+        seen.lines().filter(|l| l.starts_with("ERROR:") || l.starts_with("HINT:")).collect();
+    let right = said.len() == 2 && seen.contains("42501");
+    if right {
+        Ok(format!("{sql} → {}", said.join(" / ")))
+    } else {
+        Err(Failed::Saw(format!("{sql} → {seen}")))
+    }
 }
 
 fn requested(session: &mut Session, request: &mut String) -> Step {
