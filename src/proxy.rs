@@ -160,7 +160,7 @@ impl Proxy {
             front: self.front.clone(),
             verifiers: self.databases.clone(),
             registry: self.sessions.clone(),
-            mock_key: self.keys.made_up_salt_key().into(),
+            mock_key: self.keys.made_up_salt_key(),
             clock: self.clock.clone(),
         })
     }

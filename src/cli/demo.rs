@@ -34,19 +34,41 @@ pub struct Args {
     port: Option<u16>,
 }
 
+/// How far it is, for the thread that waits for signals.
+#[derive(Default)]
+struct Progress {
+    /// The walk is over and all is up to stay.
+    staying: AtomicBool,
+    /// A signal came: everything is being taken down.
+    ending: Arc<AtomicBool>,
+}
+
 /// Runs the demo; fails when a step doesn't show what it should.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let programs = Programs::find()?;
     let scratch = Arc::new(Scratch::new().context("making a temporary directory")?);
-    let staying = Arc::new(AtomicBool::new(false));
-    clean_up_on_signal(scratch.clone(), staying.clone())?;
+    let progress = Arc::new(Progress::default());
+    clean_up_on_signal(scratch.clone(), progress.clone())?;
+    let outcome = show(&args, programs, &scratch, &progress);
+    while progress.ending.load(Ordering::Relaxed) {
+        // What failed, failed because of the signal; its thread ends the process.
+        std::thread::park();
+    }
+    outcome
+}
 
-    let port = choose_port(&args)?;
-    let mut report = Report::new(stdout());
+fn show(
+    args: &Args,
+    programs: Programs,
+    scratch: &Arc<Scratch>,
+    progress: &Progress,
+) -> anyhow::Result<ExitCode> {
+    let port = choose_port(args)?;
+    let mut report = Report::new(stdout(), progress.ending.clone());
     let mut raised = None;
     let up = report.step("PostgreSQL", || {
         let major = programs.major();
-        let stage = Stage::raise(programs, &scratch, port)?;
+        let stage = Stage::raise(programs, scratch, port)?;
         let count = stage.administer(DATABASE, "count customers", "SELECT count(*) FROM customers")?;
         raised = Some(stage);
         Ok(format!("{major}, with {} customers in six related tables", count.unwrap_or_default()))
@@ -55,7 +77,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if !walk(stage, &mut report) {
         return Ok(ExitCode::FAILURE);
     }
-    if args.keep { stay(stage, &staying) } else { Ok(ExitCode::SUCCESS) }
+    if args.keep { stay(stage, &progress.staying) } else { Ok(ExitCode::SUCCESS) }
 }
 
 /// None: any free port.
@@ -104,7 +126,7 @@ Ctrl-C ends it and removes everything."
 }
 
 /// A signal ends everything in order: 0 if the demo was up to stay.
-fn clean_up_on_signal(scratch: Arc<Scratch>, staying: Arc<AtomicBool>) -> anyhow::Result<()> {
+fn clean_up_on_signal(scratch: Arc<Scratch>, progress: Arc<Progress>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (mut interrupt, mut terminate, mut hangup) = {
         let _context = runtime.enter();
@@ -118,8 +140,9 @@ fn clean_up_on_signal(scratch: Arc<Scratch>, staying: Arc<AtomicBool>) -> anyhow
                 _ = hangup.recv() => (),
             }
         });
+        progress.ending.store(true, Ordering::Relaxed);
         scratch.clean();
-        std::process::exit(if staying.load(Ordering::Relaxed) { 0 } else { INTERRUPTED });
+        std::process::exit(if progress.staying.load(Ordering::Relaxed) { 0 } else { INTERRUPTED });
     })?;
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! and ends the walk.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::session::{Session, SessionError};
@@ -33,16 +35,21 @@ pub enum Failed {
 /// Prints one line a step.
 pub struct Report<W: Write> {
     out: W,
+    /// The demo is being taken down: what fails now fails for that.
+    ending: Arc<AtomicBool>,
 }
 
 impl<W: Write> Report<W> {
-    pub fn new(out: W) -> Self {
-        Self { out }
+    pub fn new(out: W, ending: Arc<AtomicBool>) -> Self {
+        Self { out, ending }
     }
 
     /// Runs a step and prints how it went; false: it failed.
     pub fn step(&mut self, name: &str, step: impl FnOnce() -> Step) -> bool {
         let outcome = step();
+        if self.ending.load(Ordering::Relaxed) {
+            return false;
+        }
         let (word, seen) = match &outcome {
             Ok(seen) => ("ok", seen.clone()),
             Err(failed) => ("FAILED", failed.to_string()),

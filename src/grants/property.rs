@@ -29,7 +29,7 @@ enum Step {
     Use { grant: usize, session: i64 },
     Revoke { grant: usize },
     Pass { seconds: u64 },
-    StepWall { seconds: i64 },
+    WallClock { seconds: i64 },
     Restart,
     Crash,
     BreakLog { broken: bool },
@@ -51,7 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..6usize, 1..3i64).prop_map(|(grant, session)| Step::Use { grant, session }),
         2 => (0..6usize).prop_map(|grant| Step::Revoke { grant }),
         4 => (1..60u64).prop_map(|seconds| Step::Pass { seconds }),
-        1 => (-200..200i64).prop_map(|seconds| Step::StepWall { seconds }),
+        1 => (-200..200i64).prop_map(|seconds| Step::WallClock { seconds }),
         1 => Just(Step::Restart),
         1 => Just(Step::Crash),
         1 => any::<bool>().prop_map(|broken| Step::BreakLog { broken }),
@@ -191,7 +191,7 @@ fn take(bench: Bench, model: &mut Model, step: &Step) -> Bench {
             // The keeper wakes at deadlines by itself, on the real clock.
             bench.run(engine.flush());
         }
-        Step::StepWall { seconds } => {
+        Step::WallClock { seconds } => {
             bench.clock.step(*seconds);
             model.wall += seconds;
         }
