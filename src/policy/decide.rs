@@ -150,7 +150,8 @@ impl Verdict {
 
     /// The outputs of all fitting readings, which have equally many.
     fn united(&self, fits: impl Fn(&ReadingActions) -> bool) -> Vec<OutputAction> {
-        let fitting = self.readings.iter().filter(|reading| fits(reading)).map(|reading| reading.outputs.clone());
+        let fitting =
+            self.readings.iter().filter(|reading| fits(reading)).map(|reading| reading.outputs.clone());
         fitting.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a.or(b)).collect()).unwrap_or_default()
     }
 }
