@@ -6,6 +6,7 @@ mod harness;
 mod audit;
 mod auth;
 mod catalog;
+mod chaos;
 mod cli;
 mod config;
 mod control;

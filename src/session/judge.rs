@@ -23,6 +23,9 @@ use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::backend::TransactionStatus;
 
+/// How many EXECUTE or FETCH may lead to one another.
+const MAX_FOLLOWED: usize = 8;
+
 /// What is known of a whole text.
 pub(super) enum Knowledge {
     Harmless,
@@ -147,6 +150,21 @@ impl Relay {
 
     /// Judges one statement, following EXECUTE and FETCH to what they name.
     pub(super) fn judge(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+        // A statement named `a` may be the text EXECUTE a.
+        if self.following >= MAX_FOLLOWED {
+            return Err(ClientError::new(
+                sqlstate::STATEMENT_TOO_COMPLEX,
+                "stack depth limit exceeded: EXECUTE and FETCH name each other too deeply",
+            )
+            .into());
+        }
+        self.following += 1;
+        let judged = self.judge_followed(lineage);
+        self.following -= 1;
+        judged
+    }
+
+    fn judge_followed(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else { return Err(lost().into()) };
         self.check_session(statement)?;
         match &statement.kind {
@@ -154,7 +172,13 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => {
-                        self.judge_in_form(&slot.value, "DEALLOCATE and PREPARE the statement again.")
+                        let mend = "DEALLOCATE and PREPARE the statement again.";
+                        let judged = self.judge_in_form(&slot.value, mend)?;
+                        match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
+                            // Its columns would not be described.
+                            Some(_) => Err(copy_by_name().into()),
+                            None => Ok(judged),
+                        }
                     }
                     Lookup::Missing => Ok(Judged::must_fail()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
@@ -405,4 +429,9 @@ fn own_by_name() -> ClientError {
         "a statement for schema \"bauta\" can't be run by EXECUTE or FETCH",
     )
     .with_hint("Send the statement itself.")
+}
+
+fn copy_by_name() -> ClientError {
+    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "COPY of protected data can't be run by EXECUTE")
+        .with_hint("Send the COPY itself.")
 }

@@ -161,6 +161,8 @@ pub(super) struct Relay {
     /// What a function of schema `bauta` answered, for the message that waits.
     pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,
+    /// EXECUTE and FETCH that the judging at hand has followed.
+    pub following: usize,
     /// A message that waits for leave to use its grants.
     pub parked: Option<Box<Parked>>,
     pub parked_may_go: bool,
@@ -213,6 +215,7 @@ impl Relay {
             copy_shape: None,
             own_rows: None,
             copy_in: CopyIn::Off,
+            following: 0,
             parked: None,
             parked_may_go: false,
             revealed: Revealed::default(),
