@@ -89,7 +89,6 @@ impl<'a> Walk<'a> {
     }
 
     fn filtered(&self, relation: &Relation, identity: &[&str]) -> String {
-        let hidden = self.hidden_row(&relation.name);
         let columns: Vec<String> = relation
             .columns
             .iter()
@@ -97,11 +96,16 @@ impl<'a> Walk<'a> {
                 true => format!("s.{}", quoted(&column.name)),
                 false => {
                     let name = quoted(&column.name);
-                    format!("CASE WHEN {hidden} THEN NULL ELSE s.{name} END AS {name}")
+                    format!("CASE WHEN h.hidden THEN NULL ELSE s.{name} END AS {name}")
                 }
             })
             .collect();
-        format!("SELECT {} FROM pg_catalog.{} AS s", columns.join(", "), quoted(&relation.name))
+        format!(
+            "SELECT {} FROM pg_catalog.{} AS s CROSS JOIN LATERAL (SELECT {} AS hidden) AS h",
+            columns.join(", "),
+            quoted(&relation.name),
+            self.hidden_row(&relation.name)
+        )
     }
 
     /// The condition under which row `s` is about a protected column.
