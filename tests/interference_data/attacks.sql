@@ -688,3 +688,11 @@ INSERT INTO customers (id) VALUES (900) RETURNING email, salary
 SELECT id, max(salary) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) FROM customers ORDER BY id
 == range frame
 SELECT id, count(*) OVER (ORDER BY salary RANGE BETWEEN 1000 PRECEDING AND CURRENT ROW) FROM customers ORDER BY id
+== function notation of a function
+SELECT c.salary_of FROM customers c ORDER BY c.id
+== function notation of a function in a predicate
+SELECT c.id FROM customers c WHERE c.salary_of > 50000 ORDER BY c.id
+== function of a row from a subquery
+SELECT salary_of(x) FROM (SELECT c FROM customers c) AS y(x)
+== function notation through a view
+SELECT salary_of(v::customers) FROM v_all v WHERE false UNION ALL SELECT salary FROM v_all
