@@ -12,9 +12,9 @@ use super::harness::{Bauta, Frame, Raw, Server, message, password};
 
 const SCHEMA: &str = include_str!("interference_data/schema.sql");
 const DATA: &str = include_str!("interference_data/data.sql");
-const POLICY: &str = include_str!("interference_data/policy.toml");
-const ATTACKS: &str = include_str!("interference_data/attacks.sql");
-const USABLE: &str = include_str!("interference_data/usable.sql");
+pub const POLICY: &str = include_str!("interference_data/policy.toml");
+pub const ATTACKS: &str = include_str!("interference_data/attacks.sql");
+pub const USABLE: &str = include_str!("interference_data/usable.sql");
 
 /// How a client sends a statement.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +63,7 @@ fn is_continuation(line: &str) -> bool {
 
 /// The two data sets, each as often as the test needs it: schema first, so
 /// that oids are the same everywhere.
-fn databases(server: &Server) -> [[&'static str; 2]; 2] {
+pub fn databases(server: &Server) -> [[&'static str; 2]; 2] {
     server.sql("postgres", "CREATE ROLE shop_owner; GRANT shop_owner TO ana; CREATE DATABASE nothing");
     server.sql("nothing", &format!("ALTER SCHEMA public OWNER TO shop_owner; GRANT ALL ON DATABASE nothing TO shop_owner; SET ROLE shop_owner; {SCHEMA}").replace("CREATE SCHEMA archive", "RESET ROLE; CREATE SCHEMA archive AUTHORIZATION shop_owner; SET ROLE shop_owner"));
     let names = [["direct_a", "direct_b"], ["masked_a", "masked_b"]];

@@ -20,6 +20,8 @@ mod interference;
 mod lifecycle;
 mod masking;
 mod masks;
+mod oracle;
+mod oracle_sql;
 mod oracle_tree;
 mod psql;
 mod startup;

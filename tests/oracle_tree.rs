@@ -199,9 +199,20 @@ impl<'t> Query<'t> {
         let Tree::Node { fields, .. } = tree else { return };
         for (name, field) in fields {
             match name.as_str() {
+                // What nobody asks of a subquery or view is not evaluated; what
+                // somebody asks is a variable elsewhere.
+                "targetList" if self.outer.is_some() => self.sorting_targets(field, found),
                 "rtable" | "cteList" => self.nested(field, found),
                 _ => self.collect(field, found),
             }
+        }
+    }
+
+    /// Targets that ORDER BY, GROUP BY or DISTINCT name.
+    fn sorting_targets(&self, tree: &Tree, found: &mut BTreeSet<BaseColumn>) {
+        let Tree::List(targets) = tree else { return };
+        for target in targets.iter().filter(|target| target.field("ressortgroupref").atom() != "0") {
+            self.collect(target, found);
         }
     }
 
