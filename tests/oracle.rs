@@ -197,9 +197,7 @@ fn difference(
     if !all.is_subset(&named) {
         return Some(format!("names {named:?}, PostgreSQL reads {all:?}"));
     }
-    if statement.outputs.is_none() {
-        return None;
-    }
+    statement.outputs.as_ref()?;
     let readings: Vec<&[bauta::sql::Output]> = match statement.readings.as_slice() {
         [] => vec![outputs],
         readings => readings.iter().map(|reading| reading.outputs.as_slice()).collect(),

@@ -158,7 +158,6 @@ impl Generator {
     ) -> String {
         let keys: Vec<String> = (0..1 + self.below(2))
             .map(|_| self.one(&['t', 't', 'i']))
-            .map(|k| k)
             .collect::<Vec<_>>()
             .into_iter()
             .map(|kind| self.value(kind, scope, ctes, 0))
