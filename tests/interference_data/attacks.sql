@@ -693,6 +693,4 @@ SELECT c.salary_of FROM customers c ORDER BY c.id
 == function notation of a function in a predicate
 SELECT c.id FROM customers c WHERE c.salary_of > 50000 ORDER BY c.id
 == function of a row from a subquery
-SELECT salary_of(x) FROM (SELECT c FROM customers c) AS y(x)
-== function notation through a view
-SELECT salary_of(v::customers) FROM v_all v WHERE false UNION ALL SELECT salary FROM v_all
+SELECT salary_of((SELECT c FROM customers c WHERE id = 1))
