@@ -694,3 +694,14 @@ SELECT c.salary_of FROM customers c ORDER BY c.id
 SELECT c.id FROM customers c WHERE c.salary_of > 50000 ORDER BY c.id
 == function of a row from a subquery
 SELECT salary_of((SELECT c FROM customers c WHERE id = 1))
+== cursor handed to a function made after it
+BEGIN
+DECLARE pk CURSOR FOR SELECT email FROM customers ORDER BY id
+CREATE FUNCTION peek_at(r refcursor) RETURNS text LANGUAGE plpgsql AS $$ DECLARE x text; BEGIN FETCH r INTO x; RETURN x; END $$
+SELECT peek_at('pk')
+ROLLBACK
+== SQL function that executes a prepared statement
+PREPARE carrier AS SELECT email FROM customers ORDER BY id
+CREATE FUNCTION carry() RETURNS void LANGUAGE sql AS 'CREATE TABLE stolen AS EXECUTE carrier'
+SELECT carry()
+SELECT * FROM stolen

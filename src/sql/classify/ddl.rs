@@ -123,8 +123,7 @@ fn hides_code(node: &NodeEnum) -> bool {
     let language = function.options.iter().find_map(language_name);
     let bodies = || function.options.iter().filter_map(definition_strings).flatten();
     match language.as_deref() {
-        Some("sql") => bodies().any(contains_escape),
-        Some("plpgsql") => bodies().any(|body| contains_escape(body) || has_dynamic_word(body)),
+        Some("sql" | "plpgsql") => bodies().any(|body| contains_escape(body) || has_dynamic_word(body)),
         _ => true,
     }
 }
@@ -144,11 +143,13 @@ fn contains_escape(body: &str) -> bool {
     body.to_ascii_lowercase().contains("u&\"")
 }
 
-/// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere; a `refcursor` can be
-/// given the name of a cursor that shows masks outside and values inside.
+/// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere, and in either language
+/// EXECUTE runs a statement prepared outside. FETCH and MOVE can be given a
+/// cursor of the session: outside it shows masks, inside the function values.
 fn has_dynamic_word(body: &str) -> bool {
+    const WORDS: &[&str] = &["execute", "fetch", "move", "refcursor"];
     body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| ["execute", "refcursor"].iter().any(|dynamic| word.eq_ignore_ascii_case(dynamic)))
+        .any(|word| WORDS.iter().any(|dynamic| word.eq_ignore_ascii_case(dynamic)))
 }
 
 /// Refused without `exempt` whatever they name: a loopback server, an
