@@ -3,6 +3,8 @@
 //!
 //! Invariant: a reload takes effect whole, or not at all.
 
+mod probe;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;

@@ -16,7 +16,7 @@ service_password = { env = "NOT_SET_ANYWHERE" }
 [limits]
 depth = 5000
 [metrics]
-address = "127.0.0.1:9187"
+address = "localhost"
 [[protect]]
 column = "customers.email"
 method = "email"
@@ -72,7 +72,7 @@ fn one_run_of_check_names_every_fault() {
         "proxy.toml:7: upstream.tls must be",
         "proxy.toml:8: upstream.service_password can't be read: environment variable NOT_SET_ANYWHERE is not set",
         "proxy.toml:10: limits.depth must be a whole number from 10 to 1000, not 5000",
-        "proxy.toml:11: not available in this version: [metrics]",
+        "proxy.toml:12: metrics.address must be an IP address and port like \"127.0.0.1:9187\", not \"localhost\"",
         "proxy.toml:14: protect.column must be \"schema.table.column\"",
         "proxy.toml:18: unknown method \"tokn\": did you mean \"token\"?",
         "proxy.toml:22: unknown key \"frist\" for method \"partial\": did you mean \"first\"?",

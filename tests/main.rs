@@ -20,6 +20,7 @@ mod interference;
 mod lifecycle;
 mod masking;
 mod masks;
+mod metrics;
 mod oracle;
 mod oracle_sql;
 mod oracle_tree;

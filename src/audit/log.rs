@@ -11,6 +11,7 @@ use super::file::{DiskFile, LogFile};
 use super::queue::{Queue, Rejected, Ticket};
 use super::record::Record;
 use super::recover::{self, RecoverError};
+use super::tally::Tally;
 use super::writer::Writer;
 use crate::clock::SharedClock;
 use crate::config::AuditSql;
@@ -194,6 +195,17 @@ impl Log {
     /// Is the record settled already? None: not yet.
     pub fn status(&self, ticket: Ticket) -> Option<Result<(), AuditError>> {
         self.inner.queue.status(ticket)
+    }
+
+    /// What passed through the log, counted.
+    pub fn tally(&self) -> &Tally {
+        &self.inner.queue.tally
+    }
+
+    /// How many records wait to be written, and why the log can't be written,
+    /// if it can't.
+    pub fn standing(&self) -> (usize, Option<AuditError>) {
+        self.inner.queue.standing()
     }
 
     /// Writes what is left and ends the writer; blocks for that long. Later

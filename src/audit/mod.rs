@@ -25,6 +25,7 @@ pub mod recover;
 pub mod search;
 pub mod show;
 mod sqltext;
+pub mod tally;
 pub mod verify;
 mod writer;
 

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::log::AuditError;
 use super::record::Record;
+use super::tally::Tally;
 
 /// Records that wait at most.
 const MAX_RECORDS: usize = 16_384;
@@ -69,6 +70,8 @@ pub(super) struct Batch {
 }
 
 pub(super) struct Queue {
+    /// What passes through here, counted.
+    pub tally: Tally,
     waiting: Mutex<Waiting>,
     writer_wakes: Condvar,
     room: Notify,
@@ -88,6 +91,7 @@ pub(super) enum Rejected {
 impl Queue {
     pub fn new() -> Self {
         Self {
+            tally: Tally::new(),
             waiting: Mutex::default(),
             writer_wakes: Condvar::new(),
             room: Notify::new(),
@@ -116,6 +120,7 @@ impl Queue {
             self.wake_writer(&mut waiting);
             return Err(Rejected::Full(Box::new(record)));
         }
+        self.tally.accepted(&record.event);
         waiting.last += 1;
         let ticket = Ticket(waiting.last);
         waiting.bytes += record.event.weight();
@@ -124,6 +129,12 @@ impl Queue {
             self.wake_writer(&mut waiting);
         }
         Ok(ticket)
+    }
+
+    /// Records that wait, and why the log can't be written, if it can't.
+    pub fn standing(&self) -> (usize, Option<AuditError>) {
+        let waiting = self.waiting.lock();
+        (waiting.entries.len(), waiting.failure.clone())
     }
 
     /// Completes when there may be room again. Cancel-safe.

@@ -174,6 +174,7 @@ impl Writer {
     /// After an error all is as before, but for bytes behind `len`.
     fn commit(&mut self, entries: &[Entry]) -> Result<usize, AuditError> {
         let before = (self.at, self.starts.len());
+        let began = self.clock.now().mono;
         let result = self.encode_group(entries).and_then(|written| {
             self.append().map_err(|e| AuditError::from_io(&e))?;
             Ok(written)
@@ -181,6 +182,9 @@ impl Writer {
         match result {
             Ok(written) => {
                 self.len += self.buffer.len() as u64;
+                let records = self.at.seq - before.0.seq;
+                let elapsed = self.clock.now().mono.saturating_duration_since(began);
+                self.queue.tally.written(records, self.buffer.len(), elapsed);
                 self.first_seq.get_or_insert(before.0.seq + 1);
                 self.open_line = false;
                 self.own.clear();
@@ -189,6 +193,7 @@ impl Writer {
             Err(error) => {
                 self.at = before.0;
                 self.starts.truncate(before.1);
+                self.queue.tally.failed();
                 Err(error)
             }
         }

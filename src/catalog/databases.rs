@@ -9,12 +9,13 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 
 use super::bindings::BindingStore;
 use super::finding::Finding;
 use super::guard::Guard;
 use super::keeper::{Database, Keeper, Visit};
-use super::service::Service;
+use super::service::{Service, ServiceError};
 use super::verifiers::VerifierReader;
 use crate::auth::{Stored, VerifierFuture, VerifierUnavailable, Verifiers};
 use crate::config::{Config, Defaults, ProtectRule};
@@ -201,6 +202,29 @@ impl Databases {
         if timeout(MEETING, all).await.is_err() {
             tracing::warn!("some catalogs take longer to read");
         }
+    }
+
+    /// Can the service role log in? Without it nobody else can.
+    ///
+    /// # Errors
+    /// The server can't be reached, or refuses the role.
+    pub async fn reach(&self) -> Result<(), ServiceError> {
+        match self.service.load_full().connect("postgres").await {
+            // It answered: the role's functions are in another database then.
+            Err(ServiceError::Login { source, .. })
+                if source.code() == Some(&SqlState::INVALID_CATALOG_NAME) =>
+            {
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Databases in use whose catalog can't be read, and why.
+    pub fn unreadable(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let failure = |d: &Arc<Database>| d.failure().map(|why| (Arc::clone(&d.name), why));
+        self.databases.iter().filter_map(|entry| failure(&entry)).collect()
     }
 
     /// The newest guard of every database in use.

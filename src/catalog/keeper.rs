@@ -135,6 +135,12 @@ impl Database {
         self.findings.load_full()
     }
 
+    /// Why it can't be read, while sessions are in it.
+    pub(super) fn failure(&self) -> Option<Arc<str>> {
+        let used = self.visitors.load(Ordering::Acquire) > 0;
+        self.progress.borrow().failure.clone().filter(|_| used)
+    }
+
     /// Waits for a guard that is true from now on; the reason if none comes.
     pub(super) async fn fresh(&self) -> Result<Arc<Guard>, Arc<str>> {
         let deadline = Instant::now() + PATIENCE;

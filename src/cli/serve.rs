@@ -15,6 +15,7 @@ use crate::net::listen;
 use crate::net::workers::{Ending, serve};
 use crate::proxy::Proxy;
 use crate::session;
+use crate::telemetry::http;
 
 /// How long sessions may take to become idle after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
@@ -45,12 +46,17 @@ fn load(path: &Path) -> anyhow::Result<Config> {
 
 async fn run_proxy(config: Config) -> anyhow::Result<()> {
     let listeners = listen::bind(&config.listen.addresses)?;
+    let metrics = match config.metrics {
+        Some(address) => Some(http::Door::open(address).await.context("metrics.address")?),
+        None => None,
+    };
     let proxy = Proxy::start(config, Arc::new(SystemClock)).await?;
     let control = {
         let config = proxy.config.load();
         Door::open(&config.control.socket, config.control.mode).await.context("control.socket")?
     };
     tokio::spawn(watch_signals(proxy.clone()));
+    let metrics = metrics.map(|door| Metrics::serve(door, &proxy));
     let closing = proxy.drain.clone();
     let served = control.serve(proxy.control(), async move { closing.begun().await });
     let control = tokio::spawn(served);
@@ -72,7 +78,32 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     proxy.grants.flush().await;
     let audit = proxy.audit.clone();
     tokio::task::spawn_blocking(move || audit.close()).await?;
+    if let Some(metrics) = metrics {
+        metrics.end().await;
+    }
     Ok(())
+}
+
+/// The metrics' listener: answers until everything else has ended, so that a
+/// drain is seen from outside.
+struct Metrics {
+    end: tokio::sync::oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Metrics {
+    fn serve(door: http::Door, proxy: &Arc<Proxy>) -> Self {
+        let (end, ended) = tokio::sync::oneshot::channel();
+        let served = door.serve(proxy.metrics(), proxy.clone(), async move { drop(ended.await) });
+        Self { end, task: tokio::spawn(served) }
+    }
+
+    async fn end(self) {
+        drop(self.end);
+        if let Ok(Err(fault)) = self.task.await {
+            tracing::warn!(%fault, "the metrics' listener ended");
+        }
+    }
 }
 
 /// SIGTERM and SIGINT begin the drain, a second one ends sessions at once;

@@ -16,14 +16,13 @@ use super::{
 
 /// What the interface names and this version does not do yet. Lifting a line
 /// here (and its test) is all that a new feature needs to do in this module.
-const UNAVAILABLE: [(Feature, &str); 8] = [
+const UNAVAILABLE: [(Feature, &str); 7] = [
     (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
     (Feature::Hold, "refusal = \"hold\": use \"error\""),
     (Feature::Observe, "mode = \"observe\": use \"enforce\""),
     (Feature::Notify, "[[notify]]: remove the section"),
     (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
     (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
-    (Feature::Metrics, "[metrics]: remove the section"),
     (Feature::BreakGlass, "break_glass: remove the key"),
 ];
 
@@ -35,7 +34,6 @@ pub(super) enum Feature {
     Notify,
     ClientCertificates,
     CertificateAuth,
-    Metrics,
     BreakGlass,
 }
 
@@ -71,7 +69,7 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
         state: state(reader, top.section("state", "state")),
         audit: audit(reader, top.section("audit", "audit")),
         control: control(reader, top.section("control", "control")),
-        metrics: metrics(reader, top.section("metrics", "metrics")),
+        metrics: metrics(top.section("metrics", "metrics")),
         limits: limits(top.section("limits", "limits")),
         admins: top.sections("admin").into_iter().filter_map(admin).collect(),
         defaults: defaults(reader, top.section("defaults", "defaults")),
@@ -287,11 +285,11 @@ fn control(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Control {
     control
 }
 
-fn metrics(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Option<SocketAddr> {
+fn metrics(section: Option<Section<'_, '_>>) -> Option<SocketAddr> {
     let mut section = section?;
-    require(reader, section.line, Feature::Metrics);
     let expected = "an IP address and port like \"127.0.0.1:9187\"";
     let address = section.text_as("address", expected, |text| text.parse().ok()).map(|a| a.value);
+    section.demand("address");
     section.finish();
     address
 }

@@ -327,7 +327,6 @@ fn what_this_version_cannot_do_is_not_ignored() {
             "client certificates",
         ),
         ("auth.method = \"cert\"", "method = \"cert\""),
-        ("metrics.address = \"127.0.0.1:9187\"", "[metrics]"),
         ("[[role]]\nname = \"a\"\nbreak_glass = true", "break_glass"),
         ("[[role]]\nname = \"a\"\nrefusal = \"hold\"", "refusal = \"hold\""),
     ] {

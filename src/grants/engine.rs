@@ -23,11 +23,12 @@ use super::book::{Book, Change, Usage};
 use super::decisions::{Narrowing, Setting};
 use super::event::{Event, Journal, Listener};
 use super::keeper::{Keeper, Work};
-use super::model::{Actor, Ask, Grant, Request};
+use super::model::{Actor, Ask, Grant, Request, RequestStatus};
 use super::permits::{Index, SessionPermits};
 use super::store::{Store, StoreError};
 use super::{Directory, Fault, GrantId, RequestId, Roles};
 use crate::clock::SharedClock;
+use crate::telemetry::metric::Counter;
 
 /// Operations that wait for the keeper; more wait before they enter.
 const QUEUE: usize = 64;
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     /// Why the newest attempt to store or record failed.
     pub(super) trouble: Mutex<Option<String>>,
+    /// Such attempts so far.
+    pub(super) troubles: Counter,
 }
 
 impl Shared {
@@ -98,6 +101,7 @@ impl Engine {
             directory,
             clock,
             trouble: Mutex::default(),
+            troubles: Counter::default(),
         });
         // A crash may have come between store and audit log: such a grant
         // reveals nothing until the keeper has recorded it.
@@ -250,6 +254,18 @@ impl Engine {
     /// Why state can't be stored or recorded at present; None: it can.
     pub fn trouble(&self) -> Option<String> {
         self.shared.trouble.lock().clone()
+    }
+
+    /// Attempts to store or record that failed.
+    pub fn troubles(&self) -> &Counter {
+        &self.shared.troubles
+    }
+
+    /// Grants in force, and requests that wait for a decision.
+    pub fn open(&self) -> (usize, usize) {
+        let book = self.shared.book.read();
+        let pending = book.requests().filter(|request| request.status == RequestStatus::Pending);
+        (book.live_grants(self.shared.clock.now()).count(), pending.count())
     }
 
     /// Everything counted so far is stored. Call before the process ends.

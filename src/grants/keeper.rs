@@ -297,6 +297,7 @@ impl Keeper {
 
     fn troubled(&self, cause: &dyn std::error::Error) -> Fault {
         let message = cause.to_string();
+        self.shared.troubles.inc();
         *self.shared.trouble.lock() = Some(message.clone());
         Fault::Unavailable { message }
     }

@@ -10,6 +10,10 @@ use super::tls::{ServerTls, TlsFault};
 use super::upstream::Connector;
 use crate::config::{Config, Limits};
 use crate::session::cancel::Cancels;
+use crate::session::handshake::Stage;
+use crate::telemetry::metric::{Counter, Labelled, Timing};
+use crate::telemetry::names;
+use crate::telemetry::registry::Registry;
 
 /// The part that a reload replaces.
 pub struct Settings {
@@ -32,9 +36,48 @@ impl Settings {
     }
 }
 
+/// What is counted of connections on their way to a session.
+pub struct Logins {
+    /// Connecting and logging in to the server.
+    pub time: Timing,
+    refused: Labelled,
+    opening: Counter,
+    authentication: Counter,
+    upstream: Counter,
+}
+
+impl Logins {
+    fn new() -> Self {
+        let refused = Labelled::new("stage");
+        Self {
+            time: Timing::default(),
+            opening: refused.counter("opening"),
+            authentication: refused.counter("authentication"),
+            upstream: refused.counter("upstream"),
+            refused,
+        }
+    }
+
+    pub fn refused(&self, stage: Stage) {
+        match stage {
+            Stage::Opening => self.opening.inc(),
+            Stage::Authentication => self.authentication.inc(),
+            Stage::Upstream => self.upstream.inc(),
+        };
+    }
+
+    /// Puts the counters under their names.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.labelled(names::LOGINS_REFUSED, &self.refused);
+        registry.timing(names::LOGIN_TIME, &self.time);
+    }
+}
+
 pub struct Front {
     settings: ArcSwap<Settings>,
     pub cancels: Cancels,
+    /// How connections became sessions, or did not.
+    pub logins: Logins,
     /// Connections that have not sent a startup message yet.
     opening: AtomicUsize,
 }
@@ -57,6 +100,7 @@ impl Front {
         Ok(Self {
             settings: ArcSwap::from_pointee(Settings::load(config)?),
             cancels: Cancels::default(),
+            logins: Logins::new(),
             opening: AtomicUsize::new(0),
         })
     }

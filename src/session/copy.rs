@@ -10,6 +10,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::rows::{RowFault, RowPlan};
+use crate::audit::tally::Cells;
 use crate::sql::analysis::CopyFormat;
 use crate::wire::frame::{self, backend as tag};
 use crate::wire::reader::{Malformed, Reader};
@@ -39,6 +40,10 @@ impl CopyPlan {
             CopyFormat::Binary => true,
         };
         Self { format, rows, head, ended: false }
+    }
+
+    pub fn cells(&self) -> Cells {
+        self.rows.cells()
     }
 
     /// Appends the masked CopyData to `out`; on a fault `out` is as it was.

@@ -201,7 +201,9 @@ impl Guest {
                 return Err(Failure::Told(Stage::Authentication, report));
             }
         };
+        let began = std::time::Instant::now();
         let upstream = self.log_in(door, settings, proven).await?;
+        door.front.logins.time.observe(began.elapsed());
         let cancellable = door
             .front
             .cancels

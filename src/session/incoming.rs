@@ -5,6 +5,7 @@ use super::judge::{Refusal, Stop};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
 use super::state::{Entry, Kind};
+use crate::audit::tally::Outcome;
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::decide::ColumnDecision;
@@ -157,12 +158,13 @@ impl Relay {
         sql: Sql,
         columns: std::sync::Arc<[ColumnDecision]>,
     ) -> Result<Run, Stop> {
+        let outcome = Outcome::of(&columns);
         let event = Event::StatementStart(StatementStart { sql, columns });
         let posted = self.proxy.audit.post(Record { who: self.who.clone(), event });
         let ticket = posted.map_err(|fault| Stop::from(ClientError::from(&fault)))?;
         self.ticket = Some(ticket);
         self.seat.count_statement();
-        Ok(Run::new(ticket))
+        Ok(Run::new(ticket, outcome))
     }
 
     /// Writes intent and outcome of a refused statement; the error to show.

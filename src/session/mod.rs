@@ -120,6 +120,7 @@ fn record_end(proxy: &Proxy, who: &Arc<Who>, relay: &Relay, end: &End) {
 
 fn record_refused(proxy: &Proxy, refused: Refused) {
     let Refused { stage, login, database, client, error } = refused;
+    proxy.front.logins.refused(stage);
     match stage {
         Stage::Authentication => {}
         Stage::Opening | Stage::Upstream => return,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::{BufMut, BytesMut};
 
+use crate::audit::tally::Cells;
 use crate::catalog::ColumnId;
 use crate::catalog::guard::Guard;
 use crate::mask::{self, Encoding, KeyRing, Mask, Masked, ValueType, Wire};
@@ -44,6 +45,8 @@ pub struct RowPlan {
     masks: Vec<Option<Box<dyn Mask>>>,
     /// No column is masked.
     plain: bool,
+    /// Values of protected columns in each row.
+    cells: Cells,
 }
 
 /// What the server's description is held against.
@@ -75,12 +78,21 @@ impl RowPlan {
             masks.push(column_mask(action, field, witness, &mut trips));
         }
         let plain = masks.iter().all(Option::is_none);
-        Ok((Self { masks, plain }, trips))
+        let reveals = |action: &&OutputAction| matches!(action, OutputAction::Reveal { .. });
+        let revealed = outputs.unwrap_or_default().iter().filter(reveals).count();
+        let masked = masks.iter().flatten().count();
+        let cells =
+            Cells { masked: masked.try_into().unwrap_or(0), revealed: revealed.try_into().unwrap_or(0) };
+        Ok((Self { masks, plain, cells }, trips))
     }
 
     /// Every row passes as it came.
     pub fn is_plain(&self) -> bool {
         self.plain
+    }
+
+    pub fn cells(&self) -> Cells {
+        self.cells
     }
 
     pub fn columns(&self) -> usize {

@@ -10,6 +10,7 @@ use super::copy::CopyPlan;
 use super::own::{Answer, OwnRows};
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
+use crate::audit::tally::{Cells, Ended, Outcome};
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
 use crate::grants::GrantId;
@@ -102,13 +103,28 @@ pub struct Run {
     pub rows: u64,
     pub bytes: u64,
     pub finished: bool,
+    /// What its intent says of it.
+    pub outcome: Outcome,
     /// None: nothing protected in it.
     pub guarded: Option<Box<Guarded>>,
 }
 
 impl Run {
-    pub fn new(ticket: Ticket) -> Self {
-        Self { ticket, began: Instant::now(), rows: 0, bytes: 0, finished: false, guarded: None }
+    pub fn new(ticket: Ticket, outcome: Outcome) -> Self {
+        Self { ticket, began: Instant::now(), rows: 0, bytes: 0, finished: false, outcome, guarded: None }
+    }
+
+    /// Values of protected columns that were sent.
+    fn cells(&self) -> Cells {
+        let row = match self.guarded.as_deref().map(|guarded| &guarded.plan) {
+            Some(Plan::Rows(plan)) => plan.cells(),
+            Some(Plan::Copy(plan)) => plan.cells(),
+            Some(Plan::None | Plan::Plain) | None => return Cells::default(),
+        };
+        Cells {
+            masked: row.masked.saturating_mul(self.rows),
+            revealed: row.revealed.saturating_mul(self.rows),
+        }
     }
 
     pub fn reveals(&self) -> bool {
@@ -130,11 +146,20 @@ fn end_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&str>, r
     if std::mem::replace(&mut run.finished, true) {
         return;
     }
+    let elapsed = run.began.elapsed();
+    audit.tally().ended(&Ended {
+        outcome: run.outcome,
+        refused,
+        failed: sqlstate.is_some(),
+        elapsed,
+        rows: run.rows,
+        cells: run.cells(),
+    });
     let event = Event::StatementEnd(StatementEnd {
         start: run.ticket,
         rows: run.rows,
         bytes: run.bytes,
-        elapsed: run.began.elapsed(),
+        elapsed,
         sqlstate: sqlstate.map(|code| code.to_owned().into()),
         refused,
     });

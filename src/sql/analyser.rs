@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -22,6 +23,9 @@ use super::parse::{self, Tokens};
 use super::prefilter::HitKind;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
+use crate::telemetry::metric::{Counter, Labelled, Timing};
+use crate::telemetry::names;
+use crate::telemetry::registry::Registry;
 
 /// PostgreSQL's parser, the tree's decoder and lineage recurse; the memory is
 /// mapped only where it is touched.
@@ -42,8 +46,37 @@ pub enum Verdict {
     Unknown,
 }
 
+/// How texts were met, counted.
+pub struct Lookups {
+    all: Labelled,
+    harmless: Counter,
+    known: Counter,
+    analysed: Counter,
+    time: Timing,
+}
+
+impl Lookups {
+    fn new() -> Self {
+        let all = Labelled::new("result");
+        Self {
+            harmless: all.counter("harmless"),
+            known: all.counter("hit"),
+            analysed: all.counter("miss"),
+            time: Timing::default(),
+            all,
+        }
+    }
+
+    /// Puts the counters under their names.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.labelled(names::ANALYSES, &self.all);
+        registry.timing(names::ANALYSIS_TIME, &self.time);
+    }
+}
+
 /// The pool and the cache. One per process.
 pub struct Analyser {
+    pub lookups: Arc<Lookups>,
     jobs: mpsc::SyncSender<Job>,
     cache: Arc<Cache<Key, Arc<Analysis>, ByText>>,
     depth: usize,
@@ -94,23 +127,29 @@ impl Analyser {
         let queue = Arc::new(Mutex::new(queue));
         let entries = usize::try_from(cache_bytes / ENTRY_BYTES).unwrap_or(usize::MAX);
         let cache = Arc::new(Cache::with_weighter(entries, cache_bytes, ByText));
+        let lookups = Arc::new(Lookups::new());
         for number in 0..threads.max(1) {
             let (queue, cache) = (Arc::clone(&queue), Arc::clone(&cache));
+            let lookups = Arc::clone(&lookups);
             thread::Builder::new()
                 .name(format!("analyser-{number}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || work(&queue, &cache, depth))?;
+                .spawn(move || work(&queue, &cache, &lookups, depth))?;
         }
-        Ok(Self { jobs, cache, depth })
+        Ok(Self { lookups, jobs, cache, depth })
     }
 
     /// What is known of `text` without parsing it.
     pub fn look_up(&self, guard: &Guard, text: &[u8]) -> Verdict {
         if passes_unread(guard, text) {
+            self.lookups.harmless.inc();
             return Verdict::Harmless;
         }
         match self.cache.get(&KeyRef { version: guard.version, text }) {
-            Some(analysis) => Verdict::Known(analysis),
+            Some(analysis) => {
+                self.lookups.known.inc();
+                Verdict::Known(analysis)
+            }
             None => Verdict::Unknown,
         }
     }
@@ -141,15 +180,23 @@ impl Analyser {
     }
 }
 
-fn work(queue: &Mutex<mpsc::Receiver<Job>>, cache: &Cache<Key, Arc<Analysis>, ByText>, depth: usize) {
+fn work(
+    queue: &Mutex<mpsc::Receiver<Job>>,
+    cache: &Cache<Key, Arc<Analysis>, ByText>,
+    lookups: &Lookups,
+    depth: usize,
+) {
     loop {
         let job = queue.lock().recv();
         let Ok(Job { guard, text, answer }) = job else { return };
         let analysis = match cache.get(&KeyRef { version: guard.version, text: &text }) {
             Some(known) => known,
             None => {
+                let began = Instant::now();
                 let made = catch_unwind(AssertUnwindSafe(|| Arc::new(analyse(&guard, &text, depth))))
                     .unwrap_or_else(|_| refuse_whole(&text, internal_error()));
+                lookups.analysed.inc();
+                lookups.time.observe(began.elapsed());
                 cache.insert(Key { version: guard.version, text: text.clone() }, Arc::clone(&made));
                 made
             }

@@ -230,6 +230,27 @@ pub enum UseKind {
 }
 
 impl UseKind {
+    pub const ALL: [Self; 18] = [
+        Self::Output,
+        Self::NullTest,
+        Self::Grouping,
+        Self::Distinct,
+        Self::SetOperation,
+        Self::Join,
+        Self::Equality,
+        Self::OrderBy,
+        Self::MinMax,
+        Self::WindowOrder,
+        Self::Predicate,
+        Self::Expression,
+        Self::WholeRow,
+        Self::Statistics,
+        Self::VolatileArgument,
+        Self::Export,
+        Self::Write,
+        Self::Explain,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Output => "output",

@@ -1,4 +1,19 @@
-//! Tracing set-up.
+//! What operators see of a running proxy: the log on stderr, and metrics.
+//!
+//! ```text
+//! audit · sql · net · grants ── own their counters ──┐
+//! proxy ── reads gauges when asked (Probe) ──────────┴─ registry ── http: /metrics /healthz /readyz
+//! ```
+//!
+//! Invariant: no label and no line holds a value or a statement's text, and
+//! what a statement costs is a few relaxed atomics: handles are resolved when
+//! the proxy starts, rows are counted once a statement.
+
+pub mod http;
+pub mod metric;
+pub mod names;
+mod process;
+pub mod registry;
 
 use std::io::IsTerminal as _;
 
