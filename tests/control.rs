@@ -289,6 +289,7 @@ fn an_approval_may_shorten_and_narrow_but_not_widen() {
         once: false,
         export: false,
         max_rows: None,
+        held: None,
     };
     let runtime = bench.runtime.as_ref().unwrap();
     runtime.block_on(bench.engine.ask(ask, Some(seat.id), Actor::login("ana"))).unwrap();

@@ -16,6 +16,7 @@ mod driver;
 mod extended;
 mod grants;
 mod harness_test;
+mod hold;
 mod interference;
 mod lifecycle;
 mod masking;

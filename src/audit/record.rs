@@ -313,6 +313,11 @@ impl Sql {
         Self { text, span, conceal }
     }
 
+    /// The text that it is, or is a part of.
+    pub fn text(&self) -> &[u8] {
+        self.text.bytes()
+    }
+
     /// One statement of a text; spans count from the text's start.
     pub fn part(text: impl Into<Text>, span: Range<usize>, conceal: Conceal) -> Self {
         let text = text.into();

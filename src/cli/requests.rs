@@ -31,7 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     output::records(args.json, &header, &list.items, |r| {
         vec![
             r.id.to_string(),
-            r.status.clone(),
+            if r.held { format!("{}, held", r.status) } else { r.status.clone() },
             r.user.clone(),
             ask::columns(&r.columns),
             duration::show(Duration::from_secs(r.duration_s)),

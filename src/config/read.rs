@@ -18,7 +18,6 @@ use super::{
 /// here (and its test) is all that a new feature needs to do in this module.
 const UNAVAILABLE: [(Feature, &str); 7] = [
     (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
-    (Feature::Hold, "refusal = \"hold\": use \"error\""),
     (Feature::Observe, "mode = \"observe\": use \"enforce\""),
     (Feature::Notify, "[[notify]]: remove the section"),
     (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
@@ -29,7 +28,6 @@ const UNAVAILABLE: [(Feature, &str); 7] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feature {
     PostgresState,
-    Hold,
     Observe,
     Notify,
     ClientCertificates,
@@ -384,9 +382,6 @@ fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
 /// `refusal` of `[defaults]` and of a role.
 pub(super) fn refusal(section: &mut Section<'_, '_>) -> Option<RefusalMode> {
     let found = section.choice("refusal", &[("error", RefusalMode::Error), ("hold", RefusalMode::Hold)])?;
-    if found.value == RefusalMode::Hold {
-        require(section.reader, found.line, Feature::Hold);
-    }
     Some(found.value)
 }
 

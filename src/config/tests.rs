@@ -319,7 +319,6 @@ fn values_out_of_range_are_named_with_their_range() {
 fn what_this_version_cannot_do_is_not_ignored() {
     for (text, what) in [
         ("state.url = \"postgres://u:p@h/d\"", "a shared store"),
-        ("defaults.refusal = \"hold\"", "refusal = \"hold\""),
         ("defaults.mode = \"observe\"", "mode = \"observe\""),
         ("[[notify]]\nurl = \"https://chat\"", "[[notify]]"),
         (
@@ -328,7 +327,6 @@ fn what_this_version_cannot_do_is_not_ignored() {
         ),
         ("auth.method = \"cert\"", "method = \"cert\""),
         ("[[role]]\nname = \"a\"\nbreak_glass = true", "break_glass"),
-        ("[[role]]\nname = \"a\"\nrefusal = \"hold\"", "refusal = \"hold\""),
     ] {
         let found = faults(text);
         assert!(

@@ -158,6 +158,8 @@ pub struct RequestView {
     pub once: bool,
     pub export: bool,
     pub max_rows: Option<u64>,
+    /// A statement waits for the decision.
+    pub held: bool,
     pub status: String,
     pub requested_by: String,
     pub approvals: Vec<ApprovalView>,
@@ -184,6 +186,7 @@ impl From<&Request> for RequestView {
             once: r.once,
             export: r.export,
             max_rows: r.max_rows,
+            held: r.held,
             status: r.status.name().to_owned(),
             requested_by: r.requested_by.called().to_owned(),
             approvals: r.approvals.iter().map(|a| ApprovalView { by: a.by.name.clone(), at: a.at }).collect(),

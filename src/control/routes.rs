@@ -229,6 +229,7 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
         once: body.once,
         export: body.export,
         max_rows: body.max_rows,
+        held: None,
     })
 }
 

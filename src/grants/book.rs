@@ -80,8 +80,8 @@ pub struct Book {
 
 impl Book {
     /// The book at the start of a process, and what the restart ended: what
-    /// ran out meanwhile, and grants bound to sessions, which are gone (their
-    /// numbers will be given again).
+    /// ran out meanwhile, and grants and requests bound to sessions, which are
+    /// gone (their numbers will be given again).
     pub fn restore(contents: Contents, now: Now) -> (Self, Change) {
         let mut book =
             Self { last_grant: contents.last_grant, last_request: contents.last_request, ..Self::default() };
@@ -105,6 +105,20 @@ impl Book {
         for grant in sessions_gone {
             change.events.push(Event::GrantRevoked(grant.clone()));
             change.grants.push(grant);
+        }
+        let open = |r: &&Request| !change.requests.iter().any(|e| e.id == r.id);
+        let nobody_waits: Vec<Request> = book
+            .requests()
+            .filter(|r| r.status == RequestStatus::Pending && (r.held || r.session.is_some()))
+            .filter(open)
+            .map(|r| {
+                let reason = Some("its session has ended".to_owned());
+                r.close(RequestStatus::Cancelled, now.wall, Actor::system(), reason)
+            })
+            .collect();
+        for request in nobody_waits {
+            change.events.push(Event::RequestDenied(request.clone()));
+            change.requests.push(request);
         }
         (book, change)
     }

@@ -60,7 +60,7 @@ impl Book {
         let names = scope::names(&ask.columns);
         let open: Vec<&Request> =
             self.requests().filter(|r| r.status == RequestStatus::Pending && r.user == ask.user).collect();
-        if let Some(same) = open.iter().find(|r| is_same(r, ask, &names)) {
+        if let Some(same) = open.iter().find(|r| is_same(r, ask, asked_in, &names)) {
             return Ok(((*same).clone(), Change::none(now)));
         }
         if open.len() >= MAX_OPEN_REQUESTS {
@@ -85,11 +85,15 @@ impl Book {
             once: ask.once,
             export: ask.export,
             max_rows: ask.max_rows,
+            held: ask.held.is_some(),
             requested_by: by.clone(),
             status: RequestStatus::Pending,
             approvals: Vec::new(),
             created_at: now.wall,
-            expires_at: later(now.wall, REQUEST_LIFETIME)?,
+            expires_at: later(
+                now.wall,
+                ask.held.map_or(REQUEST_LIFETIME, |held| held.min(REQUEST_LIFETIME)),
+            )?,
             decided_by: None,
             decided_at: None,
             decision_reason: None,
@@ -328,8 +332,12 @@ fn narrow(request: &Request, narrowing: &Narrowing) -> Result<Request, Fault> {
     Ok(request)
 }
 
-fn is_same(request: &Request, ask: &Ask, names: &[ColumnName]) -> bool {
+/// A request that a statement waits for is that statement's alone: who gives
+/// up his own must not take another's.
+fn is_same(request: &Request, ask: &Ask, asked_in: Option<i64>, names: &[ColumnName]) -> bool {
     request.columns == names
+        && request.held == ask.held.is_some()
+        && (!request.held || request.asked_in == asked_in)
         && request.session == ask.session
         && request.duration == ask.duration
         && request.reason == ask.reason.trim()

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::book::{Book, Change, Usage};
 use super::decisions::{Narrowing, Setting};
@@ -46,6 +46,8 @@ pub struct Parts {
 /// What the keeper writes and everybody reads.
 pub(super) struct Shared {
     epoch: AtomicU64,
+    /// Told of every new epoch.
+    changes: watch::Sender<()>,
     roles: ArcSwap<Roles>,
     pub(super) index: Index,
     pub(super) book: RwLock<Book>,
@@ -64,6 +66,7 @@ impl Shared {
     }
     pub(super) fn bump(&self) {
         self.epoch.fetch_add(1, Ordering::Release);
+        self.changes.send_replace(());
     }
 }
 
@@ -94,6 +97,7 @@ impl Engine {
         let (book, ended) = Book::restore(contents, now);
         let shared = Arc::new(Shared {
             epoch: AtomicU64::new(1),
+            changes: watch::Sender::new(()),
             roles: ArcSwap::from_pointee(roles),
             index: Index::default(),
             book: RwLock::new(book),
@@ -123,6 +127,12 @@ impl Engine {
     /// statement and asks for permits anew. One relaxed read.
     pub fn epoch(&self) -> u64 {
         self.shared.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Hears of every change from now on: requests decided, grants made and
+    /// ended, roles replaced.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changes.subscribe()
     }
 
     /// What this session may see. `pg_roles`: the PostgreSQL roles its login

@@ -64,6 +64,8 @@ pub struct Ask {
     pub export: bool,
     /// Rows revealed in all.
     pub max_rows: Option<u64>,
+    /// A statement of the session that asks waits for it, this long at most.
+    pub held: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -111,6 +113,9 @@ pub struct Request {
     pub once: bool,
     pub export: bool,
     pub max_rows: Option<u64>,
+    /// A statement of `asked_in` waits for the decision.
+    #[serde(default)]
+    pub held: bool,
     pub requested_by: Actor,
     pub status: RequestStatus,
     /// By distinct people, none of them the asker.
@@ -235,6 +240,7 @@ pub mod sample {
             once: false,
             export: false,
             max_rows: None,
+            held: None,
         }
     }
 }

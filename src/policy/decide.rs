@@ -19,6 +19,8 @@ pub enum Decision {
     Refuse {
         error: ClientError,
         columns: Vec<ColumnDecision>,
+        /// A grant on these would let it run; none: no request can.
+        lacking: Vec<Arc<ProtectedColumn>>,
     },
     Run(Verdict),
 }
@@ -98,17 +100,17 @@ pub enum What {
 /// decisions, edits included.
 pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: Now) -> Decision {
     if let Some(error) = &statement.refusal {
-        return Decision::Refuse { error: error.clone(), columns: Vec::new() };
+        return Decision::refuse(error.clone(), Vec::new());
     }
     if let (Some(error), false) = (&statement.needs_exempt, exempt) {
-        return Decision::Refuse { error: error.clone(), columns: Vec::new() };
+        return Decision::refuse(error.clone(), Vec::new());
     }
     let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new() };
     for use_ in &statement.uses {
         ruling.judge(use_);
     }
-    if let Some(error) = ruling.refusal() {
-        return Decision::Refuse { error, columns: ruling.verdict.columns };
+    if let Some((error, lacking)) = ruling.refusal() {
+        return Decision::Refuse { error, columns: ruling.verdict.columns, lacking };
     }
     if statement.readings.is_empty() {
         let outputs = statement.outputs.iter().flatten().map(|output| ruling.show(output)).collect();
@@ -125,7 +127,14 @@ pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: N
     }
     match splice::compose(std::mem::take(&mut verdict.edits)) {
         Ok(edits) => Decision::Run(Verdict { edits, ..verdict }),
-        Err(_) => Decision::Refuse { error: unfit(), columns: verdict.columns },
+        Err(_) => Decision::refuse(unfit(), verdict.columns),
+    }
+}
+
+impl Decision {
+    /// What no grant changes.
+    fn refuse(error: ClientError, columns: Vec<ColumnDecision>) -> Self {
+        Self::Refuse { error, columns, lacking: Vec::new() }
     }
 }
 
@@ -292,7 +301,8 @@ impl<'a> Ruling<'a> {
         }
     }
 
-    fn refusal(&self) -> Option<ClientError> {
+    /// The error, and the columns that may be asked for instead.
+    fn refusal(&self) -> Option<(ClientError, Vec<Arc<ProtectedColumn>>)> {
         let (first, lacking) = self.refused.iter().min_by_key(|(use_, _)| use_.span.start)?;
         let mut all: Vec<Arc<ProtectedColumn>> =
             self.refused.iter().flat_map(|(_, columns)| columns.iter().cloned()).collect();
@@ -304,7 +314,8 @@ impl<'a> Ruling<'a> {
             format!("permission denied: {} {}", first.kind.words(), spelled(lacking)),
         )
         .with_hint(if export { export_request(&all) } else { request(&all) });
-        Some(error.at(first.position))
+        // The right to copy is an administrator's to give.
+        Some((error.at(first.position), if export { Vec::new() } else { all }))
     }
 
     fn show(&mut self, output: &Output) -> OutputAction {

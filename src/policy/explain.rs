@@ -84,7 +84,7 @@ fn explain_one(
 ) -> Explanation {
     let sql = text.get(statement.span.clone()).unwrap_or(text);
     match decide(statement, permits, exempt, now) {
-        Decision::Refuse { error, columns } => Explanation {
+        Decision::Refuse { error, columns, .. } => Explanation {
             verdict: "refused".to_owned(),
             uses: use_lines(&columns),
             error: Some(Refusal::from(error)),

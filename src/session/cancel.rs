@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
+use tokio::sync::oneshot;
 
 use crate::net::upstream::{ConnectError, Connector};
 use crate::wire::startup::{CancelKey, Version};
@@ -25,9 +27,13 @@ const SHORT_SECRET: usize = 4;
 /// How long to wait for the server to have taken a request.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who in bauta itself wants to hear of the next request.
+type Ear = Arc<Mutex<Option<oneshot::Sender<()>>>>;
+
 struct Entry {
     secret: Bytes,
     upstream: CancelKey,
+    ear: Ear,
 }
 
 /// The keys of all sessions of this process, by process id.
@@ -41,6 +47,7 @@ pub struct Cancellable {
     entries: Arc<DashMap<i32, Entry>>,
     /// What the client was given.
     key: CancelKey,
+    ear: Ear,
 }
 
 impl Cancels {
@@ -52,23 +59,36 @@ impl Cancels {
         let key = CancelKey { pid: upstream.pid, secret: secret.into() };
         // A server gives a process id anew only after the old session has
         // ended, which then is a ghost here, and its key of no use.
-        self.entries.insert(key.pid, Entry { secret: key.secret.clone(), upstream });
-        Ok(Cancellable { entries: self.entries.clone(), key })
+        let ear = Ear::default();
+        self.entries.insert(key.pid, Entry { secret: key.secret.clone(), upstream, ear: ear.clone() });
+        Ok(Cancellable { entries: self.entries.clone(), key, ear })
     }
 
     /// The server's key, if the client's is right.
+    #[cfg(test)]
     fn upstream(&self, key: &CancelKey) -> Option<CancelKey> {
+        self.find(key).map(|(upstream, _)| upstream)
+    }
+
+    fn find(&self, key: &CancelKey) -> Option<(CancelKey, Ear)> {
         let entry = self.entries.get(&key.pid)?;
-        bool::from(entry.secret.as_ref().ct_eq(&key.secret)).then(|| entry.upstream.clone())
+        let right = bool::from(entry.secret.as_ref().ct_eq(&key.secret));
+        right.then(|| (entry.upstream.clone(), entry.ear.clone()))
     }
 
     /// Passes a client's request on, on a connection of its own, and waits
-    /// until the server has closed that: then it has sent the signal.
+    /// until the server has closed that: then it has sent the signal. A
+    /// statement that bauta holds back is cancelled here: the server has
+    /// nothing of it, and the signal could hit a later one.
     pub async fn cancel(&self, key: &CancelKey, connector: &Connector) -> Result<(), ConnectError> {
-        let Some(upstream) = self.upstream(key) else {
+        let Some((upstream, ear)) = self.find(key) else {
             tracing::debug!(pid = key.pid, "cancel request with a wrong key");
             return Ok(());
         };
+        let heard = ear.lock().take().is_some_and(|waits| waits.send(()).is_ok());
+        if heard {
+            return Ok(());
+        }
         let mut stream = connector.connect().await?;
         upstream.put_request(stream.output())?;
         stream.flush().await.map_err(ConnectError::Ask)?;
@@ -80,6 +100,14 @@ impl Cancels {
 impl Cancellable {
     pub fn key(&self) -> &CancelKey {
         &self.key
+    }
+
+    /// Resolves at the next request for this session, which then does not go
+    /// upstream. Dropped: they go upstream again.
+    pub fn listen(&self) -> oneshot::Receiver<()> {
+        let (ear, heard) = oneshot::channel();
+        *self.ear.lock() = Some(ear);
+        heard
     }
 }
 

@@ -13,6 +13,8 @@ impl Listener for Registry {
             }
             // Approved for good: the grant says more.
             Event::RequestCreated(_) | Event::RequestApproved(_) | Event::GrantUsed { .. } => {}
+            // The statement that waits says so itself.
+            Event::RequestDenied(request) if request.held => {}
             Event::RequestDenied(request) => {
                 let why = request.decision_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
                 self.tell_asker(request, format!("request {} is {}{why}", request.id, request.status.name()));

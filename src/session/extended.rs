@@ -58,7 +58,11 @@ impl Relay {
             Stop::Hold(hold) => Ok(Step::Wait(hold)),
             Stop::Refuse(refusal) => {
                 // Literals of a text that is refused may be anything.
-                let error = self.refused(Sql::whole(text, Conceal::AllLiterals), refusal);
+                let sql = Sql::whole(text, Conceal::AllLiterals);
+                if let Some(wait) = self.hold_refused(&sql, &refusal) {
+                    return Ok(wait);
+                }
+                let error = self.refused(sql, refusal);
                 self.refuse_parse(parse.name, error);
                 Ok(Step::Done)
             }
@@ -179,6 +183,9 @@ impl Relay {
             Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => {
                 let sql = self.text_of(bind.statement);
+                if let Some(wait) = self.hold_refused(&sql, &refusal) {
+                    return Ok(wait);
+                }
                 let error = self.refused(sql, refusal);
                 self.refuse_step(error);
                 Ok(Step::Done)
@@ -439,6 +446,9 @@ impl Relay {
             Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => {
                 let sql = execution_text(&portal.prepared);
+                if let Some(wait) = self.hold_refused(&sql, &refusal) {
+                    return Ok(wait);
+                }
                 let error = self.refused(sql, refusal);
                 self.refuse_step(error);
                 Ok(Step::Done)
@@ -509,10 +519,7 @@ impl Relay {
             sqlstate::INSUFFICIENT_PRIVILEGE,
             "the portal was opened under access that has ended",
         );
-        Err(Stop::Refuse(Refusal {
-            error: error.with_hint("Bind the statement again."),
-            columns: judged.columns.to_vec(),
-        }))
+        Err(Stop::Refuse(Refusal::of(error.with_hint("Bind the statement again."), judged.columns.to_vec())))
     }
 
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {

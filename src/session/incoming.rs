@@ -31,6 +31,9 @@ impl Relay {
             // The server reads and drops it; it need not even get there.
             return Ok(Step::Done);
         }
+        if let Some(step) = self.end_hold(tag, body) {
+            return Ok(step);
+        }
         match tag {
             tag::QUERY => self.on_query(body, frame),
             tag::PARSE => self.on_parse(body, frame),

@@ -43,11 +43,20 @@ pub(super) enum Stop {
 pub(super) struct Refusal {
     pub error: ClientError,
     pub columns: Vec<ColumnDecision>,
+    /// A grant on these would let the statement run.
+    pub lacking: Vec<Arc<ProtectedColumn>>,
+}
+
+impl Refusal {
+    /// One that no request changes.
+    pub(super) fn of(error: ClientError, columns: Vec<ColumnDecision>) -> Self {
+        Self { error, columns, lacking: Vec::new() }
+    }
 }
 
 impl From<ClientError> for Stop {
     fn from(error: ClientError) -> Self {
-        Self::Refuse(Refusal { error, columns: Vec::new() })
+        Self::Refuse(Refusal::of(error, Vec::new()))
     }
 }
 
@@ -145,7 +154,7 @@ impl Relay {
             sqlstate::INSUFFICIENT_PRIVILEGE,
             "the statement was prepared under access that has ended",
         );
-        Err(Stop::Refuse(Refusal { error: error.with_hint(mend), columns: judged.columns.to_vec() }))
+        Err(Stop::Refuse(Refusal::of(error.with_hint(mend), judged.columns.to_vec())))
     }
 
     /// Judges one statement, following EXECUTE and FETCH to what they name.
@@ -240,7 +249,9 @@ impl Relay {
             Decision::Run(verdict) if observe => observed(verdict.columns),
             Decision::Refuse { columns, .. } if observe => observed(columns),
             Decision::Run(verdict) => verdict,
-            Decision::Refuse { error, columns } => return Err(Stop::Refuse(Refusal { error, columns })),
+            Decision::Refuse { error, columns, lacking } => {
+                return Err(Stop::Refuse(Refusal { error, columns, lacking }));
+            }
         };
         Ok(self.judged(statement, verdict, observe))
     }

@@ -15,6 +15,7 @@ pub mod copy;
 mod decisions;
 mod extended;
 pub mod handshake;
+mod hold;
 mod incoming;
 mod judge;
 pub mod login;

@@ -124,7 +124,7 @@ impl Relay {
 
     fn refuse_own_query(&mut self, text: &Bytes, error: ClientError) -> Step {
         let sql = Sql::whole(text.clone(), Conceal::Nothing);
-        let error = self.refused(sql, Refusal { error, columns: Vec::new() });
+        let error = self.refused(sql, Refusal::of(error, Vec::new()));
         self.refuse_query(error);
         Step::Done
     }

@@ -23,6 +23,7 @@ use bytes::{Buf, Bytes};
 
 use super::cancel::Cancellable;
 use super::handshake::Established;
+use super::hold::Held;
 use super::registry::{Room, Seat};
 use super::runs::{Reply, Shape, finish_run};
 use super::settings::Settings;
@@ -86,6 +87,8 @@ pub(super) enum JobDone {
     Rows(Result<Vec<Row>, ClientError>),
     /// May the parked message go on under its grants?
     Used(bool),
+    /// What became of the request that a held statement waits for.
+    Held(Result<(), ClientError>),
     Cancelled,
 }
 
@@ -166,6 +169,10 @@ pub(super) struct Relay {
     /// A message that waits for leave to use its grants.
     pub parked: Option<Box<Parked>>,
     pub parked_may_go: bool,
+    /// A statement that waits for access instead of being refused.
+    pub held: Option<Box<Held>>,
+    /// Nothing went upstream since the last ReadyForQuery.
+    pub at_rest: bool,
     /// Revealed rows in the client's queue.
     pub revealed: Revealed,
     /// Something protected ran in this transaction without a full grant:
@@ -218,6 +225,8 @@ impl Relay {
             following: 0,
             parked: None,
             parked_may_go: false,
+            held: None,
+            at_rest: true,
             revealed: Revealed::default(),
             tainted: false,
             uncommitted: CatalogChange::None,
@@ -282,7 +291,7 @@ impl Relay {
         let waiting = self.hold.is_some() || self.upstream.queued() >= HIGH_WATER;
         Wants {
             client_read: self.client_closed.is_none()
-                && (!waiting || self.client.input.len() < WAITING_INPUT),
+                && (!waiting || self.client.input.len() < WAITING_INPUT + self.room_for_held()),
             upstream_read: self.client.queued() < HIGH_WATER && !self.awaits_client(),
             upstream_write: self.ticket.is_none(),
             draining: self.proxy.drain.has_begun(),
@@ -302,7 +311,8 @@ impl Relay {
 
     fn deadline(&self) -> Option<Instant> {
         let idle = self.proxy.config.load().limits.idle_timeout;
-        let idle = (!idle.is_zero() && self.state.is_quiet()).then(|| self.last_activity + idle);
+        let idle = (!idle.is_zero() && self.state.is_quiet() && self.job.is_none())
+            .then(|| self.last_activity + idle);
         let farewell = self.client_closed.map(|_| self.last_activity + FAREWELL);
         [idle, farewell].into_iter().flatten().min()
     }
@@ -354,6 +364,7 @@ impl Relay {
             JobDone::Rows(rows) => self.own_rows = Some(rows),
             JobDone::Used(true) => self.parked_may_go = true,
             JobDone::Used(false) => self.unpark(),
+            JobDone::Held(outcome) => self.on_decided(outcome),
             JobDone::Cancelled => {}
         }
         if self.hold == Some(Hold::Job) {
@@ -464,7 +475,10 @@ impl Relay {
             };
             let body = frame.get(HEADER..).unwrap_or_default();
             match self.on_client_frame(header.tag, body, frame)? {
-                Step::Done => *at += header.total,
+                Step::Done => {
+                    *at += header.total;
+                    self.held = None;
+                }
                 Step::Wait(hold) => {
                     self.wait_for(hold);
                     break;
@@ -527,6 +541,7 @@ impl Relay {
 
     /// Remembers a message that was queued upstream.
     pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
+        self.at_rest = false;
         match entry.kind {
             Kind::Execute => self.pipeline_open = true,
             Kind::Query

@@ -512,6 +512,7 @@ impl Relay {
             }
         }
         self.pipeline_open = self.state.has_running();
+        self.at_rest = self.state.is_quiet();
         if status == TransactionStatus::Idle {
             self.tainted = false;
             if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {

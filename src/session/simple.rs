@@ -126,6 +126,9 @@ impl Relay {
             Some(statement) => Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement)),
             None => Sql::whole(plan.text.clone(), Conceal::AllLiterals),
         };
+        if let Some(wait) = self.hold_refused(&sql, &refusal) {
+            return wait;
+        }
         let error = self.refused(sql, refusal);
         self.refuse_query(error);
         Step::Done

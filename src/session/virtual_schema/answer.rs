@@ -96,6 +96,7 @@ async fn request(arguments: &[Option<String>], context: &SessionContext<'_>) -> 
         once: argument(4).map(read_bool).transpose()?.unwrap_or(false),
         export: false,
         max_rows: None,
+        held: None,
     };
     let by = Actor::login(context.login);
     let filed = context.engine.ask(ask, Some(context.session), by).await;
