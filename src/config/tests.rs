@@ -316,6 +316,22 @@ fn values_out_of_range_are_named_with_their_range() {
 }
 
 #[test]
+fn refusals_are_errors_unless_the_file_says_hold() {
+    let directory = directory();
+    let parse = |text: &str| parse(directory.path(), text);
+    let role = "[[role]]\nname = \"a\"\n";
+    let plain = parse(role).unwrap();
+    assert_eq!((plain.defaults.refusal, plain.roles[0].refusal), (RefusalMode::Error, None));
+    assert_eq!(plain.defaults.hold_timeout, Duration::from_secs(600));
+    let held =
+        parse(&format!("[defaults]\nrefusal = \"hold\"\nhold_timeout = \"90s\"\n{role}refusal = \"hold\""));
+    let held = held.unwrap();
+    assert_eq!((held.defaults.refusal, held.roles[0].refusal), (RefusalMode::Hold, Some(RefusalMode::Hold)));
+    assert_eq!(held.defaults.hold_timeout, Duration::from_secs(90));
+    assert!(parse("[defaults]\nhold_timeout = \"0\"").is_err());
+}
+
+#[test]
 fn what_this_version_cannot_do_is_not_ignored() {
     for (text, what) in [
         ("state.url = \"postgres://u:p@h/d\"", "a shared store"),
