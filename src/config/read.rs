@@ -16,7 +16,7 @@ use super::{
 
 /// What the interface names and this version does not do yet. Lifting a line
 /// here (and its test) is all that a new feature needs to do in this module.
-const UNAVAILABLE: [(Feature, &str); 7] = [
+const UNAVAILABLE: &[(Feature, &str)] = &[
     (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
     (Feature::Observe, "mode = \"observe\": use \"enforce\""),
     (Feature::Notify, "[[notify]]: remove the section"),
