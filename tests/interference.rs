@@ -64,8 +64,14 @@ fn is_continuation(line: &str) -> bool {
 /// The two data sets, each as often as the test needs it: schema first, so
 /// that oids are the same everywhere.
 pub fn databases(server: &Server) -> [[&'static str; 2]; 2] {
+    databases_with(server, "", "")
+}
+
+/// [`databases`] with more tables and more data.
+pub fn databases_with(server: &Server, schema: &str, data: &str) -> [[&'static str; 2]; 2] {
     server.sql("postgres", "CREATE ROLE shop_owner; GRANT shop_owner TO ana; CREATE DATABASE nothing");
     server.sql("nothing", &format!("ALTER SCHEMA public OWNER TO shop_owner; GRANT ALL ON DATABASE nothing TO shop_owner; SET ROLE shop_owner; {SCHEMA}").replace("CREATE SCHEMA archive", "RESET ROLE; CREATE SCHEMA archive AUTHORIZATION shop_owner; SET ROLE shop_owner"));
+    server.sql("nothing", &format!("SET ROLE shop_owner; {schema}"));
     let names = [["direct_a", "direct_b"], ["masked_a", "masked_b"]];
     for pair in names {
         for (seed, name) in pair.into_iter().enumerate() {
@@ -75,7 +81,7 @@ pub fn databases(server: &Server) -> [[&'static str; 2]; 2] {
                     "CREATE DATABASE {name} TEMPLATE nothing; GRANT ALL ON DATABASE {name} TO shop_owner"
                 ),
             );
-            server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}"));
+            server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}\n{data}"));
         }
     }
     names
@@ -148,7 +154,7 @@ fn normalised(frames: &[Frame], ordered: bool) -> Vec<String> {
 }
 
 /// A RowDescription without the table oids of relations made after set-up.
-fn without_origins(body: &[u8]) -> Vec<u8> {
+pub fn without_origins(body: &[u8]) -> Vec<u8> {
     let mut out = body[..2].to_vec();
     let mut rest = &body[2..];
     while !rest.is_empty() {

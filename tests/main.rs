@@ -14,6 +14,7 @@ mod copy;
 mod demo;
 mod driver;
 mod extended;
+mod generated;
 mod grants;
 mod harness_test;
 mod hold;

@@ -1,11 +1,13 @@
 //! Random SQL over the schema of the interference tests, from a seed that
 //! replays. Types fit mostly, so that PostgreSQL accepts most of it; what it
 //! does not accept, the tests skip.
+//!
+//! `generated/rich.rs` adds more kinds of expressions for `generated.rs`.
 
 use std::fmt::Write as _;
 
 /// Columns by table: `t` text, `i` int, `b` bool, `d` date.
-const TABLES: &[(&str, &[(&str, char)])] = &[
+const TABLES: &[Table] = &[
     (
         "customers",
         &[
@@ -32,27 +34,45 @@ const TABLES: &[(&str, &[(&str, char)])] = &[
     ("v_all", &[("id", 'i'), ("email", 't'), ("phone", 't'), ("city", 't')]),
     ("v_clean", &[("id", 'i'), ("city", 't')]),
     ("m_all", &[("id", 'i'), ("email", 't')]),
-    ("archive.customers", &[("id", 'i'), ("email", 't'), ("remark", 't')]),
+    ("archive.clients", &[("id", 'i'), ("email", 't'), ("remark", 't')]),
     ("scratch", &[("id", 'i'), ("t", 't')]),
 ];
 
-type Columns = Vec<(String, char)>;
+pub type Columns = Vec<(String, char)>;
+
+/// A table or view: its name, and its columns by kind.
+pub type Table = (&'static str, &'static [(&'static str, char)]);
 
 /// A name in scope and its columns.
 #[derive(Clone)]
-struct Named {
-    name: String,
-    columns: Columns,
+pub struct Named {
+    pub name: String,
+    pub columns: Columns,
+}
+
+impl Named {
+    pub fn table((name, columns): Table, alias: &str) -> Self {
+        let columns = columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+        Self { name: if alias.is_empty() { name.to_owned() } else { alias.to_owned() }, columns }
+    }
 }
 
 pub struct Generator {
     state: u64,
     names: usize,
+    tables: Vec<Table>,
+    /// Also makes what `generated/rich.rs` holds.
+    pub is_rich: bool,
 }
 
 impl Generator {
     pub fn new(seed: u64) -> Self {
-        Self { state: seed, names: 0 }
+        Self { state: seed, names: 0, tables: TABLES.to_vec(), is_rich: false }
+    }
+
+    /// With more tables, and more kinds of expressions and clauses.
+    pub fn rich(seed: u64, more: &[Table]) -> Self {
+        Self { state: seed, names: 0, tables: [TABLES, more].concat(), is_rich: true }
     }
 
     /// One statement.
@@ -77,24 +97,24 @@ impl Generator {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n as u64).unwrap()
     }
 
-    fn chance(&mut self, percent: usize) -> bool {
+    pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    fn one<T: Clone>(&mut self, of: &[T]) -> T {
+    pub fn one<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()
     }
 
-    fn name(&mut self) -> String {
+    pub fn name(&mut self) -> String {
         self.names += 1;
         format!("n{}", self.names)
     }
 
-    fn query(&mut self, want: &[char], ctes: &[Named], outer: &[Named], depth: usize) -> String {
+    pub fn query(&mut self, want: &[char], ctes: &[Named], outer: &[Named], depth: usize) -> String {
         if depth > 0 && self.chance(15) {
             let left = self.block(want, ctes, outer, depth - 1);
             let right = self.block(want, ctes, outer, depth - 1);
@@ -119,6 +139,9 @@ impl Generator {
     }
 
     fn block(&mut self, want: &[char], ctes: &[Named], outer: &[Named], depth: usize) -> String {
+        if self.is_rich && self.chance(6) {
+            return self.rich_block(want, ctes, outer, depth);
+        }
         let (from, mut scope) = self.from(ctes, outer, depth);
         let own = scope.len();
         scope.extend(outer.iter().cloned());
@@ -141,6 +164,7 @@ impl Generator {
     }
 
     fn output(&mut self, kind: char, scope: &[Named], ctes: &[Named], depth: usize) -> String {
+        let depth = if self.is_rich && self.chance(45) { 0 } else { depth };
         let value = self.value(kind, scope, ctes, depth);
         match self.chance(15) {
             true => format!("{value} AS {}", self.one(&["email", "id", "x", "city"])),
@@ -156,12 +180,9 @@ impl Generator {
         from: &str,
         condition: &str,
     ) -> String {
-        let keys: Vec<String> = (0..1 + self.below(2))
-            .map(|_| self.one(&['t', 't', 'i']))
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|kind| self.value(kind, scope, ctes, 0))
-            .collect();
+        let kinds: Vec<char> = (0..1 + self.below(2)).map(|_| self.one(&['t', 't', 'i'])).collect();
+        let open = self.mostly_open(scope);
+        let keys: Vec<String> = kinds.into_iter().map(|kind| self.value(kind, &open, ctes, 0)).collect();
         let outputs: Vec<String> = want
             .iter()
             .map(|kind| {
@@ -186,7 +207,7 @@ impl Generator {
     }
 
     /// A FROM clause and what it brings into scope.
-    fn from(&mut self, ctes: &[Named], outer: &[Named], depth: usize) -> (String, Vec<Named>) {
+    pub fn from(&mut self, ctes: &[Named], outer: &[Named], depth: usize) -> (String, Vec<Named>) {
         let (mut text, first) = self.source(ctes, outer, depth);
         let mut scope = vec![first];
         for _ in 0..self.one(&[0, 0, 1, 1, 2]) {
@@ -217,8 +238,9 @@ impl Generator {
         (text, scope)
     }
 
-    fn join_condition(&mut self, pair: &[Named; 2]) -> String {
+    pub fn join_condition(&mut self, pair: &[Named; 2]) -> String {
         let kind = self.one(&['i', 'i', 't']);
+        let pair = self.mostly_open(pair);
         let of = |side: &Named| -> Vec<String> {
             side.columns
                 .iter()
@@ -242,9 +264,12 @@ impl Generator {
             let cte = self.one(ctes);
             return (format!("{} AS {alias}", cte.name), Named { name: alias, columns: cte.columns });
         }
-        let (table, columns) = self.one(TABLES);
-        let columns = columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
-        (format!("{table} {alias}"), Named { name: alias, columns })
+        if self.is_rich && self.chance(12) {
+            return self.rich_source(outer, alias);
+        }
+        let tables = self.tables.clone();
+        let table = self.one(&tables);
+        (format!("{} {alias}", table.0), Named::table(table, &alias))
     }
 
     fn subquery(&mut self, ctes: &[Named], outer: &[Named], depth: usize) -> (String, Named) {
@@ -256,7 +281,7 @@ impl Generator {
         (format!("({body}) AS {alias}({})", list.join(", ")), Named { name: alias, columns })
     }
 
-    fn column(&mut self, kind: char, scope: &[Named]) -> Option<String> {
+    pub fn column(&mut self, kind: char, scope: &[Named]) -> Option<String> {
         let all: Vec<(String, String)> = scope
             .iter()
             .flat_map(|named| {
@@ -274,7 +299,7 @@ impl Generator {
         })
     }
 
-    fn value(&mut self, kind: char, scope: &[Named], ctes: &[Named], depth: usize) -> String {
+    pub fn value(&mut self, kind: char, scope: &[Named], ctes: &[Named], depth: usize) -> String {
         if depth == 0 || self.chance(55) {
             let literal = match kind {
                 't' => self.one(&["'Oslo'", "'x'", "''"]),
@@ -283,6 +308,9 @@ impl Generator {
                 _ => "date '2024-01-01'",
             };
             return self.column(kind, scope).unwrap_or_else(|| literal.to_owned());
+        }
+        if self.is_rich && self.chance(25) {
+            return self.rich_value(kind, scope, ctes, depth);
         }
         let inner = |this: &mut Self, kind| this.value(kind, scope, ctes, depth - 1);
         match kind {
@@ -345,7 +373,11 @@ impl Generator {
         format!("({body}) AS q(k)")
     }
 
-    fn condition(&mut self, scope: &[Named], ctes: &[Named], depth: usize) -> String {
+    pub fn condition(&mut self, scope: &[Named], ctes: &[Named], depth: usize) -> String {
+        let scope = &self.mostly_open(scope)[..];
+        if self.is_rich && self.chance(25) {
+            return self.rich_condition(scope, ctes, depth);
+        }
         let plain = |this: &mut Self, kind| this.value(kind, scope, ctes, depth.saturating_sub(2));
         match self.below(if depth == 0 { 7 } else { 12 }) {
             0 | 1 => format!("{} > {}", plain(self, 'i'), self.below(9)),
@@ -372,12 +404,8 @@ impl Generator {
         }
     }
 
-    fn write(&mut self) -> String {
-        let customers = Named {
-            name: "customers".to_owned(),
-            columns: TABLES[0].1.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect(),
-        };
-        let scope = [customers];
+    pub fn write(&mut self) -> String {
+        let scope = [Named::table(TABLES[0], "")];
         match self.below(5) {
             0 => format!("INSERT INTO scratch (id, t) {}", self.query(&['i', 't'], &[], &[], 2)),
             1 => {
