@@ -123,6 +123,21 @@ fn an_open_portal_shows_nothing_after_the_grant_is_revoked() {
     assert!(is_masked(&value(&ana.query(EMAIL))));
 }
 
+#[test]
+fn an_idle_session_hears_of_a_near_end_and_of_the_end() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("62s", &[]);
+    // Nothing is asked meanwhile: the notices come by themselves.
+    let said: Vec<String> = (0..2).map(|_| ana.receive().unwrap().field(b'M').unwrap()).collect();
+    assert!(said[0].starts_with("grant 1 by "), "{said:?}");
+    assert!(said[1].starts_with("grant 1 on public.customers.email ends in "), "{said:?}");
+    bench.bauta.cli_ok(&["revoke", "1"]);
+    let end = ana.receive().unwrap();
+    assert_eq!(end.tag, b'N');
+    assert_eq!(end.field(b'M').unwrap(), "grant 1 on public.customers.email has ended: revoked");
+}
+
 /// Rows that the server sends at once, slowly: each fills its buffer.
 const STREAM: &str = "SELECT email, repeat('x', 20000), pg_sleep(0.2) FROM customers ORDER BY id LIMIT 30";
 

@@ -176,6 +176,16 @@ impl Book {
         self.deadlines.first().map(|(until, _)| *until)
     }
 
+    /// Grants that end within `span`, with what is left of them.
+    pub fn ending(&self, now: Now, span: Duration) -> impl Iterator<Item = (&Grant, Duration)> {
+        let left = move |until: &Instant| until.saturating_duration_since(now.mono);
+        let soon = self.deadlines.iter().take_while(move |(until, _)| left(until) <= span);
+        soon.filter(move |(until, _)| *until > now.mono).filter_map(move |(until, key)| match key {
+            Key::Grant(id) => Some((&self.grants.get(id)?.entry, left(until))),
+            Key::Request(_) => None,
+        })
+    }
+
     /// What has run out by now.
     pub fn expire(&self, now: Now) -> Change {
         let mut change = Change::none(now);

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -76,4 +77,6 @@ pub trait Journal: Send + Sync {
 /// chat, metrics. Must not block.
 pub trait Listener: Send + Sync {
     fn happened(&self, event: &Event);
+    /// A grant ends before long, after `left`. Said once.
+    fn ends_soon(&self, _grant: &Grant, _left: Duration) {}
 }

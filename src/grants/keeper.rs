@@ -5,7 +5,7 @@
 //! can't be written, what was stored is taken back. Events wait in the store
 //! until the log has them, so a crash between loses none.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::event::{Event, Journal, JournalError, Listener};
 use super::model::{Actor, EndedHow, Request, RequestStatus};
 use super::store::{OutboxId, Store, StoreError};
 use super::{Fault, GrantId};
+use crate::clock::Now;
 
 /// One operation, run by the keeper.
 pub(super) type Work = Box<dyn FnOnce(&mut Keeper) + Send>;
@@ -27,6 +28,8 @@ pub(super) type Work = Box<dyn FnOnce(&mut Keeper) + Send>;
 const TICK: Duration = Duration::from_secs(1);
 /// Shortest sleep, so that a deadline that is just passing does not spin.
 const SHORTEST: Duration = Duration::from_millis(1);
+/// A grant's holder is told this long before its end.
+const WARNING: Duration = Duration::from_secs(60);
 
 pub(super) struct Keeper {
     shared: Arc<Shared>,
@@ -35,6 +38,8 @@ pub(super) struct Keeper {
     listeners: Vec<Arc<dyn Listener>>,
     /// Stored, not in the audit log yet.
     outbox: VecDeque<(OutboxId, Event)>,
+    /// Grants whose near end was said.
+    warned: HashSet<GrantId>,
     /// Waits for the audit log; made by the thread.
     runtime: Option<Arc<tokio::runtime::Runtime>>,
 }
@@ -47,7 +52,15 @@ impl Keeper {
         listeners: Vec<Arc<dyn Listener>>,
         waiting: Vec<(OutboxId, Event)>,
     ) -> Self {
-        Self { shared, store, journal, listeners, outbox: waiting.into(), runtime: None }
+        Self {
+            shared,
+            store,
+            journal,
+            listeners,
+            outbox: waiting.into(),
+            warned: HashSet::new(),
+            runtime: None,
+        }
     }
 
     /// Carries out what the restart ended.
@@ -249,12 +262,26 @@ impl Keeper {
     /// deadline is in the store, and permits compare it themselves.
     fn expire(&mut self) {
         let now = self.shared.clock.now();
+        self.warn_of_ends(now);
         let change = self.shared.book.read().expire(now);
         if change.is_empty() {
             return;
         }
         if let Err(fault) = self.carry_out(change) {
             warn!("{fault}");
+        }
+    }
+
+    /// Tells of ends that are near, once each. Who got less than the warning's
+    /// time knows it.
+    fn warn_of_ends(&mut self, now: Now) {
+        let book = self.shared.book.read();
+        let ending: Vec<_> = book.ending(now, WARNING).filter(|(g, _)| g.length() > WARNING).collect();
+        self.warned.retain(|id| ending.iter().any(|(grant, _)| grant.id == *id));
+        for (grant, left) in ending {
+            if self.warned.insert(grant.id) {
+                self.listeners.iter().for_each(|listener| listener.ends_soon(grant, left));
+            }
         }
     }
 

@@ -179,6 +179,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// How long it was meant to last.
+    pub fn length(&self) -> Duration {
+        Duration::try_from(self.expires_at.duration_since(self.created_at)).unwrap_or_default()
+    }
+
     /// `active`, `expired`, `revoked` or `used`.
     pub fn status(&self) -> &'static str {
         match self.ended.as_ref().map(|e| e.how) {

@@ -80,6 +80,9 @@ impl Listener for Ears {
     fn happened(&self, event: &Event) {
         self.0.lock().push(event.name());
     }
+    fn ends_soon(&self, _grant: &model::Grant, _left: Duration) {
+        self.0.lock().push("ends soon");
+    }
 }
 
 struct Shop;
@@ -224,6 +227,24 @@ fn a_grant_reveals_its_columns_to_its_holder_until_its_end() {
     assert!(!bench.sees("ana", 0));
     bench.run(bench.engine.flush());
     assert_eq!(bench.paper.names(), ["grant.created", "grant.expired"]);
+}
+
+#[test]
+fn a_near_end_is_said_once_and_a_short_grant_has_none() {
+    let bench = Bench::new(1);
+    bench.give("ana", &[0], 90);
+    bench.give("eve", &[0], 60);
+    let said = |bench: &Bench| bench.ears.0.lock().iter().filter(|e| **e == "ends soon").count();
+    bench.run(bench.engine.flush());
+    assert_eq!(said(&bench), 0);
+    bench.clock.pass(30);
+    bench.run(bench.engine.flush());
+    bench.run(bench.engine.flush());
+    assert_eq!(said(&bench), 1);
+    bench.clock.pass(60);
+    bench.run(bench.engine.flush());
+    assert_eq!(said(&bench), 1);
+    assert!(!bench.sees("ana", 0));
 }
 
 #[test]

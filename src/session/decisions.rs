@@ -1,7 +1,10 @@
 //! Decisions reach the sessions they are about, as NOTICEs.
 
+use std::time::Duration;
+
 use super::Registry;
 use super::registry::SessionNotice;
+use crate::grants::ColumnName;
 use crate::grants::event::{Event, Listener};
 use crate::grants::model::{Grant, Request};
 
@@ -22,13 +25,31 @@ impl Listener for Registry {
             Event::GrantCreated(grant) => {
                 let until = grant.expires_at.strftime("%F %T UTC");
                 let by = &grant.approved_by.name;
-                self.tell_holder(grant, format!("grant {} by {by}: access until {until}", grant.id));
+                let columns = spelled(&grant.columns);
+                self.tell_holder(
+                    grant,
+                    format!("grant {} by {by}: access to {columns} until {until}", grant.id),
+                );
             }
             Event::GrantExpired(grant) | Event::GrantRevoked(grant) => {
-                self.tell_holder(grant, format!("grant {} has ended: {}", grant.id, grant.status()));
+                let (columns, how) = (spelled(&grant.columns), grant.status());
+                self.tell_holder(grant, format!("grant {} on {columns} has ended: {how}", grant.id));
             }
         }
     }
+
+    fn ends_soon(&self, grant: &Grant, left: Duration) {
+        let (columns, seconds) = (spelled(&grant.columns), left.as_millis().div_ceil(1000));
+        self.tell_holder(grant, format!("grant {} on {columns} ends in {seconds} s", grant.id));
+    }
+}
+
+/// The first few, and how many more.
+fn spelled(columns: &[ColumnName]) -> String {
+    const SHOWN: usize = 3;
+    let first: Vec<String> = columns.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = columns.len().saturating_sub(SHOWN);
+    if more == 0 { first.join(", ") } else { format!("{} and {more} more", first.join(", ")) }
 }
 
 impl Registry {
