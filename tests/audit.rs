@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bauta::audit::chain::{FIRST, Line, Sealer};
-use bauta::audit::record::{GrantCreated, SessionStart};
+use bauta::audit::record::{GrantCreated, RequestApproved, SessionStart};
 use bauta::audit::{Conceal, Event, Log, LogSettings, Record, Sql, StatementEnd, StatementStart, Who};
 use bauta::clock::SystemClock;
 use bauta::config::AuditSql;
@@ -76,15 +76,20 @@ impl Desk {
         std::fs::write(&key, KEY_FILE).unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(directory.path().join("proxy.toml"), "keys.file = \"bauta.key\"\n").unwrap();
+        let mut desk = Self { directory, log: None };
+        desk.open(rotate);
+        desk
+    }
+
+    fn open(&mut self, rotate: u64) {
         let settings = LogSettings {
-            file: directory.path().join("audit.jsonl"),
+            file: self.path().join("audit.jsonl"),
             sql: AuditSql::Full,
             rotate,
             node: "n1".into(),
         };
-        let ring = KeyRing::open(&key).unwrap();
-        let log = Log::open(settings, &ring.audit_key(), Arc::new(SystemClock)).unwrap();
-        Self { directory, log: Some(log) }
+        let ring = KeyRing::open(&self.path().join("bauta.key")).unwrap();
+        self.log = Some(Log::open(settings, &ring.audit_key(), Arc::new(SystemClock)).unwrap());
     }
 
     fn write(&self, who: Arc<Who>, event: Event) -> bauta::audit::Ticket {
@@ -267,6 +272,211 @@ fn tail_shows_the_newest_records() {
         .collect();
     assert_eq!(seqs, [9, 10]);
     assert_eq!(run(desk.path(), &["audit", "tail", "-n", "99", "--json"]).stdout.lines().count(), 10);
+}
+
+/// Follows the log while `feed` writes to it; every record is shown once.
+fn followed(desk: &Desk, last: u64, feed: impl FnOnce()) -> Vec<u64> {
+    use std::io::BufRead as _;
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_bauta"))
+        .args(["audit", "tail", "-n", "1", "-f", "--json"])
+        .current_dir(desk.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let record: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        record["seq"].as_u64().unwrap()
+    };
+    let mut seqs = vec![next()];
+    feed();
+    while *seqs.last().unwrap() < last {
+        seqs.push(next());
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    seqs
+}
+
+fn gzip(path: &Path) {
+    let packed = std::fs::File::create(
+        path.with_extension(format!("{}.gz", path.extension().unwrap().to_str().unwrap())),
+    )
+    .unwrap();
+    let mut encoder = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
+    std::io::copy(&mut std::fs::File::open(path).unwrap(), &mut encoder).unwrap();
+    encoder.finish().unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+fn archives(desk: &Desk) -> Vec<std::path::PathBuf> {
+    bauta::audit::file::archives(&desk.path().join("audit.jsonl")).unwrap()
+}
+
+#[test]
+fn tail_follows_over_rotations_that_are_compressed_at_once() {
+    let mut desk = Desk::new(4096);
+    desk.day_of_ana();
+    // Far more than one file between two looks.
+    let seqs = followed(&desk, 80, || {
+        for _ in 0..7 {
+            desk.day_of_ana();
+            for archive in archives(&desk).iter().filter(|a| a.extension().unwrap() != "gz") {
+                gzip(archive);
+            }
+        }
+    });
+    assert_eq!(seqs, (seqs[0]..=80).collect::<Vec<_>>());
+    assert!(archives(&desk).len() > 5);
+    // As many as were asked for, though the newest file has fewer.
+    desk.close();
+    let count = |n: &str| run(desk.path(), &["audit", "tail", "-n", n, "--json"]).stdout.lines().count();
+    assert_eq!(count("9"), 9);
+}
+
+#[test]
+fn compressed_files_are_searched_and_verified_and_the_chain_goes_on_behind_them() {
+    let mut desk = Desk::new(4096);
+    desk.day_of_ana();
+    desk.day_of_ana();
+    desk.close();
+    // As if it had crashed right behind a rotation: the end is in an archive.
+    let current = desk.path().join("audit.jsonl");
+    let last = std::fs::read_to_string(&current).unwrap();
+    let last: serde_json::Value = serde_json::from_str(last.lines().next().unwrap()).unwrap();
+    let archive = format!("audit.jsonl.{:012}", last["seq"].as_u64().unwrap());
+    std::fs::rename(&current, desk.path().join(archive)).unwrap();
+    for archive in archives(&desk) {
+        gzip(&archive);
+    }
+    desk.open(4096);
+    desk.day_of_ana();
+    desk.close();
+    let verified = run(desk.path(), &["audit", "verify"]);
+    assert!(verified.stdout.contains("30 records in "), "{}{}", verified.stdout, verified.stderr);
+    assert_eq!(run(desk.path(), &["audit", "search", "--json"]).stdout.lines().count(), 30);
+}
+
+/// A month in which columns were seen for several reasons.
+fn month(desk: &Desk) {
+    let grant = |grant: i64, user: &str, reason: &str, by: &str| {
+        desk.write(
+            who(user, 0),
+            Event::GrantCreated(GrantCreated {
+                grant,
+                columns: vec!["public.customers.email".into()],
+                tags: Vec::new(),
+                reason: reason.into(),
+                ticket: (grant == 2).then(|| "INC-9".into()),
+                requested_by: user.into(),
+                approved_by: by.into(),
+                expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
+                once: false,
+                export: false,
+            }),
+        );
+    };
+    let approved = |request: i64, by: &str, grant: Option<i64>| {
+        let event = RequestApproved { request, by: by.into(), grant, duration_s: 600 };
+        desk.write(who("ana", 0), Event::RequestApproved(event));
+    };
+    let email = |use_, what| decision("public.customers.email", use_, what);
+    let ssn = |use_, what| decision("public.customers.ssn", use_, what);
+    grant(1, "ana", "=cmd() <script>alert(1)</script>", "uid:0(root)");
+    desk.statement("ana", "SELECT email FROM customers", vec![email("output", under_grant(1))], None);
+    let both = vec![email("predicate", under_grant(1)), email("output", under_grant(1))];
+    desk.statement("ana", "SELECT email FROM customers WHERE email LIKE 'a%'", both, None);
+    // It did not run.
+    let refused = vec![email("output", under_grant(1)), ssn("predicate", What::Refused)];
+    desk.statement("ana", "SELECT email FROM customers WHERE ssn > '1'", refused, Some("42501"));
+    // Two people approved.
+    approved(7, "sam", None);
+    approved(7, "kim", Some(2));
+    grant(2, "bob", "refund, \"urgent\"", "kim");
+    desk.statement("bob", "SELECT ssn FROM customers", vec![ssn("output", under_grant(2))], None);
+    let role =
+        What::Revealed(Access::Revealed { basis: Basis::Role("billing".into()), until: None, export: false });
+    desk.statement("etl", "SELECT email FROM customers", vec![email("output", role)], None);
+    desk.statement("ana", "SELECT email FROM customers", vec![email("output", What::Masked("email"))], None);
+    // A number given again, after the state was begun anew.
+    grant(1, "ana", "INC-12", "sam");
+    let sql = Sql::whole(Arc::<str>::from("SELECT email FROM customers"), Conceal::Nothing);
+    let start = StatementStart { sql, columns: Arc::from([email("output", under_grant(1))]) };
+    desk.write(who("ana", 43), Event::StatementStart(start));
+}
+
+/// Times of a run, as `TIME`.
+fn timeless(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("20") {
+        let time = rest.get(at..at + 19).filter(|t| {
+            t.bytes().zip(*b"0000-00-00T00:00:00").all(|(b, like)| match like {
+                b'0' => b.is_ascii_digit(),
+                b'T' => b == b'T' || b == b' ',
+                other => b == other,
+            })
+        });
+        let length = match time {
+            Some(_) => {
+                let tail = rest[at + 19..].trim_start_matches(|c: char| c == '.' || c.is_ascii_digit());
+                rest[at..].len() - tail.strip_prefix('Z').unwrap_or(tail).len()
+            }
+            None => 2,
+        };
+        out.push_str(&rest[..at]);
+        out.push_str(if time.is_some() { "TIME" } else { &rest[at..at + length] });
+        rest = &rest[at + length..];
+    }
+    out + rest
+}
+
+/// The report in every form, against the files beside the tests.
+#[test]
+fn a_report_says_who_saw_what_and_why() {
+    let mut desk = Desk::new(4096);
+    month(&desk);
+    desk.close();
+    gzip(&archives(&desk)[0]);
+    let report = |arguments: &[&str]| {
+        let mut all = vec!["audit", "report"];
+        all.extend_from_slice(arguments);
+        let output = run(desk.path(), &all);
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output.stdout
+    };
+    let golden = |name: &str, got: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+        // The head's mac holds the times.
+        let got = timeless(got);
+        let got = match got.split_once("head ") {
+            Some((before, after)) => format!("{before}head {}", after[64..].to_owned()),
+            None => got,
+        };
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &got).unwrap();
+        }
+        assert_eq!(got, std::fs::read_to_string(&path).unwrap(), "{name}");
+    };
+    golden("report.txt", &report(&[]));
+    golden("report.csv", &report(&["--csv"]));
+    golden("report.jsonl", &report(&["--json"]));
+    golden("report.html", &report(&["--html", "--since", "30d", "--until", "2100-01-01"]));
+    let rows = |arguments: &[&str]| report(&[arguments, &["--json"]].concat()).lines().count();
+    assert_eq!(rows(&[]), 4);
+    assert_eq!(rows(&["--user", "ana"]), 2);
+    assert_eq!(rows(&["--column", "*.*.ssn"]), 1);
+    assert_eq!(rows(&["--since", "1h"]), 4);
+    assert_eq!(rows(&["--until", "1h"]), 0);
+    // Damage shows.
+    let text = std::fs::read_to_string(desk.path().join("audit.jsonl")).unwrap();
+    std::fs::write(desk.path().join("audit.jsonl"), text.replace("INC-12", "INC-13")).unwrap();
+    let damaged = run(desk.path(), &["audit", "report"]);
+    assert_eq!(damaged.code, Some(1));
+    assert!(damaged.stderr.contains("THE LOG IS DAMAGED"), "{}", damaged.stderr);
+    // Without the key it is a report all the same, which says so.
+    std::fs::remove_file(desk.path().join("bauta.key")).unwrap();
+    assert!(report(&[]).contains("The log was not verified"));
 }
 
 /// Names of members in their order.

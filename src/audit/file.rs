@@ -83,9 +83,7 @@ impl LogFile for DiskFile {
 
     fn archive_end(&mut self, len: usize) -> io::Result<Vec<u8>> {
         let Some(newest) = archives(&self.path)?.pop() else { return Ok(Vec::new()) };
-        let file = File::open(newest)?;
-        let total = file.metadata()?.len();
-        read_at(&file, total.saturating_sub(len as u64), len)
+        super::read::end(&newest, len)
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -115,7 +113,8 @@ impl LogFile for DiskFile {
 
     fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
         let archive = archive_name(&self.path, first_seq);
-        if archive.try_exists()? {
+        let taken = archives(&self.path)?.iter().any(|a| first_seq_of(&self.path, a) == Some(first_seq));
+        if taken {
             return Err(io::Error::other(format!("{} is there already", archive.display())));
         }
         fs::rename(&self.path, &archive)?;
@@ -156,6 +155,9 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// What the operator's gzip appends.
+const PACKED: &str = ".gz";
+
 /// `audit.jsonl.000000000001`
 pub fn archive_name(path: &Path, first_seq: u64) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -163,25 +165,38 @@ pub fn archive_name(path: &Path, first_seq: u64) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// The archives of a log, oldest first.
+/// The archives of a log, oldest first; compressed ones too.
 pub fn archives(path: &Path) -> io::Result<Vec<PathBuf>> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
-        let number = entry
-            .file_name()
-            .to_str()
-            .and_then(|n| n.strip_prefix(name)?.strip_prefix('.').map(str::to_owned))
-            .filter(|n| n.len() >= 12 && n.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|n| n.parse::<u64>().ok());
-        if let Some(number) = number {
-            found.push((number, entry.path()));
+        let number = entry.file_name().to_str().and_then(|n| archive_number(name, n));
+        if let Some((number, packed)) = number {
+            found.push((number, packed, entry.path()));
         }
     }
     found.sort();
-    Ok(found.into_iter().map(|(_, path)| path).collect())
+    // While gzip works there are both: the plain one is whole.
+    found.dedup_by_key(|(number, _, _)| *number);
+    Ok(found.into_iter().map(|(_, _, path)| path).collect())
+}
+
+/// `seq` of the first record, as the archive's name tells, and whether it is
+/// compressed. None: not an archive of the log called `name`.
+fn archive_number(name: &str, file: &str) -> Option<(u64, bool)> {
+    let rest = file.strip_prefix(name)?.strip_prefix('.')?;
+    let digits = rest.strip_suffix(PACKED).unwrap_or(rest);
+    let is_number = digits.len() >= 12 && digits.bytes().all(|b| b.is_ascii_digit());
+    let number = digits.parse().ok().filter(|_| is_number)?;
+    Some((number, digits.len() < rest.len()))
+}
+
+/// [`archive_number`] of an archive's path.
+pub fn first_seq_of(log: &Path, archive: &Path) -> Option<u64> {
+    let (name, file) = (log.file_name()?.to_str()?, archive.file_name()?.to_str()?);
+    archive_number(name, file).map(|(number, _)| number)
 }
 
 /// All files of a log that exist, in the order of the chain.

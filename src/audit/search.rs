@@ -5,13 +5,14 @@
 //! unedited here: that is `verify`.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 use serde::Deserialize;
+
+use super::read::for_each_line;
 
 /// Starts that wait for their end at most; the oldest are shown without.
 const MAX_OPEN: usize = 100_000;
@@ -179,7 +180,7 @@ fn touches_grant(record: &Seen, id: i64) -> bool {
 }
 
 /// Does `schema.table.column` fit a pattern with `*` for any part?
-fn pattern_fits(pattern: &str, name: &str) -> bool {
+pub(super) fn pattern_fits(pattern: &str, name: &str) -> bool {
     if pattern == name {
         return true;
     }
@@ -239,21 +240,6 @@ pub fn read(line: &[u8]) -> Option<Found> {
     let record = serde_json::from_slice(line).ok()?;
     let line = String::from_utf8_lossy(line).trim_end().to_owned();
     Some(Found { record, line, end: None })
-}
-
-fn for_each_line<E: From<io::Error>>(
-    path: &Path,
-    mut each: impl FnMut(&[u8]) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        if reader.read_until(b'\n', &mut line)? == 0 {
-            return Ok(());
-        }
-        each(&line)?;
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 //! (`recover`), so that both believe the same things. Follows
 //! `docs/AUDIT-FORMAT.md`.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -243,7 +242,7 @@ pub fn files(paths: &[PathBuf], sealer: &Sealer) -> Result<Report, (PathBuf, io:
 }
 
 fn one_file(path: &Path, verifier: &mut Verifier) -> io::Result<Option<Bad>> {
-    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut reader = super::read::open(path)?;
     verifier.begin_file(0);
     let (mut number, mut bad_line) = (0, 0);
     let mut line = Vec::new();

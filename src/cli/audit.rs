@@ -1,11 +1,7 @@
-//! `bauta audit tail|search|verify`.
+//! `bauta audit …`: search and verify; the others have files of their own.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -14,7 +10,7 @@ use jiff::Timestamp;
 use super::output::{line, printable};
 use crate::audit::chain::Sealer;
 use crate::audit::file::all_files;
-use crate::audit::search::{self, Found, Query};
+use crate::audit::search::{Found, Query};
 use crate::audit::{show, verify};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Places;
@@ -30,29 +26,13 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Show the newest records, and with -f those to come
-    Tail(TailArgs),
+    Tail(super::audit_tail::Args),
     /// Find records by person, column, grant, time or decision
     Search(SearchArgs),
     /// Prove that no record was changed, removed or moved
     Verify(VerifyArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct TailArgs {
-    #[command(flatten)]
-    config: super::ConfigArg,
-    /// This log instead of the configuration's
-    #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
-    /// So many records
-    #[arg(short = 'n', long, value_name = "N", default_value_t = 10)]
-    lines: usize,
-    /// Go on with new records until interrupted
-    #[arg(short, long)]
-    follow: bool,
-    /// The records as they stand in the log, one a line
-    #[arg(long)]
-    json: bool,
+    /// Who saw which protected column unmasked, when, and why
+    Report(super::audit_report::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,14 +96,15 @@ struct VerifyArgs {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        AuditCommand::Tail(args) => tail(&args),
+        AuditCommand::Tail(args) => super::audit_tail::run(&args),
         AuditCommand::Search(args) => search(args),
         AuditCommand::Verify(args) => verify(&args),
+        AuditCommand::Report(args) => super::audit_report::run(args),
     }
 }
 
 /// A time as people give it.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -138,7 +119,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 }
 
 /// The log's file, and all files of it in their order.
-fn log_files(config: &super::ConfigArg, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+pub(super) fn log_files(config: &super::ConfigArg, given: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     if !given.is_empty() {
         return Ok(given.to_vec());
     }
@@ -150,14 +131,14 @@ fn log_files(config: &super::ConfigArg, given: &[PathBuf]) -> anyhow::Result<Vec
     Ok(files)
 }
 
-fn log_file(config: &super::ConfigArg, given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+pub(super) fn log_file(config: &super::ConfigArg, given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     match given {
         Some(file) => Ok(file.clone()),
         None => Ok(Places::load(&config.config)?.audit_file),
     }
 }
 
-fn print(found: &Found, json: bool) -> anyhow::Result<()> {
+pub(super) fn print(found: &Found, json: bool) -> anyhow::Result<()> {
     if json {
         line(&found.line)?;
         return found.end.as_ref().map_or(Ok(()), |end| line(&end.line));
@@ -225,88 +206,6 @@ fn print_report(report: &verify::Report) -> anyhow::Result<()> {
         "{} records in {files} are good, seq {first} to {}; head {}",
         report.records, last.seq, last.mac
     ))
-}
-
-fn tail(args: &TailArgs) -> anyhow::Result<ExitCode> {
-    let path = log_file(&args.config, args.file.as_ref())?;
-    let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
-    let mut reader = BufReader::new(file);
-    for found in last_lines(&mut reader, args.lines)? {
-        print(&found, args.json)?;
-    }
-    if args.follow {
-        follow(&path, reader, args.json)?;
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The last records; leaves the reader behind the last whole line.
-fn last_lines(reader: &mut BufReader<File>, count: usize) -> anyhow::Result<Vec<Found>> {
-    /// More than most records take.
-    const GUESS: u64 = 4 << 10;
-    let length = reader.get_ref().metadata()?.len();
-    let mut span = GUESS.saturating_mul(count as u64 + 1).min(length);
-    loop {
-        let start = length - span;
-        reader.seek(SeekFrom::Start(start))?;
-        let mut lines = Vec::new();
-        let mut line = Vec::new();
-        let mut position = start;
-        while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-            position += line.len() as u64;
-            lines.push(std::mem::take(&mut line));
-        }
-        // The first one may have lost its beginning.
-        if lines.len() > count || start == 0 {
-            reader.seek(SeekFrom::Start(position))?;
-            let from = lines.len().saturating_sub(count);
-            return Ok(lines.iter().skip(from).filter_map(|l| search::read(l)).collect());
-        }
-        span = span.saturating_mul(4).min(length);
-    }
-}
-
-/// Prints new records as they come, over rotations, until interrupted.
-fn follow(path: &Path, mut reader: BufReader<File>, json: bool) -> anyhow::Result<()> {
-    const PAUSE: Duration = Duration::from_millis(200);
-    let mut line = Vec::new();
-    loop {
-        match reader.read_until(b'\n', &mut line)? {
-            n if n > 0 && line.ends_with(b"\n") => {
-                if let Some(found) = search::read(&line) {
-                    print(&found, json)?;
-                }
-                line.clear();
-            }
-            _ => {
-                std::thread::sleep(PAUSE);
-                if let Some(next) = rotated(path, reader.get_ref())? {
-                    // What was written before the rotation comes first.
-                    while reader.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-                        if let Some(found) = search::read(&line) {
-                            print(&found, json)?;
-                        }
-                        line.clear();
-                    }
-                    line.clear();
-                    reader = BufReader::new(next);
-                }
-            }
-        }
-    }
-}
-
-/// The file that has taken the path since.
-fn rotated(path: &Path, held: &File) -> io::Result<Option<File>> {
-    let held = held.metadata()?;
-    match File::open(path) {
-        Ok(file) => {
-            let named = file.metadata()?;
-            Ok(((named.dev(), named.ino()) != (held.dev(), held.ino())).then_some(file))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
 }
 
 #[cfg(test)]

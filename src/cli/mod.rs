@@ -7,6 +7,8 @@
 pub mod approve;
 pub mod ask;
 pub mod audit;
+mod audit_report;
+mod audit_tail;
 pub mod check;
 pub mod completions;
 pub mod demo;
@@ -18,6 +20,7 @@ pub mod init;
 pub mod kill;
 pub mod output;
 pub mod reload;
+mod report_forms;
 pub mod request;
 pub mod requests;
 pub mod revoke;

@@ -21,6 +21,14 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints bytes as they are.
+///
+/// # Errors
+/// As [`line`].
+pub fn raw(bytes: &[u8]) -> anyhow::Result<()> {
+    Ok(io::stdout().lock().write_all(bytes)?)
+}
+
 /// Prints records: with `json` one object a line, else a table whose columns
 /// `header` names and whose cells `row` makes. No records: nothing as JSON,
 /// the header as a table.
