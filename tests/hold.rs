@@ -224,6 +224,19 @@ fn a_cancel_request_reaches_the_held_statement_and_no_later_one() {
 }
 
 #[test]
+fn where_a_ticket_is_required_the_statement_brings_it() {
+    let bench = Bench::with(&POLICY.replace("[defaults]", "[defaults]\nticket_pattern = \"INC-[0-9]+\""));
+    let mut session = bench.session();
+    let frames = session.query(FIND);
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
+    assert_eq!(detail(&frames), "No request was filed: a ticket is required.");
+    let waiting = held(session, m::query(&format!("-- INC-4711: refund\n{FIND}")));
+    assert_eq!(bench.pending(1)[0]["ticket"], "INC-4711");
+    bench.bauta.cli_ok(&["approve", "1"]);
+    assert_eq!(rows(&waiting.join().unwrap().0), 1);
+}
+
+#[test]
 fn a_client_that_leaves_takes_its_request_along() {
     let bench = Bench::new();
     let mut session = bench.session();

@@ -29,6 +29,8 @@ fn defaults() -> Defaults {
         new_columns_masked: true,
         max_duration: std::time::Duration::ZERO,
         approvals: 1,
+        request_timeout: std::time::Duration::from_secs(86_400),
+        ticket_pattern: None,
         trusted_functions: Vec::new(),
     }
 }

@@ -9,11 +9,13 @@ mod fault;
 mod raw;
 mod read;
 mod rules;
+mod ticket;
 pub mod units;
 
 pub use approvals::unapprovable;
 pub use fault::{Fault, Faults};
 pub use rules::parse_pattern;
+pub use ticket::TicketPattern;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -292,6 +294,10 @@ pub struct Defaults {
     pub new_columns_masked: bool,
     pub max_duration: Duration,
     pub approvals: u32,
+    /// A request that nobody decides ends after this.
+    pub request_timeout: Duration,
+    /// A request must name a ticket of this form.
+    pub ticket_pattern: Option<TicketPattern>,
     pub trusted_functions: Vec<String>,
 }
 
@@ -377,6 +383,7 @@ pub struct Role {
     pub approve: Vec<Scope>,
     pub max_duration: Option<Duration>,
     pub refusal: Option<RefusalMode>,
+    pub ticket_pattern: Option<TicketPattern>,
     pub export: bool,
     pub break_glass: bool,
     pub exempt: bool,

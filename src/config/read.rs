@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::raw::{Reader, Section};
 use super::{
     Admin, Audit, AuditSql, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls,
-    ListenTlsMode, Mode, Notify, RefusalMode, Secret, StateUrl, Upstream, UpstreamAddress, UpstreamTls,
+    ListenTlsMode, Mode, Notify, RefusalMode, Secret, StateUrl, TicketPattern, Upstream, UpstreamAddress,
+    UpstreamTls,
 };
 
 /// What the interface names and this version does not do yet. Lifting a line
@@ -345,6 +346,8 @@ fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
         new_columns_masked: true,
         max_duration: HOUR,
         approvals: 1,
+        request_timeout: DAY,
+        ticket_pattern: None,
         trusted_functions: Vec::new(),
     };
     let Some(mut section) = section else { return defaults };
@@ -363,6 +366,9 @@ fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
         section.duration("max_duration", SECOND..=LONGEST_GRANT, None).unwrap_or(defaults.max_duration);
     let approvals = section.number("approvals", 1..=10).and_then(|n| u32::try_from(n).ok());
     defaults.approvals = approvals.unwrap_or(defaults.approvals);
+    let open = section.duration("request_timeout", SECOND..=30 * DAY, None);
+    defaults.request_timeout = open.unwrap_or(defaults.request_timeout);
+    defaults.ticket_pattern = ticket_pattern(&mut section);
     if let Some(found) = section.list("trusted_functions") {
         for name in &found.value {
             if name.split('.').filter(|p| !p.is_empty()).count() != 2 {
@@ -383,6 +389,12 @@ fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
 pub(super) fn refusal(section: &mut Section<'_, '_>) -> Option<RefusalMode> {
     let found = section.choice("refusal", &[("error", RefusalMode::Error), ("hold", RefusalMode::Hold)])?;
     Some(found.value)
+}
+
+/// `ticket_pattern` of `[defaults]` and of a role.
+pub(super) fn ticket_pattern(section: &mut Section<'_, '_>) -> Option<TicketPattern> {
+    let expected = "a regular expression like \"INC-[0-9]+\"";
+    section.text_as("ticket_pattern", expected, TicketPattern::parse).map(|found| found.value)
 }
 
 /// Events that can be sent to a webhook.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fault::suggestion;
 use super::raw::{Given, Located, Reader, Section};
-use super::read::{Feature, LONGEST_GRANT, refusal, require};
+use super::read::{Feature, LONGEST_GRANT, refusal, require, ticket_pattern};
 use super::{Allow, ColumnPattern, Config, ProtectRule, Role, Scope};
 use crate::mask::{MethodFault, MethodSpec};
 
@@ -252,6 +252,7 @@ fn role(section: &mut Section<'_, '_>) -> Option<Role> {
     let approve = scopes(section, "approve");
     let max_duration = section.duration("max_duration", Duration::from_secs(1)..=LONGEST_GRANT, None);
     let refusal = refusal(section);
+    let ticket_pattern = ticket_pattern(section);
     let export = section.boolean("export").unwrap_or(false);
     let exempt = section.boolean("exempt").unwrap_or(false);
     let break_glass = section.boolean("break_glass").unwrap_or(false);
@@ -268,6 +269,7 @@ fn role(section: &mut Section<'_, '_>) -> Option<Role> {
         approve,
         max_duration,
         refusal,
+        ticket_pattern,
         export,
         break_glass,
         exempt,

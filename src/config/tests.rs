@@ -53,6 +53,8 @@ hold_timeout = "5m"
 new_columns = "show"
 max_duration = "2h"
 approvals = 2
+request_timeout = "4h"
+ticket_pattern = "INC-[0-9]+"
 trusted_functions = ["app.fiscal_year"]
 [[protect]]
 database = "shop"
@@ -76,6 +78,7 @@ approve = ["public.customers.*"]
 unmask = ["*.*.ssn"]
 max_duration = "30m"
 refusal = "error"
+ticket_pattern = "CHG-[0-9]+"
 export = true
 exempt = true
 break_glass = false
@@ -125,9 +128,11 @@ fn every_key_is_read() {
     assert_eq!(config.audit.file, directory.path().join("log/audit.jsonl"));
     assert_eq!(config.control.mode, 0o600);
     assert!(!config.defaults.new_columns_masked);
+    assert_eq!(config.defaults.request_timeout, Duration::from_secs(4 * 3600));
+    assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:48"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:50"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
     assert_eq!(config.sha256.len(), 64);
 }
@@ -270,6 +275,10 @@ fn values_out_of_range_are_named_with_their_range() {
             "2: limits.statement_bytes must not exceed limits.message_bytes",
         ),
         ("defaults.approvals = 0", "1: defaults.approvals must be a whole number from 1 to 10, not 0"),
+        (
+            "defaults.ticket_pattern = \"INC-(\"",
+            "1: defaults.ticket_pattern must be a regular expression like \"INC-[0-9]+\", not \"INC-(\"",
+        ),
         (
             "defaults.trusted_functions = [\"f\"]",
             "1: defaults.trusted_functions must name functions as \"schema.function\", not \"f\"",

@@ -16,10 +16,9 @@ use super::roles::Roles;
 use super::scope::ColumnName;
 use super::{Directory, Fault, GrantId, RequestId, duration, scope};
 use crate::clock::Now;
+use crate::config::TicketPattern;
 use crate::policy::ProtectedColumn;
 
-/// A request that nobody decides ends after this.
-pub const REQUEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// Open requests of one login: a client must not fill the store.
 pub const MAX_OPEN_REQUESTS: usize = 50;
 /// Characters of a reason.
@@ -57,6 +56,7 @@ impl Book {
         let limit =
             roles.request_limit(&asker, &ask.columns).map_err(|column| may_not_ask(&ask.user, &column))?;
         check_duration(ask.duration, limit)?;
+        check_ticket(ask.ticket.as_deref(), &roles.ticket_patterns(&asker))?;
         let names = scope::names(&ask.columns);
         let open: Vec<&Request> =
             self.requests().filter(|r| r.status == RequestStatus::Pending && r.user == ask.user).collect();
@@ -92,7 +92,7 @@ impl Book {
             created_at: now.wall,
             expires_at: later(
                 now.wall,
-                ask.held.map_or(REQUEST_LIFETIME, |held| held.min(REQUEST_LIFETIME)),
+                ask.held.map_or(roles.request_timeout, |held| held.min(roles.request_timeout)),
             )?,
             decided_by: None,
             decided_at: None,
@@ -380,10 +380,20 @@ fn check_duration(wanted: Duration, limit: Duration) -> Result<(), Fault> {
         return Err(Fault::duration("a grant lasts at least one second"));
     }
     if wanted > limit {
-        return Err(Fault::duration(format!("{} is too long", duration::show(wanted)))
-            .with_hint(format!("at most {}", duration::show(limit))));
+        let (wanted, limit) = (duration::show(wanted), duration::show(limit));
+        return Err(Fault::duration(format!("{wanted} is too long: at most {limit}")));
     }
     Ok(())
+}
+
+fn check_ticket(ticket: Option<&str>, patterns: &[&TicketPattern]) -> Result<(), Fault> {
+    let Some(first) = patterns.first() else { return Ok(()) };
+    let fault = match ticket {
+        Some(ticket) if patterns.iter().any(|pattern| pattern.fits(ticket)) => return Ok(()),
+        Some(ticket) => Fault::invalid(format!("\"{ticket}\" is not a ticket")),
+        None => Fault::invalid("a ticket is required"),
+    };
+    Err(fault.with_hint(format!("tickets have the form {}", first.as_str())))
 }
 
 fn later(now: Timestamp, by: Duration) -> Result<Timestamp, Fault> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::scope;
-use crate::config::{Config, RefusalMode, Role};
+use crate::config::{Config, RefusalMode, Role, TicketPattern};
 use crate::policy::ProtectedColumn;
 
 /// The part of the configuration that grants depend on. Immutable; swapped
@@ -18,6 +18,10 @@ pub struct Roles {
     pub approvals: usize,
     /// What a refusal does, where no role says otherwise.
     pub refusal: RefusalMode,
+    /// A request that nobody decides ends after this.
+    pub request_timeout: Duration,
+    /// What tickets look like, where no role says otherwise.
+    pub ticket_pattern: Option<TicketPattern>,
 }
 
 impl Roles {
@@ -27,6 +31,8 @@ impl Roles {
             max_duration: config.defaults.max_duration,
             approvals: usize::try_from(config.defaults.approvals).unwrap_or(usize::MAX).max(1),
             refusal: config.defaults.refusal,
+            request_timeout: config.defaults.request_timeout,
+            ticket_pattern: config.defaults.ticket_pattern.clone(),
         }
     }
 
@@ -38,6 +44,8 @@ impl Roles {
             max_duration: Duration::from_secs(3600),
             approvals,
             refusal: RefusalMode::Error,
+            request_timeout: Duration::from_secs(24 * 3600),
+            ticket_pattern: None,
         }
     }
 
@@ -68,6 +76,13 @@ impl Roles {
             limit = limit.min(longest.ok_or_else(|| column.clone())?);
         }
         Ok(limit)
+    }
+
+    /// What a ticket of somebody of these roles must look like: like one of
+    /// these; none: anything will do.
+    pub fn ticket_patterns<'a>(&'a self, roles: &'a [Arc<Role>]) -> Vec<&'a TicketPattern> {
+        let own: Vec<_> = roles.iter().filter_map(|r| r.ticket_pattern.as_ref()).collect();
+        if own.is_empty() { self.ticket_pattern.iter().collect() } else { own }
     }
 
     /// The longest grant that an administrator may give to somebody of these roles.

@@ -110,6 +110,7 @@ fn role(name: &str, members: &[&str]) -> Role {
         approve: vec![],
         max_duration: None,
         refusal: None,
+        ticket_pattern: None,
         export: false,
         break_glass: false,
         exempt: false,
@@ -245,6 +246,62 @@ fn a_near_end_is_said_once_and_a_short_grant_has_none() {
     bench.run(bench.engine.flush());
     assert_eq!(said(&bench), 1);
     assert!(!bench.sees("ana", 0));
+}
+
+#[test]
+fn a_request_names_a_ticket_where_one_is_required() {
+    let bench = Bench::new(1);
+    let mut wanted = roles(1);
+    wanted.ticket_pattern = crate::config::TicketPattern::parse("INC-[0-9]+");
+    bench.engine.set_roles(wanted);
+    let with = |ticket: Option<&str>| {
+        let ask = model::Ask { ticket: ticket.map(str::to_owned), ..ask("ana", &[0], 60) };
+        bench.run(bench.engine.ask(ask, None, Actor::login("ana"))).map(|(request, _)| request.id)
+    };
+    for wrong in [None, Some(""), Some("INC-"), Some("x INC-1")] {
+        let fault = with(wrong).unwrap_err();
+        assert_eq!(fault.hint().as_deref(), Some("tickets have the form INC-[0-9]+"), "{wrong:?}");
+    }
+    assert_eq!(with(Some("INC-1")), Ok(RequestId(1)));
+    // Asked again, it is the same one.
+    assert_eq!(with(Some("INC-1")), Ok(RequestId(1)));
+    assert_eq!(with(Some("INC-2")), Ok(RequestId(2)));
+}
+
+#[test]
+fn a_request_that_is_too_long_names_the_maximum() {
+    let bench = Bench::new(1);
+    let fault = bench.run(bench.engine.ask(ask("ana", &[0], 1801), None, Actor::login("ana"))).unwrap_err();
+    assert_eq!(fault.to_string(), "30m1s is too long: at most 30m");
+}
+
+#[test]
+fn an_undecided_request_ends_after_the_configured_time() {
+    let bench = Bench::new(1);
+    let mut short = roles(1);
+    short.request_timeout = Duration::from_secs(100);
+    bench.engine.set_roles(short);
+    let (request, _) = bench.run(bench.engine.ask(ask("ana", &[0], 60), None, Actor::login("ana"))).unwrap();
+    bench.clock.pass(100);
+    bench.run(bench.engine.flush());
+    assert_eq!(bench.engine.request(request.id).unwrap().status, RequestStatus::Expired);
+    assert!(bench.run(bench.engine.approve(request.id, root(), Narrowing::default())).is_err());
+}
+
+#[test]
+fn requests_made_for_a_session_end_with_the_process() {
+    let bench = Bench::new(1);
+    let alone = |session, held| model::Ask { session, held, ..ask("ana", &[0], 60) };
+    let asks = [alone(None, None), alone(Some(1), None), alone(None, Some(Duration::from_secs(60)))];
+    for wanted in asks {
+        bench.run(bench.engine.ask(wanted, Some(1), Actor::login("ana"))).unwrap();
+    }
+    let bench = bench.restart();
+    let status = |id| bench.engine.request(RequestId(id)).unwrap().status;
+    assert_eq!(
+        [1, 2, 3].map(status),
+        [RequestStatus::Pending, RequestStatus::Cancelled, RequestStatus::Cancelled]
+    );
 }
 
 #[test]

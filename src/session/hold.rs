@@ -27,7 +27,7 @@ use super::registry::SessionNotice;
 use super::relay::{Hold, JobDone, Relay, Step};
 use crate::audit::{Sql, Who};
 use crate::catalog::guard::Guard;
-use crate::config::RefusalMode;
+use crate::config::{RefusalMode, TicketPattern};
 use crate::error::{ClientError, sqlstate};
 use crate::grants::model::{Actor, Ask, Request, RequestStatus};
 use crate::grants::{Fault, RequestId, decisions, duration};
@@ -188,7 +188,7 @@ impl Waiting {
             tags: Vec::new(),
             duration: WANTED.min(longest),
             reason: self.reason.clone(),
-            ticket: None,
+            ticket: self.ticket(&roles.ticket_patterns(permits.roles())),
             once: false,
             export: false,
             max_rows: None,
@@ -196,9 +196,20 @@ impl Waiting {
         })
     }
 
+    /// Where a ticket is required, the reason must hold one.
+    fn ticket(&self, patterns: &[&TicketPattern]) -> Option<String> {
+        patterns.iter().find_map(|pattern| pattern.find(&self.reason)).map(str::to_owned)
+    }
+
     /// The plain refusal, and why nobody was asked.
     fn not_asked(&self, fault: &Fault) -> ClientError {
-        self.error.clone().with_detail(format!("No request was filed: {fault}."))
+        let error = self.error.clone().with_detail(format!("No request was filed: {fault}."));
+        match fault {
+            Fault::Invalid { .. } => error.with_hint(
+                "Begin the statement with a comment that gives ticket and reason, or ask by bauta.request().",
+            ),
+            _ => error,
+        }
     }
 
     fn announce(&self, request: &Request, limit: Duration) {

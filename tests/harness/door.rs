@@ -90,6 +90,8 @@ pub fn config(server: &Server) -> Config {
             new_columns_masked: true,
             max_duration: Duration::from_secs(3600),
             approvals: 1,
+            request_timeout: Duration::from_secs(86_400),
+            ticket_pattern: None,
             trusted_functions: Vec::new(),
         },
         notify: Vec::new(),

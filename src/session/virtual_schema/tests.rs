@@ -55,6 +55,7 @@ impl Bench {
             approve: vec![],
             max_duration: None,
             refusal: None,
+            ticket_pattern: None,
             export: false,
             break_glass: false,
             exempt: false,
