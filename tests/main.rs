@@ -27,6 +27,7 @@ mod oracle;
 mod oracle_sql;
 mod oracle_tree;
 mod psql;
+mod reading;
 mod startup;
 mod tls;
 mod transparency;

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
-use super::judge::{Judged, Knowledge, Refusal, Stop};
+use super::judge::{Judged, Knowledge, Refusal, Stop, hangs_on_settings};
 use super::own::{OwnRows, answering, bound, write_stand_in};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
@@ -80,11 +80,11 @@ impl Relay {
                 if analysis.statements.len() > 1 {
                     return Err(several_commands().into());
                 }
-                if named {
+                if named || hangs_on_settings(&text) {
                     // An earlier message may change what the text means.
                     self.need_answers()?;
-                    self.check_reading(&text)?;
                 }
+                self.check_reading(&text)?;
                 let lineage = Lineage { analysis, index: 0, inner: false };
                 // An empty text has no statement.
                 let judged = match lineage.statement() {

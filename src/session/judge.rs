@@ -26,6 +26,12 @@ use crate::wire::backend::TransactionStatus;
 /// How many EXECUTE or FETCH may lead to one another.
 const MAX_FOLLOWED: usize = 8;
 
+/// Does a text mean something else under `standard_conforming_strings = off`
+/// or another client encoding?
+pub(super) fn hangs_on_settings(text: &[u8]) -> bool {
+    !text.is_ascii() || text.contains(&b'\\')
+}
+
 /// What is known of a whole text.
 pub(super) enum Knowledge {
     Harmless,
@@ -299,16 +305,23 @@ impl Relay {
         Ok(())
     }
 
-    /// In an open pipeline the server has not reported yet what earlier
-    /// messages set: a text that means the same under any setting may pass.
+    /// A text that was held up must have been read as the server reads it. One
+    /// that settings read differently may look harmless in our reading only,
+    /// so its analysis has no say here. In an open pipeline the server has not
+    /// reported yet what earlier messages set.
     pub(super) fn check_reading(&self, text: &[u8]) -> Result<(), Stop> {
-        let plain = text.is_ascii() && !text.contains(&b'\\');
-        if plain || !self.pipeline_open {
+        if !hangs_on_settings(text) {
+            return Ok(());
+        }
+        if let Some(why) = self.settings.unsafe_reading() {
+            return Err(why.into());
+        }
+        if !self.pipeline_open {
             return Ok(());
         }
         let error = ClientError::new(
             sqlstate::FEATURE_NOT_SUPPORTED,
-            "a statement that names protected data and holds a backslash or non-ASCII text cannot follow \
+            "a statement that may name protected data and holds a backslash or non-ASCII text cannot follow \
              others in one pipeline",
         );
         Err(error.with_hint("Send Sync before it.").into())

@@ -62,7 +62,7 @@ impl Settings {
 fn refusal(what: &str) -> ClientError {
     ClientError::new(
         sqlstate::FEATURE_NOT_SUPPORTED,
-        format!("a statement that names protected data cannot run with {what}"),
+        format!("a statement that may name protected data cannot run with {what}"),
     )
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
-use super::judge::{Judged, Knowledge, Refusal, Stop};
+use super::judge::{Judged, Knowledge, Refusal, Stop, hangs_on_settings};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
@@ -77,12 +77,12 @@ impl Relay {
 
     fn on_analysed(&mut self, text: Bytes, analysis: Arc<Analysis>) -> Result<Step, End> {
         let named = analysis.statements.iter().any(|s| s.touches_protected);
-        if named && !self.state.is_quiet() {
+        if (named || hangs_on_settings(&text)) && !self.state.is_quiet() {
             return Ok(Step::Wait(Hold::Quiet));
         }
         let mut plan =
             QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), undo: SmallVec::new() };
-        let readable = if named { self.check_reading(&plan.text).map_err(|stop| (0, stop)) } else { Ok(()) };
+        let readable = self.check_reading(&plan.text).map_err(|stop| (0, stop));
         match readable.and_then(|()| self.judge_all(&mut plan)) {
             Ok(()) => {}
             Err((index, stop)) => {

@@ -554,6 +554,12 @@ SELECT $a$ ' $a$, ssn FROM customers ORDER BY id
 == standard conforming strings off
 SET standard_conforming_strings = off
 SELECT '\'', ssn FROM customers ORDER BY id --'
+== standard conforming strings off, a statement that looks like a literal
+SET standard_conforming_strings = off
+SELECT '\'' , email || '' FROM customers --'
+== an encoding that swallows a backslash
+SET client_encoding = 'GBK'
+SELECT E'中\' , email || '' FROM customers --'
 == search path
 SET search_path = archive, public
 SELECT * FROM customers ORDER BY id
