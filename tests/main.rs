@@ -15,6 +15,7 @@ mod demo;
 mod driver;
 mod extended;
 mod generated;
+mod golden;
 mod grants;
 mod harness_test;
 mod hold;

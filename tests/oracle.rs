@@ -57,10 +57,15 @@ fn written() -> Vec<String> {
 }
 
 fn guard(server: &Server, database: &str) -> Arc<Guard> {
+    guard_of(server, database, POLICY)
+}
+
+/// A policy bound to what a database holds now.
+pub fn guard_of(server: &Server, database: &str, policy: &str) -> Arc<Guard> {
     let text = format!(
         "keys.file = \"k\"\nstate.url = \"sqlite:s\"\naudit.file = \"a\"\ncontrol.socket = \"c\"\n\
          listen.address = \"127.0.0.1:1\"\nupstream.address = \"127.0.0.1:1\"\n\
-         upstream.service_user = \"bauta\"\n{POLICY}"
+         upstream.service_user = \"bauta\"\n{policy}"
     );
     let parsed = Config::parse(Path::new("proxy.toml"), &text, &|_| None).unwrap_or_else(|e| panic!("{e}"));
     let mut config = door::config(server);
@@ -85,7 +90,7 @@ fn query(guard: &Guard, sql: &str) -> Option<Statement> {
     }
 }
 
-fn on_deep_stack(run: impl FnOnce() + Send + 'static) {
+pub fn on_deep_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(STACK).spawn(run).expect("thread").join().expect("no panic");
 }
 
