@@ -82,6 +82,8 @@ pub struct Proxy {
     pub drain: Drain,
     pub clock: SharedClock,
     started_at: Timestamp,
+    /// One reload at a time.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 impl Proxy {
@@ -109,6 +111,7 @@ impl Proxy {
         let front = Arc::new(Front::open(&config)?);
         let proxy = Arc::new(Self {
             started_at: clock.now().wall,
+            reloading: tokio::sync::Mutex::default(),
             config: ArcSwap::from_pointee(config),
             keys,
             databases,
@@ -120,32 +123,41 @@ impl Proxy {
             drain: Drain::new(),
             clock,
         });
-        proxy.record_policy("start").await?;
+        let config = proxy.config.load_full();
+        proxy.record_policy(&config, "start").await?;
         Ok(proxy)
     }
 
     /// Puts a new configuration in force: policy, roles, limits, certificates,
-    /// the way upstream. Addresses, key, state and audit file stay as they are.
+    /// the way upstream. Grants and requests that its roles no longer allow end.
+    /// Addresses, key, state and audit file stay as they are.
+    ///
+    /// All that can fail comes first, the record in the audit log last of it.
     ///
     /// # Errors
-    /// The old one stays.
+    /// The old one stays, whole.
     pub async fn reload(&self, because: &str) -> Result<String, ReloadError> {
+        let _alone = self.reloading.lock().await;
         let path = self.config.load().path.clone();
         let config = Config::load(&path).map_err(|faults| ReloadError(faults.to_string()))?;
         let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
         let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
-        self.databases.rebind(&config).map_err(|fault| failed(&fault))?;
+        let rebinding = self.databases.prepare(&config).map_err(|fault| failed(&fault))?;
+        self.record_policy(&config, because).await.map_err(|fault| failed(&fault))?;
+        // Nothing from here on fails. A statement in between finds guard and
+        // roles of different policies, and waits.
+        self.databases.adopt(rebinding);
         self.front.adopt(settings);
         self.grants.set_roles(Roles::new(&config));
         let summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
         self.config.store(Arc::new(config));
-        self.record_policy(because).await.map_err(|fault| failed(&fault))?;
+        self.databases.settle().await;
+        self.grants.flush().await;
         tracing::info!(because, "configuration reloaded: {summary}");
         Ok(summary)
     }
 
-    async fn record_policy(&self, because: &str) -> Result<(), audit::AuditError> {
-        let config = self.config.load_full();
+    async fn record_policy(&self, config: &Config, because: &str) -> Result<(), audit::AuditError> {
         let event = Event::PolicyLoaded(PolicyLoaded {
             sha256: config.sha256.clone(),
             rules: config.protect.len(),
@@ -197,6 +209,11 @@ impl Directory for Columns {
 
     fn meet(&self) -> Answer<'_, ()> {
         Box::pin(self.0.meet())
+    }
+
+    fn is_of(&self, policy: &str) -> bool {
+        let guards = self.0.guards();
+        !guards.is_empty() && guards.iter().all(|guard| *guard.policy == *policy)
     }
 
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {

@@ -460,7 +460,7 @@ async fn a_reload_binds_the_new_rules_before_anything_else_is_analysed() {
     let databases = databases(server, EMAIL);
     databases.guard(&shop).await.expect("guard");
     let rules = EMAIL.replace("email\"\nmethod", "ssn\"\nmethod").replace("\"email\"", "\"null\"");
-    databases.rebind(&config(server, &rules)).expect("rebind");
+    databases.adopt(databases.prepare(&config(server, &rules)).expect("rebinding"));
     assert!(databases.current(&shop).is_none(), "the old policy is gone at once");
     let guard = databases.guard(&shop).await.expect("guard");
     assert_eq!(protected(&guard), ["public.customers.ssn null public.customers.ssn".to_owned()].into());

@@ -138,6 +138,44 @@ fn an_idle_session_hears_of_a_near_end_and_of_the_end() {
     assert_eq!(end.field(b'M').unwrap(), "grant 1 on public.customers.email has ended: revoked");
 }
 
+#[test]
+fn a_reload_ends_what_roles_no_longer_allow_and_nothing_else() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    ana.query("SELECT * FROM bauta.request('public.customers.email', '15m', 'INC-4711')");
+    bench.bauta.cli_ok(&["approve", "1"]);
+    bench.bauta.cli_ok(&["grant", "sam", "--tag", "pii", "--for", "1m", "--reason", "r"]);
+    let mut sam = Raw::connect(bench.bauta.port, "sam");
+    assert!(!is_masked(&value(&ana.query(EMAIL))) && !is_masked(&value(&sam.query(EMAIL))));
+    // The same roles in other words.
+    bench.bauta.write_config(&POLICY.replace("pii", "personal"));
+    bench.bauta.cli_ok(&["reload"]);
+    assert!(!is_masked(&value(&ana.query(EMAIL))) && !is_masked(&value(&sam.query(EMAIL))));
+    bench.bauta.write_config(&POLICY.replace("\"ana\"", "\"eve\""));
+    bench.bauta.cli_ok(&["reload"]);
+    assert!(is_masked(&value(&ana.query(EMAIL))));
+    assert!(!is_masked(&value(&sam.query(EMAIL))), "an administrator's grant needs no role");
+    let ended = bench.bauta.audit().into_iter().find(|r| r["event"] == "grant.revoked").unwrap();
+    assert_eq!((&ended["by"], &ended["grant"]), (&"bauta".into(), &1.into()), "{ended}");
+}
+
+#[test]
+fn a_reload_that_fails_changes_nothing() {
+    let bench = Bench::new();
+    let loaded = bench.events("policy.loaded");
+    let mut ana = bench.session();
+    std::fs::write(bench.bauta.directory.join("ca.crt"), "-----BEGIN CERTIFICATE-----\nAA\n").unwrap();
+    // All of it reads well; only the certificate is none.
+    let shown = POLICY.replace("method = \"email\"", "method = \"show\"");
+    let unmasked = format!("{shown}unmask = [\"tag:pii\"]\n[upstream]\ntls = \"verify-ca\"\nca = \"ca.crt\"");
+    bench.bauta.write_config(&unmasked);
+    let output = bench.bauta.cli(&["reload"]);
+    assert_ne!(output.code, Some(0), "{output:?}");
+    assert!(is_masked(&value(&ana.query(EMAIL))) && is_masked(&value(&bench.session().query(EMAIL))));
+    assert_eq!(value(&ana.query("SELECT ssn FROM customers WHERE id = 1")), "***");
+    assert_eq!(bench.events("policy.loaded"), loaded);
+}
+
 /// Rows that the server sends at once, slowly: each fills its buffer.
 const STREAM: &str = "SELECT email, repeat('x', 20000), pg_sleep(0.2) FROM customers ORDER BY id LIMIT 30";
 

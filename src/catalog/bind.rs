@@ -136,6 +136,7 @@ fn guard(
     findings.sort_by(|a, b| (a.severity, &a.place, &a.message).cmp(&(b.severity, &b.place, &b.message)));
     let guard = Guard {
         version: VERSION.fetch_add(1, Ordering::Relaxed),
+        policy: "".into(),
         protected,
         view_flows,
         counted_relations: counted.relations,

@@ -38,6 +38,8 @@ pub enum StartError {
 
 /// What a reload replaces.
 pub(super) struct Policy {
+    /// Which file it is.
+    pub(super) stamp: Arc<str>,
     pub(super) rules: Vec<ProtectRule>,
     pub(super) defaults: Defaults,
     pub(super) poll: Duration,
@@ -46,11 +48,18 @@ pub(super) struct Policy {
 impl Policy {
     fn of(config: &Config) -> Self {
         Self {
+            stamp: config.sha256.as_str().into(),
             rules: config.protect.clone(),
             defaults: config.defaults.clone(),
             poll: config.upstream.catalog_poll.max(Duration::from_millis(10)),
         }
     }
+}
+
+/// A new configuration's part, ready to be put in force.
+pub struct Rebinding {
+    service: Service,
+    policy: Policy,
 }
 
 enum Order {
@@ -151,17 +160,37 @@ impl Databases {
         self.guard(database).await
     }
 
-    /// A new configuration: every guard is made anew before it is used again.
+    /// What [`Self::adopt`] needs of a new configuration.
     ///
     /// # Errors
-    /// When the upstream's certificates can't be used; then nothing changes.
-    pub fn rebind(&self, config: &Config) -> Result<(), StartError> {
-        self.service.store(Arc::new(Service::new(config)?));
-        self.policy.store(Arc::new(Policy::of(config)));
+    /// When the upstream's certificates can't be used.
+    pub fn prepare(&self, config: &Config) -> Result<Rebinding, StartError> {
+        Ok(Rebinding { service: Service::new(config)?, policy: Policy::of(config) })
+    }
+
+    /// A new configuration: every guard is made anew before it is used again.
+    pub fn adopt(&self, Rebinding { service, policy }: Rebinding) {
+        self.service.store(Arc::new(service));
+        self.policy.store(Arc::new(policy));
         for database in &self.databases {
             database.mark_stale();
         }
-        Ok(())
+    }
+
+    /// Waits until the databases in use have guards of the present policy, or
+    /// can't have them for now.
+    pub async fn settle(&self) {
+        let known: Vec<Arc<Database>> = self.databases.iter().map(|d| Arc::clone(&d)).collect();
+        let all = async {
+            for database in known.iter().filter(|d| d.last().is_some()) {
+                if let Err(reason) = database.fresh().await {
+                    tracing::warn!(database = %database.name, %reason, "no guard");
+                }
+            }
+        };
+        if timeout(MEETING, all).await.is_err() {
+            tracing::warn!("some catalogs take longer to read");
+        }
     }
 
     /// What is wrong with the fit of the policy, in every database in use.

@@ -15,6 +15,9 @@ use crate::sql::prefilter::Prefilter;
 /// does: cached analyses are keyed by it.
 pub struct Guard {
     pub version: u64,
+    /// Whose rules these are: [`Config::sha256`](crate::config::Config). Roles
+    /// of another policy must not decide about them.
+    pub policy: Arc<str>,
     pub snapshot: Arc<Snapshot>,
     /// Protected columns of tables, partitions, children and foreign tables.
     pub protected: HashMap<ColumnId, Arc<ProtectedColumn>>,

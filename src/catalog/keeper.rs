@@ -306,6 +306,7 @@ impl Keeper {
             None => self.bindings.load(&name, snapshot.database_oid)?,
         };
         let (policy, remembered) = (self.policy.load_full(), before.clone());
+        let stamp = policy.stamp.clone();
         let of = Arc::clone(&snapshot);
         let bound = on_large_stack(move || {
             bind::bind(of, &policy.rules, &policy.defaults, &remembered, crate::sql::lineage::view_flows)
@@ -320,7 +321,7 @@ impl Keeper {
         *known = Some(bound.known);
         self.report(&bound.findings);
         self.database.findings.store(Arc::new(bound.findings));
-        Ok(Arc::new(bound.guard))
+        Ok(Arc::new(Guard { policy: stamp, ..bound.guard }))
     }
 
     /// Logs what is newly wrong.

@@ -145,8 +145,8 @@ impl Engine {
             epoch,
             login,
             session,
+            &roles,
             roles.of(login, pg_roles),
-            roles.refusal,
             &self.shared.index,
         ))
     }
@@ -180,7 +180,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Puts new roles and limits in force.
+    /// Puts new roles and limits in force. What they no longer allow ends
+    /// within a second, or with the next [`Self::flush`].
     pub fn set_roles(&self, roles: Roles) {
         self.shared.roles.store(Arc::new(roles));
         self.shared.bump();

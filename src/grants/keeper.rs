@@ -285,9 +285,25 @@ impl Keeper {
         }
     }
 
+    /// Ends what the roles of this moment no longer allow. Not while columns
+    /// and roles are of different policies: a tag may have been renamed in both.
+    fn end_unallowed(&mut self) {
+        let shared = self.shared.clone();
+        let roles = shared.roles();
+        if !shared.directory.is_of(&roles.policy) {
+            return;
+        }
+        let setting = Setting { now: shared.clock.now(), roles: &roles, directory: &*shared.directory };
+        let change = shared.book.read().unallowed(setting);
+        if let Err(fault) = self.carry_out(change) {
+            warn!("{fault}");
+        }
+    }
+
     /// What is due regardless of operations.
     pub(super) fn tick(&mut self) {
         self.expire();
+        self.end_unallowed();
         self.store_usage();
         self.shared.index.sweep(self.shared.clock.now());
         if let Err(fault) = self.record() {

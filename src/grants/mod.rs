@@ -26,6 +26,7 @@ pub mod roles;
 pub mod scope;
 pub mod sqlite;
 pub mod store;
+mod unallowed;
 
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ pub trait Directory: Send + Sync {
     /// Gets to know databases that nobody has used yet, so that their columns
     /// can be named. Completes when it has, or can't for now.
     fn meet(&self) -> event::Answer<'_, ()>;
+    /// Are all columns that are known those of this policy?
+    fn is_of(&self, policy: &str) -> bool;
     /// The PostgreSQL roles that `login` is a member of, directly or not.
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>>;
 }

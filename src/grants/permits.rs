@@ -15,9 +15,9 @@ use std::time::Instant;
 
 use parking_lot::RwLock;
 
-use super::GrantId;
 use super::model::{EndedHow, Grant};
 use super::scope::{self, ColumnName};
+use super::{GrantId, Roles};
 use crate::clock::Now;
 use crate::config::{RefusalMode, Role};
 use crate::policy::{Access, Basis, Permits, ProtectedColumn};
@@ -178,6 +178,8 @@ impl Index {
 pub struct SessionPermits {
     /// The engine's epoch that it shows.
     pub epoch: u64,
+    /// Whose roles these are: [`Roles::policy`](super::Roles).
+    pub policy: Arc<str>,
     login: Arc<str>,
     session: i64,
     roles: Vec<Arc<Role>>,
@@ -193,8 +195,8 @@ impl SessionPermits {
         epoch: u64,
         login: &str,
         session: i64,
+        policy: &Roles,
         roles: Vec<Arc<Role>>,
-        refusal: RefusalMode,
         index: &Index,
     ) -> Self {
         let hasher = RandomState::new();
@@ -212,9 +214,10 @@ impl SessionPermits {
             .iter()
             .filter_map(|r| r.refusal)
             .reduce(|a, b| if RefusalMode::Hold == a { a } else { b })
-            .unwrap_or(refusal);
+            .unwrap_or(policy.refusal);
         Self {
             epoch,
+            policy: policy.policy.clone(),
             login: login.into(),
             session,
             roles,

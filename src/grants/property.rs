@@ -1,5 +1,6 @@
 //! Goal: at every moment, through any order of asking, deciding, using,
-//! revoking, waiting, clock steps, restarts, crashes and a broken audit log,
+//! revoking, reloading, waiting, clock steps, restarts, crashes and a broken
+//! audit log,
 //! a value is revealed exactly if a grant valid at that moment covers it.
 //!
 //! Method: random operations on an engine with a real SQLite file, and on a
@@ -22,17 +23,50 @@ const USERS: [&str; 3] = ["ana", "eve", "sam"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ask { user: usize, columns: Vec<usize>, seconds: u64 },
-    Approve { request: usize, by: usize, shorter: Option<u64>, only_first: bool },
-    Deny { request: usize, by: usize },
-    Give { user: usize, columns: Vec<usize>, seconds: u64, once: bool, session: Option<i64> },
-    Use { grant: usize, session: i64 },
-    Revoke { grant: usize },
-    Pass { seconds: u64 },
-    WallClock { seconds: i64 },
+    Ask {
+        user: usize,
+        columns: Vec<usize>,
+        seconds: u64,
+    },
+    Approve {
+        request: usize,
+        by: usize,
+        shorter: Option<u64>,
+        only_first: bool,
+    },
+    Deny {
+        request: usize,
+        by: usize,
+    },
+    Give {
+        user: usize,
+        columns: Vec<usize>,
+        seconds: u64,
+        once: bool,
+        session: Option<i64>,
+    },
+    Use {
+        grant: usize,
+        session: i64,
+    },
+    Revoke {
+        grant: usize,
+    },
+    /// A reload: analysts may ask, or may not.
+    Reload {
+        allowed: bool,
+    },
+    Pass {
+        seconds: u64,
+    },
+    WallClock {
+        seconds: i64,
+    },
     Restart,
     Crash,
-    BreakLog { broken: bool },
+    BreakLog {
+        broken: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -50,6 +84,7 @@ fn step() -> impl Strategy<Value = Step> {
         ),
         2 => (0..6usize, 1..3i64).prop_map(|(grant, session)| Step::Use { grant, session }),
         2 => (0..6usize).prop_map(|grant| Step::Revoke { grant }),
+        2 => any::<bool>().prop_map(|allowed| Step::Reload { allowed }),
         4 => (1..60u64).prop_map(|seconds| Step::Pass { seconds }),
         1 => (-200..200i64).prop_map(|seconds| Step::WallClock { seconds }),
         1 => Just(Step::Restart),
@@ -64,6 +99,8 @@ struct Agreed {
     user: &'static str,
     session: Option<i64>,
     columns: BTreeSet<usize>,
+    /// By a request: roles count.
+    asked: bool,
     once: bool,
     length: i64,
     /// On the wall clock.
@@ -90,7 +127,7 @@ impl Model {
         session: Option<i64>,
         columns: &[usize],
         seconds: u64,
-        once: bool,
+        (asked, once): (bool, bool),
     ) {
         let length = i64::try_from(seconds).unwrap();
         self.grants.push(Agreed {
@@ -98,6 +135,7 @@ impl Model {
             user: USERS[user],
             session,
             columns: columns.iter().copied().collect(),
+            asked,
             once,
             length,
             expires: self.wall + length,
@@ -154,7 +192,8 @@ fn take(bench: Bench, model: &mut Model, step: &Step) -> Bench {
                 assert!(*by != user, "nobody approves his own request");
                 assert!(*by >= 2, "only security and root approve");
                 let seconds = shorter.unwrap_or(seconds).min(seconds);
-                model.agree(approved.grant_id.unwrap(), user, None, &columns, seconds, false);
+                assert!(user == 2 || !bench.analysts_ask_not(), "a role that lost the right");
+                model.agree(approved.grant_id.unwrap(), user, None, &columns, seconds, (true, false));
             }
         }
         Step::Deny { request, by } => {
@@ -165,7 +204,7 @@ fn take(bench: Bench, model: &mut Model, step: &Step) -> Bench {
         Step::Give { user, columns, seconds, once, session } => {
             let wanted = Ask { once: *once, session: *session, ..ask(USERS[*user], columns, *seconds) };
             if let Ok(state) = bench.run(engine.give(wanted, root())) {
-                model.agree(state.grant.id, *user, *session, columns, *seconds, *once);
+                model.agree(state.grant.id, *user, *session, columns, *seconds, (false, *once));
             }
         }
         Step::Use { grant, session } => {
@@ -182,6 +221,13 @@ fn take(bench: Bench, model: &mut Model, step: &Step) -> Bench {
                 // An end counts even if it can't be recorded.
                 let _ = bench.run(engine.revoke(agreed.id, root(), None));
                 agreed.over = true;
+            }
+        }
+        Step::Reload { allowed } => {
+            bench.reload(*allowed);
+            if !allowed {
+                let analysts = model.grants.iter_mut().filter(|g| g.asked && g.user != "sam");
+                analysts.for_each(|grant| grant.over = true);
             }
         }
         Step::Pass { seconds } => {

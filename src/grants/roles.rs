@@ -11,6 +11,8 @@ use crate::policy::ProtectedColumn;
 /// whole by a reload.
 #[derive(Debug, Clone)]
 pub struct Roles {
+    /// Whose roles these are: [`Config::sha256`].
+    pub policy: Arc<str>,
     roles: Vec<Arc<Role>>,
     /// Of a grant, where no role says otherwise.
     pub max_duration: Duration,
@@ -27,6 +29,7 @@ pub struct Roles {
 impl Roles {
     pub fn new(config: &Config) -> Self {
         Self {
+            policy: config.sha256.as_str().into(),
             roles: config.roles.iter().cloned().map(Arc::new).collect(),
             max_duration: config.defaults.max_duration,
             approvals: usize::try_from(config.defaults.approvals).unwrap_or(usize::MAX).max(1),
@@ -40,6 +43,7 @@ impl Roles {
     #[cfg(test)]
     pub fn of_test(roles: Vec<Role>, approvals: usize) -> Self {
         Self {
+            policy: "".into(),
             roles: roles.into_iter().map(Arc::new).collect(),
             max_duration: Duration::from_secs(3600),
             approvals,
@@ -47,6 +51,13 @@ impl Roles {
             request_timeout: Duration::from_secs(24 * 3600),
             ticket_pattern: None,
         }
+    }
+
+    /// The same with each role changed.
+    #[cfg(test)]
+    pub fn with(mut self, change: impl Fn(&mut Role)) -> Self {
+        self.roles.iter_mut().for_each(|role| change(Arc::make_mut(role)));
+        self
     }
 
     /// The roles of a login that is in these PostgreSQL roles. (A login is a

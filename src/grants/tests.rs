@@ -94,6 +94,9 @@ impl Directory for Shop {
     fn meet(&self) -> Answer<'_, ()> {
         Box::pin(async {})
     }
+    fn is_of(&self, _policy: &str) -> bool {
+        true
+    }
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
         if login == "rita" { vec!["reporting".into()] } else { vec![] }
     }
@@ -143,6 +146,8 @@ pub(super) struct Bench {
     ears: Arc<Ears>,
     pub(super) engine: Arc<Engine>,
     approvals: usize,
+    /// Analysts may ask.
+    asks: std::cell::Cell<bool>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -152,7 +157,7 @@ impl Bench {
         let (clock, paper, ears) = (Hands::new(), Arc::new(Paper::default()), Arc::new(Ears::default()));
         let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Self { dir, clock, paper, ears, engine, approvals, runtime }
+        Self { dir, clock, paper, ears, engine, approvals, asks: true.into(), runtime }
     }
     /// The old engine's thread frees the file a moment after its handle drops.
     fn store(dir: &std::path::Path) -> Sqlite {
@@ -181,21 +186,39 @@ impl Bench {
         .unwrap()
     }
     pub(super) fn restart(self) -> Self {
-        let Self { dir, clock, paper, ears, engine, approvals, runtime } = self;
+        let Self { dir, clock, paper, ears, engine, approvals, asks, runtime } = self;
         drop(engine);
         let engine = Self::start(dir.path(), &clock, &paper, &ears, approvals);
-        Self { dir, clock, paper, ears, engine, approvals, runtime }
+        let bench = Self { dir, clock, paper, ears, engine, approvals, asks, runtime };
+        bench.reload(bench.asks.get());
+        bench
     }
     /// kill -9 at this moment, and a start from what is on disk.
     pub(super) fn crash(self) -> Self {
-        let Self { dir, clock, paper, ears, engine, approvals, runtime } = self;
+        let Self { dir, clock, paper, ears, engine, approvals, asks, runtime } = self;
         let copy = tempfile::tempdir().unwrap();
         for name in ["bauta.db", "bauta.db-wal"] {
             std::fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
         }
         drop(engine);
         let engine = Self::start(copy.path(), &clock, &paper, &ears, approvals);
-        Self { dir: copy, clock, paper, ears, engine, approvals, runtime }
+        let bench = Self { dir: copy, clock, paper, ears, engine, approvals, asks, runtime };
+        bench.reload(bench.asks.get());
+        bench
+    }
+    /// Puts roles in force in which analysts may ask, or may not.
+    pub(super) fn reload(&self, allowed: bool) {
+        self.asks.set(allowed);
+        let silenced = |role: &mut Role| {
+            if role.name == "analyst" && !allowed {
+                role.request.clear();
+            }
+        };
+        self.engine.set_roles(roles(self.approvals).with(silenced));
+        self.run(self.engine.flush());
+    }
+    pub(super) fn analysts_ask_not(&self) -> bool {
+        !self.asks.get()
     }
     pub(super) fn run<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
@@ -302,6 +325,35 @@ fn requests_made_for_a_session_end_with_the_process() {
         [1, 2, 3].map(status),
         [RequestStatus::Pending, RequestStatus::Cancelled, RequestStatus::Cancelled]
     );
+}
+
+#[test]
+fn what_roles_no_longer_allow_ends() {
+    let bench = Bench::new(1);
+    let filed = |user, seconds| {
+        let asked = bench.engine.ask(ask(user, &[0], seconds), None, Actor::login(user));
+        bench.run(asked).unwrap().0.id
+    };
+    let approved = |id| bench.run(bench.engine.approve(id, root(), Narrowing::default())).unwrap();
+    approved(filed("ana", 600));
+    approved(filed("sam", 600));
+    let open = filed("eve", 600);
+    bench.give("etl", &[1], 600);
+    bench.clock.pass(60);
+    // Analysts may ask for nothing any more; security for two minutes.
+    let changed = roles(1).with(|role| match role.name.as_str() {
+        "analyst" => role.request.clear(),
+        _ => role.max_duration = Some(Duration::from_secs(120)),
+    });
+    bench.engine.set_roles(changed);
+    bench.run(bench.engine.flush());
+    assert!(!bench.sees("ana", 0), "the grant of a role that lost the column");
+    assert_eq!(bench.engine.request(open).unwrap().status, RequestStatus::Cancelled);
+    assert!(bench.sees("sam", 0), "one minute of two");
+    bench.clock.pass(60);
+    bench.run(bench.engine.flush());
+    assert!(!bench.sees("sam", 0), "two minutes of two");
+    assert!(bench.sees("etl", 1), "an administrator's grant needs no role");
 }
 
 #[test]

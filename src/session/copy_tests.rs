@@ -25,6 +25,7 @@ fn plan(format: CopyFormat) -> CopyPlan {
     };
     let guard = Guard {
         version: 1,
+        policy: "".into(),
         snapshot: Arc::new(Snapshot::default()),
         protected: Default::default(),
         view_flows: Default::default(),

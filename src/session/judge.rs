@@ -248,6 +248,7 @@ impl Relay {
     /// THE decision, for one statement and this session, now.
     fn decide(&mut self, statement: &Statement) -> Result<Judged, Stop> {
         self.fresh_permits();
+        self.one_policy().map_err(Stop::Hold)?;
         let now = self.proxy.clock.now();
         let decision = decide::decide(statement, &*self.permits, self.permits.exempt(), now);
         let observe = self.observes();

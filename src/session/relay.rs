@@ -655,6 +655,20 @@ impl Relay {
         }
     }
 
+    /// Guard and roles come of one file, or a reload is between them: then the
+    /// message waits for it.
+    pub(super) fn one_policy(&mut self) -> Result<(), Hold> {
+        if self.guard.policy == self.permits.policy {
+            return Ok(());
+        }
+        let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
+        self.job = Some(Box::pin(async move {
+            tokio::task::yield_now().await;
+            JobDone::Guard(proxy.databases.guard(&database).await)
+        }));
+        Err(Hold::Job)
+    }
+
     /// `mode = "observe"`: log, change nothing.
     pub(super) fn observes(&self) -> bool {
         self.proxy.config.load().defaults.mode == Mode::Observe
