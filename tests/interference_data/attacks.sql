@@ -316,7 +316,7 @@ SELECT word FROM ts_stat('select to_tsvector(email) from cust' || 'omers') ORDER
 == statistics
 SELECT most_common_vals, histogram_bounds, n_distinct, correlation FROM pg_stats WHERE tablename = 'customers' AND attname IN ('email', 'salary') ORDER BY attname
 == statistics unqualified by a table
-SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2
+SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2, inherited
 == raw statistics
 SELECT staattnum, stavalues1, stavalues2 FROM pg_statistic WHERE starelid = 'customers'::regclass ORDER BY 1
 == view star
@@ -711,3 +711,15 @@ PREPARE carrier AS SELECT email FROM customers ORDER BY id
 CREATE FUNCTION carry() RETURNS void LANGUAGE sql AS 'CREATE TABLE stolen AS EXECUTE carrier'
 SELECT carry()
 SELECT * FROM stolen
+== group by a key and a value
+SELECT id, salary, count(*) FROM customers GROUP BY id, salary ORDER BY id
+== distinct over a key and a value
+SELECT DISTINCT id, vip, birth FROM customers ORDER BY id
+== group by another row's key
+SELECT a.id, count(*) FROM customers a, customers b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
+== group by another row's key through a CTE
+WITH c AS (SELECT id, vip FROM customers) SELECT a.id, count(*) FROM c a, c b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
+== group by a key of an inheritance parent
+SELECT id, secret, count(*) FROM people GROUP BY id, secret ORDER BY id
+== group by a key in one grouping set
+SELECT vip, count(*) FROM customers GROUP BY GROUPING SETS ((id), (vip)) ORDER BY 2, 1

@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
                 self.placeless(&names);
                 let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
                 let value = self.expression(argument, scope, purpose)?;
-                Ok(Value { collated: true, ..value })
+                Ok(Value { collated: true, origin: None, ..value })
             }
             NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
             NodeEnum::AIndirection(indirection) => {
@@ -375,7 +375,7 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let value = self.expression(node, scope, purpose)?;
         if value.is_clean() {
-            return Ok(Value { type_oid: None, row: None, elements: None, ..value });
+            return Ok(Value { type_oid: None, row: None, elements: None, origin: None, ..value });
         }
         let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
         match keeps {
@@ -446,6 +446,7 @@ fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
     let mut values: Vec<Value> = targets.into_iter().map(|target| target.value).collect();
     for value in &mut values {
         let flow = value.flow.clone();
+        value.origin = None;
         value.points = match value.is_clean() {
             true => Vec::new(),
             false => vec![Point { span: span.clone(), flow, whole_row: false }],

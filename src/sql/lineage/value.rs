@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::keys::Origin;
 use super::scope::Field;
 use crate::catalog::Oid;
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -25,6 +26,8 @@ pub(super) struct Value {
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
     pub constant: Constant,
+    /// It is this very column of a table reference.
+    pub origin: Option<Origin>,
 }
 
 /// A place in the text where `(CASE WHEN false THEN … END)` can stand.
@@ -90,6 +93,7 @@ impl Value {
             type_oid: None,
             collated: false,
             constant: Constant::No,
+            origin: None,
         }
     }
 
@@ -105,6 +109,7 @@ impl Value {
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
+        value.origin = field.origin;
         value
     }
 
@@ -139,6 +144,7 @@ impl Value {
     /// The same value, cut off at one place only.
     pub fn cut_at(mut self, span: &Range<usize>) -> Self {
         self.points.clear();
+        self.origin = None;
         if !self.is_clean() {
             self.points.push(Point { span: span.clone(), flow: self.flow.clone(), whole_row: false });
         }
@@ -158,7 +164,7 @@ impl Value {
         if flow == Flow::Clean {
             self.points.clear();
         }
-        Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, ..self }
+        Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, origin: None, ..self }
     }
 }
 
