@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 
 use super::harness::{Bauta, Frame, Raw, Server, message, password};
 
-const SCHEMA: &str = include_str!("interference_data/schema.sql");
-const DATA: &str = include_str!("interference_data/data.sql");
+pub const SCHEMA: &str = include_str!("interference_data/schema.sql");
+pub const DATA: &str = include_str!("interference_data/data.sql");
 pub const POLICY: &str = include_str!("interference_data/policy.toml");
 pub const ATTACKS: &str = include_str!("interference_data/attacks.sql");
 pub const USABLE: &str = include_str!("interference_data/usable.sql");

@@ -32,3 +32,4 @@ mod reading;
 mod startup;
 mod tls;
 mod transparency;
+mod usable;
