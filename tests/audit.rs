@@ -136,6 +136,7 @@ impl Desk {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                break_glass: false,
             }),
         );
         let revealed = decision("public.customers.email", "output", under_grant(3));
@@ -373,6 +374,7 @@ fn month(desk: &Desk) {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                break_glass: false,
             }),
         );
     };

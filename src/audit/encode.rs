@@ -163,6 +163,7 @@ pub(super) fn encode_event(
         Event::RequestCreated(body) => encode(out, head, body),
         Event::RequestApproved(body) => encode(out, head, body),
         Event::RequestDenied(body) => encode(out, head, body),
+        Event::RequestReviewed(body) => encode(out, head, body),
         Event::GrantCreated(body) => encode(out, head, body),
         Event::GrantUsed(body) => encode(out, head, body),
         Event::GrantExpired(body) => encode(out, head, body),

@@ -46,6 +46,7 @@ pub enum Event {
     RequestCreated(RequestCreated),
     RequestApproved(RequestApproved),
     RequestDenied(RequestDenied),
+    RequestReviewed(RequestReviewed),
     GrantCreated(GrantCreated),
     GrantUsed(GrantUsed),
     GrantExpired(GrantExpired),
@@ -71,6 +72,7 @@ impl Event {
             Self::RequestCreated(_) => "request.created",
             Self::RequestApproved(_) => "request.approved",
             Self::RequestDenied(_) => "request.denied",
+            Self::RequestReviewed(_) => "request.reviewed",
             Self::GrantCreated(_) => "grant.created",
             Self::GrantUsed(_) => "grant.used",
             Self::GrantExpired(_) => "grant.expired",
@@ -92,6 +94,7 @@ impl Event {
                 | Self::RequestCreated(_)
                 | Self::RequestApproved(_)
                 | Self::RequestDenied(_)
+                | Self::RequestReviewed(_)
                 | Self::GrantCreated(_)
         )
     }
@@ -167,6 +170,17 @@ pub struct RequestCreated {
     pub export: bool,
     /// Who asked: a login, or `uid:1000(ana)` on the control socket.
     pub by: String,
+    /// Granted at once, to be reviewed.
+    pub break_glass: bool,
+}
+
+/// Somebody looked at what was done by break-glass.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestReviewed {
+    pub request: i64,
+    pub by: String,
+    pub note: Option<String>,
+    pub grant: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -198,6 +212,8 @@ pub struct GrantCreated {
     pub expires_at: Timestamp,
     pub once: bool,
     pub export: bool,
+    /// Nobody approved it.
+    pub break_glass: bool,
 }
 
 /// The first use by a statement; `uses` counts from 1.

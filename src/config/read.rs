@@ -23,7 +23,6 @@ const UNAVAILABLE: &[(Feature, &str)] = &[
     (Feature::Notify, "[[notify]]: remove the section"),
     (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
     (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
-    (Feature::BreakGlass, "break_glass: remove the key"),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,6 @@ pub(super) enum Feature {
     Notify,
     ClientCertificates,
     CertificateAuth,
-    BreakGlass,
 }
 
 /// Notes a fault if the feature is not built.

@@ -81,7 +81,7 @@ refusal = "error"
 ticket_pattern = "CHG-[0-9]+"
 export = true
 exempt = true
-break_glass = false
+break_glass = true
 "#;
 
 fn environment(name: &str) -> Option<String> {
@@ -134,6 +134,7 @@ fn every_key_is_read() {
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
     assert!(config.protect[0].place.ends_with("proxy.toml:50"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
+    assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);
 }
 
@@ -351,7 +352,6 @@ fn what_this_version_cannot_do_is_not_ignored() {
             "client certificates",
         ),
         ("auth.method = \"cert\"", "method = \"cert\""),
-        ("[[role]]\nname = \"a\"\nbreak_glass = true", "break_glass"),
     ] {
         let found = faults(text);
         assert!(
