@@ -172,6 +172,7 @@ pub(super) fn encode_event(
         Event::Tripwire(body) => encode(out, head, body),
         Event::LogRecovered(body) => encode(out, head, body),
         Event::LogResumed(body) => encode(out, head, body),
+        Event::LogHeadLost(body) => encode(out, head, body),
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Event {
     LogRecovered(LogRecovered),
     /// Written by the log itself: it could not be written for a while.
     LogResumed(LogResumed),
+    /// The log does not hold what the state store says it held.
+    LogHeadLost(LogHeadLost),
 }
 
 impl Event {
@@ -81,6 +83,7 @@ impl Event {
             Self::Tripwire(_) => "tripwire",
             Self::LogRecovered(_) => "log.recovered",
             Self::LogResumed(_) => "log.resumed",
+            Self::LogHeadLost(_) => "log.head_lost",
         }
     }
 
@@ -271,6 +274,29 @@ pub struct LogResumed {
     pub since: Timestamp,
     /// Intents that were refused meanwhile.
     pub refused: u64,
+}
+
+/// The head that was kept in the state store, and what the log holds instead.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogHeadLost {
+    pub kept_seq: u64,
+    pub kept_mac: String,
+    #[serde(serialize_with = "micros")]
+    pub kept_at: Timestamp,
+    /// The newest record there was when the log was opened; 0: none.
+    pub found_seq: u64,
+    pub what: Cow<'static, str>,
+}
+
+impl std::fmt::Display for LogHeadLost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kept_seq, kept_mac, kept_at, found_seq, what } = self;
+        write!(
+            f,
+            "audit log: {what}: it held record {kept_seq} (mac {kept_mac}) at {kept_at:.0}, and ended at {found_seq} \
+             at this start"
+        )
+    }
 }
 
 /// A statement's text, cheap to clone; what of it is written is decided by

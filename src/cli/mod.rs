@@ -8,6 +8,7 @@ pub mod acknowledge;
 pub mod approve;
 pub mod ask;
 pub mod audit;
+mod audit_head;
 mod audit_report;
 mod audit_tail;
 pub mod check;

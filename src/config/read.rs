@@ -245,7 +245,12 @@ fn state(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> StateUrl {
 }
 
 fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
-    let mut audit = Audit { file: reader.path("audit.jsonl"), sql: AuditSql::Full, rotate: 256 << 20 };
+    let mut audit = Audit {
+        file: reader.path("audit.jsonl"),
+        sql: AuditSql::Full,
+        rotate: 256 << 20,
+        rotate_age: Duration::ZERO,
+    };
     let Some(mut section) = section else { return audit };
     audit.file = section.path("file").map_or(audit.file, |f| f.value);
     let modes = [
@@ -255,6 +260,8 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
     ];
     audit.sql = section.choice("sql", &modes).map_or(audit.sql, |m| m.value);
     audit.rotate = section.size("rotate", 4 << 10..=1 << 40, Some("never")).map_or(audit.rotate, |r| r.value);
+    let ages = 60 * SECOND..=365 * DAY;
+    audit.rotate_age = section.duration("rotate_age", ages, Some("never")).unwrap_or(audit.rotate_age);
     section.finish();
     audit
 }
