@@ -14,6 +14,10 @@ pub const SCHEMA: &str = include_str!("interference_data/schema.sql");
 pub const DATA: &str = include_str!("interference_data/data.sql");
 pub const POLICY: &str = include_str!("interference_data/policy.toml");
 pub const ATTACKS: &str = include_str!("interference_data/attacks.sql");
+/// More tables and data, for these alone.
+const MORE_SCHEMA: &str = include_str!("interference_data/attacks/schema.sql");
+const MORE_DATA: &str = include_str!("interference_data/attacks/data.sql");
+const MORE_POLICY: &str = include_str!("interference_data/attacks/policy.toml");
 /// Attacks by group of "Where values hide", each group on databases of its own.
 const GROUPS: &[(&str, &str)] = &[
     ("classics", ATTACKS),
@@ -264,10 +268,10 @@ fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
 #[test]
 fn every_attack_shows_something_to_a_direct_session() {
     let server = Server::start();
-    prepare(&server, "");
+    prepare(&server, MORE_SCHEMA);
     let mut idle: Vec<String> = Vec::new();
     for (group, text) in GROUPS {
-        let [direct, _] = copies(&server, group, "");
+        let [direct, _] = copies(&server, group, MORE_DATA);
         idle.extend(attacks(text).into_iter().filter_map(|attack| {
             let [a, b] = direct.map(|database| {
                 normalised(&transcript(server.port(), database, &attack, Path::Simple), attack.is_ordered())
@@ -281,11 +285,11 @@ fn every_attack_shows_something_to_a_direct_session() {
 #[test]
 fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
     let server = Server::start();
-    prepare(&server, "");
-    let bauta = Bauta::start(&server, POLICY);
+    prepare(&server, MORE_SCHEMA);
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{MORE_POLICY}"));
     let mut faults = String::new();
     for (group, text) in GROUPS {
-        let [_, masked] = copies(&server, group, "");
+        let [_, masked] = copies(&server, group, MORE_DATA);
         for attack in attacks(text) {
             for path in [Path::Simple, Path::Text, Path::Binary] {
                 let [left, right] = masked.map(|database| {
