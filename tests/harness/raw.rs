@@ -119,15 +119,18 @@ impl Raw {
     /// The next message; None: the other side closed the connection.
     pub fn receive(&mut self) -> Option<Frame> {
         let mut head = [0; 5];
-        loop {
+        let read = loop {
             match self.stream.read(&mut head[..1]) {
-                Ok(0) => return None,
-                Ok(_) => break,
-                Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return None,
-                // A process that is stopped and goes on, as under a debugger.
+                // A stopped and continued process is told so by a read with a timeout.
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(e) => panic!("no message came: {e}"),
+                read => break read,
             }
+        };
+        match read {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return None,
+            Err(e) => panic!("no message came: {e}"),
         }
         self.stream.read_exact(&mut head[1..]).expect("a whole header");
         let length = usize::try_from(i32::from_be_bytes(head[1..].try_into().unwrap())).unwrap();
