@@ -31,5 +31,5 @@ mod psql;
 mod reading;
 mod startup;
 mod tls;
+mod tokens;
 mod transparency;
-mod usable;

@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-use super::chain::Head;
 use super::log::AuditError;
 use super::record::Record;
 use super::tally::Tally;
@@ -73,8 +72,6 @@ pub(super) struct Batch {
 pub(super) struct Queue {
     /// What passes through here, counted.
     pub tally: Tally,
-    /// The newest durable record; None: none since the log was opened.
-    head: Mutex<Option<Head>>,
     waiting: Mutex<Waiting>,
     writer_wakes: Condvar,
     room: Notify,
@@ -95,7 +92,6 @@ impl Queue {
     pub fn new() -> Self {
         Self {
             tally: Tally::new(),
-            head: Mutex::default(),
             waiting: Mutex::default(),
             writer_wakes: Condvar::new(),
             room: Notify::new(),
@@ -133,16 +129,6 @@ impl Queue {
             self.wake_writer(&mut waiting);
         }
         Ok(ticket)
-    }
-
-    /// The newest durable record.
-    pub fn head(&self) -> Option<Head> {
-        *self.head.lock()
-    }
-
-    /// Everything up to this record is on disk.
-    pub fn advance(&self, head: Head) {
-        *self.head.lock() = Some(head);
     }
 
     /// Records that wait, and why the log can't be written, if it can't.

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::chain::{Head, Hex, Sealer};
-use super::encode;
+use super::chain::{Hex, Sealer};
+use super::encode::{self, Head};
 use super::file::LogFile;
 use super::log::{AuditError, LogSettings};
 use super::queue::{Entry, Queue, Ticket};
 use super::record::{Event, LogResumed, Who};
 use super::recover::End;
 use super::sqltext::SqlTexts;
-use crate::clock::{Now, SharedClock};
+use crate::clock::SharedClock;
 use std::sync::Arc;
 
 /// Records that nobody waits for reach the disk within this time.
@@ -41,9 +41,8 @@ pub(super) struct Writer {
     at: Position,
     /// Length of the file up to its last durable line.
     len: u64,
-    rotate_age: Duration,
-    /// `seq` and `at` of the file's first record.
-    first: Option<(u64, Timestamp)>,
+    /// `seq` of the file's first record.
+    first_seq: Option<u64>,
     /// The file ends in a line without newline.
     open_line: bool,
     /// Records of the log's own, to be written before any other.
@@ -96,8 +95,7 @@ impl Writer {
             rotate: settings.rotate,
             at: Position { seq: end.seq, mac: end.mac },
             len: end.len,
-            rotate_age: settings.rotate_age,
-            first: end.first,
+            first_seq: end.first_seq,
             open_line: end.open_line,
             own: end.torn.map(Event::LogRecovered).into_iter().collect(),
             buffer: Vec::with_capacity(64 << 10),
@@ -176,7 +174,7 @@ impl Writer {
     /// After an error all is as before, but for bytes behind `len`.
     fn commit(&mut self, entries: &[Entry]) -> Result<usize, AuditError> {
         let before = (self.at, self.starts.len());
-        let Now { wall: group_at, mono: began } = self.clock.now();
+        let began = self.clock.now().mono;
         let result = self.encode_group(entries).and_then(|written| {
             self.append().map_err(|e| AuditError::from_io(&e))?;
             Ok(written)
@@ -187,8 +185,7 @@ impl Writer {
                 let records = self.at.seq - before.0.seq;
                 let elapsed = self.clock.now().mono.saturating_duration_since(began);
                 self.queue.tally.written(records, self.buffer.len(), elapsed);
-                self.first.get_or_insert((before.0.seq + 1, group_at));
-                self.queue.advance(Head { seq: self.at.seq, mac: self.at.mac });
+                self.first_seq.get_or_insert(before.0.seq + 1);
                 self.open_line = false;
                 self.own.clear();
                 Ok(written)
@@ -204,36 +201,20 @@ impl Writer {
 
     fn append(&mut self) -> std::io::Result<()> {
         self.file.check_in_place()?;
-        self.check_length()?;
-        self.rotate_if_due();
+        self.rotate_if_full();
         self.file.append(&self.buffer)?;
         self.file.sync()
     }
 
-    /// Nobody else cuts the file (`copytruncate`) or writes to it.
-    fn check_length(&mut self) -> std::io::Result<()> {
-        match self.file.length()? {
-            length if length == self.len => Ok(()),
-            length => Err(std::io::Error::other(format!(
-                "somebody else changed the file: it has {length} bytes instead of {}",
-                self.len
-            ))),
-        }
-    }
-
     /// A rotation that fails is tried again before the next group; the log
     /// goes on in the same file.
-    fn rotate_if_due(&mut self) {
+    fn rotate_if_full(&mut self) {
         let full = self.rotate > 0 && self.len > 0 && self.len + self.buffer.len() as u64 > self.rotate;
-        let old = |first: Timestamp| {
-            let age = Duration::try_from(self.clock.now().wall.duration_since(first)).unwrap_or_default();
-            !self.rotate_age.is_zero() && age >= self.rotate_age
-        };
-        if let Some((first, _)) = self.first.filter(|(_, at)| (full || old(*at)) && !self.open_line) {
+        if let Some(first) = self.first_seq.filter(|_| full && !self.open_line) {
             match self.file.rotate(first) {
                 Ok(()) => {
                     self.len = 0;
-                    self.first = None;
+                    self.first_seq = None;
                 }
                 Err(error) => tracing::warn!(%error, "the audit log could not be rotated"),
             }
@@ -273,7 +254,7 @@ impl Writer {
         let seq = self.at.seq + 1;
         let start = self.buffer.len();
         let time = encode::timestamp(at);
-        let head = encode::Head::new(seq, &time, &self.node, event, who);
+        let head = Head::new(seq, &time, &self.node, event, who);
         let starts = &self.starts;
         let queue = &self.queue;
         let seq_of = |ticket| seq_of(starts, queue, ticket);
@@ -333,13 +314,10 @@ impl Writer {
 
     fn resume(&mut self, failing: &mut Failing) -> Result<(), AuditError> {
         let len = self.file.heal(self.len).map_err(|e| AuditError::from_io(&e))?;
-        if len < self.len && len > 0 {
-            self.open_line = self.file.read_at(len - 1, 1).map_err(|e| AuditError::from_io(&e))? != b"\n";
-        }
         if len == 0 {
             self.open_line = false;
             self.own.retain(|e| !matches!(e, Event::LogRecovered(_)));
-            self.first = None;
+            self.first_seq = None;
         }
         self.len = len;
         self.own.push(Event::LogResumed(LogResumed {

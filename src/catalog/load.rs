@@ -333,7 +333,6 @@ impl Builder {
                     _ => None,
                 },
                 cascades: get(&row, 6)?,
-                is_primary: get(&row, 7)?,
             });
         }
         Ok(())

@@ -51,7 +51,6 @@ impl AskArgs {
             once: self.once,
             export: self.export,
             max_rows: self.max_rows,
-            break_glass: false,
         }
     }
 }

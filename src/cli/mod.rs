@@ -4,11 +4,9 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 usage. An error is one line on
 //! stderr.
 
-pub mod acknowledge;
 pub mod approve;
 pub mod ask;
 pub mod audit;
-mod audit_head;
 mod audit_report;
 mod audit_tail;
 pub mod check;
@@ -100,8 +98,6 @@ enum Command {
     Approve(approve::Args),
     /// Deny a request
     Deny(deny::Args),
-    /// Say that you have looked at what somebody did by break-glass
-    Acknowledge(acknowledge::Args),
     /// Give somebody access now, without a request
     Grant(grant::Args),
     /// List grants
@@ -135,7 +131,6 @@ impl Command {
             Self::Requests(args) => requests::run(args),
             Self::Approve(args) => approve::run(args),
             Self::Deny(args) => deny::run(args),
-            Self::Acknowledge(args) => acknowledge::run(args),
             Self::Grant(args) => grant::run(args),
             Self::Grants(args) => grants::run(args),
             Self::Revoke(args) => revoke::run(args),

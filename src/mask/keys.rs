@@ -149,12 +149,8 @@ impl KeyRing {
         &self.oldest
     }
 
-    /// The key that an existing token names.
-    pub(super) fn with_id(&self, id: u8) -> Option<&MasterKey> {
-        self.all().find(|k| k.id == id)
-    }
-
-    fn all(&self) -> impl Iterator<Item = &MasterKey> + '_ {
+    /// Every key: a token names the one that made it.
+    pub(super) fn all(&self) -> impl Iterator<Item = &MasterKey> + '_ {
         std::iter::once(&self.oldest).chain(&self.newer)
     }
 }
@@ -226,7 +222,7 @@ mod tests {
     }
 
     fn derive(ring: &KeyRing, id: u8, purpose: &str, domain: &str) -> Option<[u8; 32]> {
-        Some(*ring.with_id(id)?.derive(purpose, domain))
+        Some(*ring.all().find(|key| key.id == id)?.derive(purpose, domain))
     }
 
     /// RFC 5869, appendix A.3: no salt, no info.

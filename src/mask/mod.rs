@@ -25,7 +25,7 @@ mod types;
 pub use fit::{example, fits, fitting};
 pub use keys::KeyRing;
 pub use method::{Generalize, Method, MethodFault, MethodSpec, Partial};
-pub use original::original;
+pub use original::{is_permuted, original, originals};
 pub use plan::{plan, plan_redact};
 
 use std::sync::Arc;

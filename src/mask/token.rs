@@ -105,17 +105,32 @@ impl TokenMask {
 /// Domain and purpose are in the key; nothing else is to be authenticated.
 const NO_HEADERS: [&[u8]; 0] = [];
 
-/// The original of a token of `domain`. None: no token, or not of this domain
-/// or of these keys.
+/// Leads tokens of one domain back, under any of the keys.
+pub struct Resolver {
+    ciphers: SmallVec<[(u8, Aes256Siv); 1]>,
+}
+
+impl Resolver {
+    pub fn new(domain: &str, keys: &KeyRing) -> Self {
+        Self { ciphers: keys.all().map(|key| (key.id(), cipher(key, domain))).collect() }
+    }
+
+    /// The original. None: no token, or not of this domain or of these keys.
+    pub fn resolve(&mut self, token: &[u8]) -> Option<Zeroizing<String>> {
+        let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
+        let (id, sealed) = sealed.split_first()?;
+        let (iv, body) = sealed.split_first_chunk::<IV>()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let (_, siv) = self.ciphers.iter_mut().find(|(known, _)| known == id)?;
+        siv.decrypt_inout_detached(NO_HEADERS, body.as_mut_slice().into(), &(*iv).into()).ok()?;
+        let end = body.iter().rposition(|b| *b == END)?;
+        std::str::from_utf8(body.get(..end)?).ok().map(|text| Zeroizing::new(text.to_owned()))
+    }
+}
+
+/// The original of one token of `domain`, as [`Resolver::resolve`].
 pub fn resolve(token: &[u8], domain: &str, keys: &KeyRing) -> Option<Zeroizing<String>> {
-    let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?).ok()?;
-    let (id, sealed) = sealed.split_first()?;
-    let (iv, body) = sealed.split_first_chunk::<IV>()?;
-    let mut body = Zeroizing::new(body.to_vec());
-    let mut siv = cipher(keys.with_id(*id)?, domain);
-    siv.decrypt_inout_detached(NO_HEADERS, body.as_mut_slice().into(), &(*iv).into()).ok()?;
-    let end = body.iter().rposition(|b| *b == END)?;
-    std::str::from_utf8(body.get(..end)?).ok().map(|text| Zeroizing::new(text.to_owned()))
+    Resolver::new(domain, keys).resolve(token)
 }
 
 /// Each integer stands for another one of the same width.

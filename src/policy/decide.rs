@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::disclosure::UseWords;
+use super::tokens::{Giving, Handover, Means, NoTokens, Tokens, TooMany};
 use super::{Access, Basis, Disclosure, Permits, ProtectedColumn};
 use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
@@ -47,6 +48,8 @@ pub struct Verdict {
     /// Some use was let through because of a grant or role (not only an
     /// output revealed): a cursor or portal in this form ends with the grant.
     pub leans_on: Vec<Basis>,
+    /// What goes upstream in the place of tokens.
+    pub tokens: Handover,
 }
 
 /// What happens to the outputs if the names mean one thing and not another.
@@ -97,18 +100,28 @@ pub enum What {
 
 /// Decides one statement for the person whose permits these are. `exempt`:
 /// their role may run DDL and DO on counted names. Equal inputs give equal
-/// decisions, edits included.
+/// decisions, edits included. No token leads anywhere.
 pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: Now) -> Decision {
+    decide_with(statement, permits, exempt, now, &NoTokens)
+}
+
+/// As [`decide`], where tokens may stand for values.
+pub fn decide_with(
+    statement: &Statement,
+    permits: &dyn Permits,
+    exempt: bool,
+    now: Now,
+    tokens: &dyn Tokens,
+) -> Decision {
     if let Some(error) = &statement.refusal {
         return Decision::refuse(error.clone(), Vec::new());
     }
     if let (Some(error), false) = (&statement.needs_exempt, exempt) {
         return Decision::refuse(error.clone(), Vec::new());
     }
-    let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new() };
-    for use_ in &statement.uses {
-        ruling.judge(use_);
-    }
+    let giving = Giving::new(statement, tokens);
+    let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new(), giving };
+    ruling.judge_all(&statement.uses);
     if let Some((error, lacking)) = ruling.refusal() {
         return Decision::Refuse { error, columns: ruling.verdict.columns, lacking };
     }
@@ -121,6 +134,9 @@ pub fn decide(statement: &Statement, permits: &dyn Permits, exempt: bool, now: N
         ruling.verdict.readings.push(ReadingActions { outputs, excluded: reading.excluded.clone() });
     }
     ruling.look_for_full_grant(statement);
+    if let Err(error) = ruling.hand_over() {
+        return Decision::refuse(error, ruling.verdict.columns);
+    }
     let mut verdict = ruling.verdict;
     if let Some(first) = verdict.readings.first() {
         verdict.outputs = verdict.united(|reading| reading.outputs.len() == first.outputs.len());
@@ -139,13 +155,6 @@ impl Decision {
 }
 
 impl Verdict {
-    /// Is some output masked?
-    pub fn masks(&self) -> bool {
-        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
-        let mut all = self.outputs.iter().chain(of_readings);
-        all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
-    }
-
     /// The outputs' fate, once the server has said where each comes from
     /// (None: from no column alone). Readings that this contradicts are
     /// dropped, the others united; if none is left, everything is masked.
@@ -205,22 +214,42 @@ struct Ruling<'a> {
     verdict: Verdict,
     /// Uses that are refused, each with the columns that lack what it needs.
     refused: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
+    giving: Giving<'a>,
 }
 
 /// How one column stands to one use.
-enum Standing {
+pub(super) enum Standing {
     Disclosed,
     Revealed(Access),
+    /// Revealed, but the use would copy it.
+    NoExport,
     Lacking,
 }
 
+type Standings = Vec<(Arc<ProtectedColumn>, Standing)>;
+
 impl<'a> Ruling<'a> {
-    fn judge(&mut self, use_: &'a Use) {
-        let standings: Vec<(Arc<ProtectedColumn>, Standing)> =
-            use_.columns.iter().map(|column| (Arc::clone(column), self.standing(use_, column))).collect();
+    fn judge_all(&mut self, uses: &'a [Use]) {
+        let standings: Vec<Standings> = uses.iter().map(|use_| self.standings(use_)).collect();
+        let means: Vec<Option<Means>> =
+            uses.iter().zip(&standings).map(|(use_, standings)| self.giving.means(use_, standings)).collect();
+        let settled: Vec<(&Use, Option<Means>)> = uses.iter().zip(means.iter().copied()).collect();
+        self.giving.settle(&settled);
+        for ((use_, standings), means) in uses.iter().zip(standings).zip(means) {
+            let tokens = means.is_some_and(|means| self.giving.take(use_, means) && means == Means::Tokens);
+            self.judge(use_, standings, tokens);
+        }
+    }
+
+    fn standings(&self, use_: &Use) -> Standings {
+        use_.columns.iter().map(|column| (Arc::clone(column), self.standing(use_, column))).collect()
+    }
+
+    /// `tokens`: it is given nothing but tokens, which tells no more than the mask.
+    fn judge(&mut self, use_: &'a Use, standings: Standings, tokens: bool) {
         let lacking: Vec<Arc<ProtectedColumn>> = standings
             .iter()
-            .filter(|(_, standing)| matches!(standing, Standing::Lacking))
+            .filter(|(_, standing)| matches!(standing, Standing::Lacking | Standing::NoExport) && !tokens)
             .map(|(column, _)| Arc::clone(column))
             .collect();
         let stands = lacking.is_empty();
@@ -231,13 +260,12 @@ impl<'a> Ruling<'a> {
         for (column, standing) in standings {
             let what = match standing {
                 _ if !stands => otherwise.clone(),
-                Standing::Disclosed => What::Disclosed,
                 Standing::Revealed(access) => {
                     self.lean_on(&access);
                     What::Revealed(access)
                 }
-                // Not reached: nothing lacks where the use stands.
-                Standing::Lacking => What::Refused,
+                // What lacks is not reached here, but by tokens.
+                Standing::Disclosed | Standing::NoExport | Standing::Lacking => What::Disclosed,
             };
             self.note(column, use_.kind.name(), what);
         }
@@ -251,6 +279,17 @@ impl<'a> Ruling<'a> {
         }
     }
 
+    /// Takes literal tokens out of the text. An original that another column
+    /// of the domain holds may not be this session's to see, so errors and
+    /// notices are filtered even under a full grant.
+    fn hand_over(&mut self) -> Result<(), ClientError> {
+        let (tokens, edits) = self.giving.finish(&self.verdict.edits).map_err(|TooMany| too_many_tokens())?;
+        self.verdict.full_grant &= tokens.is_empty();
+        self.verdict.edits.extend(edits);
+        self.verdict.tokens = tokens;
+        Ok(())
+    }
+
     /// The column's own disclosures first: what everybody may know needs no grant.
     fn standing(&self, use_: &Use, column: &ProtectedColumn) -> Standing {
         let own = column.discloses.include(use_.needs) && !use_.only_grant;
@@ -260,7 +299,8 @@ impl<'a> Ruling<'a> {
         }
         match self.permits.access(column, self.now) {
             access @ Access::Revealed { export, .. } if export || !use_.export => Standing::Revealed(access),
-            Access::Revealed { .. } | Access::Masked => Standing::Lacking,
+            Access::Revealed { .. } => Standing::NoExport,
+            Access::Masked => Standing::Lacking,
         }
     }
 
@@ -367,6 +407,11 @@ impl<'a> Ruling<'a> {
             }
         }
     }
+}
+
+fn too_many_tokens() -> ClientError {
+    ClientError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, "the statement holds too many tokens")
+        .with_hint("Give them as one array: = ANY ($1).")
 }
 
 /// `partial` and `email` show of `lower(c)` what they show of `c`.

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::decide::{ColumnDecision, Decision, OutputAction, Verdict, What, decide};
+use super::decide::{ColumnDecision, Decision, OutputAction, Verdict, What, decide_with};
+use super::tokens::Tokens;
 use super::{Access, Basis, Permits, ProtectedColumn};
 use crate::clock::Now;
 use crate::error::ClientError;
@@ -58,8 +59,10 @@ pub fn explain(
     permits: &dyn Permits,
     exempt: bool,
     now: Now,
+    tokens: &dyn Tokens,
 ) -> Vec<Explanation> {
-    statements.iter().map(|statement| explain_one(text, statement, permits, exempt, now)).collect()
+    let decided = |statement| decide_with(statement, permits, exempt, now, tokens);
+    statements.iter().map(|statement| explain_one(text, statement, decided(statement))).collect()
 }
 
 /// A text that the prefilter lets pass unread.
@@ -75,15 +78,9 @@ pub fn passes(text: &str) -> Explanation {
     }
 }
 
-fn explain_one(
-    text: &str,
-    statement: &Statement,
-    permits: &dyn Permits,
-    exempt: bool,
-    now: Now,
-) -> Explanation {
+fn explain_one(text: &str, statement: &Statement, decision: Decision) -> Explanation {
     let sql = text.get(statement.span.clone()).unwrap_or(text);
-    match decide(statement, permits, exempt, now) {
+    match decision {
         Decision::Refuse { error, columns, .. } => Explanation {
             verdict: "refused".to_owned(),
             uses: use_lines(&columns),

@@ -5,6 +5,7 @@ pub mod decide;
 pub mod disclosure;
 pub mod explain;
 pub mod rules;
+pub mod tokens;
 
 use std::sync::Arc;
 

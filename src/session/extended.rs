@@ -17,16 +17,17 @@ use super::judge::{Judged, Knowledge, Refusal, Stop, hangs_on_settings};
 use super::own::{OwnRows, answering, bound, write_stand_in};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
-use super::runs::{Audience, Reply, Shape};
+use super::runs::{Audience, Reply, Shape, ShownParameters};
 use super::simple::{described, edits_the_text, grants_of, may_copy_in};
-use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undos};
+use super::state::{Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undos};
+use super::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
 use super::virtual_schema::VirtualStatement;
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::StatementKind;
-use crate::sql::splice::{self, Edit};
+use crate::sql::splice;
+use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
-use crate::wire::frontend::{Bind, Execute, Parse, Target};
+use crate::wire::frontend::{Bind, BoundValue, Execute, Parse, Target};
 
 /// An Execute that was judged.
 pub(super) struct ExecutePlan {
@@ -73,8 +74,9 @@ impl Relay {
         check_name(parse.name)?;
         self.room_for_name()?;
         let mut gate = Gate::Open;
+        let types = Bytes::copy_from_slice(parse.parameter_types);
         let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
-            Knowledge::Harmless => (Known::Harmless, Vec::new()),
+            Knowledge::Harmless => (Known::Harmless, Form::plain(&types)),
             Knowledge::Analysed(analysis) => {
                 let named = analysis.statements.iter().any(|s| s.touches_protected);
                 if analysis.statements.len() > 1 {
@@ -88,16 +90,17 @@ impl Relay {
                 let lineage = Lineage { analysis, index: 0, inner: false };
                 // An empty text has no statement.
                 let judged = match lineage.statement() {
-                    Some(_) => self.judge_text(&lineage)?,
+                    Some(_) => self.judge_text(&lineage, Handed::open(&types))?,
                     None => Judged::plain(),
                 };
                 gate = judged.gate();
-                (Known::Analysed(lineage), judged.edits)
+                let form = form_of(&judged, lineage.statement(), &types);
+                (Known::Analysed(lineage), form)
             }
         };
         let may_copy_in = may_copy_in(&text);
         let prepared = Prepared {
-            parameter_types: Bytes::copy_from_slice(parse.parameter_types),
+            parameter_types: types,
             version: self.guard.version,
             known,
             form: Some(form),
@@ -119,11 +122,12 @@ impl Relay {
         self.room_for_name()?;
         let statement = statement?;
         write_stand_in(&statement, parse, self.upstream.output());
+        let types = Bytes::copy_from_slice(parse.parameter_types);
         let prepared = Prepared {
-            parameter_types: Bytes::copy_from_slice(parse.parameter_types),
+            form: Some(Form::plain(&types)),
+            parameter_types: types,
             version: self.guard.version,
             known: Known::Own(statement),
-            form: Some(Vec::new()),
             by_sql: false,
             may_copy_in: false,
             text,
@@ -135,14 +139,14 @@ impl Relay {
 
     /// Judges a text that is to be parsed. EXECUTE and FETCH are judged when
     /// they run.
-    fn judge_text(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+    fn judge_text(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         match lineage.statement().map(|statement| &statement.kind) {
             Some(
                 StatementKind::Execute { .. }
                 | StatementKind::ExplainExecute { .. }
                 | StatementKind::Fetch { .. },
             ) => Ok(Judged::plain()),
-            Some(_) | None => self.judge(lineage),
+            Some(_) | None => self.judge(lineage, handed),
         }
     }
 
@@ -156,15 +160,15 @@ impl Relay {
         gate: Gate,
     ) {
         let mut reply = Reply { gate, ..Reply::new(audience) };
-        let form = prepared.form.as_deref().unwrap_or_default();
-        if form.is_empty() && !frame.is_empty() {
+        let plain = || Form::plain(&prepared.parameter_types);
+        let form = prepared.form.clone().unwrap_or_else(plain);
+        if form == plain() && !frame.is_empty() {
             self.upstream.queue(frame);
         } else {
-            let sent = splice::apply(&prepared.text, form);
-            Parse { name, text: &sent, parameter_types: &prepared.parameter_types }
-                .write(self.upstream.output());
-            reply.translation =
-                Some(Arc::new(Translation { sent, edits: form.to_vec(), original: prepared.text.clone() }));
+            let sent = splice::apply(&prepared.text, &form.edits);
+            Parse { name, text: &sent, parameter_types: &form.types }.write(self.upstream.output());
+            let original = prepared.text.clone();
+            reply.translation = Some(Arc::new(Translation { sent, edits: form.edits, original }));
         }
         let undo = self.state.set_statement(Bytes::copy_from_slice(name), prepared);
         self.expect(Entry::new(Kind::Parse, reply).with_undo(undo));
@@ -214,16 +218,24 @@ impl Relay {
             Known::Own(statement) => {
                 let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);
                 let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
-                self.send_bind(bind.portal, prepared, frame, Some(shape), Gate::Open);
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), Some(shape), Gate::Open);
                 return Ok(());
             }
             Known::Harmless => {
-                let prepared = self.in_form(bind.statement, prepared, None, &[])?;
-                self.send_bind(bind.portal, prepared, frame, None, Gate::Open);
+                let form = Form::plain(&prepared.parameter_types);
+                let prepared = self.in_form(bind.statement, prepared, None, form)?;
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
                 return Ok(());
             }
         };
-        let judged = self.judge_text(&lineage)?;
+        let takes_tokens = lineage.statement().is_some_and(Statement::takes_tokens);
+        let values: Vec<BoundValue<'_>> =
+            if takes_tokens { bind.values().map_err(ClientError::from)? } else { Vec::new() };
+        let declared = prepared.parameter_types.clone();
+        let judged =
+            self.judge_text(&lineage, Handed { declared: &declared, values: Values::Bound(&values) })?;
         if !bind.result_formats.are_known() {
             return Err(ClientError::new(
                 sqlstate::INVALID_PARAMETER_VALUE,
@@ -231,10 +243,18 @@ impl Relay {
             )
             .into());
         }
-        let prepared = self.in_form(bind.statement, prepared, Some(&lineage), &judged.edits)?;
+        let form = match prepared.by_sql {
+            true if !judged.tokens.is_empty() => return Err(tokens_by_name().into()),
+            true => Form { edits: judged.edits.clone(), ..Form::plain(&declared) },
+            false => form_of(&judged, lineage.statement(), &declared),
+        };
+        let rewritten = rewritten(bind, &values, &judged, &declared, &form)?;
+        let prepared = self.in_form(bind.statement, prepared, Some(&lineage), form)?;
         let shape = wants_shape(&lineage).then(Arc::default);
         self.describe_copy_of(&lineage, &judged, shape.as_ref());
-        self.send_bind(bind.portal, prepared, frame, shape, judged.gate());
+        self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
+        let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
+        self.expect_bind(bind.portal, (prepared, tokens), shape, judged.gate());
         Ok(())
     }
 
@@ -245,14 +265,13 @@ impl Relay {
         name: &[u8],
         prepared: Arc<Prepared>,
         lineage: Option<&Lineage>,
-        edits: &[Edit],
+        form: Form,
     ) -> Result<Arc<Prepared>, Stop> {
-        if prepared.form.as_deref() == Some(edits) {
+        if prepared.form.as_ref() == Some(&form) {
             return Ok(self.refreshed(&prepared, lineage));
         }
         if prepared.by_sql {
-            let form = prepared.form.as_deref().unwrap_or_default();
-            if edits.iter().all(|needed| form.contains(needed)) {
+            if prepared.holds_no_more_than(&form.edits) {
                 return Ok(self.refreshed(&prepared, lineage));
             }
             let error = ClientError::new(
@@ -265,12 +284,8 @@ impl Relay {
             self.close_lost(name, &prepared);
         }
         let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
-        let anew = Arc::new(Prepared {
-            version: self.guard.version,
-            known,
-            form: Some(edits.to_vec()),
-            ..copy_of(&prepared)
-        });
+        let anew =
+            Arc::new(Prepared { version: self.guard.version, known, form: Some(form), ..copy_of(&prepared) });
         let gate = if touches(&anew) { Gate::Closed } else { Gate::Open };
         self.send_parse(name, anew.clone(), b"", Audience::Proxy, gate);
         Ok(anew)
@@ -304,15 +319,12 @@ impl Relay {
         }
     }
 
-    fn send_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, frame: &[u8], shape: ShapeRef, gate: Gate) {
-        self.upstream.queue(frame);
-        self.expect_bind(name, prepared, shape, gate);
-    }
-
-    fn expect_bind(&mut self, name: &[u8], prepared: Arc<Prepared>, shape: ShapeRef, gate: Gate) {
+    /// `bound`: the statement, and which of its parameters tokens were given for.
+    fn expect_bind(&mut self, name: &[u8], bound: (Arc<Prepared>, Arc<[u16]>), shape: ShapeRef, gate: Gate) {
+        let (prepared, tokens) = bound;
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
-        let portal = Portal { prepared, hold: false, shape: shape.clone() };
+        let portal = Portal { prepared, hold: false, tokens, shape: shape.clone() };
         let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
         if let Some(shape) = shape.filter(|_| asks) {
@@ -334,11 +346,11 @@ impl Relay {
         }
         let Lookup::Found(slot) = self.state.statement(statement) else { return Ok(false) };
         let Ok(Known::Harmless) = self.known(&slot.value) else { return Ok(false) };
-        if slot.value.form.as_deref() != Some(&[]) {
+        if slot.value.form != Some(Form::plain(&slot.value.parameter_types)) {
             return Ok(false);
         }
         let prepared = self.refreshed(&slot.value, None);
-        self.expect_bind(portal, prepared, None, Gate::Open);
+        self.expect_bind(portal, unasked(prepared), None, Gate::Open);
         Ok(true)
     }
 
@@ -391,6 +403,10 @@ impl Relay {
             if touches(&prepared) {
                 reply.gate = Gate::Closed;
             }
+            reply.parameters =
+                prepared.form.as_ref().and_then(|form| form.own).map(|count| {
+                    Box::new(ShownParameters { count, declared: prepared.parameter_types.clone() })
+                });
         }
         self.expect(Entry::new(kind, reply));
         Ok(Step::Done)
@@ -410,10 +426,15 @@ impl Relay {
 
     fn parse_again(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<(), Stop> {
         match self.known(&prepared).map_err(Stop::Hold)? {
-            Known::Harmless | Known::Own(_) => self.in_form(name, prepared, None, &[])?,
+            Known::Harmless | Known::Own(_) => {
+                let form = Form::plain(&prepared.parameter_types);
+                self.in_form(name, prepared, None, form)?
+            }
             Known::Analysed(lineage) => {
-                let judged = self.judge_text(&lineage)?;
-                self.in_form(name, prepared, Some(&lineage), &judged.edits)?
+                let types = prepared.parameter_types.clone();
+                let judged = self.judge_text(&lineage, Handed::open(&types))?;
+                let form = form_of(&judged, lineage.statement(), &types);
+                self.in_form(name, prepared, Some(&lineage), form)?
             }
         };
         Ok(())
@@ -482,9 +503,10 @@ impl Relay {
             undo: SmallVec::new(),
         };
         if let Known::Analysed(lineage) = self.known(&portal.prepared).map_err(Stop::Hold)? {
-            plan.judged = self.judge_portal(&portal.prepared, &lineage)?;
+            plan.judged = self.judge_portal(portal, &lineage)?;
             let text = portal.prepared.text.clone();
-            if let Err(stop) = self.register(&lineage, 0, &text, &plan.judged.edits, &mut plan.undo) {
+            let edits = &plan.judged.edits;
+            if let Err(stop) = self.register(&lineage, 0, &text, edits, &portal.tokens, &mut plan.undo) {
                 self.state.revert_all(plan.undo);
                 return Err(stop);
             }
@@ -506,13 +528,12 @@ impl Relay {
     }
 
     /// What the portal may do now. It keeps the form that it was bound in.
-    fn judge_portal(&mut self, prepared: &Prepared, lineage: &Lineage) -> Result<Judged, Stop> {
-        let judged = self.judge(lineage)?;
-        if !edits_the_text(&lineage.analysis, lineage.index) {
-            return Ok(judged);
-        }
-        let form = prepared.form.as_deref().unwrap_or_default();
-        if judged.edits.iter().all(|needed| form.contains(needed)) {
+    fn judge_portal(&mut self, portal: &Portal<ShapeRef>, lineage: &Lineage) -> Result<Judged, Stop> {
+        let declared = &portal.prepared.parameter_types;
+        let judged = self.judge(lineage, Handed { declared, values: Values::Kept(&portal.tokens) })?;
+        if !edits_the_text(&lineage.analysis, lineage.index)
+            || portal.prepared.holds_no_more_than(&judged.edits)
+        {
             return Ok(judged);
         }
         let error = ClientError::new(
@@ -524,7 +545,6 @@ impl Relay {
 
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let run = self.intend(execution_text(&plan.prepared), plan.judged.columns)?;
-        self.pipeline_sets |= !is_begin(&plan.prepared.text);
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
         if plan.prepared.may_copy_in {
@@ -553,7 +573,6 @@ impl Relay {
                 reply.gate = Gate::Closed;
             }
         }
-        self.pipeline_sets = true;
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
@@ -611,6 +630,11 @@ fn touches(prepared: &Prepared) -> bool {
     }
 }
 
+/// Nothing was asked about its parameters.
+fn unasked(prepared: Arc<Prepared>) -> (Arc<Prepared>, Arc<[u16]>) {
+    (prepared, Arc::from([]))
+}
+
 fn is_copy(prepared: &Prepared) -> bool {
     match &prepared.known {
         Known::Harmless | Known::Own(_) => false,
@@ -643,10 +667,4 @@ fn check_name(name: &[u8]) -> Result<(), Stop> {
 /// PostgreSQL's own words (`exec_parse_message` in `postgres.c`).
 fn several_commands() -> ClientError {
     ClientError::new(sqlstate::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement")
-}
-
-/// BEGIN and START TRANSACTION, which drivers send in front of a pipeline.
-fn is_begin(text: &[u8]) -> bool {
-    let first = text.trim_ascii().split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    first.eq_ignore_ascii_case(b"begin") || first.eq_ignore_ascii_case(b"start")
 }

@@ -11,10 +11,12 @@ use bytes::Bytes;
 use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
-use super::state::{Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
+use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
+use super::tokens::{Handed, Keys, tokens_by_name};
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
 use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
+use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat};
@@ -73,6 +75,8 @@ pub(super) struct Judged {
     /// Edits of the text (those that PREPARE or DECLARE ran with, or runs with now).
     pub edits: Vec<Edit>,
     pub columns: Arc<[ColumnDecision]>,
+    /// What goes upstream in the place of tokens.
+    pub tokens: Handover,
 }
 
 impl Judged {
@@ -83,7 +87,8 @@ impl Judged {
     }
 
     pub(super) fn plain() -> Self {
-        Self { guarded: None, edits: Vec::new(), columns: Arc::from([]) }
+        let columns = Arc::from([]);
+        Self { guarded: None, edits: Vec::new(), columns, tokens: Handover::default() }
     }
 
     /// It names a statement or cursor that bauta has not seen made. The
@@ -140,20 +145,24 @@ impl Relay {
     /// Judges what runs when `prepared` is executed: by Bind, Execute,
     /// EXECUTE, FETCH. The form that the server holds must fit, unless it can
     /// be made anew.
-    pub(super) fn judge_prepared(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
+    pub(super) fn judge_prepared(&mut self, prepared: &Prepared, handed: Handed<'_>) -> Result<Judged, Stop> {
         match self.known(prepared).map_err(Stop::Hold)? {
             Known::Harmless => Ok(Judged::plain()),
-            Known::Analysed(lineage) => self.judge(&lineage),
+            Known::Analysed(lineage) => self.judge(&lineage, handed),
             Known::Own(_) => Err(own_by_name().into()),
         }
     }
 
     /// As [`judge_prepared`](Self::judge_prepared), refused where the form
     /// holds more than is allowed now.
-    pub(super) fn judge_in_form(&mut self, prepared: &Prepared, mend: &str) -> Result<Judged, Stop> {
-        let judged = self.judge_prepared(prepared)?;
-        let form = prepared.form.as_deref().unwrap_or_default();
-        if judged.edits.iter().all(|needed| form.contains(needed)) {
+    pub(super) fn judge_in_form(
+        &mut self,
+        prepared: &Prepared,
+        mend: &str,
+        handed: Handed<'_>,
+    ) -> Result<Judged, Stop> {
+        let judged = self.judge_prepared(prepared, handed)?;
+        if prepared.holds_no_more_than(&judged.edits) {
             return Ok(judged);
         }
         let error = ClientError::new(
@@ -164,7 +173,7 @@ impl Relay {
     }
 
     /// Judges one statement, following EXECUTE and FETCH to what they name.
-    pub(super) fn judge(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+    pub(super) fn judge(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         // A statement named `a` may be the text EXECUTE a.
         if self.following >= MAX_FOLLOWED {
             return Err(ClientError::new(
@@ -174,12 +183,12 @@ impl Relay {
             .into());
         }
         self.following += 1;
-        let judged = self.judge_followed(lineage);
+        let judged = self.judge_followed(lineage, handed);
         self.following -= 1;
         judged
     }
 
-    fn judge_followed(&mut self, lineage: &Lineage) -> Result<Judged, Stop> {
+    fn judge_followed(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else { return Err(lost().into()) };
         self.check_session(statement)?;
         match &statement.kind {
@@ -188,7 +197,10 @@ impl Relay {
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => {
                         let mend = "DEALLOCATE and PREPARE the statement again.";
-                        let judged = self.judge_in_form(&slot.value, mend)?;
+                        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
+                        if !judged.tokens.is_empty() {
+                            return Err(tokens_by_name().into());
+                        }
                         match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
                             // Its columns would not be described.
                             Some(_) => Err(copy_by_name().into()),
@@ -211,15 +223,22 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.portal(cursor.as_bytes()) {
                     Lookup::Found(slot) => {
-                        self.judge_in_form(&slot.value.prepared, "CLOSE the cursor and DECLARE it again.")
+                        let mend = "CLOSE the cursor and DECLARE it again.";
+                        let Portal { prepared, tokens, .. } = &slot.value;
+                        let judged = self.judge_in_form(prepared, mend, Handed::kept(tokens))?;
+                        // They were handed over with the DECLARE or Bind.
+                        Ok(Judged { tokens: Handover::default(), ..judged })
                     }
                     Lookup::Missing => Ok(Judged::must_fail()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => {
-                self.decide(statement)?;
-                let mut judged = self.decide(inner)?;
+                self.decide(statement, handed)?;
+                let mut judged = self.decide(inner, handed)?;
+                if matches!(statement.kind, StatementKind::Prepare { .. }) && !judged.tokens.is_empty() {
+                    return Err(tokens_by_name().into());
+                }
                 if let Some(guarded) = &mut judged.guarded {
                     // It returns no rows itself.
                     guarded.has_outputs = false;
@@ -228,12 +247,12 @@ impl Relay {
                 }
                 Ok(judged)
             }
-            _ => self.decide(statement),
+            _ => self.decide(statement, handed),
         }
     }
 
     fn judge_explain_execute(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
-        let judged = self.judge_prepared(prepared)?;
+        let judged = self.judge_prepared(prepared, Handed::NOTHING)?;
         if judged.guarded.is_some_and(|guarded| guarded.touches) {
             return Err(ClientError::new(
                 sqlstate::INSUFFICIENT_PRIVILEGE,
@@ -246,11 +265,13 @@ impl Relay {
     }
 
     /// THE decision, for one statement and this session, now.
-    fn decide(&mut self, statement: &Statement) -> Result<Judged, Stop> {
+    fn decide(&mut self, statement: &Statement, handed: Handed<'_>) -> Result<Judged, Stop> {
         self.fresh_permits();
         self.one_policy().map_err(Stop::Hold)?;
         let now = self.proxy.clock.now();
-        let decision = decide::decide(statement, &*self.permits, self.permits.exempt(), now);
+        let tokens = Keys::new(&self.proxy.keys, self.settings.encoding(), handed);
+        let exempt = self.permits.exempt();
+        let decision = decide::decide_with(statement, &*self.permits, exempt, now, &tokens);
         let observe = self.observes();
         let verdict = match decision {
             Decision::Run(verdict) if observe => observed(verdict.columns),
@@ -260,11 +281,8 @@ impl Relay {
                 return Err(Stop::Refuse(Refusal { error, columns, lacking }));
             }
         };
-        if !observe
-            && verdict.masks()
-            && let Some(why) = self.settings.lossy_output()
-        {
-            return Err(why.into());
+        if !verdict.tokens.is_empty() {
+            self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))
     }
@@ -272,6 +290,7 @@ impl Relay {
     fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
         let columns: Arc<[ColumnDecision]> = std::mem::take(&mut verdict.columns).into();
         let edits = verdict.edits.clone();
+        let tokens = std::mem::take(&mut verdict.tokens);
         let matters = statement.touches_protected
             || statement.outputs.is_some()
             || statement.catalog_change != CatalogChange::None;
@@ -294,7 +313,23 @@ impl Relay {
                 verdict,
             })
         });
-        Judged { guarded, edits, columns }
+        Judged { guarded, edits, columns, tokens }
+    }
+
+    /// After DDL that is not committed, a name may mean a table that the client
+    /// fills: an original must not be compared with its rows.
+    fn need_settled_names(&mut self) -> Result<(), Stop> {
+        let changes = |run: &super::runs::Run| {
+            run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change != CatalogChange::None)
+        };
+        if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
+            return Err(Stop::Hold(Hold::Quiet));
+        }
+        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        match self.uncommitted != CatalogChange::None && in_block {
+            true => Err(uncommitted_code().into()),
+            false => Ok(()),
+        }
     }
 
     /// Things of the session that make the text mean something else.
@@ -323,7 +358,7 @@ impl Relay {
         if let Some(why) = self.settings.unsafe_reading() {
             return Err(why.into());
         }
-        if !self.pipeline_sets {
+        if !self.pipeline_open {
             return Ok(());
         }
         let error = ClientError::new(
@@ -346,6 +381,7 @@ impl Relay {
         index: usize,
         text: &Bytes,
         edits: &[Edit],
+        tokens: &Arc<[u16]>,
         undo: &mut Undos<super::relay::ShapeRef>,
     ) -> Result<(), Stop> {
         let Some(statement) = lineage.statement() else { return Ok(()) };
@@ -358,7 +394,7 @@ impl Relay {
             StatementKind::DeclareCursor { name, hold, .. } => {
                 self.room_for_name()?;
                 let prepared = self.by_sql(lineage, text, edits);
-                let portal = Portal { prepared, hold: *hold, shape: None };
+                let portal = Portal { prepared, hold: *hold, tokens: tokens.clone(), shape: None };
                 undo.push((index, self.state.set_portal(name_bytes(name), portal)));
             }
             StatementKind::Deallocate { name } => {
@@ -392,7 +428,7 @@ impl Relay {
             parameter_types: Bytes::new(),
             version: self.guard.version,
             known: Known::Analysed(inner),
-            form: Some(edits.to_vec()),
+            form: Some(Form { edits: edits.to_vec(), ..Form::default() }),
             by_sql: true,
             may_copy_in: false,
         })

@@ -10,6 +10,7 @@
 //! Invariant: a session ends on both sides, whatever ends it, and leaves a
 //! `session.end` record.
 
+mod by_parameters;
 pub mod cancel;
 pub mod copy;
 mod decisions;
@@ -31,6 +32,7 @@ mod runs;
 mod settings;
 mod simple;
 pub mod state;
+pub(crate) mod tokens;
 pub mod virtual_schema;
 
 use std::borrow::Cow;

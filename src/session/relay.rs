@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
+use super::by_parameters::AsQuery;
 use super::cancel::Cancellable;
 use super::handshake::Established;
 use super::hold::Held;
@@ -159,14 +160,15 @@ pub(super) struct Relay {
     pub job: Option<Job>,
     /// The last analysis that a job brought.
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
-    /// Descriptions of the columns of COPYs in a Query that waits for them,
-    /// and the texts they were asked for.
-    pub copy_shapes: Vec<(Bytes, Arc<Shape>)>,
+    /// A description of a COPY's columns, and the text it was asked for.
+    pub copy_shape: Option<(Bytes, Arc<Shape>)>,
     /// What a function of schema `bauta` answered, for the message that waits.
     pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,
     /// EXECUTE and FETCH that the judging at hand has followed.
     pub following: usize,
+    /// A Query that was sent as other messages.
+    pub as_query: Option<AsQuery>,
     /// A message that waits for leave to use its grants.
     pub parked: Option<Box<Parked>>,
     pub parked_may_go: bool,
@@ -183,8 +185,6 @@ pub(super) struct Relay {
     pub uncommitted: CatalogChange,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
     pub pipeline_open: bool,
-    /// Since the last Sync something ran that may have changed settings: more than BEGIN.
-    pub pipeline_sets: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     client_pass: usize,
     client_drop: usize,
@@ -222,10 +222,11 @@ impl Relay {
             hold: None,
             job: None,
             answered: None,
-            copy_shapes: Vec::new(),
+            copy_shape: None,
             own_rows: None,
             copy_in: CopyIn::Off,
             following: 0,
+            as_query: None,
             parked: None,
             parked_may_go: false,
             held: None,
@@ -234,7 +235,6 @@ impl Relay {
             tainted: false,
             uncommitted: CatalogChange::None,
             pipeline_open: false,
-            pipeline_sets: false,
             client_pass: 0,
             client_drop: 0,
             upstream_pass: 0,

@@ -61,10 +61,7 @@ impl Relay {
                 self.state.complete();
                 Ok(())
             }
-            (Kind::DescribeStatement, tag::PARAMETER_DESCRIPTION) => {
-                self.show(frame);
-                Ok(())
-            }
+            (Kind::DescribeStatement, tag::PARAMETER_DESCRIPTION) => self.on_parameters(body, frame),
             (Kind::DescribeStatement | Kind::DescribePortal, tag::ROW_DESCRIPTION) => {
                 self.on_description(Some(backend::row_description(body)?), frame)
             }
@@ -76,6 +73,18 @@ impl Relay {
         }
     }
 
+    /// Parameters that bauta added are none of the client's.
+    fn on_parameters(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
+        match self.state.front().and_then(|entry| entry.run.parameters.as_ref()) {
+            Some(shown) => {
+                let types = shown.types(&backend::parameter_description(body)?);
+                backend::write_parameter_description(&types, self.client.output());
+            }
+            None => self.show(frame),
+        }
+        Ok(())
+    }
+
     /// Queues a frame for the client, if it is the client's.
     fn show(&mut self, frame: &[u8]) {
         if self.state.front().is_some_and(|entry| !entry.run.is_silent()) {
@@ -85,13 +94,17 @@ impl Relay {
 
     fn on_description(&mut self, fields: Option<Vec<Field>>, frame: &[u8]) -> Result<(), End> {
         let Some(entry) = self.state.front() else { return Err(out_of_step(tag::ROW_DESCRIPTION)) };
+        // A Query does not say that it has no rows.
+        let unsaid = entry.run.of_query && fields.is_none();
         if let Some(shape) = &entry.run.shape {
             // Asked for by bauta.
             let _ = shape.fields.set(fields);
         } else if let Some(fields) = fields.as_ref().filter(|_| entry.run.watch) {
             self.watch_description(fields)?;
         }
-        self.show(frame);
+        if !unsaid {
+            self.show(frame);
+        }
         self.state.complete();
         Ok(())
     }
@@ -442,6 +455,7 @@ impl Relay {
                     run.rows = rows;
                 }
             }
+            None if self.as_query.is_some() => {}
             None => self.client.queue(frame),
         }
         if command == b"COMMIT" {
@@ -449,7 +463,9 @@ impl Relay {
         }
         let Some(entry) = self.state.front_mut() else { return Err(out_of_step(tag)) };
         if entry.kind == Kind::Execute {
-            return self.end_execute(Some(command));
+            self.end_execute(Some(command))?;
+            self.end_as_query(frame);
+            return Ok(());
         }
         let (whole, current) = (entry.run.whole, entry.run.current);
         let Some(run) = entry.run.runs.get_mut(current) else {
@@ -513,12 +529,14 @@ impl Relay {
         }
         self.pipeline_open = self.state.has_running();
         self.at_rest = self.state.is_quiet();
-        self.pipeline_sets &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
             if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {
                 self.proxy.databases.mark_stale(&self.who.database);
             }
+        }
+        if let Some(complete) = self.as_query.take().and_then(|query| query.complete) {
+            self.client.queue(&complete);
         }
         self.client.queue(frame);
         Ok(())
@@ -546,14 +564,14 @@ impl Relay {
                 reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());
             }
         }
-        let described =
-            matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
+        let described = matches!(reply.audience, Audience::Proxy) && self.copy_shape.take().is_some();
         self.fail_runs(&code);
         for (_, mut dropped) in self.state.fail() {
             for mut run in std::mem::take(&mut dropped.runs) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
             }
         }
+        self.fail_as_query();
         if let CopyIn::On { sync } = std::mem::replace(&mut self.copy_in, CopyIn::Off)
             && sync
             && self.state.is_skipping()
@@ -580,7 +598,7 @@ impl Relay {
         self.write_sync();
     }
 
-    fn write_sync(&mut self) {
+    pub(super) fn write_sync(&mut self) {
         write_bare(frontend::SYNC, self.upstream.output());
         self.expect(Entry::new(Kind::Sync, Reply::new(Audience::Client)));
     }

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::copy::CopyPlan;
@@ -18,6 +19,7 @@ use crate::policy::decide::Verdict;
 use crate::policy::{Basis, ProtectedColumn};
 use crate::sql::analysis::{CatalogChange, CopyFormat};
 use crate::wire::backend::Field;
+use crate::wire::reader::Reader;
 
 /// The server's description of a result, filled when it arrives. None inside:
 /// there are no rows.
@@ -26,6 +28,25 @@ pub struct Shape {
     /// The rows of a portal that bauta answers itself.
     pub own: Option<Arc<OwnRows>>,
     pub fields: OnceLock<Option<Vec<Field>>>,
+}
+
+/// A statement's parameters as the client knows them, where the server's copy
+/// has others.
+#[derive(Debug)]
+pub struct ShownParameters {
+    pub count: u16,
+    /// The types that the client declared, four bytes each.
+    pub declared: Bytes,
+}
+
+impl ShownParameters {
+    /// What the client is told, made of what the server says.
+    pub fn types(&self, server: &[u32]) -> Vec<u32> {
+        let declared = self.declared.chunks_exact(4).map(|oid| Reader::new(oid).u32().unwrap_or(0));
+        let declared = declared.chain(std::iter::repeat(0));
+        let server = server.iter().copied().take(usize::from(self.count));
+        server.zip(declared).map(|(server, own)| if own == 0 { server } else { own }).collect()
+    }
 }
 
 /// Who gets the replies to a message.
@@ -63,6 +84,10 @@ pub struct Reply {
     pub watch: bool,
     /// The client was told an error of bauta's own; the rest is swallowed.
     pub cut: bool,
+    /// Where to put right what the server says of a statement's parameters.
+    pub parameters: Option<Box<ShownParameters>>,
+    /// Sent in the place of a part of a Query: the client sees what a Query shows.
+    pub of_query: bool,
 }
 
 impl Reply {
@@ -77,6 +102,8 @@ impl Reply {
             shape: None,
             watch: false,
             cut: false,
+            parameters: None,
+            of_query: false,
         }
     }
 

@@ -13,6 +13,7 @@ use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
 use super::state::{Entry, Kind, Lineage, Undos};
+use super::tokens::{Handed, tokens_among_several};
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::sql::analysis::CopyOut;
@@ -26,11 +27,11 @@ const COPY_NAME: &[u8] = b"bauta: copy";
 
 /// A Query that was judged.
 pub(super) struct QueryPlan {
-    text: Bytes,
-    analysis: Arc<Analysis>,
-    judged: Vec<Judged>,
-    edits: Vec<Edit>,
-    undo: Undos<ShapeRef>,
+    pub text: Bytes,
+    pub analysis: Arc<Analysis>,
+    pub judged: Vec<Judged>,
+    pub edits: Vec<Edit>,
+    pub undo: Undos<ShapeRef>,
 }
 
 impl Relay {
@@ -87,9 +88,6 @@ impl Relay {
             Ok(()) => {}
             Err((index, stop)) => {
                 self.state.revert_all(std::mem::take(&mut plan.undo));
-                if let Stop::Refuse(_) = stop {
-                    self.copy_shapes.clear();
-                }
                 return Ok(match stop {
                     Stop::Hold(hold) => Step::Wait(hold),
                     Stop::Refuse(refusal) => self.refuse_analysed(&plan, index, refusal),
@@ -112,8 +110,11 @@ impl Relay {
     fn judge_all(&mut self, plan: &mut QueryPlan) -> Result<(), (usize, Stop)> {
         for index in 0..plan.analysis.statements.len() {
             let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
-            let judged = self.judge(&lineage).map_err(|stop| (index, stop))?;
-            self.register(&lineage, index, &plan.text, &judged.edits, &mut plan.undo)
+            let judged = self.judge(&lineage, Handed::NOTHING).map_err(|stop| (index, stop))?;
+            if !judged.tokens.is_empty() && plan.analysis.statements.len() > 1 {
+                return Err((index, tokens_among_several().into()));
+            }
+            self.register(&lineage, index, &plan.text, &judged.edits, &Arc::from([]), &mut plan.undo)
                 .map_err(|stop| (index, stop))?;
             if edits_the_text(&plan.analysis, index) {
                 plan.edits.extend(judged.edits.iter().cloned());
@@ -139,6 +140,9 @@ impl Relay {
 
     /// Writes the intents and sends the text in the form that was judged.
     pub(super) fn send_query(&mut self, mut plan: QueryPlan) -> Step {
+        if plan.judged.iter().any(|judged| !judged.tokens.is_empty()) {
+            return self.send_with_originals(plan);
+        }
         let mut reply = Reply::new(Audience::Client);
         for (index, judged) in plan.judged.into_iter().enumerate() {
             let Some(statement) = plan.analysis.statements.get(index) else { break };
@@ -173,7 +177,7 @@ impl Relay {
         Step::Done
     }
 
-    fn refuse_unwritten(&mut self, stop: Stop, reply: Reply) -> Step {
+    pub(super) fn refuse_unwritten(&mut self, stop: Stop, reply: Reply) -> Step {
         match stop {
             Stop::Hold(hold) => Step::Wait(hold),
             Stop::Refuse(refusal) => {
@@ -195,18 +199,17 @@ impl Relay {
             let judged = plan.judged.get_mut(index)?;
             let Some(guarded) = judged.guarded.as_mut().filter(|g| g.has_outputs) else { continue };
             let text = described(copy, &judged.edits);
-            if let Some((_, shape)) = self.copy_shapes.iter().find(|(asked, _)| *asked == text) {
-                guarded.shape = Some(shape.clone());
+            if let Some((_, shape)) = self.copy_shape.take_if(|(asked, _)| *asked == text) {
+                guarded.shape = Some(shape);
                 continue;
             }
             self.state.revert_all(std::mem::take(&mut plan.undo));
             let shape = Arc::new(Shape::default());
             self.write_describe(&text, &shape);
             write_bare(tag::FLUSH, self.upstream.output());
-            self.copy_shapes.push((text, shape));
+            self.copy_shape = Some((text, shape));
             return Some(Step::Wait(Hold::Quiet));
         }
-        self.copy_shapes.clear();
         None
     }
 

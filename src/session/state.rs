@@ -71,13 +71,42 @@ pub struct Prepared {
     /// Version of the guard that `known` was made with.
     pub version: u64,
     pub known: Known,
-    /// The edits that the server's copy ran through. None: the server has no
-    /// copy now, and the next Bind makes one.
-    pub form: Option<Vec<Edit>>,
+    /// How the server's copy differs. None: the server has no copy now, and
+    /// the next Bind makes one.
+    pub form: Option<Form>,
     /// Made by SQL (PREPARE, DECLARE), not by a Parse: it can't be made anew.
     pub by_sql: bool,
     /// May answer with CopyInResponse.
     pub may_copy_in: bool,
+}
+
+impl Prepared {
+    /// Does the server's copy hold no more than these edits leave?
+    pub fn holds_no_more_than(&self, edits: &[Edit]) -> bool {
+        match &self.form {
+            Some(form) => edits.iter().all(|needed| form.edits.contains(needed)),
+            None => edits.is_empty(),
+        }
+    }
+}
+
+/// A statement as the server holds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Form {
+    /// Edits of the client's text.
+    pub edits: Vec<Edit>,
+    /// Parameter types of the Parse that was sent.
+    pub types: Bytes,
+    /// The client's own parameters, where the server's copy has others too or
+    /// of another type.
+    pub own: Option<u16>,
+}
+
+impl Form {
+    /// Nothing is edited.
+    pub fn plain(types: &Bytes) -> Self {
+        Self { types: types.clone(), ..Self::default() }
+    }
 }
 
 /// A portal or cursor.
@@ -86,6 +115,8 @@ pub struct Portal<S> {
     pub prepared: Arc<Prepared>,
     /// A cursor WITH HOLD.
     pub hold: bool,
+    /// Parameters that tokens were bound to, or NULL where a token may stand.
+    pub tokens: Arc<[u16]>,
     /// What the relay knows of its rows.
     pub shape: S,
 }

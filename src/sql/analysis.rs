@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::splice::Edit;
 use crate::catalog::Oid;
 use crate::error::ClientError;
+use crate::mask::ValueType;
 use crate::policy::{Disclosure, ProtectedColumn};
 
 /// All statements of one text, in order.
@@ -47,6 +48,18 @@ pub struct Statement {
     /// What it may change in the catalog. After it succeeds, the next analysis
     /// in any session waits for a fresh snapshot.
     pub catalog_change: CatalogChange,
+    /// `$1` and the like, where it names something protected.
+    pub parameters: Parameters,
+}
+
+/// The parameters that a statement's text holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// The highest number.
+    pub count: u16,
+    /// Those that stand anywhere but where a token may: the original of a
+    /// token must not get there. In order.
+    pub loose: Vec<u16>,
 }
 
 /// What DDL may change, as far as the analysis of later statements is
@@ -141,20 +154,8 @@ pub struct CopyOut {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyFormat {
-    Text {
-        delimiter: u8,
-        null: String,
-        header: bool,
-    },
-    /// `forced`: FORCE_QUOTE *.
-    Csv {
-        delimiter: u8,
-        null: String,
-        header: bool,
-        quote: u8,
-        escape: u8,
-        forced: bool,
-    },
+    Text { delimiter: u8, null: String, header: bool },
+    Csv { delimiter: u8, null: String, header: bool, quote: u8, escape: u8 },
     Binary,
 }
 
@@ -207,6 +208,52 @@ pub struct Use {
     /// Where it begins, for messages: characters of the text from 1.
     pub position: u32,
     pub otherwise: Otherwise,
+    /// The values that the client gives to be compared with the columns, or
+    /// written to them, where all of them may be tokens.
+    pub given: Option<GivenValues>,
+}
+
+/// Values that may be tokens of a use's columns: they are all of one method,
+/// domain and type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GivenValues {
+    /// What the columns are at this place.
+    pub ty: ValueType,
+    pub values: Vec<Given>,
+}
+
+/// The type that an original is declared as upstream, so that PostgreSQL has
+/// no choice of operators: `varchar` has none of its own, it is compared as
+/// `text`. 0 where the server must infer it.
+pub fn declared_type(ty: Oid, array: bool) -> Oid {
+    match (array, ty) {
+        (false, Oid(1043)) => Oid(25),
+        (false, ty) => ty,
+        (true, Oid(25 | 1043)) => Oid(1009),
+        (true, Oid(1042)) => Oid(1014),
+        (true, Oid(23)) => Oid(1007),
+        (true, Oid(20)) => Oid(1016),
+        (true, Oid(2950)) => Oid(2951),
+        (true, _) => Oid(0),
+    }
+}
+
+/// A literal or parameter that meets protected columns and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub span: Range<usize>,
+    pub what: GivenAs,
+    /// An array of values: `= ANY ($1)`.
+    pub array: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GivenAs {
+    /// `'…'`, without its quotes.
+    Text(String),
+    /// `-5`
+    Number(String),
+    Parameter(u16),
 }
 
 /// What happens to a use that the column does not disclose enough for.
@@ -302,7 +349,13 @@ impl Statement {
             needs_exempt: None,
             sensitive_literals: Vec::new(),
             catalog_change: CatalogChange::None,
+            parameters: Parameters::default(),
         }
+    }
+
+    /// May tokens stand in it?
+    pub fn takes_tokens(&self) -> bool {
+        self.uses.iter().any(|use_| use_.given.is_some())
     }
 }
 

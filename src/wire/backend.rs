@@ -128,6 +128,23 @@ impl<'a> ErrorFields<'a> {
     }
 }
 
+/// The type oids of a ParameterDescription.
+pub fn parameter_description(body: &[u8]) -> Result<Vec<u32>, Malformed> {
+    let mut reader = Reader::new(body);
+    let count = usize::from(reader.u16()?);
+    let types = (0..count).map(|_| reader.u32()).collect::<Result<_, _>>()?;
+    reader.finish()?;
+    Ok(types)
+}
+
+/// Writes a ParameterDescription.
+pub fn write_parameter_description(types: &[u32], out: &mut BytesMut) {
+    let _ = frame::put(out, tag::PARAMETER_DESCRIPTION, |out| {
+        out.put_u16(u16::try_from(types.len()).unwrap_or(0));
+        types.iter().for_each(|oid| out.put_u32(*oid));
+    });
+}
+
 /// Name and value of a ParameterStatus.
 pub fn parameter_status(body: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut reader = Reader::new(body);

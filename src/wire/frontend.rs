@@ -60,6 +60,9 @@ pub struct Bind<'a> {
     pub result_formats: ResultFormats<'a>,
 }
 
+/// A parameter: its format code, and its value or NULL.
+pub type BoundValue<'a> = (u16, Option<&'a [u8]>);
+
 /// Result-column format codes, two bytes each: none (all text), one for all,
 /// or one a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +83,44 @@ impl<'a> Bind<'a> {
         let portal = reader.cstr().ok()?;
         let statement = reader.cstr().ok()?;
         Some((portal, statement))
+    }
+
+    /// The parameters, whatever form their format codes have.
+    pub fn values(&self) -> Result<Vec<BoundValue<'a>>, Malformed> {
+        let mut reader = Reader::new(self.parameters);
+        let count = usize::from(reader.u16()?);
+        let codes: Vec<u16> = (0..count).map(|_| reader.u16()).collect::<Result<_, _>>()?;
+        let values = usize::from(reader.u16()?);
+        let code = |index: usize| match codes.as_slice() {
+            [] => Ok(0),
+            [one] => Ok(*one),
+            many => many.get(index).copied().ok_or(Malformed::Field("format")),
+        };
+        (0..values).map(|index| Ok((code(index)?, reader.value()?))).collect()
+    }
+
+    /// Writes a Bind of other parameters.
+    pub fn write_with(&self, values: &[BoundValue<'_>], out: &mut BytesMut) {
+        message(out, tag::BIND, |out| {
+            put_cstr(out, self.portal);
+            put_cstr(out, self.statement);
+            // There are no more of them than the server's own limit.
+            let count = u16::try_from(values.len()).unwrap_or(0);
+            out.put_u16(count);
+            values.iter().for_each(|(code, _)| out.put_u16(*code));
+            out.put_u16(count);
+            for (_, value) in values {
+                match value {
+                    Some(value) => {
+                        out.put_i32(i32::try_from(value.len()).unwrap_or(-1));
+                        out.put_slice(value);
+                    }
+                    None => out.put_i32(-1),
+                }
+            }
+            out.put_u16(u16::try_from(self.result_formats.0.len() / 2).unwrap_or(0));
+            out.put_slice(self.result_formats.0);
+        });
     }
 
     pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
@@ -152,6 +193,14 @@ impl<'a> Execute<'a> {
     }
 }
 
+/// Writes an Execute.
+pub fn write_execute(execute: &Execute<'_>, out: &mut BytesMut) {
+    message(out, tag::EXECUTE, |out| {
+        put_cstr(out, execute.portal);
+        out.put_i32(execute.limit);
+    });
+}
+
 /// Writes a Query of `text`.
 pub fn write_query(text: &[u8], out: &mut BytesMut) {
     message(out, tag::QUERY, |out| put_cstr(out, text));
@@ -191,6 +240,26 @@ mod tests {
         assert!(bind.result_formats.are_known());
         assert_eq!(Bind::names(b"p\0s\0"), Some((&b"p"[..], &b"s"[..])));
         assert_eq!(Bind::names(b"p\0s"), None);
+    }
+
+    /// The three forms of format codes, and the way back.
+    #[test]
+    fn a_bind_gives_each_parameter_with_its_format() {
+        for (codes, formats) in
+            [(&b"\0\0"[..], [0, 0]), (b"\0\x01\0\x01", [1, 1]), (b"\0\x02\0\0\0\x01", [0, 1])]
+        {
+            let body = [b"p\0s\0", codes, b"\0\x02\0\0\0\x01a\xff\xff\xff\xff\0\x01\0\x01"].concat();
+            let bind = Bind::read(&body).unwrap();
+            let values = bind.values().unwrap();
+            assert_eq!(values, [(formats[0], Some(&b"a"[..])), (formats[1], None)]);
+            let mut out = BytesMut::new();
+            bind.write_with(&values, &mut out);
+            let again = Bind::read(&out[5..]).unwrap();
+            assert_eq!((again.values().unwrap(), again.result_formats), (values, bind.result_formats));
+            assert_eq!((again.portal, again.statement), (bind.portal, bind.statement));
+        }
+        let few = b"\0\0\0\x02\0\0\0\x01\0\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0";
+        assert!(Bind::read(few).unwrap().values().is_err());
     }
 
     #[test]

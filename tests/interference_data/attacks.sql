@@ -316,7 +316,7 @@ SELECT word FROM ts_stat('select to_tsvector(email) from cust' || 'omers') ORDER
 == statistics
 SELECT most_common_vals, histogram_bounds, n_distinct, correlation FROM pg_stats WHERE tablename = 'customers' AND attname IN ('email', 'salary') ORDER BY attname
 == statistics unqualified by a table
-SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2, inherited
+SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2
 == raw statistics
 SELECT staattnum, stavalues1, stavalues2 FROM pg_statistic WHERE starelid = 'customers'::regclass ORDER BY 1
 == view star
@@ -711,15 +711,68 @@ PREPARE carrier AS SELECT email FROM customers ORDER BY id
 CREATE FUNCTION carry() RETURNS void LANGUAGE sql AS 'CREATE TABLE stolen AS EXECUTE carrier'
 SELECT carry()
 SELECT * FROM stolen
-== group by a key and a value
-SELECT id, salary, count(*) FROM customers GROUP BY id, salary ORDER BY id
-== distinct over a key and a value
-SELECT DISTINCT id, vip, birth FROM customers ORDER BY id
-== group by another row's key
-SELECT a.id, count(*) FROM customers a, customers b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
-== group by another row's key through a CTE
-WITH c AS (SELECT id, vip FROM customers) SELECT a.id, count(*) FROM c a, c b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
-== group by a key of an inheritance parent
-SELECT id, secret, count(*) FROM people GROUP BY id, secret ORDER BY id
-== group by a key in one grouping set
-SELECT vip, count(*) FROM customers GROUP BY GROUPING SETS ((id), (vip)) ORDER BY 2, 1
+== token in the statement's own text
+SELECT id, current_query() FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT a.query FROM pg_stat_activity a, customers WHERE a.pid = pg_backend_pid() AND ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+== token among prepared statements and cursors
+SELECT p.statement FROM pg_prepared_statements p, customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+BEGIN
+DECLARE held CURSOR FOR SELECT id, ssn FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' ORDER BY id
+SELECT name, statement FROM pg_cursors ORDER BY name
+FETCH ALL FROM held
+COMMIT
+== token made of parts
+SELECT id FROM customers WHERE ssn = concat('02', '3757') ORDER BY id
+SELECT id FROM customers WHERE ssn = 'tok_' || substr('{{SELECT ssn FROM customers WHERE id = 3}}', 5) ORDER BY id
+SELECT id FROM customers WHERE ssn = concat('{{SELECT ssn FROM customers WHERE id = 3}}', '') ORDER BY id
+== token next to a column that the client fills
+DELETE FROM scratch
+INSERT INTO scratch VALUES (1, '023757')
+INSERT INTO scratch VALUES (2, '931431')
+SELECT count(*) FROM scratch, customers WHERE '{{SELECT ssn FROM customers WHERE id = 3}}' IN (ssn, t)
+SELECT CASE '{{SELECT ssn FROM customers WHERE id = 3}}' WHEN t THEN 'guessed' WHEN ssn THEN 'no' END AS g, count(*) FROM scratch, customers GROUP BY 1 ORDER BY 1
+SELECT count(*) FROM scratch JOIN customers ON ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' AND t = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT t FROM scratch WHERE t = '{{SELECT ssn FROM customers WHERE id = 3}}'
+== token in a table that takes the protected one's name
+BEGIN
+SELECT 1 AS id, '023757'::text AS ssn INTO TEMP customers
+SELECT id, ssn FROM customers WHERE ssn = '{{SELECT ssn FROM staff WHERE id = 3}}'
+ROLLBACK
+== token put out
+SELECT NULLIF('{{SELECT ssn FROM customers WHERE id = 3}}', ssn) FROM customers ORDER BY id
+SELECT coalesce(NULLIF(ssn, '{{SELECT ssn FROM customers WHERE id = 3}}'), 'same') FROM customers ORDER BY id
+SELECT '{{SELECT ssn FROM customers WHERE id = 3}}' AS t FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' UNION SELECT ssn FROM staff WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' ORDER BY 1
+SELECT greatest('{{SELECT ssn FROM customers WHERE id = 3}}', ssn) FROM customers ORDER BY id
+SELECT array_agg(ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' ORDER BY id) FROM customers
+== token in an error
+SET log_parameter_max_length_on_error = -1
+SELECT 1 / (id - 3) FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT name::int FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT nothing FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+UPDATE customers SET id = NULL WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT ssn::int FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+== token in the server's log shown to the client
+SET client_min_messages = log
+SET log_statement = 'all'
+SET log_min_duration_statement = 0
+SET debug_print_plan = on
+SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' ORDER BY id
+== token in a plan
+EXPLAIN SELECT id, ssn FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+PREPARE by_token AS SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+EXECUTE by_token
+EXPLAIN EXECUTE by_token
+== token copied out
+COPY (SELECT id, ssn FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}' ORDER BY id) TO STDOUT
+CREATE TABLE copied AS SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT * FROM copied
+== token that decides a function's trace
+SELECT nextval('traced') FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT set_config('my.trace', ssn, false) FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+== token joined with its likes
+SELECT c.id, s.id FROM customers c, staff s WHERE c.ssn = s.ssn AND s.ssn = '{{SELECT ssn FROM staff WHERE id = 3}}' ORDER BY 1, 2
+BEGIN
+UPDATE staff SET city = 'Here' WHERE ssn = '{{SELECT ssn FROM staff WHERE id = 3}}' RETURNING id, ssn
+DELETE FROM staff WHERE ssn IN ('{{SELECT ssn FROM staff WHERE id = 3}}', '{{SELECT ssn FROM customers WHERE id = 3}}') RETURNING ssn, ctid IS NULL
+ROLLBACK

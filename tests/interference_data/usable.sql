@@ -106,3 +106,7 @@ SELECT id FROM customers FOR UPDATE
 ANALYZE customers
 TRUNCATE contacts
 COMMENT ON TABLE customers IS 'people who buy'
+SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+SELECT c.id, s.city FROM customers c JOIN staff s ON s.ssn = c.ssn WHERE s.ssn IN ('{{SELECT ssn FROM staff WHERE id = 3}}', '{{SELECT ssn FROM customers WHERE id = 4}}') ORDER BY c.id, s.id
+UPDATE customers SET status = 'seen' WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 5}}'
+SELECT count(*) FROM customers WHERE ssn <> ALL (ARRAY['{{SELECT ssn FROM staff WHERE id = 3}}'])

@@ -159,8 +159,33 @@ fn only_reversible_methods_lead_back() {
         assert!(original_of(&spec, "d", &of("text", -1), Format::Text, b"x", &keys).is_none());
     }
     let token = MethodSpec::of(Method::Token);
-    assert!(original_of(&token, "d", &array_of("int4"), Format::Text, b"{1}", &keys).is_none());
     assert!(original_of(&token, "d", &of("int2", -1), Format::Text, b"1", &keys).is_none());
+}
+
+/// `= ANY ('{…}')` is given an array of tokens; one that is none spoils it.
+#[test]
+fn each_element_of_an_array_leads_back() {
+    let keys = keys();
+    let token_of = |value: &str| token("d", &of("text", -1), value, &keys);
+    let back = |array: &str| {
+        let spec = spec("token", "");
+        let found = original_of(&spec, "d", &array_of("text"), Format::Text, array.as_bytes(), &keys);
+        found.map(|found| String::from_utf8(found.to_vec()).unwrap())
+    };
+    let array = format!("{{{},NULL,\"{}\"}}", token_of("a b"), token_of("c"));
+    assert_eq!(back(&array).as_deref(), Some("{\"a b\",NULL,c}"));
+    assert_eq!(back(&format!("{{{},x}}", token_of("a"))), None);
+    assert_eq!(back("{}").as_deref(), Some("{}"));
+    for format in [Format::Text, Format::Binary] {
+        let ty = array_of("int4");
+        let value: &[u8] = match format {
+            Format::Text => b"{1,-7}",
+            Format::Binary => b"\0\0\0\x01\0\0\0\0\0\0\0\x17\0\0\0\x02\0\0\0\x01\0\0\0\x04\0\0\0\x01\0\0\0\x04\xff\xff\xff\xf9",
+        };
+        let masked = masked(&spec("token", ""), &ty, format, value).unwrap();
+        let back = original_of(&spec("token", ""), "d", &ty, format, &masked, &keys).unwrap();
+        assert_eq!(back.as_slice(), value);
+    }
 }
 
 /// Tokens without a key id would lead to other people after a rotation if they

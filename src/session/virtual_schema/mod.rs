@@ -111,13 +111,12 @@ impl Function {
     }
 
     fn arguments(self) -> &'static [Argument] {
-        const REQUEST: [Argument; 6] = [
+        const REQUEST: [Argument; 5] = [
             Argument { name: "columns", kind: Kind::Text, required: true },
             Argument { name: "duration", kind: Kind::Text, required: true },
             Argument { name: "reason", kind: Kind::Text, required: true },
             Argument { name: "ticket", kind: Kind::Text, required: false },
             Argument { name: "once", kind: Kind::Bool, required: false },
-            Argument { name: "break_glass", kind: Kind::Bool, required: false },
         ];
         match self {
             Self::Request => &REQUEST,

@@ -133,11 +133,6 @@ impl<'a> Classifier<'a> {
                 self.plain(StatementKind::ClosePortal { name })
             }
             NodeEnum::TransactionStmt(transaction) => match transaction_kind(transaction.kind()) {
-                // What COMMIT PREPARED makes visible was made in another session.
-                Some(Transaction::Prepared) => Statement {
-                    catalog_change: CatalogChange::Code,
-                    ..self.plain(StatementKind::Transaction(Transaction::Prepared))
-                },
                 Some(kind) => self.plain(StatementKind::Transaction(kind)),
                 None => self.refused(self.not_understood()),
             },
@@ -179,7 +174,9 @@ impl<'a> Classifier<'a> {
     }
 
     fn with_lineage(&self, kind: StatementKind, lineage: Lineage) -> Statement {
+        let parameters = lineage::parameters(self.text, self.tokens.within(&self.span), &lineage.uses);
         Statement {
+            parameters,
             outputs: Some(lineage.outputs),
             readings: lineage.readings,
             uses: lineage.uses,
@@ -265,6 +262,7 @@ impl<'a> Classifier<'a> {
             position: self.position(self.span.start),
             span: self.span.clone(),
             otherwise,
+            given: None,
         })
     }
 

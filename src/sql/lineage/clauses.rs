@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, RowExpr, SelectStmt, WindowDef, a_const};
+use pg_query::protobuf::{Node, SelectStmt, WindowDef, a_const};
 
 use super::names::inner;
 use super::query::Target;
@@ -36,21 +36,6 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         targets: &[Target],
     ) -> Analysed<()> {
-        let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
-        if !select.group_clause.iter().any(is_set) {
-            let mut items = Vec::with_capacity(select.group_clause.len());
-            for node in &select.group_clause {
-                let parts = match node.node.as_ref() {
-                    Some(NodeEnum::RowExpr(row)) if is_list(row) => row.args.as_slice(),
-                    _ => std::slice::from_ref(node),
-                };
-                for node in parts {
-                    items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
-                }
-            }
-            self.same_groups(&items);
-            return Ok(());
-        }
         for node in &select.group_clause {
             self.group_item(node, scope, targets)?;
         }
@@ -66,7 +51,9 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            Some(NodeEnum::RowExpr(row)) if is_list(row) => {
+            Some(NodeEnum::RowExpr(row))
+                if row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast =>
+            {
                 for node in &row.args {
                     self.deeper(|walk| walk.group_item(node, scope, targets))?;
                 }
@@ -84,38 +71,23 @@ impl<'a> Walk<'a> {
         prefers: Prefers,
         kind: UseKind,
     ) -> Analysed<()> {
-        if let Some((value, span)) = self.compared(node, scope, targets, prefers, kind)? {
-            self.same_values(&value, kind, span);
-        }
-        Ok(())
-    }
-
-    /// What is compared for an item, and where it stands. None: it is dealt with.
-    fn compared(
-        &mut self,
-        node: &'a Node,
-        scope: &Scope<'_, 'a>,
-        targets: &[Target],
-        prefers: Prefers,
-        kind: UseKind,
-    ) -> Analysed<Option<(Value, Range<usize>)>> {
         match self.item(node, scope, targets, prefers) {
-            Item::Output(target) => Ok(Some((target.value.clone(), target.span.clone()))),
+            Item::Output(target) => self.same_values(&target.value, kind, target.span.clone()),
             Item::Expression(node) => {
                 let value = self.expression(node, scope, Purpose { kind, ..Purpose::GROUP })?;
                 match (&value.row, self.view) {
                     (Some(_), false) => {
                         let purpose = Purpose { kind, neutralise: false, ..Purpose::GROUP };
                         self.spend(&value, purpose);
-                        Ok(None)
                     }
                     _ => {
                         let span = self.span_of(&value);
-                        Ok(Some((value, span)))
+                        self.same_values(&value, kind, span);
                     }
                 }
             }
         }
+        Ok(())
     }
 
     pub(super) fn distinct(
@@ -265,6 +237,7 @@ impl<'a> Walk<'a> {
             position: self.places.position(order.first),
             span: order.first..order.first,
             otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
+            given: None,
         });
         Ok(())
     }
@@ -305,11 +278,6 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
-}
-
-/// `(a, b)` in GROUP BY: not a row, two items.
-fn is_list(row: &RowExpr) -> bool {
-    row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast
 }
 
 /// The items of one ORDER BY: which must be cut out of the text.

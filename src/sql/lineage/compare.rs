@@ -32,9 +32,11 @@ impl<'a> Walk<'a> {
         let mark = self.mark();
         let flow = match operation.kind() {
             AExprKind::AexprOp => self.operator(operation, &names, scope, purpose)?,
-            AExprKind::AexprOpAny
-            | AExprKind::AexprOpAll
-            | AExprKind::AexprLike
+            AExprKind::AexprOpAny | AExprKind::AexprOpAll => {
+                self.account_operator(operation, &names)?;
+                self.any_or_all(operation, &names, scope)?
+            }
+            AExprKind::AexprLike
             | AExprKind::AexprIlike
             | AExprKind::AexprSimilar
             | AExprKind::AexprBetween
@@ -55,7 +57,9 @@ impl<'a> Walk<'a> {
                 }
             }
             AExprKind::AexprNullif => {
+                // It puts out the first operand too.
                 let (left, right) = self.both(operation, scope)?;
+                let (left, right) = (left.not_given(), right.not_given());
                 let compared = self.compare(&left, &right, &names, operation.location)?;
                 let flow = value::mixed([&left.flow]);
                 self.hide_literals(&mark);
@@ -66,11 +70,18 @@ impl<'a> Walk<'a> {
             }
             AExprKind::AexprIn => {
                 let Some(left) = operation.lexpr.as_deref() else { return self.unknown("IN") };
-                let left = self.expression(left, scope, Purpose::DECIDE)?;
-                let mut flows = Vec::new();
+                // It meets every item.
+                let left = self.expression(left, scope, Purpose::DECIDE)?.not_given();
+                let mut items = Vec::new();
                 for node in operands(operation.rexpr.as_deref()) {
-                    let right = self.expression(node, scope, Purpose::DECIDE)?;
-                    flows.push(self.compare(&left, &right, &names, operation.location)?);
+                    items.push(self.expression(node, scope, Purpose::DECIDE)?);
+                }
+                if let Some(all) = self.all_given(&items) {
+                    items = vec![all];
+                }
+                let mut flows = Vec::new();
+                for right in &items {
+                    flows.push(self.compare(&left, right, &names, operation.location)?);
                 }
                 computed(all_columns(&flows))
             }
@@ -100,7 +111,7 @@ impl<'a> Walk<'a> {
         Ok(self.spend_all(operands, scope, purpose)?.flow)
     }
 
-    fn both(&mut self, operation: &'a AExpr, scope: &Scope<'_, 'a>) -> Analysed<(Value, Value)> {
+    pub(super) fn both(&mut self, operation: &'a AExpr, scope: &Scope<'_, 'a>) -> Analysed<(Value, Value)> {
         let (Some(left), Some(right)) = (operation.lexpr.as_deref(), operation.rexpr.as_deref()) else {
             return self.unknown("an operator");
         };
@@ -166,13 +177,20 @@ impl<'a> Walk<'a> {
                 position: self.places.position(span.start),
                 span,
                 otherwise: Otherwise::Refuse,
+                given: None,
             });
             return Flow::Clean;
         }
-        for side in [left, right].into_iter().filter(|side| !side.is_clean()) {
+        for (side, other) in [(left, right), (right, left)] {
+            if side.is_clean() {
+                continue;
+            }
             let purpose = Purpose { kind, ..Purpose::DECIDE };
             let span = self.span_of(side);
-            self.add_use(self.use_of(&side.flow, purpose, span, Otherwise::Refuse));
+            let compares = kind == UseKind::Equality && self.compares_tokens(side, names);
+            let given = if compares { self.given_to(side, other) } else { None };
+            let use_ = self.use_of(&side.flow, purpose, span, Otherwise::Refuse);
+            self.add_use(Use { given, ..use_ });
         }
         Flow::Clean
     }
@@ -194,7 +212,7 @@ impl<'a> Walk<'a> {
         self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
     }
 
-    fn keeps_equality(&self, value: &Value) -> bool {
+    pub(super) fn keeps_equality(&self, value: &Value) -> bool {
         !value.collated && self.has_plain_equality(value.type_oid)
     }
 
@@ -204,7 +222,7 @@ impl<'a> Walk<'a> {
 
     /// Is it `pg_catalog`'s `=`? Another schema's operator counts where its
     /// operands could be these.
-    fn is_builtin_operator(&self, names: &[&str], types: [Option<Oid>; 2]) -> bool {
+    pub(super) fn is_builtin_operator(&self, names: &[&str], types: [Option<Oid>; 2]) -> bool {
         if let [schema, _] = names {
             return *schema == PG_CATALOG;
         }

@@ -17,14 +17,12 @@ use super::writes::Written;
 use super::{Analysed, Walk};
 use crate::catalog::snapshot::Relation;
 use crate::policy::Disclosure;
-use crate::sql::analysis::{Flow, UseKind};
+use crate::sql::analysis::{Flow, GivenValues, UseKind};
 
 /// The relation that a statement writes to.
 pub(super) struct Destination<'a> {
     pub item: Item,
     pub relations: Vec<&'a Relation>,
-    /// Where its rows may lie; see [`Walk::rows_held_in`].
-    pub held_in: Vec<(&'a Relation, bool)>,
 }
 
 impl<'a> Walk<'a> {
@@ -37,8 +35,7 @@ impl<'a> Walk<'a> {
         }
         let mut source = self.source_of(named, &relations);
         self.rename(&mut source, named.alias.as_ref())?;
-        let held_in = self.rows_held_in(&relations);
-        Ok(Destination { item: Item::visible(source), relations, held_in })
+        Ok(Destination { item: Item::visible(source), relations })
     }
 
     /// Outputs inside are written somewhere: NULLs in their place would be stored.
@@ -292,8 +289,8 @@ impl<'a> Walk<'a> {
                 }
                 // A part of a value is changed: what is there is never just replaced by NULL.
                 written.value.constant = Constant::No;
+                written.value = written.value.not_given();
             }
-            written.changes = true;
             written.is_present = is_present(value, &column.name, &to.item.source);
             self.write(to, Some(&column.name), &written);
         }
@@ -352,10 +349,17 @@ impl<'a> Walk<'a> {
     }
 
     /// The use of a written column's neighbours or of itself.
-    pub(super) fn use_write(&mut self, flow: &Flow, needs: Disclosure, span: std::ops::Range<usize>) {
+    pub(super) fn use_write(
+        &mut self,
+        flow: &Flow,
+        needs: Disclosure,
+        span: std::ops::Range<usize>,
+        given: Option<GivenValues>,
+    ) {
         let purpose = Purpose { kind: UseKind::Write, needs, export: false, neutralise: false };
         let mut use_ = self.use_of(flow, purpose, span, crate::sql::analysis::Otherwise::Refuse);
         use_.only_grant = false;
+        use_.given = given;
         self.add_use(use_);
     }
 }

@@ -13,7 +13,6 @@ use super::query::Target;
 use super::scope::{Scope, Source};
 use super::value::{Constant, Point, Purpose, Value};
 use super::{Analysed, Walk};
-use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -43,7 +42,7 @@ impl<'a> Walk<'a> {
             NodeEnum::AConst(constant) => Ok(self.constant(constant)),
             NodeEnum::ParamRef(parameter) => {
                 self.at(parameter.location);
-                Ok(Value::clean())
+                Ok(Value { given: self.given_parameter(parameter), ..Value::clean() })
             }
             NodeEnum::SetToDefault(_) => Ok(Value::constant(Constant::Default)),
             NodeEnum::SqlvalueFunction(function) => {
@@ -73,14 +72,14 @@ impl<'a> Walk<'a> {
                 self.placeless(&names);
                 let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
                 let value = self.expression(argument, scope, purpose)?;
-                Ok(Value { collated: true, origin: None, ..value })
+                Ok(Value { collated: true, ..value.not_given() })
             }
             NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
             NodeEnum::AIndirection(indirection) => {
                 let Some(argument) = indirection.arg.as_deref() else { return self.unknown("a subscript") };
                 self.indirection(argument, &indirection.indirection, scope, purpose)
             }
-            NodeEnum::AArrayExpr(array) => self.spend_all(&array.elements, scope, purpose),
+            NodeEnum::AArrayExpr(array) => self.array(&array.elements, scope, purpose),
             NodeEnum::RowExpr(row) => {
                 self.at(row.location);
                 let mut elements = Vec::with_capacity(row.args.len());
@@ -141,7 +140,8 @@ impl<'a> Walk<'a> {
         self.at(constant.location);
         let span = self.places.token(constant.location);
         self.found.literals.push(span);
-        Value::constant(if constant.isnull { Constant::Null } else { Constant::No })
+        let value = Value::constant(if constant.isnull { Constant::Null } else { Constant::No });
+        Value { given: self.given_literal(constant), ..value }
     }
 
     /// A column, or, where there is none of that name, a whole row or a
@@ -281,38 +281,8 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Value> {
         let Some(node) = node else { return self.unknown("a NULL test") };
         let value = self.expression(node, scope, purpose)?;
-        if self.is_composite(&value) {
-            // `row IS NULL` looks at each field of the row.
-            return Ok(Value::of(self.spend(&value, purpose)));
-        }
         self.use_nullness(&value);
         Ok(Value::clean())
-    }
-
-    /// Is it one value, protected as a whole, that has fields?
-    fn is_composite(&self, value: &Value) -> bool {
-        if value.is_clean() || value.row.is_some() || value.elements.is_some() {
-            return false;
-        }
-        match value.type_oid {
-            Some(oid) => self.has_fields(oid),
-            None => super::value::columns(&value.flow).iter().any(|column| {
-                let relation = self.facts.snapshot.relation(&column.schema, &column.table);
-                let column = relation.and_then(|relation| relation.column(&column.column));
-                column.is_some_and(|column| self.has_fields(column.type_oid))
-            }),
-        }
-    }
-
-    fn has_fields(&self, mut oid: Oid) -> bool {
-        let types = &self.facts.snapshot.types;
-        while let Some(info) = types.get(&oid) {
-            match (info.kind, info.base) {
-                ('d', Some(base)) => oid = base,
-                (kind, _) => return kind == 'c',
-            }
-        }
-        false
     }
 
     /// Every mask shows whether a value is NULL.
@@ -333,7 +303,8 @@ impl<'a> Walk<'a> {
         self.at(case.location);
         let mark = self.mark();
         let operand = match case.arg.as_deref() {
-            Some(node) => Some(self.expression(node, scope, Purpose::DECIDE)?),
+            // It meets every condition.
+            Some(node) => Some(self.expression(node, scope, Purpose::DECIDE)?.not_given()),
             None => None,
         };
         let mut conditions = Vec::new();
@@ -406,7 +377,8 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let value = self.expression(node, scope, purpose)?;
         if value.is_clean() {
-            return Ok(Value { type_oid: None, row: None, elements: None, origin: None, ..value });
+            let value = self.given_through_cast(value, cast, type_name);
+            return Ok(Value { row: None, elements: None, ..value });
         }
         let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
         match keeps {
@@ -448,7 +420,7 @@ impl<'a> Walk<'a> {
             SubLinkType::AnySublink | SubLinkType::AllSublink => {
                 let Some(tested) = link.testexpr.as_deref() else { return self.unknown("a subquery") };
                 let mark = self.mark();
-                let tested = self.expression(tested, scope, Purpose::DECIDE)?;
+                let tested = self.expression(tested, scope, Purpose::DECIDE)?.not_given();
                 let targets = self.statement(query, scope)?;
                 let names = self.strings_of(&link.oper_name)?;
                 let found = match targets.as_slice() {
@@ -477,7 +449,6 @@ fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
     let mut values: Vec<Value> = targets.into_iter().map(|target| target.value).collect();
     for value in &mut values {
         let flow = value.flow.clone();
-        value.origin = None;
         value.points = match value.is_clean() {
             true => Vec::new(),
             false => vec![Point { span: span.clone(), flow, whole_row: false }],

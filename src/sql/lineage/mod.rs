@@ -10,6 +10,7 @@
 //! query ── from ── relations     what stands in FROM, and its columns
 //!   │        └── statistics      pg_stats and its kin are read through a filter
 //!   ├── expression ── functions, compare, structured
+//!   │        └── given          literals and parameters that may be tokens
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   └── dml ── writes            the write rule
 //! ```
@@ -21,7 +22,7 @@ mod dml;
 mod expression;
 mod from;
 mod functions;
-mod keys;
+mod given;
 mod names;
 mod naming;
 mod query;
@@ -55,6 +56,8 @@ use query::Target;
 use readings::Choices;
 use scope::Scope;
 use value::{Purpose, Value};
+
+pub(crate) use given::parameters;
 
 type Analysed<T> = Result<T, ClientError>;
 
@@ -147,8 +150,6 @@ struct Walk<'a> {
     ambiguous: BTreeMap<String, Vec<Oid>>,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
-    /// Table references numbered so far (`keys`).
-    references: u32,
     /// Counted relations that are in `named` already.
     seen: HashSet<Oid>,
     touches: bool,
@@ -197,7 +198,6 @@ impl<'a> Walk<'a> {
             choices: Choices::new(),
             ambiguous: BTreeMap::new(),
             resolved: HashSet::new(),
-            references: 0,
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,
@@ -341,6 +341,7 @@ impl<'a> Walk<'a> {
             position: self.places.position(span.start),
             span,
             otherwise,
+            given: None,
         }
     }
 
@@ -377,7 +378,8 @@ fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
     for use_ in uses {
         let alike = places.entry((use_.kind, use_.span.start, use_.span.end)).or_default();
         let repeats = alike.iter().filter_map(|place| kept.get(*place)).any(|other| {
-            other.needs == use_.needs
+            other.given == use_.given
+                && other.needs == use_.needs
                 && other.export == use_.export
                 && other.only_grant == use_.only_grant
                 && other.columns == use_.columns

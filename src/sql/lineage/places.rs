@@ -180,6 +180,11 @@ impl<'a> Places<'a> {
         index.checked_sub(1).and_then(|last| self.kind(last))
     }
 
+    /// The token that begins first at `at` or behind it.
+    pub fn after(&self, at: usize) -> Option<Range<usize>> {
+        self.span(self.tokens.partition_point(|(span, _)| span.start < at))
+    }
+
     /// Every word of the text with its place, as an identifier would be read.
     fn words(&self) -> impl Iterator<Item = (Range<usize>, String)> + '_ {
         (0..self.tokens.len()).filter_map(|index| Some((self.span(index)?, self.folded(index)?)))

@@ -28,7 +28,6 @@ impl Target {
             flow: self.value.flow.clone(),
             type_oid: self.value.type_oid,
             collated: self.value.collated,
-            origin: None,
         }
     }
 }
@@ -94,7 +93,7 @@ impl<'a> Walk<'a> {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
             let mut values = Vec::with_capacity(row.items.len());
             for node in &row.items {
-                let value = self.expression(node, scope, purpose)?;
+                let value = self.expression(node, scope, purpose)?.not_given();
                 values.push(self.shown(value, purpose));
             }
             rows.push(values);
@@ -183,7 +182,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.placeless(&[&target.name]);
-        let value = self.expression(node, scope, purpose)?;
+        let value = self.expression(node, scope, purpose)?.not_given();
         let value = self.shown(value, purpose);
         let name = match target.name.is_empty() {
             true => naming::column_name(node),

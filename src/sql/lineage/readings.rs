@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use pg_query::NodeEnum;
 
+use super::given::given_in_all;
 use super::scope::Scope;
 use super::value::unite;
 use super::{Lineage, Walk};
@@ -117,10 +118,11 @@ fn too_many() -> ClientError {
 }
 
 /// One lineage that holds for all readings.
-fn united(lineages: Vec<(Lineage, Vec<Oid>)>) -> Option<Lineage> {
+fn united(mut lineages: Vec<(Lineage, Vec<Oid>)>) -> Option<Lineage> {
     if lineages.len() < 2 {
         return lineages.into_iter().map(|(lineage, _)| lineage).next();
     }
+    given_in_all(&mut lineages.iter_mut().map(|(lineage, _)| &mut lineage.uses).collect::<Vec<_>>());
     let mut lineages = lineages.into_iter();
     let (mut all, excluded) = lineages.next()?;
     all.readings.push(Reading { outputs: all.outputs.clone(), excluded });

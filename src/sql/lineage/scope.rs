@@ -9,7 +9,6 @@ use std::rc::Rc;
 
 use pg_query::protobuf::CommonTableExpr;
 
-use super::keys::Origin;
 use super::value::unite;
 use crate::catalog::Oid;
 use crate::sql::analysis::Flow;
@@ -21,8 +20,6 @@ pub(super) struct Field {
     pub flow: Flow,
     pub type_oid: Option<Oid>,
     pub collated: bool,
-    /// Which column of which table reference it is, unchanged.
-    pub origin: Option<Origin>,
 }
 
 /// Something that stands in FROM.
@@ -76,7 +73,7 @@ const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "cmin", "xmax", "cmax", "table
 
 impl Field {
     pub fn clean(name: impl Into<String>) -> Self {
-        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false, origin: None }
+        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false }
     }
 
     /// A column that is this one or the other.
@@ -86,7 +83,6 @@ impl Field {
             flow: unite(&self.flow, &other.flow),
             type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
             collated: self.collated || other.collated,
-            origin: if self.origin == other.origin { self.origin } else { None },
         }
     }
 }

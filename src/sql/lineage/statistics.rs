@@ -84,6 +84,7 @@ impl<'a> Walk<'a> {
             position: self.places.position(span.start),
             span: span.clone(),
             otherwise: Otherwise::Neutralise(vec![Edit { start: span.start, end: span.end, text }]),
+            given: None,
         });
         Ok(())
     }

@@ -6,11 +6,10 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::keys::Origin;
 use super::scope::Field;
 use crate::catalog::Oid;
 use crate::policy::{Disclosure, ProtectedColumn};
-use crate::sql::analysis::{Flow, UseKind};
+use crate::sql::analysis::{Flow, Given, UseKind};
 
 /// A value inside a statement.
 #[derive(Debug, Clone)]
@@ -26,8 +25,11 @@ pub(super) struct Value {
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
     pub constant: Constant,
-    /// It is this very column of a table reference.
-    pub origin: Option<Origin>,
+    /// What the client gives here, to be compared with one other value: see
+    /// [`given`](super::given).
+    pub given: Vec<Given>,
+    /// The elements of `ARRAY[…]`, likewise.
+    pub given_elements: Vec<Given>,
 }
 
 /// A place in the text where `(CASE WHEN false THEN … END)` can stand.
@@ -93,8 +95,17 @@ impl Value {
             type_oid: None,
             collated: false,
             constant: Constant::No,
-            origin: None,
+            given: Vec::new(),
+            given_elements: Vec::new(),
         }
+    }
+
+    /// The same value, where it meets more than one other or goes elsewhere.
+    pub fn not_given(mut self) -> Self {
+        self.given.clear();
+        self.given_elements.clear();
+        self.elements = self.elements.map(|all| all.into_iter().map(Self::not_given).collect());
+        self
     }
 
     pub fn constant(constant: Constant) -> Self {
@@ -109,7 +120,6 @@ impl Value {
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
-        value.origin = field.origin;
         value
     }
 
@@ -144,7 +154,6 @@ impl Value {
     /// The same value, cut off at one place only.
     pub fn cut_at(mut self, span: &Range<usize>) -> Self {
         self.points.clear();
-        self.origin = None;
         if !self.is_clean() {
             self.points.push(Point { span: span.clone(), flow: self.flow.clone(), whole_row: false });
         }
@@ -164,7 +173,8 @@ impl Value {
         if flow == Flow::Clean {
             self.points.clear();
         }
-        Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, origin: None, ..self }
+        let value = Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, ..self };
+        value.not_given()
     }
 }
 

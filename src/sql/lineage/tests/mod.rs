@@ -95,6 +95,10 @@ fn described_use(sql: &str, use_: &Use) -> String {
     if use_.only_grant {
         needs.push_str(" by grant");
     }
+    if let Some(given) = &use_.given {
+        let places = given.values.iter().map(|value| sql.get(value.span.clone()).unwrap_or("?"));
+        needs.push_str(&format!(" (or tokens: {})", places.collect::<Vec<_>>().join(" ")));
+    }
     let otherwise = match &use_.otherwise {
         Otherwise::Refuse => "refuse",
         Otherwise::Neutralise(_) => "neutralise",

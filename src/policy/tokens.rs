@@ -1,0 +1,258 @@
+//! Tokens that a client gives as values: which of them are, and what goes
+//! upstream in their place.
+//!
+//! A session that does not see a column knows its values by their tokens
+//! only, so every literal or parameter that it gives there must be one: a
+//! comparison with anything else would tell about the original. Where it sees
+//! the column (a grant, or `allow = ["search"]`), a text that is a token still
+//! means its original, which no other text can be taken for; any other value
+//! means itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::ProtectedColumn;
+use super::decide::Standing;
+use crate::catalog::Oid;
+use crate::mask::{Method, ValueType};
+use crate::sql::analysis::{Given, GivenAs, GivenValues, Statement, StatementKind, Use, declared_type};
+use crate::sql::splice::Edit;
+
+/// Leads tokens back. Made by the session, which has the keys and what was
+/// bound.
+pub trait Tokens {
+    /// What `given` leads to, as a value of type `ty`.
+    fn lead(&self, column: &ProtectedColumn, ty: &ValueType, given: &Given) -> Lead;
+
+    /// Parameters that the client has declared: those of bauta's own are
+    /// numbered after them.
+    fn declared(&self) -> usize {
+        0
+    }
+}
+
+/// Where a given value leads.
+#[derive(Debug)]
+pub enum Lead {
+    Original(Original),
+    /// It stands as it is: NULL, or a parameter that is bound later or was
+    /// replaced when it was bound.
+    Stands,
+    /// It is no token.
+    Nowhere,
+}
+
+/// No token leads anywhere: a session whose keys are not at hand.
+pub struct NoTokens;
+
+impl Tokens for NoTokens {
+    fn lead(&self, _: &ProtectedColumn, _: &ValueType, _: &Given) -> Lead {
+        Lead::Nowhere
+    }
+}
+
+/// An original on its way upstream. Shows nothing of itself.
+#[derive(Clone)]
+pub struct Original(pub Zeroizing<Vec<u8>>);
+
+impl std::fmt::Debug for Original {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What goes upstream in the place of tokens.
+#[derive(Debug, Clone, Default)]
+pub struct Handover {
+    /// How many parameters the client's own text has, declared ones included.
+    pub own: u16,
+    /// Literals that became parameters, numbered from `own + 1`, in text
+    /// format; with the type to declare.
+    pub literals: Vec<(Oid, Original)>,
+    /// Parameters of the client that stand for tokens. None: nothing is to be
+    /// put in its place (any more).
+    pub parameters: Vec<(u16, Option<Original>)>,
+}
+
+impl Handover {
+    pub fn is_empty(&self) -> bool {
+        self.literals.is_empty() && self.parameters.is_empty()
+    }
+}
+
+/// More originals than a Bind message can carry parameters.
+#[derive(Debug)]
+pub struct TooMany;
+
+/// What a use makes of the values that it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Means {
+    /// Each must be a token.
+    Tokens,
+    /// Each is a token, or itself.
+    Either,
+}
+
+/// The values given in one statement, while it is decided.
+pub(super) struct Giving<'a> {
+    tokens: &'a dyn Tokens,
+    statement: &'a Statement,
+    /// Parameters that can't be replaced: they stand elsewhere too, or mean
+    /// different things.
+    fixed: BTreeSet<u16>,
+    literals: BTreeMap<usize, (Edit, Oid, Original)>,
+    parameters: BTreeMap<u16, Option<Original>>,
+}
+
+impl<'a> Giving<'a> {
+    pub fn new(statement: &'a Statement, tokens: &'a dyn Tokens) -> Self {
+        let fixed = statement.parameters.loose.iter().copied().collect();
+        Self { tokens, statement, fixed, literals: BTreeMap::new(), parameters: BTreeMap::new() }
+    }
+
+    /// Takes note of what each use makes of its values: a parameter that means
+    /// a token here and a value there can't be both.
+    pub fn settle(&mut self, uses: &[(&Use, Option<Means>)]) {
+        let mut meanings: BTreeMap<u16, Meaning<'_>> = BTreeMap::new();
+        for (use_, means) in uses {
+            let (Some(given), Some(column)) = (&use_.given, use_.columns.first()) else { continue };
+            let meaning = Meaning { column, ty: &given.ty, means: *means };
+            for value in &given.values {
+                let GivenAs::Parameter(number) = value.what else { continue };
+                let known = *meanings.entry(number).or_insert(meaning);
+                if !known.agrees(&meaning) {
+                    self.fixed.insert(number);
+                }
+            }
+        }
+    }
+
+    /// What a use makes of its values, by how its columns stand to it.
+    pub fn means(&self, use_: &Use, standings: &[(Arc<ProtectedColumn>, Standing)]) -> Option<Means> {
+        let given = use_.given.as_ref()?;
+        let column = use_.columns.first()?;
+        if !self.takes_tokens() {
+            return None;
+        }
+        let any_value = every_value_is_a_token(column, given);
+        let seen = standings.iter().any(|(_, s)| matches!(s, Standing::Revealed(_) | Standing::NoExport));
+        let lacking = standings.iter().any(|(_, s)| matches!(s, Standing::Lacking | Standing::NoExport));
+        match (lacking, seen) {
+            // Its plan would tell how frequent the value itself is.
+            (true, _) if any_value && self.is_explained() => None,
+            (_, true) if any_value => None,
+            (true, _) => Some(Means::Tokens),
+            (false, _) => Some(Means::Either),
+        }
+    }
+
+    fn takes_tokens(&self) -> bool {
+        match self.statement.kind {
+            StatementKind::Query
+            | StatementKind::DeclareCursor { .. }
+            | StatementKind::Prepare { .. }
+            | StatementKind::Explain => true,
+            StatementKind::Execute { .. }
+            | StatementKind::ExplainExecute { .. }
+            | StatementKind::Deallocate { .. }
+            | StatementKind::Fetch { .. }
+            | StatementKind::ClosePortal { .. }
+            | StatementKind::CopyOut(_)
+            | StatementKind::CopyIn
+            | StatementKind::Transaction(_)
+            | StatementKind::Discard { .. }
+            | StatementKind::Setting
+            | StatementKind::Utility => false,
+        }
+    }
+
+    /// EXPLAIN keeps tokens as they are.
+    fn is_explained(&self) -> bool {
+        matches!(self.statement.kind, StatementKind::Explain)
+    }
+
+    /// Hands over what is given to a use. False: something in it is no token,
+    /// though it must be.
+    pub fn take(&mut self, use_: &Use, means: Means) -> bool {
+        let (Some(given), Some(column)) = (&use_.given, use_.columns.first()) else { return false };
+        let mut leads = Vec::with_capacity(given.values.len());
+        for value in &given.values {
+            let fixed = matches!(value.what, GivenAs::Parameter(number) if self.fixed.contains(&number));
+            let lead = if fixed { Lead::Nowhere } else { self.tokens.lead(column, &given.ty, value) };
+            match (lead, means) {
+                (Lead::Nowhere, Means::Tokens) => return false,
+                (Lead::Nowhere, Means::Either) => {}
+                (lead, _) => leads.push((value, lead)),
+            }
+        }
+        for (value, lead) in leads {
+            self.keep(value, lead, given.ty.oid);
+        }
+        true
+    }
+
+    fn keep(&mut self, value: &Given, lead: Lead, ty: Oid) {
+        let original = match lead {
+            Lead::Original(original) if !self.is_explained() => Some(original),
+            Lead::Original(_) | Lead::Stands => None,
+            Lead::Nowhere => return,
+        };
+        if let GivenAs::Parameter(number) = value.what {
+            self.parameters.insert(number, original);
+        } else if let Some(original) = original {
+            let oid = declared_type(ty, value.array);
+            let edit = Edit { start: value.span.start, end: value.span.end, text: String::new() };
+            self.literals.insert(value.span.start, (edit, oid, original));
+        }
+    }
+
+    /// What is handed over, with the edits that take literals out of the text.
+    /// A literal inside one of `others` is gone already.
+    ///
+    /// # Errors
+    /// There are more than a message can carry.
+    pub fn finish(&mut self, others: &[Edit]) -> Result<(Handover, Vec<Edit>), TooMany> {
+        let own = usize::from(self.statement.parameters.count).max(self.tokens.declared());
+        let own = u16::try_from(own).map_err(|_| TooMany)?;
+        let parameters = std::mem::take(&mut self.parameters).into_iter().collect();
+        let mut handover = Handover { own, literals: Vec::new(), parameters };
+        let mut edits = Vec::new();
+        for (edit, oid, original) in std::mem::take(&mut self.literals).into_values() {
+            if others.iter().any(|other| other.start <= edit.start && edit.end <= other.end) {
+                continue;
+            }
+            let place = u16::try_from(handover.literals.len() + 1).ok();
+            let number = place.and_then(|place| own.checked_add(place)).ok_or(TooMany)?;
+            handover.literals.push((oid, original));
+            edits.push(Edit { text: format!(" ${number} "), ..edit });
+        }
+        Ok((handover, edits))
+    }
+}
+
+/// What a parameter means at one of its places.
+#[derive(Clone, Copy)]
+struct Meaning<'a> {
+    column: &'a ProtectedColumn,
+    ty: &'a ValueType,
+    means: Option<Means>,
+}
+
+impl Meaning<'_> {
+    fn agrees(&self, other: &Self) -> bool {
+        self.column.method == other.column.method
+            && self.column.domain == other.column.domain
+            && declared_type(self.ty.oid, false) == declared_type(other.ty.oid, false)
+            && self.means.is_some() == other.means.is_some()
+    }
+}
+
+/// Is there no value of the type that is not a token?
+fn every_value_is_a_token(column: &ProtectedColumn, given: &GivenValues) -> bool {
+    match column.method.method() {
+        Method::Fpe => true,
+        _ => crate::mask::is_permuted(&given.ty),
+    }
+}
