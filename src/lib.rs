@@ -33,6 +33,8 @@ pub mod config;
 pub mod control;
 pub mod demo;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod grants;
 pub mod mask;
 pub mod net;

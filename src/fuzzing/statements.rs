@@ -1,0 +1,82 @@
+//! The analyser never panics; what it can't read is refused; what it lets run
+//! in another form is still as many statements as before.
+
+use super::catalog;
+use crate::clock::{Clock, Now, SystemClock};
+use crate::policy::decide::{Decision, decide};
+use crate::policy::{Access, Permits, ProtectedColumn};
+use crate::sql::analyser::analyse;
+use crate::sql::analysis::{Statement, StatementKind};
+use crate::sql::splice;
+
+/// As deep as the configuration allows by default.
+const DEPTH: usize = 100;
+/// As the analyser's own threads have.
+const STACK: usize = 256 << 20;
+/// Longer texts say nothing more about how one is read.
+const LONGEST: usize = 16_384;
+
+struct Nobody;
+
+impl Permits for Nobody {
+    fn access(&self, _: &ProtectedColumn, _: Now) -> Access {
+        Access::Masked
+    }
+}
+
+pub fn analyser(data: &[u8]) -> bool {
+    let text = data.get(..LONGEST).unwrap_or(data).to_vec();
+    let reading = std::thread::Builder::new().stack_size(STACK).spawn(move || read(&text));
+    reading.expect("a thread").join().expect("no panic")
+}
+
+fn read(text: &[u8]) -> bool {
+    let guard = catalog::guard();
+    let analysis = analyse(&guard, text, DEPTH);
+    let Ok(sql) = std::str::from_utf8(text) else {
+        assert!(analysis.statements.iter().all(|statement| statement.refusal.is_some()));
+        assert!(!analysis.statements.is_empty(), "bytes that are no text were let through");
+        return false;
+    };
+    let grammar = pg_query::parse(sql, 0);
+    if grammar.is_err() {
+        assert!(analysis.statements.iter().any(|statement| statement.refusal.is_some()));
+        assert!(!analysis.statements.is_empty(), "a text that PostgreSQL can't parse was let through");
+    }
+    let mut end = 0;
+    for statement in &analysis.statements {
+        assert!(sql.get(statement.span.clone()).is_some(), "a span that is no part of the text");
+        assert!(statement.span.start >= end, "spans overlap");
+        end = statement.span.end;
+        names_are_noticed(sql, statement);
+        runs_as_one(sql, statement);
+    }
+    analysis.statements.iter().any(|statement| statement.touches_protected && statement.refusal.is_none())
+}
+
+/// A protected column that is named makes the statement count.
+fn names_are_noticed(sql: &str, statement: &Statement) {
+    assert!(statement.named.is_empty() || statement.touches_protected, "{sql}");
+    assert!(statement.uses.is_empty() || statement.touches_protected, "{sql}");
+}
+
+/// The form that would be sent parses, as one statement where it was one.
+fn runs_as_one(sql: &str, statement: &Statement) {
+    let Decision::Run(verdict) = decide(statement, &Nobody, false, SystemClock.now()) else { return };
+    if verdict.edits.is_empty() {
+        return;
+    }
+    let count = |sql: &str| pg_query::parse(sql, 0).ok().map(|parsed| parsed.protobuf.stmts.len());
+    let sent = String::from_utf8(splice::apply(sql.as_bytes(), &verdict.edits)).expect("text");
+    // The typed NULLs may nest deeper than the reader goes; the server reads them.
+    let too_deep = statement_is_deep(sql);
+    assert!(too_deep || count(&sent) == count(sql), "{sql}\n{sent}");
+    if matches!(statement.kind, StatementKind::Query) && statement.readings.is_empty() {
+        let outputs = statement.outputs.as_ref().map_or(0, Vec::len);
+        assert_eq!(verdict.outputs.len(), outputs, "{sql}");
+    }
+}
+
+fn statement_is_deep(sql: &str) -> bool {
+    sql.matches('(').count() > DEPTH / 4
+}
