@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use parking_lot::Mutex;
 
 use super::chain::Sealer;
+use super::desk;
 use super::file::{DiskFile, LogFile};
 use super::queue::{Queue, Rejected, Ticket};
 use super::record::Record;
@@ -182,6 +183,21 @@ impl Log {
     /// It could not be written: what it announced must not happen.
     pub async fn durable(&self, ticket: Ticket) -> Result<(), AuditError> {
         self.inner.queue.durable(ticket).await
+    }
+
+    /// [`Log::durable`] for tasks that stay on one thread, and cheaper where
+    /// [`Log::attend`] runs on it.
+    ///
+    /// # Errors
+    /// As [`Log::durable`].
+    pub async fn durable_here(&self, ticket: Ticket) -> Result<(), AuditError> {
+        self.inner.queue.durable_here(ticket).await
+    }
+
+    /// Wakes the sessions of this thread when their records are durable, all
+    /// with one wake-up from the writer; to be run beside them.
+    pub async fn attend(self) {
+        desk::attend(self.inner.queue.clone()).await;
     }
 
     /// [`Log::durable`] for threads without a runtime.

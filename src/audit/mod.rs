@@ -16,6 +16,8 @@
 //! The format, to the byte, is `docs/AUDIT-FORMAT.md`.
 
 pub mod chain;
+mod crowd;
+mod desk;
 mod encode;
 pub mod file;
 mod log;
@@ -37,3 +39,5 @@ pub use record::{Conceal, Event, Record, Sql, StatementEnd, StatementStart, Who}
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waiting_tests;

@@ -7,12 +7,15 @@
 //! looks at one atomic.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use super::crowd::Others;
+use super::desk::{Bell, Desk};
 use super::log::AuditError;
 use super::record::Record;
 use super::tally::Tally;
@@ -43,6 +46,10 @@ struct Waiting {
     bytes: usize,
     /// Ticket of the newest entry ever pushed.
     last: u64,
+    /// Intents among the entries.
+    intents: usize,
+    /// The writer lingers until this many intents are there; 0: it does not.
+    awaited: usize,
     /// Somebody waits for this ticket.
     wanted: u64,
     /// The writer sleeps.
@@ -77,6 +84,8 @@ pub(super) struct Queue {
     room: Notify,
     settled: AtomicU64,
     settled_changed: Notify,
+    /// Of the threads that have a desk.
+    bells: Mutex<Vec<Weak<Bell>>>,
     settled_blocking: Condvar,
     any_failed: AtomicBool,
     failed: Mutex<Vec<(u64, u64, AuditError)>>,
@@ -97,6 +106,7 @@ impl Queue {
             room: Notify::new(),
             settled: AtomicU64::new(0),
             settled_changed: Notify::new(),
+            bells: Mutex::default(),
             settled_blocking: Condvar::new(),
             any_failed: AtomicBool::new(false),
             failed: Mutex::default(),
@@ -124,9 +134,14 @@ impl Queue {
         waiting.last += 1;
         let ticket = Ticket(waiting.last);
         waiting.bytes += record.event.weight();
+        waiting.intents += usize::from(record.event.is_intent());
         waiting.entries.push(Entry { ticket, at, record });
         if waiting.is_half_full() {
             self.wake_writer(&mut waiting);
+        }
+        if waiting.awaited > 0 && waiting.intents >= waiting.awaited {
+            waiting.awaited = 0;
+            self.writer_wakes.notify_one();
         }
         Ok(ticket)
     }
@@ -176,6 +191,14 @@ impl Queue {
         }
     }
 
+    /// [`Queue::durable`] at this thread's desk, if it has one.
+    pub async fn durable_here(&self, ticket: Ticket) -> Result<(), AuditError> {
+        match Desk::here(self) {
+            Some(desk) => desk.durable(self, ticket).await,
+            None => self.durable(ticket).await,
+        }
+    }
+
     /// [`Queue::durable`] for threads without a runtime.
     pub fn durable_blocking(&self, ticket: Ticket) -> Result<(), AuditError> {
         self.want(ticket);
@@ -188,7 +211,12 @@ impl Queue {
         }
     }
 
-    fn want(&self, ticket: Ticket) {
+    pub(super) fn add_bell(&self, bell: &Arc<Bell>) {
+        self.bells.lock().push(Arc::downgrade(bell));
+    }
+
+    /// Has the writer hurry.
+    pub(super) fn want(&self, ticket: Ticket) {
         let mut waiting = self.waiting.lock();
         if waiting.wanted < ticket.0 {
             waiting.wanted = ticket.0;
@@ -213,7 +241,10 @@ impl Queue {
 
     /// Sleeps until somebody waits for a record, the queue fills, or
     /// `patience` is over; then moves all entries behind those in `into`.
-    pub fn take(&self, into: &mut Vec<Entry>, patience: Duration) -> Batch {
+    ///
+    /// With `others`, a batch that somebody waits for waits itself until that
+    /// many intents are there, or for that long.
+    pub fn take(&self, into: &mut Vec<Entry>, patience: Duration, others: Option<Others>) -> Batch {
         let mut waiting = self.waiting.lock();
         let settled = self.settled.load(Ordering::Acquire);
         let hurry = |w: &Waiting| w.closing || w.wanted > settled || w.is_half_full();
@@ -222,12 +253,22 @@ impl Queue {
             self.writer_wakes.wait_for(&mut waiting, patience);
             waiting.idle = false;
         }
+        if let Some(others) = others
+            && waiting.wanted > settled
+            && waiting.intents < others.expected
+            && !waiting.closing
+        {
+            waiting.awaited = others.expected;
+            self.writer_wakes.wait_for(&mut waiting, others.patience);
+            waiting.awaited = 0;
+        }
         if into.is_empty() {
             std::mem::swap(&mut waiting.entries, into);
         } else {
             into.append(&mut waiting.entries);
         }
         waiting.bytes = 0;
+        waiting.intents = 0;
         let batch = Batch { closing: waiting.closing, refused: std::mem::take(&mut waiting.refused) };
         drop(waiting);
         self.room.notify_waiters();
@@ -270,6 +311,7 @@ impl Queue {
         let waiting = self.waiting.lock();
         self.settled.fetch_max(last.0, Ordering::AcqRel);
         drop(waiting);
+        self.bells.lock().retain(|bell| bell.upgrade().inspect(|bell| bell.ring()).is_some());
         self.settled_changed.notify_waiters();
         self.settled_blocking.notify_all();
     }
@@ -291,6 +333,7 @@ impl Queue {
         waiting.closing = true;
         waiting.entries.clear();
         waiting.bytes = 0;
+        waiting.intents = 0;
         let last = Ticket(waiting.last);
         drop(waiting);
         let next = Ticket(self.settled.load(Ordering::Acquire) + 1);

@@ -6,11 +6,12 @@
 //! line it can write again is `log.resumed`. Invariant: `seq` and `prev` always
 //! belong to the last line that is on disk.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::chain::{Hex, Sealer};
+use super::crowd::Crowd;
 use super::encode::{self, Head};
 use super::file::LogFile;
 use super::log::{AuditError, LogSettings};
@@ -51,6 +52,8 @@ pub(super) struct Writer {
     /// From this ticket on, a start's seq is its ticket plus this.
     starts: Vec<(Ticket, i128)>,
     failing: Option<Failing>,
+    /// Who is busy now.
+    crowd: Crowd,
 }
 
 #[derive(Clone, Copy)]
@@ -101,6 +104,7 @@ impl Writer {
             buffer: Vec::with_capacity(64 << 10),
             starts: Vec::new(),
             failing: None,
+            crowd: Crowd::default(),
         }
     }
 
@@ -120,7 +124,8 @@ impl Writer {
                 self.try_again();
                 continue;
             }
-            let batch = self.queue.take(&mut entries, PATIENCE);
+            let batch = self.queue.take(&mut entries, PATIENCE, self.crowd.others());
+            self.crowd.saw(&entries, self.clock.now().mono);
             self.write(&mut entries);
             if batch.closing && self.failing.is_none() {
                 return;
@@ -134,7 +139,7 @@ impl Writer {
             self.try_again();
             if self.failing.is_none() {
                 let mut entries = Vec::new();
-                self.queue.take(&mut entries, Duration::ZERO);
+                self.queue.take(&mut entries, Duration::ZERO, None);
                 self.write(&mut entries);
             }
             match &self.failing {
@@ -202,8 +207,11 @@ impl Writer {
     fn append(&mut self) -> std::io::Result<()> {
         self.file.check_in_place()?;
         self.rotate_if_full();
+        let began = Instant::now();
         self.file.append(&self.buffer)?;
-        self.file.sync()
+        self.file.sync()?;
+        self.crowd.synced(began.elapsed());
+        Ok(())
     }
 
     /// A rotation that fails is tried again before the next group; the log
@@ -275,7 +283,7 @@ impl Writer {
         tracing::error!(%error, "the audit log can't be written: statements are refused until it can");
         self.queue.fail(error.clone());
         let first = entries.first().map(|e| e.ticket);
-        let batch = self.queue.take(entries, Duration::ZERO);
+        let batch = self.queue.take(entries, Duration::ZERO, None);
         let first = first.or(entries.first().map(|e| e.ticket));
         let last = entries.last().map(|e| e.ticket);
         let intents = entries.iter().filter(|e| e.record.event.is_intent()).count() as u64;

@@ -69,9 +69,10 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
             move || sessions.kill_all()
         }),
     };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    serve(listeners, workers, ending, move |client| session::serve(client, shared.clone(), door.clone()))
-        .await?;
+    let workers = proxy.config.load().limits.workers;
+    let audit = proxy.audit.clone();
+    let session = move |client| session::serve(client, shared.clone(), door.clone());
+    serve(listeners, workers, ending, session, move || audit.clone().attend()).await?;
     if let Err(fault) = control.await? {
         tracing::warn!(%fault, "the control socket ended");
     }

@@ -278,6 +278,8 @@ pub struct Limits {
     pub statement_bytes: usize,
     pub message_bytes: usize,
     pub depth: usize,
+    /// Threads that run sessions.
+    pub workers: usize,
 }
 
 #[derive(Debug, Clone)]

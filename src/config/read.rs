@@ -303,6 +303,7 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
         statement_bytes: 1 << 20,
         message_bytes: 1 << 30,
         depth: 100,
+        workers: half_the_cpus(),
     };
     let Some(mut section) = section else { return limits };
     let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -325,8 +326,15 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
         section.fault(line, "statement_bytes", "must not exceed limits.message_bytes");
     }
     limits.depth = section.number("depth", 10..=1000).map_or(limits.depth, size);
+    limits.workers = section.number("workers", 1..=1024).map_or(limits.workers, size);
     section.finish();
     limits
+}
+
+/// The more sessions a thread has, the more of them one wake-up serves; and
+/// the audit log and the analyses have threads of their own.
+fn half_the_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2)
 }
 
 fn admin(mut section: Section<'_, '_>) -> Option<Admin> {

@@ -41,6 +41,7 @@ startup_timeout = "20s"
 idle_timeout = "1h"
 connect_timeout = "500ms"
 statement_bytes = "2MB"
+workers = 3
 message_bytes = "64MB"
 depth = { file = "depth" }
 [[admin]]
@@ -124,6 +125,7 @@ fn every_key_is_read() {
     assert_eq!(config.listen.addresses[2], ListenAddress::Unix(directory.path().join("run/.s.PGSQL.6433")));
     assert_eq!(config.upstream.service_password.unwrap().expose(), "hunter2");
     assert_eq!(config.limits.depth, 77);
+    assert_eq!(config.limits.workers, 3);
     assert_eq!(config.limits.connect_timeout, Duration::from_millis(500));
     assert_eq!(config.audit.file, directory.path().join("log/audit.jsonl"));
     assert_eq!(config.control.mode, 0o600);
@@ -260,6 +262,7 @@ fn values_out_of_range_are_named_with_their_range() {
             "control.mode = \"0999\"",
             "1: control.mode must be an octal mode like \"0660\" with at least \"0600\", not \"0999\"",
         ),
+        ("limits.workers = 0", "1: limits.workers must be a whole number from 1 to 1024, not 0"),
         ("limits.max_sessions = 0", "1: limits.max_sessions must be a whole number from 1 to 1000000, not 0"),
         ("limits.depth = 5000", "1: limits.depth must be a whole number from 10 to 1000, not 5000"),
         (

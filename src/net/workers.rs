@@ -1,4 +1,4 @@
-//! One single-threaded runtime a core; a connection stays on the one that
+//! One single-threaded runtime a worker; a connection stays on the one that
 //! it was given to.
 //!
 //! A session never moves between threads, so its wake-ups cost no locks, and
@@ -49,19 +49,24 @@ pub struct Ending {
 /// Accepts on all listeners and runs `session` for each connection, until the
 /// drain has begun and every session has ended or the deadline has passed.
 /// Sessions that are left then are dropped, and their sockets closed.
+/// `beside` runs on each worker as long as it does.
 ///
 /// Must be called on a tokio runtime, which runs the acceptors.
-pub async fn serve<S, F>(
+pub async fn serve<S, F, B, G>(
     listeners: Vec<Listener>,
     workers: usize,
     ending: Ending,
     session: S,
+    beside: B,
 ) -> io::Result<()>
 where
     S: Fn(Stream) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + 'static,
+    B: Fn() -> G + Clone + Send + 'static,
+    G: Future<Output = ()> + 'static,
 {
-    let workers = (0..workers.max(1)).map(|n| start(n, session.clone())).collect::<io::Result<Vec<_>>>()?;
+    let start = |n| start(n, session.clone(), beside.clone());
+    let workers = (0..workers.max(1)).map(start).collect::<io::Result<Vec<_>>>()?;
     let workers = Arc::new(workers);
     let mut acceptors = tokio::task::JoinSet::new();
     for listener in listeners {
@@ -129,10 +134,12 @@ async fn wait_for_end(workers: &[Worker], ending: Ending) {
     }
 }
 
-fn start<S, F>(number: usize, session: S) -> io::Result<Worker>
+fn start<S, F, B, G>(number: usize, session: S, beside: B) -> io::Result<Worker>
 where
     S: Fn(Stream) -> F + Send + 'static,
     F: Future<Output = ()> + 'static,
+    B: FnOnce() -> G + Send + 'static,
+    G: Future<Output = ()> + 'static,
 {
     let (queue, connections) = mpsc::unbounded_channel();
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -146,9 +153,14 @@ where
     let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
         let local = LocalSet::new();
         local.block_on(&runtime, async move {
+            let beside = async {
+                beside().await;
+                std::future::pending().await
+            };
             tokio::select! {
                 _ = stopped => {}
                 () = run(connections, counter, session) => {}
+                () = beside => {}
             }
         });
     })?;

@@ -272,7 +272,7 @@ impl Relay {
             }
             durable = async {
                 match ticket {
-                    Some(ticket) => audit.durable(ticket).await,
+                    Some(ticket) => audit.durable_here(ticket).await,
                     None => std::future::pending().await,
                 }
             } => self.on_durable(durable),

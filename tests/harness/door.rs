@@ -81,6 +81,7 @@ pub fn config(server: &Server) -> Config {
             statement_bytes: 1 << 20,
             message_bytes: 1 << 30,
             depth: 100,
+            workers: 2,
         },
         admins: Vec::new(),
         defaults: Defaults {
@@ -137,7 +138,7 @@ impl Door {
         let session = move |stream| visit(stream, door.clone(), heard.clone());
         let server = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(serve(listeners, 2, ending, session)).expect("serve");
+            runtime.block_on(serve(listeners, 2, ending, session, || std::future::ready(()))).expect("serve");
         });
         Self { port, handshake, drain, server: Some(server), refused }
     }

@@ -1,0 +1,121 @@
+//! How many sessions are busy now, and so how large the next group may become.
+//! Pure.
+//!
+//! A sync costs the same for one record as for a hundred. When many sessions
+//! are busy, the writer waits a moment for those of the last two groups, as
+//! PostgreSQL's `commit_delay` does; where there are fewer than its default
+//! `commit_siblings`, nobody waits for others.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use super::queue::Entry;
+
+/// Busy sessions from which on it is worth to wait for them.
+const ENOUGH: usize = 5;
+/// The longest wait for others, in syncs: a statement waits for its own too.
+const SYNCS: u32 = 4;
+/// The longest wait for others.
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// Whom to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Others {
+    /// Intents of the group, if all come.
+    pub expected: usize,
+    /// How long.
+    pub patience: Duration,
+}
+
+#[derive(Default)]
+pub(super) struct Crowd {
+    /// Sessions of the last group, and of the one before.
+    last: HashSet<i64>,
+    before: HashSet<i64>,
+    at: Option<Instant>,
+    /// How long a sync takes, lately.
+    sync: Duration,
+}
+
+impl Crowd {
+    /// A group was taken.
+    pub fn saw(&mut self, group: &[Entry], now: Instant) {
+        let idle = self.at.replace(now).is_none_or(|at| now.duration_since(at) > 2 * LONGEST);
+        std::mem::swap(&mut self.last, &mut self.before);
+        if idle {
+            self.before.clear();
+        }
+        self.last.clear();
+        let intents = group.iter().filter(|entry| entry.record.event.is_intent());
+        self.last.extend(intents.map(|entry| entry.record.who.session));
+    }
+
+    /// A group was made durable in this time.
+    pub fn synced(&mut self, took: Duration) {
+        self.sync = (self.sync * 7 + took) / 8;
+    }
+
+    /// Whom the next group waits for.
+    pub fn others(&self) -> Option<Others> {
+        let expected = self.last.len() + self.before.difference(&self.last).count();
+        let patience = (self.sync * SYNCS).min(LONGEST);
+        (expected >= ENOUGH && !patience.is_zero()).then_some(Others { expected, patience })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::queue::Ticket;
+    use super::super::record::*;
+    use super::*;
+    use std::sync::Arc;
+
+    fn group(sessions: std::ops::Range<i64>) -> Vec<Entry> {
+        sessions
+            .map(|session| {
+                let sql = Sql::whole(Arc::<str>::from("SELECT 1"), Conceal::Nothing);
+                let event = Event::StatementStart(StatementStart { sql, columns: Arc::from([]) });
+                let who = Arc::new(Who { session, ..Who::default() });
+                Entry { ticket: Ticket(1), at: jiff::Timestamp::UNIX_EPOCH, record: Record { who, event } }
+            })
+            .collect()
+    }
+
+    fn expected(groups: &[std::ops::Range<i64>], pause: Duration) -> Option<usize> {
+        let mut crowd = Crowd::default();
+        crowd.synced(Duration::from_millis(1));
+        let mut now = Instant::now();
+        for sessions in groups {
+            crowd.saw(&group(sessions.clone()), now);
+            now += pause;
+        }
+        crowd.others().map(|others| others.expected)
+    }
+
+    #[test]
+    fn sessions_of_two_groups_make_one_crowd() {
+        let busy = Duration::from_micros(300);
+        assert_eq!(expected(&[0..4, 4..8], busy), Some(8));
+        assert_eq!(expected(&[0..6, 4..8], busy), Some(8));
+        assert_eq!(expected(&[0..8, 0..8], busy), Some(8));
+        assert_eq!(expected(&[0..90, 0..6, 0..6], busy), Some(6), "older groups don't count");
+    }
+
+    #[test]
+    fn a_few_sessions_and_those_of_long_ago_are_no_crowd() {
+        assert_eq!(expected(&[], Duration::ZERO), None);
+        assert_eq!(expected(&[0..2, 2..4], Duration::from_micros(300)), None);
+        assert_eq!(expected(&[0..4, 4..8], Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn the_wait_follows_the_disk_and_ends_at_a_millisecond() {
+        let mut crowd = Crowd::default();
+        crowd.saw(&group(0..8), Instant::now());
+        assert_eq!(crowd.others(), None, "nothing was synced yet");
+        crowd.synced(Duration::from_micros(80));
+        assert_eq!(crowd.others().map(|o| o.patience), Some(Duration::from_micros(40)));
+        crowd.synced(Duration::from_secs(1));
+        assert_eq!(crowd.others().map(|o| o.patience), Some(LONGEST));
+    }
+}
