@@ -316,7 +316,7 @@ SELECT word FROM ts_stat('select to_tsvector(email) from cust' || 'omers') ORDER
 == statistics
 SELECT most_common_vals, histogram_bounds, n_distinct, correlation FROM pg_stats WHERE tablename = 'customers' AND attname IN ('email', 'salary') ORDER BY attname
 == statistics unqualified by a table
-SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2
+SELECT tablename, attname, histogram_bounds FROM pg_catalog.pg_stats WHERE schemaname = 'public' ORDER BY 1, 2, inherited
 == raw statistics
 SELECT staattnum, stavalues1, stavalues2 FROM pg_statistic WHERE starelid = 'customers'::regclass ORDER BY 1
 == view star
