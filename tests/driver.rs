@@ -1,9 +1,10 @@
-//! A driver that is not Rust: psycopg 3, over libpq.
+//! A driver that is not Rust: psycopg 3, over libpq; and SQLAlchemy over it.
 //!
 //! Goal: what holds for frames holds for people's programs. Method: a script
 //! that touches nothing protected runs directly and through bauta, and must
 //! print the same; another reads a protected column by every way that the
-//! driver has, and must see masks only.
+//! driver has, and must see masks only; a third saves what it read by an ORM,
+//! which must leave every value as it was.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,4 +67,36 @@ fn psycopg_gets_a_raw_value_by_no_way_of_reading() {
     let direct = run("psycopg_masked.py", server.port(), "ana", "shop");
     assert_eq!(direct.lines().count(), seen.lines().count());
     assert!(direct.lines().all(|line| !line.contains("***")), "{direct}");
+}
+
+/// Reading a masked record and saving it whole is what every form over an ORM does.
+#[test]
+fn an_orm_that_saves_what_it_read_leaves_it_as_it_was() {
+    let server = Server::start();
+    let policy = r#"
+        [[protect]]
+        column = "public.customers.email"
+        method = "email"
+        [[protect]]
+        column = "public.customers.ssn"
+        method = "token"
+        [[protect]]
+        column = "public.customers.phone"
+        method = "fpe"
+    "#;
+    let bauta = Bauta::start(&server, policy);
+    let values =
+        || server.sql("shop", "SELECT id, email, ssn, phone FROM customers WHERE id <= 50 ORDER BY id");
+    let before = values();
+    let seen = run("sqlalchemy_tokens.py", bauta.port, "ana", "shop");
+    let said = "tokens True\nfound by token\nfound by list [1, 2, 3]\nfound by fpe [4]\nsaved whole\ncopied\n\
+                refused email 42501\nrefused ssn 42501\nrefused phone 42501\n";
+    assert_eq!(seen, said, "log:\n{}", bauta.log());
+    assert_eq!(values(), before);
+    let one = |sql: &str| server.sql("shop", sql).trim().to_owned();
+    assert_eq!(one("SELECT name FROM customers WHERE id = 1"), "Turn 6");
+    assert_eq!(one("SELECT count(*) FROM customers WHERE name LIKE 'must not%'"), "0");
+    let twin = "SELECT count(*) FROM customers c JOIN customers t ON t.id = 2 AND t.ssn = c.ssn";
+    assert_eq!(one(&format!("{twin} WHERE c.id IN (201, 202)")), "2");
+    assert_eq!(one("SELECT ssn IS NULL FROM customers WHERE id = 203"), "t");
 }

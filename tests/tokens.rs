@@ -24,6 +24,9 @@ const POLICY: &str = r#"
     [[protect]]
     column = "public.customers.phone"
     method = "fpe"
+    [[protect]]
+    column = "public.customers.email"
+    method = "email"
     [[role]]
     name = "analyst"
     members = ["ana"]
@@ -624,4 +627,36 @@ fn a_token_written_back_stores_its_original() {
     assert_eq!(stored(1), before);
     assert_eq!(error(&raw.query("UPDATE customers SET ssn = '999999-9999' WHERE id = 3")), None);
     assert_eq!(stored(3).split('|').next(), Some("999999-9999"));
+}
+
+/// Drivers bind NULL where a program leaves a field empty.
+#[test]
+fn null_can_be_bound_where_no_token_leads() {
+    let (shop, mut raw) = Shop::open();
+    let ssn = token(&mut raw, "ssn", "customers", 1);
+    let insert = "INSERT INTO customers (id, name, email) VALUES ($1, 'n', $2::varchar)";
+    raw.exchange(&[m::parse("i", insert, &[23, 1043]), m::sync()].concat());
+    let run =
+        |values: &[Option<&str>]| [m::bind("", "i", values, &[]), m::execute("", 0), m::sync()].concat();
+    assert_eq!(tags(&raw.exchange(&run(&[Some("301"), None]))), "2CZ");
+    assert_eq!(error(&raw.exchange(&run(&[Some("302"), Some("a@b.example")]))).as_deref(), Some("42501"));
+    // Not by SQL, where nobody sees what is bound.
+    for sql in ["EXECUTE i (303, 'a@b.example')", "EXECUTE i (303, NULL)"] {
+        assert_eq!(error(&raw.query(sql)).as_deref(), Some("42501"), "{sql}");
+    }
+    // A token's original must not get to a column that shows part of it.
+    let both = "UPDATE customers SET email = $1, ssn = $1 WHERE id = 2";
+    for types in [&[][..], &[25]] {
+        assert_eq!(error(&raw.exchange(&extended(both, types, &[Some(&ssn)]))).as_deref(), Some("42501"));
+    }
+    let id = shop.grant("public.customers.email");
+    assert_eq!(error(&raw.exchange(&extended(both, &[], &[Some(&ssn)]))).as_deref(), Some("42501"));
+    raw.query("BEGIN");
+    raw.exchange(&[m::bind("p", "i", &[Some("304"), Some("a@b.example")], &[]), m::sync()].concat());
+    shop.bauta.cli_ok(&["revoke", &id]);
+    let frames = raw.exchange(&[m::execute("p", 0), m::sync()].concat());
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
+    raw.query("ROLLBACK");
+    let made = shop.server.sql("shop", "SELECT id, email IS NULL FROM customers WHERE id > 300");
+    assert_eq!(made.trim(), "301|t");
 }

@@ -26,6 +26,9 @@ pub trait Tokens {
     /// What `given` leads to, as a value of type `ty`.
     fn lead(&self, column: &ProtectedColumn, ty: &ValueType, given: &Given) -> Lead;
 
+    /// Is this parameter NULL? None: it is bound later.
+    fn is_null(&self, number: u16) -> Option<bool>;
+
     /// Parameters that the client has declared: those of bauta's own are
     /// numbered after them.
     fn declared(&self) -> usize {
@@ -50,6 +53,10 @@ pub struct NoTokens;
 impl Tokens for NoTokens {
     fn lead(&self, _: &ProtectedColumn, _: &ValueType, _: &Given) -> Lead {
         Lead::Nowhere
+    }
+
+    fn is_null(&self, _: u16) -> Option<bool> {
+        Some(false)
     }
 }
 
@@ -79,6 +86,10 @@ pub struct Handover {
 impl Handover {
     pub fn is_empty(&self) -> bool {
         self.literals.is_empty() && self.parameters.is_empty()
+    }
+
+    pub fn has_originals(&self) -> bool {
+        !self.literals.is_empty() || self.parameters.iter().any(|(_, original)| original.is_some())
     }
 }
 
@@ -118,6 +129,9 @@ impl<'a> Giving<'a> {
         let mut meanings: BTreeMap<u16, Meaning<'_>> = BTreeMap::new();
         for (use_, means) in uses {
             let (Some(given), Some(column)) = (&use_.given, use_.columns.first()) else { continue };
+            if given.only_null {
+                continue;
+            }
             let meaning = Meaning { column, ty: &given.ty, means: *means };
             for value in &given.values {
                 let GivenAs::Parameter(number) = value.what else { continue };
@@ -141,6 +155,7 @@ impl<'a> Giving<'a> {
         let lacking = standings.iter().any(|(_, s)| matches!(s, Standing::Lacking | Standing::NoExport));
         match (lacking, seen) {
             // Its plan would tell how frequent the value itself is.
+            (false, _) if given.only_null => None,
             (true, _) if any_value && self.is_explained() => None,
             (_, true) if any_value => None,
             (true, _) => Some(Means::Tokens),
@@ -177,6 +192,9 @@ impl<'a> Giving<'a> {
     /// though it must be.
     pub fn take(&mut self, use_: &Use, means: Means) -> bool {
         let (Some(given), Some(column)) = (&use_.given, use_.columns.first()) else { return false };
+        if given.only_null {
+            return self.take_nulls(given);
+        }
         let mut leads = Vec::with_capacity(given.values.len());
         for value in &given.values {
             let fixed = matches!(value.what, GivenAs::Parameter(number) if self.fixed.contains(&number));
@@ -189,6 +207,20 @@ impl<'a> Giving<'a> {
         }
         for (value, lead) in leads {
             self.keep(value, lead, given.ty.oid);
+        }
+        true
+    }
+
+    fn take_nulls(&mut self, given: &GivenValues) -> bool {
+        let numbers = given.values.iter().filter_map(|value| match value.what {
+            GivenAs::Parameter(number) => Some(number),
+            GivenAs::Text(_) | GivenAs::Number(_) => None,
+        });
+        for number in numbers {
+            if self.tokens.is_null(number) == Some(false) {
+                return false;
+            }
+            self.parameters.entry(number).or_insert(None);
         }
         true
     }
@@ -252,6 +284,7 @@ impl Meaning<'_> {
 /// Is there no value of the type that is not a token?
 fn every_value_is_a_token(column: &ProtectedColumn, given: &GivenValues) -> bool {
     match column.method.method() {
+        _ if given.only_null => false,
         Method::Fpe => true,
         _ => crate::mask::is_permuted(&given.ty),
     }

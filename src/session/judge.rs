@@ -281,7 +281,7 @@ impl Relay {
                 return Err(Stop::Refuse(Refusal { error, columns, lacking }));
             }
         };
-        if !verdict.tokens.is_empty() {
+        if verdict.tokens.has_originals() {
             self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))

@@ -92,6 +92,17 @@ impl Tokens for Keys<'_> {
         }
     }
 
+    fn is_null(&self, number: u16) -> Option<bool> {
+        match self.handed.values {
+            Values::Open => None,
+            Values::Kept(numbers) => Some(numbers.contains(&number)),
+            Values::Bound(values) => {
+                let value = number.checked_sub(1).and_then(|index| values.get(usize::from(index)));
+                Some(matches!(value, Some((_, None))))
+            }
+        }
+    }
+
     fn declared(&self) -> usize {
         self.handed.declared.len() / 4
     }
@@ -211,6 +222,7 @@ fn sent_type(statement: &Statement, number: u16, declared: Oid) -> Oid {
         return declared;
     }
     let uses = statement.uses.iter().filter_map(|use_| use_.given.as_ref());
+    let uses = uses.filter(|given| !given.only_null);
     let places = uses.flat_map(|given| given.values.iter().map(|value| (given.ty.oid, value)));
     let mut types = places
         .filter(|(_, value)| value.what == GivenAs::Parameter(number))

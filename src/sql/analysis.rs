@@ -220,6 +220,9 @@ pub struct GivenValues {
     /// What the columns are at this place.
     pub ty: ValueType,
     pub values: Vec<Given>,
+    /// They are parameters that may be NULL, and nothing else: no token leads
+    /// to a value of these columns.
+    pub only_null: bool,
 }
 
 /// The type that an original is declared as upstream, so that PostgreSQL has

@@ -42,7 +42,8 @@ impl<'a> Walk<'a> {
             NodeEnum::AConst(constant) => Ok(self.constant(constant)),
             NodeEnum::ParamRef(parameter) => {
                 self.at(parameter.location);
-                Ok(Value { given: self.given_parameter(parameter), ..Value::clean() })
+                let given = self.given_parameter(parameter);
+                Ok(Value { null_with: given.first().cloned(), given, ..Value::clean() })
             }
             NodeEnum::SetToDefault(_) => Ok(Value::constant(Constant::Default)),
             NodeEnum::SqlvalueFunction(function) => {
@@ -377,8 +378,9 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let value = self.expression(node, scope, purpose)?;
         if value.is_clean() {
+            let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
-            return Ok(Value { row: None, elements: None, ..value });
+            return Ok(Value { row: None, elements: None, null_with, ..value });
         }
         let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
         match keeps {

@@ -139,6 +139,13 @@ impl<'a> Walk<'a> {
         self.given_values(&field.flow, field.type_oid, &written.given, written.type_oid).filter(|_| usable)
     }
 
+    /// A parameter whose NULL may be written where no token leads.
+    pub(super) fn null_for(&self, type_oid: Option<Oid>, written: &Value) -> Option<GivenValues> {
+        let given = written.null_with.clone().filter(|_| written.is_clean())?;
+        let ty = ValueType::resolve(self.facts.snapshot, type_oid.unwrap_or(Oid(0)), -1);
+        Some(GivenValues { ty, values: vec![given], only_null: true })
+    }
+
     fn given_values(
         &self,
         flow: &Flow,
@@ -156,7 +163,11 @@ impl<'a> Walk<'a> {
         let fitting = columns.first().is_some_and(|column| fits(&column.method, &ty).is_ok());
         let usable = !given.is_empty() && given.len() <= MOST_LITERALS && given.iter().all(takes);
         let whole = ty.element.is_none() && keeps(cast, ty.oid);
-        (reversible && fitting && usable && whole).then(|| GivenValues { ty, values: given.to_vec() })
+        (reversible && fitting && usable && whole).then(|| GivenValues {
+            ty,
+            values: given.to_vec(),
+            only_null: false,
+        })
     }
 
     /// `c = ANY (…)`, `c <> ALL (…)`.
@@ -254,8 +265,8 @@ pub(crate) fn parameters<'t>(
     tokens: impl Iterator<Item = (Range<usize>, Token)> + 't,
     uses: &[Use],
 ) -> crate::sql::analysis::Parameters {
-    let given: Vec<&Given> =
-        uses.iter().filter_map(|use_| use_.given.as_ref()).flat_map(|g| &g.values).collect();
+    let given = uses.iter().filter_map(|use_| use_.given.as_ref()).filter(|given| !given.only_null);
+    let given: Vec<&Given> = given.flat_map(|given| &given.values).collect();
     let mut parameters = crate::sql::analysis::Parameters::default();
     for (span, _) in tokens.filter(|(_, token)| *token == Token::Param) {
         let number = text.get(span.clone()).and_then(|raw| raw.strip_prefix('$')?.parse::<u16>().ok());

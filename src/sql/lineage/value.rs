@@ -30,6 +30,8 @@ pub(super) struct Value {
     pub given: Vec<Given>,
     /// The elements of `ARRAY[…]`, likewise.
     pub given_elements: Vec<Given>,
+    /// If this parameter is NULL, so is the value.
+    pub null_with: Option<Given>,
 }
 
 /// A place in the text where `(CASE WHEN false THEN … END)` can stand.
@@ -97,6 +99,7 @@ impl Value {
             constant: Constant::No,
             given: Vec::new(),
             given_elements: Vec::new(),
+            null_with: None,
         }
     }
 
@@ -104,6 +107,7 @@ impl Value {
     pub fn not_given(mut self) -> Self {
         self.given.clear();
         self.given_elements.clear();
+        self.null_with = None;
         self.elements = self.elements.map(|all| all.into_iter().map(Self::not_given).collect());
         self
     }

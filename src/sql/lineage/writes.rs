@@ -38,6 +38,7 @@ impl<'a> Walk<'a> {
             if !is_nothing {
                 self.found.sensitive.extend(written.literals.iter().cloned());
                 let given = self.given_for(&field, &written.value);
+                let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
                 self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
             }
             return;
@@ -47,7 +48,8 @@ impl<'a> Walk<'a> {
         }
         let neighbours = self.neighbours(to, column);
         if neighbours != Flow::Clean {
-            self.use_write(&neighbours, Disclosure::Search, written.span.clone(), None);
+            let given = self.null_for(field.type_oid, &written.value);
+            self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
         }
     }
 

@@ -97,7 +97,8 @@ fn described_use(sql: &str, use_: &Use) -> String {
     }
     if let Some(given) = &use_.given {
         let places = given.values.iter().map(|value| sql.get(value.span.clone()).unwrap_or("?"));
-        needs.push_str(&format!(" (or tokens: {})", places.collect::<Vec<_>>().join(" ")));
+        let what = if given.only_null { "NULL" } else { "tokens" };
+        needs.push_str(&format!(" (or {what}: {})", places.collect::<Vec<_>>().join(" ")));
     }
     let otherwise = match &use_.otherwise {
         Otherwise::Refuse => "refuse",
