@@ -3,6 +3,7 @@
 //!
 //! Invariant: a reload takes effect whole, or not at all.
 
+mod head;
 mod probe;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
+use crate::audit::anchor::Anchors;
 use crate::audit::record::PolicyLoaded;
 use crate::audit::{self, Event, LogSettings, Record, Who};
 use crate::catalog::bindings::SqliteBindings;
@@ -33,6 +35,7 @@ use crate::session::handshake::Door;
 use crate::session::tokens::Keys;
 use crate::sql::analyser::{Analyser, Verdict};
 use crate::wire::startup::CancelKey;
+use head::Heads;
 
 /// Analyses that are remembered, in bytes.
 const ANALYSES: u64 = 64 << 20;
@@ -54,6 +57,8 @@ pub enum StartError {
     Bindings(#[from] crate::catalog::bindings::BindingError),
     #[error("state.url: only sqlite: is supported")]
     StateUrl,
+    #[error("state.url")]
+    Head(#[from] crate::audit::anchor::AnchorError),
     #[error("the server's catalog")]
     Catalog(#[from] crate::catalog::databases::StartError),
     #[error("TLS")]
@@ -82,6 +87,7 @@ pub struct Proxy {
     pub front: Arc<Front>,
     pub drain: Drain,
     pub clock: SharedClock,
+    heads: Heads,
     started_at: Timestamp,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
@@ -97,6 +103,7 @@ impl Proxy {
         let StateUrl::Sqlite(state) = &config.state else { return Err(StartError::StateUrl) };
         let audit = audit::Log::open(LogSettings::new(&config.audit), &keys.audit_key(), clock.clone())?;
         let store = Box::new(Sqlite::open(state)?);
+        let heads = Heads::check(Anchors::open(state, &config.audit.file)?, &audit, &config.audit.file)?;
         let databases = Arc::new(Databases::start(&config, Arc::new(SqliteBindings::open(state)?))?);
         let sessions = Registry::new();
         let grants = Engine::start(Parts {
@@ -122,10 +129,14 @@ impl Proxy {
             sessions,
             front,
             drain: Drain::new(),
+            heads,
             clock,
         });
+        proxy.record_lost_head().await?;
         let config = proxy.config.load_full();
         proxy.record_policy(&config, "start").await?;
+        // From here on the log holds something to lose.
+        proxy.keep_head()?;
         Ok(proxy)
     }
 
@@ -244,7 +255,8 @@ impl Host for Proxy {
                 problems: Vec::new(),
             })
             .collect();
-        let mut problems: Vec<String> = self.grants.trouble().into_iter().collect();
+        let mut problems: Vec<String> =
+            self.grants.trouble().into_iter().chain(self.heads.problem()).collect();
         for finding in self.databases.findings() {
             if finding.severity != Severity::Error {
                 continue;

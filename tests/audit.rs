@@ -2,6 +2,7 @@
 //! program alone. Method: logs written through the library, damaged by hand,
 //! read with `bauta audit …`; and the test vector of docs/AUDIT-FORMAT.md.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,6 +87,7 @@ impl Desk {
             file: self.path().join("audit.jsonl"),
             sql: AuditSql::Full,
             rotate,
+            rotate_age: Duration::ZERO,
             node: "n1".into(),
         };
         let ring = KeyRing::open(&self.path().join("bauta.key")).unwrap();
@@ -136,6 +138,7 @@ impl Desk {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                break_glass: false,
             }),
         );
         let revealed = decision("public.customers.email", "output", under_grant(3));
@@ -373,6 +376,7 @@ fn month(desk: &Desk) {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                break_glass: false,
             }),
         );
     };
@@ -477,6 +481,106 @@ fn a_report_says_who_saw_what_and_why() {
     // Without the key it is a report all the same, which says so.
     std::fs::remove_file(desk.path().join("bauta.key")).unwrap();
     assert!(report(&[]).contains("The log was not verified"));
+}
+
+#[test]
+fn a_head_kept_elsewhere_shows_that_the_end_was_cut_off() {
+    let mut desk = Desk::new(4096);
+    let log = desk.path().join("audit.jsonl");
+    let head = |arguments: &[&str]| {
+        let output = run(desk.path(), &[&["audit", "head"], arguments].concat());
+        assert_eq!(output.code, Some(0), "{}", output.stderr);
+        output.stdout
+    };
+    assert_eq!(run(desk.path(), &["audit", "head"]).code, Some(1), "nothing in it yet");
+    desk.day_of_ana();
+    let mut journal = head(&[]);
+    let newest: serde_json::Value =
+        serde_json::from_str(std::fs::read_to_string(&log).unwrap().lines().last().unwrap()).unwrap();
+    let expected = format!("10:{} {}\n", newest["mac"].as_str().unwrap(), log.display());
+    assert_eq!(journal, expected);
+    desk.day_of_ana();
+    journal.push_str(&head(&["--json"]));
+    desk.close();
+    std::fs::write(desk.path().join("heads"), &journal).unwrap();
+    let verify = |arguments: &[&str]| run(desk.path(), &[&["audit", "verify"], arguments].concat());
+    let good = verify(&["--head", "heads"]);
+    assert_eq!(good.code, Some(0), "{}", good.stdout);
+    assert!(good.stdout.contains("it holds 2 of 2 heads that were kept"), "{}", good.stdout);
+    let first = journal.split(' ').next().unwrap();
+    assert_eq!(verify(&["--head", first]).code, Some(0));
+    // The newest file alone does not have the older one.
+    let newest_alone = verify(&["audit.jsonl", "--head", "heads"]);
+    assert!(newest_alone.stdout.contains("1 are of earlier files"), "{}", newest_alone.stdout);
+    assert_eq!(verify(&["audit.jsonl", "--head", first]).code, Some(1), "nothing was proved");
+    // Another record under its number.
+    let other = format!("10:{}", "0".repeat(64));
+    let replaced = verify(&["--head", &other]);
+    assert_eq!(replaced.code, Some(1));
+    assert!(replaced.stdout.contains("ANOTHER LOG: record 10"), "{}", replaced.stdout);
+    assert_eq!(verify(&["--head", "10:0"]).code, Some(2));
+    // One line less: nothing shows but to who kept the head.
+    let text = std::fs::read_to_string(&log).unwrap();
+    let cut = text.trim_end().rfind('\n').map_or("", |at| &text[..=at]);
+    std::fs::write(&log, cut).unwrap();
+    assert_eq!(verify(&[]).code, Some(0));
+    let cut = verify(&["--head", "heads", "--json"]);
+    assert_eq!(cut.code, Some(1));
+    assert!(cut.stdout.contains("\"log\":\"cut_off\""), "{}", cut.stdout);
+    let cut = verify(&["--head", "heads"]);
+    assert!(cut.stdout.contains("THE END WAS CUT OFF: record 20 was there"), "{}", cut.stdout);
+}
+
+/// What the next start says of the log that the last one left.
+#[test]
+fn a_log_that_was_cut_while_the_proxy_was_down_is_reported_at_its_start() {
+    let server = Server::start();
+    let mut bauta = Bauta::start(&server, "");
+    let log = bauta.audit_file();
+    let lost = |bauta: &Bauta| -> Vec<String> {
+        let text = std::fs::read_to_string(bauta.audit_file()).unwrap();
+        let records = text.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+        let lost = records.filter(|r| r["event"] == "log.head_lost");
+        lost.map(|r| r["what"].as_str().unwrap().to_owned()).collect()
+    };
+    let restart = |bauta: &mut Bauta| {
+        bauta.serve();
+        bauta.cli_ok(&["status", "--json"]).contains("audit log: ")
+    };
+    // A clean end, and a crash that takes bytes nobody was told of.
+    assert_eq!(psql("ana", bauta.port, "SELECT 1").out(), "1");
+    bauta.stop();
+    assert!(!restart(&mut bauta));
+    assert_eq!(psql("ana", bauta.port, "SELECT 1").out(), "1");
+    bauta.kill();
+    // Or the next start seems to answer before it does.
+    std::fs::remove_file(bauta.socket()).unwrap();
+    std::fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(b"{\"seq\":99,\"at").unwrap();
+    assert!(!restart(&mut bauta));
+    bauta.stop();
+    assert!(bauta.cli_ok(&["audit", "verify"]).contains("were left by a crash"));
+    assert_eq!(lost(&bauta), Vec::<String>::new());
+    // The last lines are gone.
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    std::fs::write(&log, lines[..lines.len() - 2].concat()).unwrap();
+    assert!(restart(&mut bauta));
+    assert!(bauta.log().contains("records are missing at the end of the log"));
+    bauta.stop();
+    assert_eq!(lost(&bauta), ["records are missing at the end of the log"]);
+    // It is said once: the log is what it is now.
+    assert!(!restart(&mut bauta));
+    bauta.stop();
+    // Taken away whole: the new chain says which one came before.
+    let head = bauta.cli_ok(&["audit", "head"]);
+    std::fs::rename(&log, log.with_extension("moved")).unwrap();
+    assert!(restart(&mut bauta));
+    bauta.stop();
+    assert_eq!(lost(&bauta), ["the log was taken away: a new chain begins"]);
+    let first = &bauta.audit()[0];
+    let before = format!("{}:{}", first["kept_seq"], first["kept_mac"].as_str().unwrap());
+    assert!(head.starts_with(&before), "{before} {head}");
+    bauta.cli_ok(&["audit", "verify", "audit.moved", "--head", &before]);
 }
 
 /// Names of members in their order.

@@ -293,6 +293,7 @@ fn an_approval_may_shorten_and_narrow_but_not_widen() {
         export: false,
         max_rows: None,
         held: None,
+        break_glass: false,
     };
     let runtime = bench.runtime.as_ref().unwrap();
     runtime.block_on(bench.engine.ask(ask, Some(seat.id), Actor::login("ana"))).unwrap();

@@ -85,7 +85,8 @@ fn every_type_and_format_is_masked() {
         "",
         "(FORMAT csv)",
         "(FORMAT csv, HEADER, FORCE_QUOTE *, DELIMITER ';', QUOTE '''', ESCAPE '!')",
-        "(DELIMITER '|', NULL 'nothing')",
+        "(DELIMITER '|')",
+        "(FORMAT csv, NULL 'nothing')",
         "(FORMAT binary)",
     ] {
         for what in ["vault", "vault (c_text, id, c_int4)", "(SELECT * FROM vault)", "(TABLE vault)"] {
@@ -94,8 +95,11 @@ fn every_type_and_format_is_masked() {
             never_raw(&frames, &format!("{what} {options}"));
         }
     }
-    let frames = raw.query("COPY vault (id, c_text, c_int4, c_bool) TO STDOUT (NULL 'nothing')");
-    assert_eq!(text(&frames), "1\t***\t0\tf\n2\t***\t0\tf\n3\tnothing\tnothing\tnothing\n");
+    let frames = raw.query("COPY vault (id, c_text, c_int4, c_bool) TO STDOUT (FORMAT csv, NULL 'nothing')");
+    assert_eq!(text(&frames), "1,***,0,f\n2,***,0,f\n3,nothing,nothing,nothing\n");
+    // A value that reads like the marker would look like a NULL.
+    let frames = raw.query("COPY vault (c_text) TO STDOUT (NULL 'nothing')");
+    assert_eq!(error(&frames).as_deref(), Some("0A000"));
 }
 
 #[test]

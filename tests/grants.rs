@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+use crate::harness::{Bauta, Frame, Raw, Server, message as m, psql};
 
 const POLICY: &str = r#"
     [[protect]]
@@ -174,6 +174,28 @@ fn a_reload_that_fails_changes_nothing() {
     assert!(is_masked(&value(&ana.query(EMAIL))) && is_masked(&value(&bench.session().query(EMAIL))));
     assert_eq!(value(&ana.query("SELECT ssn FROM customers WHERE id = 1")), "***");
     assert_eq!(bench.events("policy.loaded"), loaded);
+}
+
+#[test]
+fn break_glass_in_psql_is_audited_and_waits_for_a_review() {
+    let policy = format!("{POLICY}break_glass = true");
+    let server = Server::start();
+    let bench = Bench { bauta: Bauta::start(&server, &policy), server };
+    let ask = "SELECT status FROM bauta.request('public.customers.email', '10m', 'INC-1 outage', \
+               break_glass => true)";
+    let output = psql("ana", bench.bauta.port, &format!("{ask};\n{EMAIL};"));
+    let lines: Vec<&str> = output.out().lines().collect();
+    assert_eq!(lines, ["approved", bench.truth().as_str()], "{output:?}");
+    let too_long = ask.replace("10m", "11m");
+    assert!(psql("ana", bench.bauta.port, &too_long).stderr.contains("too long: at most 10m"));
+    assert!(bench.bauta.cli_ok(&["requests"]).contains("needs review"));
+    let audited = bench.bauta.audit();
+    let created = audited.iter().find(|r| r["event"] == "grant.created").unwrap();
+    assert_eq!((&created["break_glass"], &created["approved_by"]), (&true.into(), &"break-glass".into()));
+    bench.bauta.cli_ok(&["acknowledge", "1", "--reason", "justified"]);
+    assert_eq!(bench.bauta.cli_ok(&["requests", "--json"]), "");
+    assert_eq!(bench.events("request.reviewed"), 1);
+    assert_eq!(bench.bauta.cli(&["acknowledge", "1"]).code, Some(1));
 }
 
 /// Rows that the server sends at once, slowly: each fills its buffer.

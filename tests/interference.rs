@@ -10,14 +10,32 @@ use std::fmt::Write as _;
 
 use super::harness::{Bauta, Frame, Raw, Server, message, password};
 
-const SCHEMA: &str = include_str!("interference_data/schema.sql");
-const DATA: &str = include_str!("interference_data/data.sql");
+pub const SCHEMA: &str = include_str!("interference_data/schema.sql");
+pub const DATA: &str = include_str!("interference_data/data.sql");
 pub const POLICY: &str = include_str!("interference_data/policy.toml");
 pub const ATTACKS: &str = include_str!("interference_data/attacks.sql");
+/// More tables and data, for these alone.
+const MORE_SCHEMA: &str = include_str!("interference_data/attacks/schema.sql");
+const MORE_DATA: &str = include_str!("interference_data/attacks/data.sql");
+const MORE_POLICY: &str = include_str!("interference_data/attacks/policy.toml");
+/// Attacks by group of "Where values hide", each group on databases of its own.
+const GROUPS: &[(&str, &str)] = &[
+    ("classics", ATTACKS),
+    ("queries", include_str!("interference_data/attacks/queries.sql")),
+    ("expressions", include_str!("interference_data/attacks/expressions.sql")),
+    ("copy", include_str!("interference_data/attacks/copy.sql")),
+    ("held", include_str!("interference_data/attacks/held.sql")),
+    ("messages", include_str!("interference_data/attacks/messages.sql")),
+    ("catalogs", include_str!("interference_data/attacks/catalogs.sql")),
+    ("functions", include_str!("interference_data/attacks/functions.sql")),
+    ("names", include_str!("interference_data/attacks/names.sql")),
+    ("lexing", include_str!("interference_data/attacks/lexing.sql")),
+    ("writes", include_str!("interference_data/attacks/writes.sql")),
+];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 
 /// How a client sends a statement.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Path {
     Simple,
     Text,
@@ -26,31 +44,54 @@ enum Path {
 
 struct Attack {
     name: String,
-    /// Sent one after another in one session.
-    statements: Vec<String>,
+    steps: Vec<Step>,
+}
+
+/// Steps follow one another, each answered before the next.
+#[derive(Debug)]
+enum Step {
+    /// A statement in one of two sessions: `2> ` stands before those of the second.
+    One { session: usize, statement: String },
+    /// Statements sent at once with a single Sync behind them: `| ` stands before each.
+    Pipeline(Vec<String>),
 }
 
 impl Attack {
+    fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), steps: Vec::new() }
+    }
+
     fn is_ordered(&self) -> bool {
-        self.statements.iter().any(|statement| statement.contains("ORDER BY"))
+        self.statements().any(|statement| statement.contains("ORDER BY"))
+    }
+
+    fn statements(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|step| match step {
+            Step::One { statement, .. } => std::slice::from_ref(statement).iter().map(String::as_str),
+            Step::Pipeline(statements) => statements.iter().map(String::as_str),
+        })
+    }
+
+    fn add(&mut self, line: &str) {
+        let last = self.steps.last_mut();
+        match (line.strip_prefix("| "), line.strip_prefix("2> "), last) {
+            (Some(line), _, Some(Step::Pipeline(statements))) => statements.push(line.to_owned()),
+            (Some(line), _, _) => self.steps.push(Step::Pipeline(vec![line.to_owned()])),
+            (_, Some(line), _) => self.steps.push(Step::One { session: 1, statement: line.to_owned() }),
+            (_, _, Some(Step::One { statement, .. })) if is_continuation(line) => {
+                write!(statement, "\n{line}").expect("write");
+            }
+            _ => self.steps.push(Step::One { session: 0, statement: line.to_owned() }),
+        }
     }
 }
 
-fn attacks() -> Vec<Attack> {
+fn attacks(text: &str) -> Vec<Attack> {
     let mut attacks: Vec<Attack> = Vec::new();
-    for line in ATTACKS.lines() {
+    for line in text.lines().filter(|line| !line.starts_with("## ")) {
         match line.strip_prefix("== ") {
-            Some(name) => attacks.push(Attack { name: name.to_owned(), statements: Vec::new() }),
-            None => {
-                let statements = &mut attacks.last_mut().expect("a name first").statements;
-                match is_continuation(line) {
-                    true => {
-                        let last = statements.last_mut().expect("a statement to go on with");
-                        write!(last, "\n{line}").expect("write");
-                    }
-                    false => statements.push(line.to_owned()),
-                }
-            }
+            Some(name) => attacks.push(Attack::new(name)),
+            None => attacks.last_mut().expect("a name first").add(line),
         }
     }
     attacks
@@ -58,7 +99,7 @@ fn attacks() -> Vec<Attack> {
 
 /// Lines that begin a statement begin with a word in capitals or a comment.
 fn is_continuation(line: &str) -> bool {
-    line.starts_with('\'') || line.starts_with("FROM ")
+    line.starts_with('\'') || line.starts_with("FROM ") || line.starts_with("  ")
 }
 
 /// The two data sets, each as often as the test needs it: schema first, so
@@ -69,39 +110,64 @@ pub fn databases(server: &Server) -> [[&'static str; 2]; 2] {
 
 /// [`databases`] with more tables and more data.
 pub fn databases_with(server: &Server, schema: &str, data: &str) -> [[&'static str; 2]; 2] {
+    prepare(server, schema);
+    copies(server, "classics", data)
+}
+
+fn prepare(server: &Server, more: &str) {
     // Statistics must not change in one of two databases only.
     server.sql("postgres", "ALTER SYSTEM SET autovacuum = off");
     server.sql("postgres", "SELECT pg_reload_conf()");
     server.sql("postgres", "CREATE ROLE shop_owner; GRANT shop_owner TO ana; CREATE DATABASE nothing");
-    server.sql("nothing", &format!("ALTER SCHEMA public OWNER TO shop_owner; GRANT ALL ON DATABASE nothing TO shop_owner; SET ROLE shop_owner; {SCHEMA}").replace("CREATE SCHEMA archive", "RESET ROLE; CREATE SCHEMA archive AUTHORIZATION shop_owner; SET ROLE shop_owner"));
-    server.sql("nothing", &format!("SET ROLE shop_owner; {schema}"));
-    let names = [["direct_a", "direct_b"], ["masked_a", "masked_b"]];
-    for pair in names {
-        for (seed, name) in pair.into_iter().enumerate() {
+    let schema = SCHEMA.replace(
+        "CREATE SCHEMA archive",
+        "RESET ROLE; CREATE SCHEMA archive AUTHORIZATION shop_owner; SET ROLE shop_owner",
+    );
+    let owned = "ALTER SCHEMA public OWNER TO shop_owner; GRANT ALL ON DATABASE nothing TO shop_owner; SET ROLE shop_owner";
+    server.sql("nothing", &format!("{owned}; {schema}; {more}"));
+}
+
+/// Two databases to reach directly, two to reach through bauta.
+fn copies(server: &Server, group: &str, more: &str) -> [[&'static str; 2]; 2] {
+    ["direct", "masked"].map(|way| {
+        [0, 1].map(|seed| {
+            let name: &str = format!("{group}_{way}_{seed}").leak();
             server.sql(
                 "postgres",
                 &format!(
                     "CREATE DATABASE {name} TEMPLATE nothing; GRANT ALL ON DATABASE {name} TO shop_owner"
                 ),
             );
-            server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}\n{data}"));
-        }
-    }
-    names
+            server.sql(name, &format!("\\set seed {seed}\nSET ROLE shop_owner;\n{DATA}\n{more}"));
+            name
+        })
+    })
 }
 
 /// Everything that one attack makes the server say.
 fn transcript(port: u16, database: &str, attack: &Attack, path: Path) -> Vec<Frame> {
-    let mut session = Raw::connect_with(port, &[("user", "ana"), ("database", database)], &password("ana"))
-        .unwrap_or_else(|error| panic!("login to {database}: {:?}", error.field(b'M')));
+    let login = || {
+        Raw::connect_with(port, &[("user", "ana"), ("database", database)], &password("ana"))
+            .unwrap_or_else(|error| panic!("login to {database}: {:?}", error.field(b'M')))
+    };
+    let mut sessions = vec![login()];
+    if attack.steps.iter().any(|step| matches!(step, Step::One { session: 1, .. })) {
+        sessions.push(login());
+    }
     let mut frames = Vec::new();
     // What an attack is made with is read before it begins.
-    let statements: Vec<String> = attack.statements.iter().map(|s| filled(&mut session, s)).collect();
-    for statement in &statements {
-        let answer = match path {
-            Path::Simple => session.query(statement),
-            Path::Text => session.exchange(&extended(statement, 0)),
-            Path::Binary => session.exchange(&extended(statement, 1)),
+    let steps: Vec<Step> = attack.steps.iter().map(|step| step.filled(&mut sessions[0])).collect();
+    for step in &steps {
+        let answer = match (step, path) {
+            (Step::One { session, statement }, Path::Simple) => sessions[*session].query(statement),
+            (Step::One { session, statement }, _) => {
+                sessions[*session].exchange(&[extended(statement, path), message::sync()].concat())
+            }
+            (Step::Pipeline(statements), _) => {
+                let mut bytes: Vec<u8> = statements.iter().flat_map(|sql| extended(sql, path)).collect();
+                bytes.extend(message::sync());
+                sessions[0].exchange(&bytes)
+            }
         };
         let ended = answer.last().is_none_or(|frame| frame.tag != b'Z');
         frames.extend(answer);
@@ -109,8 +175,24 @@ fn transcript(port: u16, database: &str, attack: &Attack, path: Path) -> Vec<Fra
             break;
         }
     }
-    session.send(&message::terminate());
+    for mut session in sessions {
+        session.send(&message::terminate());
+    }
     frames
+}
+
+impl Step {
+    /// With what the session itself sees in place of each `{{SELECT …}}`.
+    fn filled(&self, session: &mut Raw) -> Self {
+        match self {
+            Self::One { session: number, statement } => {
+                Self::One { session: *number, statement: filled(session, statement) }
+            }
+            Self::Pipeline(statements) => {
+                Self::Pipeline(statements.iter().map(|statement| filled(session, statement)).collect())
+            }
+        }
+    }
 }
 
 /// `{{SELECT …}}` is what the session itself sees there: the token to attack
@@ -124,13 +206,13 @@ fn filled(session: &mut Raw, statement: &str) -> String {
     filled(session, &format!("{before}{}{after}", String::from_utf8_lossy(&value)))
 }
 
-fn extended(statement: &str, format: u16) -> Vec<u8> {
+fn extended(statement: &str, path: Path) -> Vec<u8> {
+    let format = u16::from(path == Path::Binary);
     [
         message::parse("", statement, &[]),
         message::bind("", "", &[], &[format]),
         message::describe(b'P', ""),
         message::execute("", 0),
-        message::sync(),
     ]
     .concat()
 }
@@ -213,38 +295,53 @@ fn renamed(bytes: &[u8], names: &mut HashMap<String, usize>) -> String {
 #[test]
 fn every_attack_shows_something_to_a_direct_session() {
     let server = Server::start();
-    let [direct, _] = databases(&server);
-    let idle: Vec<String> = attacks()
-        .into_iter()
-        .filter(|attack| {
+    prepare(&server, MORE_SCHEMA);
+    let mut idle: Vec<String> = Vec::new();
+    for (group, text) in GROUPS {
+        let [direct, _] = copies(&server, group, MORE_DATA);
+        idle.extend(attacks(text).into_iter().filter_map(|attack| {
             let [a, b] = direct.map(|database| {
-                normalised(&transcript(server.port(), database, attack, Path::Simple), attack.is_ordered())
+                normalised(&transcript(server.port(), database, &attack, Path::Simple), attack.is_ordered())
             });
-            a == b
-        })
-        .map(|attack| attack.name)
-        .collect();
+            (a == b).then_some(attack.name)
+        }));
+    }
     assert_eq!(idle, IDLE);
 }
 
 #[test]
 fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
     let server = Server::start();
-    let [_, masked] = databases(&server);
-    let bauta = Bauta::start(&server, POLICY);
+    prepare(&server, MORE_SCHEMA);
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{MORE_POLICY}"));
     let mut faults = String::new();
-    for attack in attacks() {
-        for path in [Path::Simple, Path::Text, Path::Binary] {
-            let [left, right] = masked.map(|database| {
-                normalised(&transcript(bauta.port, database, &attack, path), attack.is_ordered())
-            });
-            if left != right {
-                let at = left.iter().zip(&right).find(|(a, b)| a != b);
-                writeln!(faults, "{} ({path:?}): {at:?}", attack.name).expect("write");
+    for (group, text) in GROUPS {
+        let [_, masked] = copies(&server, group, MORE_DATA);
+        for attack in attacks(text) {
+            for path in [Path::Simple, Path::Text, Path::Binary] {
+                let [left, right] = masked.map(|database| {
+                    normalised(&transcript(bauta.port, database, &attack, path), attack.is_ordered())
+                });
+                if left != right {
+                    let at = left.iter().zip(&right).find(|(a, b)| a != b);
+                    writeln!(faults, "{group}: {} ({path:?}): {at:?}", attack.name).expect("write");
+                }
             }
         }
     }
     assert!(faults.is_empty(), "these attacks learn something:\n{faults}\nlog:\n{}", bauta.log());
+}
+
+/// Names stand in the documentation, and count once.
+#[test]
+fn attacks_have_names_of_their_own() {
+    let mut names: Vec<String> =
+        GROUPS.iter().flat_map(|(_, text)| attacks(text)).map(|attack| attack.name).collect();
+    let all = names.len();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), all);
+    assert!(all >= 520, "{all}");
 }
 
 /// Attacks kept for what they must not do to bauta, although PostgreSQL itself
@@ -271,7 +368,8 @@ fn ordinary_work_over_protected_tables_is_not_refused() {
     for statement in USABLE.lines().filter(|line| !line.starts_with("--")) {
         // What writes does so once in each database.
         for (turn, path) in [Path::Simple, Path::Text].into_iter().enumerate() {
-            let work = Attack { name: String::new(), statements: vec![statement.to_owned()] };
+            let mut work = Attack::new("");
+            work.add(statement);
             let plain = transcript(server.port(), direct[turn], &work, path);
             let seen = transcript(bauta.port, masked[turn], &work, path);
             if let Some(fault) = differs(&plain, &seen) {

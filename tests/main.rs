@@ -33,3 +33,4 @@ mod startup;
 mod tls;
 mod tokens;
 mod transparency;
+mod usable;

@@ -20,6 +20,43 @@ const END: &[u8] = b"\"}";
 /// `"prev":"<64>","mac":"<64>"}` with the comma before it.
 const TAIL: usize = PREV.len() + 64 + MAC.len() + 64 + END.len();
 
+/// A record by its number and mac: it stands for all records up to it. Whoever
+/// keeps one elsewhere sees if the log's end is cut off later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Head {
+    pub seq: u64,
+    #[serde(serialize_with = "as_text")]
+    pub mac: Hex,
+}
+
+fn as_text<S: serde::Serializer>(mac: &Hex, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&String::from_utf8_lossy(mac))
+}
+
+/// `SEQ:MAC`
+impl std::fmt::Display for Head {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.seq, String::from_utf8_lossy(&self.mac))
+    }
+}
+
+impl std::str::FromStr for Head {
+    type Err = NoHead;
+
+    fn from_str(text: &str) -> Result<Self, NoHead> {
+        let (seq, mac) = text.trim().split_once(':').ok_or(NoHead)?;
+        let mac: Hex = mac.as_bytes().try_into().map_err(|_| NoHead)?;
+        match seq.parse() {
+            Ok(seq) if is_hex(&mac) => Ok(Self { seq, mac }),
+            Ok(_) | Err(_) => Err(NoHead),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("expected SEQ:MAC, as `bauta audit head` prints it")]
+pub struct NoHead;
+
 /// The key, ready to use: its two inner blocks are computed once.
 #[derive(Clone)]
 pub struct Sealer {

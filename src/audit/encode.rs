@@ -163,6 +163,7 @@ pub(super) fn encode_event(
         Event::RequestCreated(body) => encode(out, head, body),
         Event::RequestApproved(body) => encode(out, head, body),
         Event::RequestDenied(body) => encode(out, head, body),
+        Event::RequestReviewed(body) => encode(out, head, body),
         Event::GrantCreated(body) => encode(out, head, body),
         Event::GrantUsed(body) => encode(out, head, body),
         Event::GrantExpired(body) => encode(out, head, body),
@@ -171,6 +172,7 @@ pub(super) fn encode_event(
         Event::Tripwire(body) => encode(out, head, body),
         Event::LogRecovered(body) => encode(out, head, body),
         Event::LogResumed(body) => encode(out, head, body),
+        Event::LogHeadLost(body) => encode(out, head, body),
     }
 }
 

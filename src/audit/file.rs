@@ -25,8 +25,8 @@ pub trait LogFile: Send {
     fn sync(&mut self) -> io::Result<()>;
     /// Fails if the file was moved or removed behind our back.
     fn check_in_place(&mut self) -> io::Result<()>;
-    /// After a failure: cuts the current file back to its first `good` bytes,
-    /// or makes a new one if it is gone. Returns the length now.
+    /// After a failure: cuts the current file back to its first `good` bytes
+    /// (somebody else may have cut it shorter), or makes a new one if it is gone. Returns the length now.
     fn heal(&mut self, good: u64) -> io::Result<u64>;
     /// Renames the current file to an archive that is named after its first
     /// record, and begins a new one.
@@ -100,8 +100,9 @@ impl LogFile for DiskFile {
 
     fn heal(&mut self, good: u64) -> io::Result<u64> {
         if self.in_place()? {
-            self.file.set_len(good)?;
-            return Ok(good);
+            let length = self.file.metadata()?.len().min(good);
+            self.file.set_len(length)?;
+            return Ok(length);
         }
         let file = self.reopen()?;
         if file.metadata()?.len() > 0 {

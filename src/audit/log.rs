@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::chain::Sealer;
+use super::chain::{Head, Sealer};
 use super::desk;
 use super::file::{DiskFile, LogFile};
 use super::queue::{Queue, Rejected, Ticket};
@@ -26,13 +27,21 @@ pub struct LogSettings {
     pub sql: AuditSql,
     /// Bytes; 0: never.
     pub rotate: u64,
+    /// Zero: never for its age.
+    pub rotate_age: Duration,
     /// The `node` member: which machine wrote it.
     pub node: Arc<str>,
 }
 
 impl LogSettings {
     pub fn new(config: &crate::config::Audit) -> Self {
-        Self { file: config.file.clone(), sql: config.sql, rotate: config.rotate, node: node_name() }
+        Self {
+            file: config.file.clone(),
+            sql: config.sql,
+            rotate: config.rotate,
+            rotate_age: config.rotate_age,
+            node: node_name(),
+        }
     }
 }
 
@@ -135,6 +144,9 @@ impl Log {
         let end = recover::read_end(file.as_mut(), &sealer)
             .map_err(|source| OpenError::Recover { path: settings.file.clone(), source })?;
         let queue = Arc::new(Queue::new());
+        if end.seq > 0 {
+            queue.advance(Head { seq: end.seq, mac: end.mac });
+        }
         let writer = Writer::new(queue.clone(), file, sealer, &settings, end, clock.clone());
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -216,6 +228,11 @@ impl Log {
     /// What passed through the log, counted.
     pub fn tally(&self) -> &Tally {
         &self.inner.queue.tally
+    }
+
+    /// The newest record that is on disk; None: the log holds none.
+    pub fn head(&self) -> Option<Head> {
+        self.inner.queue.head()
     }
 
     /// How many records wait to be written, and why the log can't be written,

@@ -15,6 +15,7 @@
 //! written, intents are refused at once and outcomes are kept.
 //! The format, to the byte, is `docs/AUDIT-FORMAT.md`.
 
+pub mod anchor;
 pub mod chain;
 mod crowd;
 mod desk;

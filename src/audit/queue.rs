@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
+use super::chain::Head;
 use super::crowd::Others;
 use super::desk::{Bell, Desk};
 use super::log::AuditError;
@@ -79,6 +80,8 @@ pub(super) struct Batch {
 pub(super) struct Queue {
     /// What passes through here, counted.
     pub tally: Tally,
+    /// The newest durable record; None: none since the log was opened.
+    head: Mutex<Option<Head>>,
     waiting: Mutex<Waiting>,
     writer_wakes: Condvar,
     room: Notify,
@@ -101,6 +104,7 @@ impl Queue {
     pub fn new() -> Self {
         Self {
             tally: Tally::new(),
+            head: Mutex::default(),
             waiting: Mutex::default(),
             writer_wakes: Condvar::new(),
             room: Notify::new(),
@@ -144,6 +148,16 @@ impl Queue {
             self.writer_wakes.notify_one();
         }
         Ok(ticket)
+    }
+
+    /// The newest durable record.
+    pub fn head(&self) -> Option<Head> {
+        *self.head.lock()
+    }
+
+    /// Everything up to this record is on disk.
+    pub fn advance(&self, head: Head) {
+        *self.head.lock() = Some(head);
     }
 
     /// Records that wait, and why the log can't be written, if it can't.

@@ -46,6 +46,7 @@ pub enum Event {
     RequestCreated(RequestCreated),
     RequestApproved(RequestApproved),
     RequestDenied(RequestDenied),
+    RequestReviewed(RequestReviewed),
     GrantCreated(GrantCreated),
     GrantUsed(GrantUsed),
     GrantExpired(GrantExpired),
@@ -57,6 +58,8 @@ pub enum Event {
     LogRecovered(LogRecovered),
     /// Written by the log itself: it could not be written for a while.
     LogResumed(LogResumed),
+    /// The log does not hold what the state store says it held.
+    LogHeadLost(LogHeadLost),
 }
 
 impl Event {
@@ -71,6 +74,7 @@ impl Event {
             Self::RequestCreated(_) => "request.created",
             Self::RequestApproved(_) => "request.approved",
             Self::RequestDenied(_) => "request.denied",
+            Self::RequestReviewed(_) => "request.reviewed",
             Self::GrantCreated(_) => "grant.created",
             Self::GrantUsed(_) => "grant.used",
             Self::GrantExpired(_) => "grant.expired",
@@ -79,6 +83,7 @@ impl Event {
             Self::Tripwire(_) => "tripwire",
             Self::LogRecovered(_) => "log.recovered",
             Self::LogResumed(_) => "log.resumed",
+            Self::LogHeadLost(_) => "log.head_lost",
         }
     }
 
@@ -92,6 +97,7 @@ impl Event {
                 | Self::RequestCreated(_)
                 | Self::RequestApproved(_)
                 | Self::RequestDenied(_)
+                | Self::RequestReviewed(_)
                 | Self::GrantCreated(_)
         )
     }
@@ -167,6 +173,17 @@ pub struct RequestCreated {
     pub export: bool,
     /// Who asked: a login, or `uid:1000(ana)` on the control socket.
     pub by: String,
+    /// Granted at once, to be reviewed.
+    pub break_glass: bool,
+}
+
+/// Somebody looked at what was done by break-glass.
+#[derive(Debug, Clone, Serialize)]
+pub struct RequestReviewed {
+    pub request: i64,
+    pub by: String,
+    pub note: Option<String>,
+    pub grant: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -198,6 +215,8 @@ pub struct GrantCreated {
     pub expires_at: Timestamp,
     pub once: bool,
     pub export: bool,
+    /// Nobody approved it.
+    pub break_glass: bool,
 }
 
 /// The first use by a statement; `uses` counts from 1.
@@ -255,6 +274,29 @@ pub struct LogResumed {
     pub since: Timestamp,
     /// Intents that were refused meanwhile.
     pub refused: u64,
+}
+
+/// The head that was kept in the state store, and what the log holds instead.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogHeadLost {
+    pub kept_seq: u64,
+    pub kept_mac: String,
+    #[serde(serialize_with = "micros")]
+    pub kept_at: Timestamp,
+    /// The newest record there was when the log was opened; 0: none.
+    pub found_seq: u64,
+    pub what: Cow<'static, str>,
+}
+
+impl std::fmt::Display for LogHeadLost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kept_seq, kept_mac, kept_at, found_seq, what } = self;
+        write!(
+            f,
+            "audit log: {what}: it held record {kept_seq} (mac {kept_mac}) at {kept_at:.0}, and ended at {found_seq} \
+             at this start"
+        )
+    }
 }
 
 /// A statement's text, cheap to clone; what of it is written is decided by

@@ -9,6 +9,7 @@
 
 use std::io;
 
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::chain::{self, FIRST, Hex, Line, Sealer};
@@ -42,8 +43,8 @@ pub struct End {
     pub mac: Hex,
     /// Length of the file.
     pub len: u64,
-    /// `seq` of the current file's first record.
-    pub first_seq: Option<u64>,
+    /// `seq` and `at` of the current file's first record.
+    pub first: Option<(u64, Timestamp)>,
     /// The last line lacks its newline.
     pub open_line: bool,
     pub torn: Option<LogRecovered>,
@@ -68,11 +69,8 @@ pub fn read_end(file: &mut dyn LogFile, sealer: &Sealer) -> Result<End, RecoverE
         open_line = !line.ends_with(b"\n");
         verifier.line(line);
     }
-    let first_seq = match file.read_at(0, 64)? {
-        head if head.is_empty() => None,
-        head => seq_at_start(&head),
-    };
-    let mut end = End { seq: 0, mac: FIRST, len, first_seq, open_line, torn: None };
+    let first = first_record(&file.read_at(0, 128)?);
+    let mut end = End { seq: 0, mac: FIRST, len, first, open_line, torn: None };
     if let Some((offset, fault)) = verifier.pending() {
         if fault != Fault::NotARecord {
             return Err(RecoverError::Broken { offset, fault });
@@ -121,8 +119,10 @@ fn first_line(window: &[u8]) -> Option<usize> {
     window.iter().position(|b| *b == b'\n').map(|p| p + 1)
 }
 
-fn seq_at_start(head: &[u8]) -> Option<u64> {
-    let digits = head.strip_prefix(b"{\"seq\":")?;
-    let end = digits.iter().position(|b| !b.is_ascii_digit())?;
-    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+/// `{"seq":123,"at":"2026-11-23T20:15:00.000001Z",…`
+fn first_record(head: &[u8]) -> Option<(u64, Timestamp)> {
+    let head = String::from_utf8_lossy(head);
+    let (seq, rest) = head.strip_prefix("{\"seq\":")?.split_once(",\"at\":\"")?;
+    let (at, _) = rest.split_once('"')?;
+    Some((seq.parse().ok()?, at.parse().ok()?))
 }

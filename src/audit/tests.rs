@@ -28,7 +28,8 @@ fn sealer() -> Sealer {
 }
 
 fn settings(file: impl Into<PathBuf>, rotate: u64) -> LogSettings {
-    LogSettings { file: file.into(), sql: AuditSql::Full, rotate, node: "n1".into() }
+    let rotate_age = Duration::ZERO;
+    LogSettings { file: file.into(), sql: AuditSql::Full, rotate, rotate_age, node: "n1".into() }
 }
 
 fn ana() -> Arc<Who> {
@@ -423,7 +424,7 @@ async fn many_sessions_at_once_lose_nothing_and_keep_their_order() {
     tokio::task::spawn_blocking(move || log.close()).await.unwrap();
     let files = all_files(&path).unwrap();
     assert!(files.len() > 3, "rotated: {files:?}");
-    let report = verify::files(&files, &sealer()).unwrap();
+    let report = verify::files(&files, &sealer(), &[]).unwrap();
     assert_eq!((report.bad, report.records, report.first_seq), (None, 1600, Some(1)));
     let text: String = files.iter().map(|f| std::fs::read_to_string(f).unwrap()).collect();
     for session in 0..16 {
@@ -447,13 +448,91 @@ fn a_rotated_chain_goes_on_after_a_restart_with_an_empty_file() {
         }
         drop(log);
         // As if it had crashed between the rename and the first record.
-        let next = verify::files(&all_files(&path).unwrap(), &sealer()).unwrap().first_seq;
+        let next = verify::files(&all_files(&path).unwrap(), &sealer(), &[]).unwrap().first_seq;
         assert_eq!(next, Some(1));
         let last = super::file::archives(&path).unwrap().len() as u64 + 1;
         std::fs::rename(&path, super::file::archive_name(&path, last)).unwrap();
     }
-    let report = verify::files(&all_files(&path).unwrap(), &sealer()).unwrap();
+    let report = verify::files(&all_files(&path).unwrap(), &sealer(), &[]).unwrap();
     assert_eq!((report.bad, report.records), (None, 12));
+}
+
+/// A clock that the test sets.
+struct Hands(Mutex<jiff::Timestamp>);
+
+impl crate::clock::Clock for Hands {
+    fn now(&self) -> crate::clock::Now {
+        crate::clock::Now { wall: *self.0.lock(), mono: Instant::now() }
+    }
+}
+
+#[test]
+fn a_file_that_is_old_enough_is_rotated_also_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    let clock = Arc::new(Hands(Mutex::new("2026-11-23T20:00:00Z".parse().unwrap())));
+    let open = || {
+        let settings = LogSettings { rotate_age: Duration::from_secs(3600), ..settings(&path, 0) };
+        Log::open(settings, &key(), clock.clone()).unwrap()
+    };
+    let mut log = open();
+    let mut at = |time: &str, restart: bool| {
+        *clock.0.lock() = time.parse().unwrap();
+        if restart {
+            log.close();
+            log = open();
+        }
+        log.durable_blocking(log.post(start("SELECT 1")).unwrap()).unwrap();
+        all_files(&path).unwrap().len()
+    };
+    assert_eq!(at("2026-11-23T20:00:00Z", false), 1);
+    assert_eq!(at("2026-11-23T20:59:59Z", false), 1);
+    assert_eq!(at("2026-11-23T21:00:00Z", false), 2);
+    assert_eq!(at("2026-11-23T21:59:59Z", true), 2);
+    assert_eq!(at("2026-11-23T22:00:00Z", true), 3);
+    // The clock was set back: no reason to rotate.
+    assert_eq!(at("2026-11-23T20:00:00Z", false), 3);
+    let report = verify::files(&all_files(&path).unwrap(), &sealer(), &[]).unwrap();
+    assert_eq!((report.bad, report.records), (None, 6));
+}
+
+#[test]
+fn a_kept_head_is_found_again_in_whichever_file_it_is() {
+    use super::anchor::{Anchor, Anchors, compare};
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    let log = Log::open(settings(&path, 4096), &key(), Arc::new(SystemClock)).unwrap();
+    assert_eq!(log.head(), None);
+    let heads: Vec<super::chain::Head> = (1..=40)
+        .map(|number| {
+            log.durable_blocking(log.post(start(&format!("SELECT {number}"))).unwrap()).unwrap();
+            log.head().unwrap()
+        })
+        .collect();
+    assert!(all_files(&path).unwrap().len() > 3);
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    let newest = heads.last().copied();
+    for head in &heads {
+        assert!(compare(Anchor { head: *head, at }, newest, &path).unwrap().is_none(), "{head}");
+        let other = super::chain::Head { mac: [b'0'; 64], ..*head };
+        let lost = compare(Anchor { head: other, at }, newest, &path).unwrap().unwrap();
+        assert_eq!(lost.what, "another record stands in its place");
+    }
+    // Old files may be taken away.
+    std::fs::remove_file(&super::file::archives(&path).unwrap()[0]).unwrap();
+    let other = super::chain::Head { mac: [b'0'; 64], ..heads[0] };
+    assert!(compare(Anchor { head: other, at }, newest, &path).unwrap().is_none());
+    let lost = compare(Anchor { head: heads[39], at }, Some(heads[30]), &path).unwrap().unwrap();
+    assert_eq!((lost.kept_seq, lost.found_seq), (40, 31));
+    assert_eq!(compare(Anchor { head: heads[0], at }, None, &path).unwrap().unwrap().found_seq, 0);
+    // And through the store.
+    let state = directory.path().join("state.db");
+    let anchors = Anchors::open(&state, &path).unwrap();
+    assert_eq!(anchors.load().unwrap(), None);
+    anchors.keep(Anchor { head: heads[3], at }).unwrap();
+    anchors.keep(Anchor { head: heads[7], at }).unwrap();
+    assert_eq!(Anchors::open(&state, &path).unwrap().load().unwrap(), Some(Anchor { head: heads[7], at }));
+    assert_eq!(Anchors::open(&state, &directory.path().join("other")).unwrap().load().unwrap(), None);
 }
 
 #[test]
@@ -472,8 +551,48 @@ fn a_removed_file_is_noticed_and_the_chain_goes_on_in_a_new_one() {
         std::thread::sleep(Duration::from_millis(10));
     }
     drop(log);
-    let report = verify::files(&[moved, path], &sealer()).unwrap();
+    let report = verify::files(&[moved, path], &sealer(), &[]).unwrap();
     assert_eq!((report.bad, report.records), (None, 3));
+}
+
+#[test]
+fn a_file_that_somebody_cuts_or_writes_to_is_noticed_and_the_chain_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    let log = Log::open(settings(&path, 0), &key(), Arc::new(SystemClock)).unwrap();
+    let next = |number: u32| {
+        let waiting = Instant::now();
+        loop {
+            let done = log.post(start(&format!("SELECT {number}"))).and_then(|t| log.durable_blocking(t));
+            if done.is_ok() {
+                return;
+            }
+            assert!(waiting.elapsed() < Duration::from_secs(10));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let file = || std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    next(1);
+    next(2);
+    // As copytruncate does.
+    let copy = directory.path().join("copy");
+    std::fs::copy(&path, &copy).unwrap();
+    file().set_len(0).unwrap();
+    next(3);
+    std::io::Write::write_all(&mut file(), b"nonsense\n").unwrap();
+    next(4);
+    let report = verify::files(&[copy, path.clone()], &sealer(), &[]).unwrap();
+    assert_eq!(report.bad, None);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("somebody else changed the file").count(), 2, "{text}");
+    // In the middle of a line: what is gone is gone, what comes is whole.
+    file().set_len(text.len() as u64 - 10).unwrap();
+    next(5);
+    drop(log);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["sql"], "SELECT 5");
+    assert!(verify::files(&[path], &sealer(), &[]).unwrap().bad.is_some());
 }
 
 #[test]

@@ -5,12 +5,13 @@
 //! (`recover`), so that both believe the same things. Follows
 //! `docs/AUDIT-FORMAT.md`.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::chain::{FIRST, Hex, Line, Sealer, hex};
+use super::chain::{FIRST, Head, Hex, Line, Sealer, hex};
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,8 @@ pub struct Verifier {
     offset: u64,
     pending: Option<Pending>,
     foreign_suspect: bool,
+    /// Numbers of records whose mac somebody wants to know.
+    watched: HashMap<u64, Option<Hex>>,
     /// Regions stepped over.
     pub torn: Vec<Torn>,
     pub records: u64,
@@ -84,6 +87,7 @@ impl Verifier {
             offset: 0,
             pending: None,
             foreign_suspect: false,
+            watched: HashMap::new(),
             torn: Vec::new(),
             records: 0,
             first_seq: None,
@@ -147,6 +151,18 @@ impl Verifier {
         self.first_seq.get_or_insert(parsed.seq);
         self.records += 1;
         self.expected = Some((parsed.seq, *parsed.mac));
+        if let Some(watched) = self.watched.get_mut(&parsed.seq) {
+            *watched = Some(*parsed.mac);
+        }
+    }
+
+    fn standing(&self, head: &Head) -> Kept {
+        match self.watched.get(&head.seq).copied().flatten() {
+            Some(mac) if mac == head.mac => Kept::Contained,
+            Some(_) => Kept::Replaced,
+            None if self.first_seq.is_some_and(|first| head.seq < first) => Kept::Earlier,
+            None => Kept::CutOff,
+        }
     }
 
     fn suspect(&mut self, offset: u64, fault: Fault, line: &[u8]) {
@@ -199,11 +215,28 @@ fn as_text<S: serde::Serializer>(fault: &Fault, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(fault)
 }
 
-/// The head of a chain: whoever keeps it sees if the end is cut off later.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Head {
-    pub seq: u64,
-    pub mac: String,
+/// How a log stands to a head that was kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// The log holds this record and all up to it.
+    Contained,
+    /// The log ends before it.
+    CutOff,
+    /// Another record has its number.
+    Replaced,
+    /// Its file is not among those read.
+    Earlier,
+}
+
+fn as_list<S: serde::Serializer>(heads: &[(Head, Kept)], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(serde::Serialize)]
+    struct Entry {
+        #[serde(flatten)]
+        head: Head,
+        log: Kept,
+    }
+    serializer.collect_seq(heads.iter().map(|(head, log)| Entry { head: *head, log: *log }))
 }
 
 /// What a verification found.
@@ -215,16 +248,39 @@ pub struct Report {
     pub last: Option<Head>,
     /// Torn ends that a crash left, each closed by its record.
     pub torn: Vec<Torn>,
+    /// Heads that were kept elsewhere.
+    #[serde(serialize_with = "as_list")]
+    pub heads: Vec<(Head, Kept)>,
     pub bad: Option<Bad>,
+}
+
+impl Report {
+    /// Every record fits, and of the heads kept elsewhere, at least one and all
+    /// that these files can tell of are there.
+    pub fn is_good(&self) -> bool {
+        let lost = |(_, kept): &(Head, Kept)| matches!(kept, Kept::CutOff | Kept::Replaced);
+        let held = |(_, kept): &(Head, Kept)| *kept == Kept::Contained;
+        self.bad.is_none()
+            && !self.heads.iter().any(lost)
+            && (self.heads.is_empty() || self.heads.iter().any(held))
+    }
 }
 
 /// Verifies files in the order given, as one chain. Stops at the first bad
 /// record. A chain that does not begin at its first record is reported by
 /// `first_seq`.
-pub fn files(paths: &[PathBuf], sealer: &Sealer) -> Result<Report, (PathBuf, io::Error)> {
+pub fn files(paths: &[PathBuf], sealer: &Sealer, heads: &[Head]) -> Result<Report, (PathBuf, io::Error)> {
     let mut verifier = Verifier::anywhere(sealer.clone());
-    let mut report =
-        Report { records: 0, files: paths.len(), first_seq: None, last: None, torn: Vec::new(), bad: None };
+    verifier.watched = heads.iter().map(|head| (head.seq, None)).collect();
+    let mut report = Report {
+        records: 0,
+        files: paths.len(),
+        first_seq: None,
+        last: None,
+        torn: Vec::new(),
+        heads: Vec::new(),
+        bad: None,
+    };
     for path in paths {
         let bad = one_file(path, &mut verifier).map_err(|e| (path.clone(), e))?;
         let torn = std::mem::take(&mut verifier.torn);
@@ -236,8 +292,8 @@ pub fn files(paths: &[PathBuf], sealer: &Sealer) -> Result<Report, (PathBuf, io:
     }
     report.records = verifier.records;
     report.first_seq = verifier.first_seq;
-    report.last =
-        verifier.position().map(|(seq, mac)| Head { seq, mac: String::from_utf8_lossy(&mac).into_owned() });
+    report.last = verifier.position().map(|(seq, mac)| Head { seq, mac });
+    report.heads = heads.iter().map(|head| (*head, verifier.standing(head))).collect();
     Ok(report)
 }
 

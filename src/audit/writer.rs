@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::chain::{Hex, Sealer};
+use super::chain::{Head, Hex, Sealer};
 use super::crowd::Crowd;
-use super::encode::{self, Head};
+use super::encode;
 use super::file::LogFile;
 use super::log::{AuditError, LogSettings};
 use super::queue::{Entry, Queue, Ticket};
 use super::record::{Event, LogResumed, Who};
 use super::recover::End;
 use super::sqltext::SqlTexts;
-use crate::clock::SharedClock;
+use crate::clock::{Now, SharedClock};
 use std::sync::Arc;
 
 /// Records that nobody waits for reach the disk within this time.
@@ -42,8 +42,9 @@ pub(super) struct Writer {
     at: Position,
     /// Length of the file up to its last durable line.
     len: u64,
-    /// `seq` of the file's first record.
-    first_seq: Option<u64>,
+    rotate_age: Duration,
+    /// `seq` and `at` of the file's first record.
+    first: Option<(u64, Timestamp)>,
     /// The file ends in a line without newline.
     open_line: bool,
     /// Records of the log's own, to be written before any other.
@@ -98,7 +99,8 @@ impl Writer {
             rotate: settings.rotate,
             at: Position { seq: end.seq, mac: end.mac },
             len: end.len,
-            first_seq: end.first_seq,
+            rotate_age: settings.rotate_age,
+            first: end.first,
             open_line: end.open_line,
             own: end.torn.map(Event::LogRecovered).into_iter().collect(),
             buffer: Vec::with_capacity(64 << 10),
@@ -179,7 +181,7 @@ impl Writer {
     /// After an error all is as before, but for bytes behind `len`.
     fn commit(&mut self, entries: &[Entry]) -> Result<usize, AuditError> {
         let before = (self.at, self.starts.len());
-        let began = self.clock.now().mono;
+        let Now { wall: group_at, mono: began } = self.clock.now();
         let result = self.encode_group(entries).and_then(|written| {
             self.append().map_err(|e| AuditError::from_io(&e))?;
             Ok(written)
@@ -190,7 +192,8 @@ impl Writer {
                 let records = self.at.seq - before.0.seq;
                 let elapsed = self.clock.now().mono.saturating_duration_since(began);
                 self.queue.tally.written(records, self.buffer.len(), elapsed);
-                self.first_seq.get_or_insert(before.0.seq + 1);
+                self.first.get_or_insert((before.0.seq + 1, group_at));
+                self.queue.advance(Head { seq: self.at.seq, mac: self.at.mac });
                 self.open_line = false;
                 self.own.clear();
                 Ok(written)
@@ -206,7 +209,8 @@ impl Writer {
 
     fn append(&mut self) -> std::io::Result<()> {
         self.file.check_in_place()?;
-        self.rotate_if_full();
+        self.check_length()?;
+        self.rotate_if_due();
         let began = Instant::now();
         self.file.append(&self.buffer)?;
         self.file.sync()?;
@@ -214,15 +218,30 @@ impl Writer {
         Ok(())
     }
 
+    /// Nobody else cuts the file (`copytruncate`) or writes to it.
+    fn check_length(&mut self) -> std::io::Result<()> {
+        match self.file.length()? {
+            length if length == self.len => Ok(()),
+            length => Err(std::io::Error::other(format!(
+                "somebody else changed the file: it has {length} bytes instead of {}",
+                self.len
+            ))),
+        }
+    }
+
     /// A rotation that fails is tried again before the next group; the log
     /// goes on in the same file.
-    fn rotate_if_full(&mut self) {
+    fn rotate_if_due(&mut self) {
         let full = self.rotate > 0 && self.len > 0 && self.len + self.buffer.len() as u64 > self.rotate;
-        if let Some(first) = self.first_seq.filter(|_| full && !self.open_line) {
+        let old = |first: Timestamp| {
+            let age = Duration::try_from(self.clock.now().wall.duration_since(first)).unwrap_or_default();
+            !self.rotate_age.is_zero() && age >= self.rotate_age
+        };
+        if let Some((first, _)) = self.first.filter(|(_, at)| (full || old(*at)) && !self.open_line) {
             match self.file.rotate(first) {
                 Ok(()) => {
                     self.len = 0;
-                    self.first_seq = None;
+                    self.first = None;
                 }
                 Err(error) => tracing::warn!(%error, "the audit log could not be rotated"),
             }
@@ -262,7 +281,7 @@ impl Writer {
         let seq = self.at.seq + 1;
         let start = self.buffer.len();
         let time = encode::timestamp(at);
-        let head = Head::new(seq, &time, &self.node, event, who);
+        let head = encode::Head::new(seq, &time, &self.node, event, who);
         let starts = &self.starts;
         let queue = &self.queue;
         let seq_of = |ticket| seq_of(starts, queue, ticket);
@@ -322,10 +341,13 @@ impl Writer {
 
     fn resume(&mut self, failing: &mut Failing) -> Result<(), AuditError> {
         let len = self.file.heal(self.len).map_err(|e| AuditError::from_io(&e))?;
+        if len < self.len && len > 0 {
+            self.open_line = self.file.read_at(len - 1, 1).map_err(|e| AuditError::from_io(&e))? != b"\n";
+        }
         if len == 0 {
             self.open_line = false;
             self.own.retain(|e| !matches!(e, Event::LogRecovered(_)));
-            self.first_seq = None;
+            self.first = None;
         }
         self.len = len;
         self.own.push(Event::LogResumed(LogResumed {

@@ -333,6 +333,7 @@ impl Builder {
                     _ => None,
                 },
                 cascades: get(&row, 6)?,
+                is_primary: get(&row, 7)?,
             });
         }
         Ok(())

@@ -95,7 +95,8 @@ WHERE d.deptype = 'n'";
 /// expressions and predicates read).
 pub(super) const CONSTRAINTS: &str = "
 SELECT c.conrelid, c.conname::text, c.contype::text, coalesce(c.conkey, '{}'), c.confrelid,
-       coalesce(c.confkey, '{}'), c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd')
+       coalesce(c.confkey, '{}'), c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'),
+       c.contype = 'p' AND NOT c.condeferrable
 FROM pg_constraint c
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
 UNION ALL
@@ -105,7 +106,7 @@ SELECT i.indrelid, n.relname::text, 'u',
              SELECT d.refobjsubid::int2 FROM pg_depend d
              WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
-       0::oid, '{}'::int2[], false
+       0::oid, '{}'::int2[], false, false
 FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique AND i.indrelid >= 16384
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))";

@@ -87,6 +87,8 @@ pub struct Constraint {
     /// FOREIGN KEY: a change of the referenced table writes into this one
     /// (CASCADE, SET NULL, SET DEFAULT).
     pub cascades: bool,
+    /// A primary key that is checked at once (not DEFERRABLE).
+    pub is_primary: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -102,6 +102,7 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         columns: from.to_vec(),
         references: Some((Oid(to), keys.to_vec())),
         cascades: false,
+        is_primary: false,
     }
 }
 

@@ -51,6 +51,7 @@ impl AskArgs {
             once: self.once,
             export: self.export,
             max_rows: self.max_rows,
+            break_glass: false,
         }
     }
 }

@@ -8,9 +8,10 @@ use clap::Subcommand;
 use jiff::Timestamp;
 
 use super::output::{line, printable};
-use crate::audit::chain::Sealer;
+use crate::audit::chain::{Head, Sealer};
 use crate::audit::file::all_files;
 use crate::audit::search::{Found, Query};
+use crate::audit::verify::Kept;
 use crate::audit::{show, verify};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Places;
@@ -31,6 +32,8 @@ enum AuditCommand {
     Search(SearchArgs),
     /// Prove that no record was changed, removed or moved
     Verify(VerifyArgs),
+    /// The newest record's number and mac, to be kept elsewhere
+    Head(super::audit_head::Args),
     /// Who saw which protected column unmasked, when, and why
     Report(super::audit_report::Args),
 }
@@ -79,7 +82,10 @@ struct SearchArgs {
 #[command(after_help = "\
 Without FILE the configuration's log is verified, its rotated files first. The
 key file is the configuration's; an auditor who has only the key gives --key.
-Exits 1 at the first record that does not fit, and says which and why.")]
+Exits 1 at the first record that does not fit, and says which and why.
+
+A log whose end was cut off is good in itself: give the heads that were kept
+elsewhere (`bauta audit head`), and it exits 1 unless the log holds them.")]
 struct VerifyArgs {
     #[command(flatten)]
     config: super::ConfigArg,
@@ -89,9 +95,23 @@ struct VerifyArgs {
     /// The key file
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// The log must hold this record: what `audit head` printed, or a file of such
+    /// lines; may be repeated
+    #[arg(long, value_name = "SEQ:MAC|FILE", value_parser = Heads::parse)]
+    head: Vec<Heads>,
     /// The result as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// The heads of one `--head`.
+#[derive(Debug, Clone)]
+struct Heads(Vec<Head>);
+
+impl Heads {
+    fn parse(given: &str) -> Result<Self, String> {
+        super::audit_head::kept(given).map(Self)
+    }
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -99,6 +119,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         AuditCommand::Tail(args) => super::audit_tail::run(&args),
         AuditCommand::Search(args) => search(args),
         AuditCommand::Verify(args) => verify(&args),
+        AuditCommand::Head(args) => super::audit_head::run(&args),
         AuditCommand::Report(args) => super::audit_report::run(args),
     }
 }
@@ -131,10 +152,46 @@ pub(super) fn log_files(config: &super::ConfigArg, given: &[PathBuf]) -> anyhow:
     Ok(files)
 }
 
+/// The key file that was given, or the configuration's.
+pub(super) fn key_file(config: &super::ConfigArg, given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
+    match given {
+        Some(key) => Ok(key.clone()),
+        None => Ok(Places::load(&config.config)?.keys_file),
+    }
+}
+
 pub(super) fn log_file(config: &super::ConfigArg, given: Option<&PathBuf>) -> anyhow::Result<PathBuf> {
     match given {
         Some(file) => Ok(file.clone()),
         None => Ok(Places::load(&config.config)?.audit_file),
+    }
+}
+
+/// What became of the heads that were kept elsewhere.
+fn print_heads(report: &verify::Report) -> anyhow::Result<()> {
+    let count = |kept| report.heads.iter().filter(|(_, of)| *of == kept).count();
+    for (head, kept) in &report.heads {
+        let end = report.last.map_or(0, |last| last.seq);
+        match kept {
+            Kept::Contained | Kept::Earlier => {}
+            Kept::CutOff => line(format!(
+                "THE END WAS CUT OFF: record {} was there when its head was kept; the log ends at {end}",
+                head.seq
+            ))?,
+            Kept::Replaced => line(format!(
+                "ANOTHER LOG: record {} is not the one whose head was kept (mac {})",
+                head.seq,
+                String::from_utf8_lossy(&head.mac)
+            ))?,
+        }
+    }
+    match (count(Kept::Contained), count(Kept::Earlier)) {
+        (0, 0) => Ok(()),
+        (held, 0) => line(format!("it holds {held} of {} heads that were kept", report.heads.len())),
+        (held, earlier) => line(format!(
+            "it holds {held} of {} heads that were kept; {earlier} are of earlier files, not among these",
+            report.heads.len()
+        )),
     }
 }
 
@@ -166,19 +223,17 @@ fn search(args: SearchArgs) -> anyhow::Result<ExitCode> {
 
 fn verify(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let files = log_files(&args.config, &args.files)?;
-    let key = match &args.key {
-        Some(key) => key.clone(),
-        None => Places::load(&args.config.config)?.keys_file,
-    };
+    let key = key_file(&args.config, args.key.as_ref())?;
     let sealer = Sealer::new(&KeyRing::open(&key)?.audit_key());
-    let report = verify::files(&files, &sealer)
+    let heads: Vec<Head> = args.head.iter().flat_map(|heads| heads.0.iter().copied()).collect();
+    let report = verify::files(&files, &sealer, &heads)
         .map_err(|(path, e)| anyhow::Error::from(e).context(format!("reading {}", path.display())))?;
     if args.json {
         line(serde_json::to_string(&report)?)?;
     } else {
         print_report(&report)?;
     }
-    Ok(if report.bad.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print_report(report: &verify::Report) -> anyhow::Result<()> {
@@ -197,15 +252,19 @@ fn print_report(report: &verify::Report) -> anyhow::Result<()> {
     }
     let files = if report.files == 1 { "1 file".to_owned() } else { format!("{} files", report.files) };
     let Some((first, last)) = report.first_seq.zip(report.last.as_ref()) else {
-        return line(format!("no record in {files}"));
+        line(format!("no record in {files}"))?;
+        return print_heads(report);
     };
     if first > 1 {
         line(format!("the chain begins at seq {first}: earlier files are not among these"))?;
     }
     line(format!(
         "{} records in {files} are good, seq {first} to {}; head {}",
-        report.records, last.seq, last.mac
-    ))
+        report.records,
+        last.seq,
+        String::from_utf8_lossy(&last.mac)
+    ))?;
+    print_heads(report)
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 
-use super::audit::{log_files, moment};
+use super::audit::{key_file, log_files, moment};
 use super::output::{self, line, printable};
 use super::report_forms::{self as forms, Report};
 use crate::audit::chain::Sealer;
 use crate::audit::report::{self, Entry, Scope};
 use crate::audit::verify;
 use crate::clock::{Clock, SystemClock};
-use crate::config::Places;
 use crate::mask::KeyRing;
 
 #[derive(Debug, clap::Args)]
@@ -69,7 +68,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         anyhow::Error::from(e).context(format!("reading {}", path.display()))
     };
     let chain = match sealer(&args.config, args.key) {
-        Ok(sealer) => Ok(verify::files(&files, &sealer).map_err(unreadable)?),
+        Ok(sealer) => Ok(verify::files(&files, &sealer, &[]).map_err(unreadable)?),
         Err(fault) => Err(output::one_line(&fault)),
     };
     let chain = chain.as_ref().map_err(String::as_str);
@@ -94,10 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn sealer(config: &super::ConfigArg, key: Option<PathBuf>) -> anyhow::Result<Sealer> {
-    let key = match key {
-        Some(key) => key,
-        None => Places::load(&config.config)?.keys_file,
-    };
+    let key = key_file(config, key.as_ref())?;
     Ok(Sealer::new(&KeyRing::open(&key)?.audit_key()))
 }
 

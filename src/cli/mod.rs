@@ -4,9 +4,11 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 usage. An error is one line on
 //! stderr.
 
+pub mod acknowledge;
 pub mod approve;
 pub mod ask;
 pub mod audit;
+mod audit_head;
 mod audit_report;
 mod audit_tail;
 pub mod check;
@@ -98,6 +100,8 @@ enum Command {
     Approve(approve::Args),
     /// Deny a request
     Deny(deny::Args),
+    /// Say that you have looked at what somebody did by break-glass
+    Acknowledge(acknowledge::Args),
     /// Give somebody access now, without a request
     Grant(grant::Args),
     /// List grants
@@ -131,6 +135,7 @@ impl Command {
             Self::Requests(args) => requests::run(args),
             Self::Approve(args) => approve::run(args),
             Self::Deny(args) => deny::run(args),
+            Self::Acknowledge(args) => acknowledge::run(args),
             Self::Grant(args) => grant::run(args),
             Self::Grants(args) => grants::run(args),
             Self::Revoke(args) => revoke::run(args),

@@ -116,7 +116,9 @@ pub fn verdict(chain: Result<&Chain, &str>) -> String {
     };
     format!(
         "The log was verified: {} records, seq {first} to {}, head {}.{begins}",
-        chain.records, last.seq, last.mac
+        chain.records,
+        last.seq,
+        String::from_utf8_lossy(&last.mac)
     )
 }
 

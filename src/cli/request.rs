@@ -6,7 +6,7 @@ use hyper::Method;
 
 use super::ask::{self, AskArgs};
 use super::{SocketArg, output};
-use crate::control::api::RequestView;
+use crate::control::api::{AskBody, RequestView};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -24,6 +24,9 @@ pub struct Args {
     session: Option<i64>,
     #[command(flatten)]
     ask: AskArgs,
+    /// In an emergency: have it at once, for ten minutes at most; somebody else reviews it
+    #[arg(long)]
+    break_glass: bool,
     /// Print the request as JSON
     #[arg(long)]
     json: bool,
@@ -32,16 +35,19 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let body = args.ask.body(args.user, args.session);
+    let body = AskBody { break_glass: args.break_glass, ..args.ask.body(args.user, args.session) };
     let request: RequestView = args.socket.client().call(Method::POST, "/v1/requests", &body)?;
     if args.json {
         output::line(serde_json::to_string(&request)?)?;
     } else {
         let columns = ask::columns(&request.columns);
-        output::line(output::printable(&format!(
-            "request {}: {} asks for {columns}; it waits for approval",
-            request.id, request.user
-        )))?;
+        let (id, user) = (request.id, &request.user);
+        output::line(output::printable(&match request.grant_id {
+            Some(grant) => {
+                format!("request {id}: {user} has {columns} by grant {grant}; it is to be reviewed")
+            }
+            None => format!("request {id}: {user} asks for {columns}; it waits for approval"),
+        }))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -24,14 +24,14 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut list: Items<RequestView> = args.socket.client().get("/v1/requests")?;
-    list.items.retain(|r| args.all || r.status == "pending");
+    list.items.retain(|r| args.all || r.status == "pending" || r.needs_review);
     list.items.retain(|r| args.user.as_ref().is_none_or(|user| *user == r.user));
     let header =
         ["ID", "STATUS", "USER", "COLUMNS", "FOR", "REASON", "TICKET", "APPROVALS", "CREATED (UTC)", "GRANT"];
     output::records(args.json, &header, &list.items, |r| {
         vec![
             r.id.to_string(),
-            if r.held { format!("{}, held", r.status) } else { r.status.clone() },
+            status(r),
             r.user.clone(),
             ask::columns(&r.columns),
             duration::show(Duration::from_secs(r.duration_s)),
@@ -43,4 +43,12 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         ]
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn status(request: &RequestView) -> String {
+    match (request.held && request.status == "pending", request.needs_review) {
+        (true, _) => "pending, held".to_owned(),
+        (false, true) => "needs review".to_owned(),
+        (false, false) => request.status.clone(),
+    }
 }

@@ -56,6 +56,7 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         Door::open(&config.control.socket, config.control.mode).await.context("control.socket")?
     };
     tokio::spawn(watch_signals(proxy.clone()));
+    tokio::spawn(proxy.clone().keep_heads());
     let metrics = metrics.map(|door| Metrics::serve(door, &proxy));
     let closing = proxy.drain.clone();
     let served = control.serve(proxy.control(), async move { closing.begun().await });
@@ -78,7 +79,14 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     }
     proxy.grants.flush().await;
     let audit = proxy.audit.clone();
-    tokio::task::spawn_blocking(move || audit.close()).await?;
+    let closed = proxy.clone();
+    let kept = tokio::task::spawn_blocking(move || {
+        audit.close();
+        closed.keep_head()
+    });
+    if let Err(fault) = kept.await? {
+        tracing::warn!(%fault, "the audit log's head was not kept");
+    }
     if let Some(metrics) = metrics {
         metrics.end().await;
     }

@@ -251,6 +251,9 @@ pub struct Audit {
     pub sql: AuditSql,
     /// Bytes; 0: never.
     pub rotate: u64,
+    /// Begin a new file when the first record of the present one is so old;
+    /// zero: never.
+    pub rotate_age: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

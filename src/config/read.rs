@@ -23,7 +23,6 @@ const UNAVAILABLE: &[(Feature, &str)] = &[
     (Feature::Notify, "[[notify]]: remove the section"),
     (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
     (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
-    (Feature::BreakGlass, "break_glass: remove the key"),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,6 @@ pub(super) enum Feature {
     Notify,
     ClientCertificates,
     CertificateAuth,
-    BreakGlass,
 }
 
 /// Notes a fault if the feature is not built.
@@ -247,7 +245,12 @@ fn state(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> StateUrl {
 }
 
 fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
-    let mut audit = Audit { file: reader.path("audit.jsonl"), sql: AuditSql::Full, rotate: 256 << 20 };
+    let mut audit = Audit {
+        file: reader.path("audit.jsonl"),
+        sql: AuditSql::Full,
+        rotate: 256 << 20,
+        rotate_age: Duration::ZERO,
+    };
     let Some(mut section) = section else { return audit };
     audit.file = section.path("file").map_or(audit.file, |f| f.value);
     let modes = [
@@ -257,6 +260,8 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
     ];
     audit.sql = section.choice("sql", &modes).map_or(audit.sql, |m| m.value);
     audit.rotate = section.size("rotate", 4 << 10..=1 << 40, Some("never")).map_or(audit.rotate, |r| r.value);
+    let ages = 60 * SECOND..=365 * DAY;
+    audit.rotate_age = section.duration("rotate_age", ages, Some("never")).unwrap_or(audit.rotate_age);
     section.finish();
     audit
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fault::suggestion;
 use super::raw::{Given, Located, Reader, Section};
-use super::read::{Feature, LONGEST_GRANT, refusal, require, ticket_pattern};
+use super::read::{LONGEST_GRANT, refusal, ticket_pattern};
 use super::{Allow, ColumnPattern, Config, ProtectRule, Role, Scope};
 use crate::mask::{MethodFault, MethodSpec};
 
@@ -256,9 +256,6 @@ fn role(section: &mut Section<'_, '_>) -> Option<Role> {
     let export = section.boolean("export").unwrap_or(false);
     let exempt = section.boolean("exempt").unwrap_or(false);
     let break_glass = section.boolean("break_glass").unwrap_or(false);
-    if break_glass {
-        require(section.reader, section.line_of("break_glass"), Feature::BreakGlass);
-    }
     Some(Role {
         place,
         name: name?.value,

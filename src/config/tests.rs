@@ -31,6 +31,7 @@ url = "sqlite:bauta.db"
 file = "log/audit.jsonl"
 sql = "normalized"
 rotate = "16MB"
+rotate_age = "7d"
 [control]
 socket = "bauta.sock"
 mode = "0600"
@@ -82,7 +83,7 @@ refusal = "error"
 ticket_pattern = "CHG-[0-9]+"
 export = true
 exempt = true
-break_glass = false
+break_glass = true
 "#;
 
 fn environment(name: &str) -> Option<String> {
@@ -128,14 +129,16 @@ fn every_key_is_read() {
     assert_eq!(config.limits.workers, 3);
     assert_eq!(config.limits.connect_timeout, Duration::from_millis(500));
     assert_eq!(config.audit.file, directory.path().join("log/audit.jsonl"));
+    assert_eq!(config.audit.rotate_age, Duration::from_secs(7 * 86_400));
     assert_eq!(config.control.mode, 0o600);
     assert!(!config.defaults.new_columns_masked);
     assert_eq!(config.defaults.request_timeout, Duration::from_secs(4 * 3600));
     assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:50"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:51"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
+    assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);
 }
 
@@ -255,6 +258,10 @@ fn values_out_of_range_are_named_with_their_range() {
         ("upstream.service_password = 5", "1: upstream.service_password must be a text that is not empty"),
         ("state.url = \"mysql://x\"", "1: state.url must be \"sqlite:PATH\" or \"postgres://…\""),
         (
+            "audit.rotate_age = \"1s\"",
+            "1: audit.rotate_age must be a duration from \"1m\" to \"365d\", or \"0\": never, not \"1s\"",
+        ),
+        (
             "audit.rotate = \"1kB\"",
             "1: audit.rotate must be a size from \"4kB\" to \"1024GB\", or \"0\": never, not \"1kB\"",
         ),
@@ -354,7 +361,6 @@ fn what_this_version_cannot_do_is_not_ignored() {
             "client certificates",
         ),
         ("auth.method = \"cert\"", "method = \"cert\""),
-        ("[[role]]\nname = \"a\"\nbreak_glass = true", "break_glass"),
     ] {
         let found = faults(text);
         assert!(

@@ -77,12 +77,25 @@ pub struct AskBody {
     pub export: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_rows: Option<u64>,
+    /// Of a request: grant it at once, to be reviewed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
 }
 
 impl Body for AskBody {
     const FIELDS: &'static [&'static str] = &[
-        "user", "session", "columns", "tables", "tags", "duration", "reason", "ticket", "once", "export",
+        "user",
+        "session",
+        "columns",
+        "tables",
+        "tags",
+        "duration",
+        "reason",
+        "ticket",
+        "once",
+        "export",
         "max_rows",
+        "break_glass",
     ];
 }
 
@@ -160,6 +173,12 @@ pub struct RequestView {
     pub max_rows: Option<u64>,
     /// A statement waits for the decision.
     pub held: bool,
+    pub break_glass: bool,
+    /// Made by break-glass, and nobody has looked at it.
+    pub needs_review: bool,
+    pub reviewed_by: Option<String>,
+    pub reviewed_at: Option<Timestamp>,
+    pub review_note: Option<String>,
     pub status: String,
     pub requested_by: String,
     pub approvals: Vec<ApprovalView>,
@@ -187,6 +206,11 @@ impl From<&Request> for RequestView {
             export: r.export,
             max_rows: r.max_rows,
             held: r.held,
+            break_glass: r.break_glass,
+            needs_review: r.needs_review(),
+            reviewed_by: r.review.as_ref().map(|review| review.by.name.clone()),
+            reviewed_at: r.review.as_ref().map(|review| review.at),
+            review_note: r.review.as_ref().and_then(|review| review.note.clone()),
             status: r.status.name().to_owned(),
             requested_by: r.requested_by.called().to_owned(),
             approvals: r.approvals.iter().map(|a| ApprovalView { by: a.by.name.clone(), at: a.at }).collect(),
@@ -219,6 +243,7 @@ pub struct GrantView {
     pub once: bool,
     pub export: bool,
     pub max_rows: Option<u64>,
+    pub break_glass: bool,
     /// `active`, `expired`, `revoked` or `used`.
     pub status: String,
     pub revoked_at: Option<Timestamp>,
@@ -250,6 +275,7 @@ impl From<&GrantState> for GrantView {
             once: g.once,
             export: g.export,
             max_rows: g.max_rows,
+            break_glass: g.break_glass,
             status: if over { "expired" } else { g.status() }.to_owned(),
             revoked_at: revoked.map(|e| e.at),
             revoked_by: revoked.map(|e| e.by.name.clone()),

@@ -46,6 +46,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/v1/requests", get(requests).post(file_request))
         .route("/v1/requests/{id}/approve", post(approve))
         .route("/v1/requests/{id}/deny", post(deny))
+        .route("/v1/requests/{id}/acknowledge", post(acknowledge))
         .route("/v1/grants", get(grants).post(give))
         .route("/v1/grants/{id}", delete(revoke))
         .route("/v1/columns", get(columns))
@@ -230,6 +231,7 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
         export: body.export,
         max_rows: body.max_rows,
         held: None,
+        break_glass: body.break_glass,
     })
 }
 
@@ -244,6 +246,9 @@ async fn file_request(State(control): State<Control>, caller: Caller, body: Byte
 
 async fn give(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
     let ask = ask(&control, AskBody::read(&body)?, None).await?;
+    if ask.break_glass {
+        return Err(Problem::invalid("break_glass is for requests"));
+    }
     let state = control.engine.give(ask, caller.0).await?;
     Ok((StatusCode::CREATED, Json(GrantView::from(&state))).into_response())
 }
@@ -300,6 +305,17 @@ async fn deny(State(control): State<Control>, Path(id): Path<String>, caller: Ca
     let body = ReasonBody::read(&body)?;
     let request = control.engine.deny(RequestId(number(&id, "request")?), caller.0, body.reason).await?;
     ok(&RequestView::from(&request))
+}
+
+async fn acknowledge(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    caller: Caller,
+    body: Bytes,
+) -> Reply {
+    let body = ReasonBody::read(&body)?;
+    let id = RequestId(number(&id, "request")?);
+    ok(&RequestView::from(&control.engine.acknowledge(id, caller.0, body.reason).await?))
 }
 
 async fn revoke(

@@ -159,10 +159,12 @@ impl Book {
     fn put_request(&mut self, request: &Request, at: Now) {
         let key = Key::Request(request.id);
         let known = self.requests.get(&request.id);
-        let was_open = known.is_some_and(|k| k.entry.status == RequestStatus::Pending);
+        let was_open = known.is_some_and(|k| k.entry.is_open());
         let until = known.map_or_else(|| deadline(at, request.expires_at, request.created_at), |k| k.until);
         if request.status == RequestStatus::Pending {
             self.deadlines.insert((until, key));
+        } else if request.is_open() {
+            self.deadlines.remove(&(until, key));
         } else if was_open || known.is_none() {
             self.deadlines.remove(&(until, key));
             self.history.push_back(key);

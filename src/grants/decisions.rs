@@ -51,6 +51,9 @@ impl Book {
         setting: Setting<'_>,
     ) -> Result<(Request, Change), Fault> {
         let Setting { now, roles, directory } = setting;
+        if ask.break_glass {
+            return self.break_glass(ask, asked_in, by, setting);
+        }
         check(ask)?;
         let asker = roles.of(&ask.user, &directory.pg_roles(&ask.user));
         let limit =
@@ -70,7 +73,23 @@ impl Book {
             ))
             .with_hint("wait for a decision"));
         }
-        let request = Request {
+        let request = self.new_request(ask, names, asked_in, by, setting)?;
+        let mut change = Change::none(now);
+        change.events.push(Event::RequestCreated(request.clone()));
+        change.requests.push(request.clone());
+        Ok((request, change))
+    }
+
+    pub(super) fn new_request(
+        &self,
+        ask: &Ask,
+        names: Vec<ColumnName>,
+        asked_in: Option<i64>,
+        by: &Actor,
+        setting: Setting<'_>,
+    ) -> Result<Request, Fault> {
+        let Setting { now, roles, .. } = setting;
+        Ok(Request {
             id: self.next_request(),
             user: ask.user.clone(),
             session: ask.session,
@@ -86,6 +105,8 @@ impl Book {
             export: ask.export,
             max_rows: ask.max_rows,
             held: ask.held.is_some(),
+            break_glass: false,
+            review: None,
             requested_by: by.clone(),
             status: RequestStatus::Pending,
             approvals: Vec::new(),
@@ -98,11 +119,7 @@ impl Book {
             decided_at: None,
             decision_reason: None,
             grant_id: None,
-        };
-        let mut change = Change::none(now);
-        change.events.push(Event::RequestCreated(request.clone()));
-        change.requests.push(request.clone());
-        Ok((request, change))
+        })
     }
 
     /// One person's yes; with enough of them, the grant.
@@ -186,6 +203,7 @@ impl Book {
             once: ask.once,
             export: ask.export,
             max_rows: ask.max_rows,
+            break_glass: false,
             request: None,
             requested_by: by.clone(),
             approved_by: by.clone(),
@@ -239,7 +257,7 @@ impl Book {
 }
 
 impl Grant {
-    fn from_request(request: &Request, id: GrantId, by: &Actor, now: Now) -> Result<Self, Fault> {
+    pub(super) fn from_request(request: &Request, id: GrantId, by: &Actor, now: Now) -> Result<Self, Fault> {
         Ok(Self {
             id,
             user: request.user.clone(),
@@ -251,6 +269,7 @@ impl Grant {
             once: request.once,
             export: request.export,
             max_rows: request.max_rows,
+            break_glass: request.break_glass,
             request: Some(request.id),
             requested_by: request.requested_by.clone(),
             approved_by: by.clone(),
@@ -264,13 +283,13 @@ impl Grant {
 }
 
 /// The person who asked, or for whom it was asked, under any name.
-fn is_asker(request: &Request, by: &Actor) -> bool {
+pub(super) fn is_asker(request: &Request, by: &Actor) -> bool {
     by.is_same_person(&request.requested_by) || by.is_login(Some(&request.user))
 }
 
 /// Administrators decide everything; others need a role with `approve` on
 /// every column, in every database that has one of that name.
-fn may_decide(request: &Request, by: &Actor, setting: Setting<'_>) -> Result<(), Fault> {
+pub(super) fn may_decide(request: &Request, by: &Actor, setting: Setting<'_>) -> Result<(), Fault> {
     if by.admin {
         return Ok(());
     }
@@ -347,13 +366,13 @@ fn is_same(request: &Request, ask: &Ask, asked_in: Option<i64>, names: &[ColumnN
         && request.max_rows == ask.max_rows
 }
 
-fn may_not_ask(user: &str, column: &ProtectedColumn) -> Fault {
+pub(super) fn may_not_ask(user: &str, column: &ProtectedColumn) -> Fault {
     Fault::forbidden(format!("\"{user}\" may not ask for {}", ColumnName::of(column)))
         .with_hint("no role of this login has it under \"request\"")
 }
 
 /// What must hold of anything that becomes a grant.
-fn check(ask: &Ask) -> Result<(), Fault> {
+pub(super) fn check(ask: &Ask) -> Result<(), Fault> {
     if ask.user.is_empty() {
         return Err(Fault::invalid("no user given"));
     }
@@ -375,7 +394,7 @@ fn check(ask: &Ask) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_duration(wanted: Duration, limit: Duration) -> Result<(), Fault> {
+pub(super) fn check_duration(wanted: Duration, limit: Duration) -> Result<(), Fault> {
     if wanted < Duration::from_secs(1) {
         return Err(Fault::duration("a grant lasts at least one second"));
     }

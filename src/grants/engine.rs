@@ -215,6 +215,16 @@ impl Engine {
         self.decide(move |book, setting| book.deny(id, &by, reason, setting)).await
     }
 
+    /// Closes what was done by break-glass.
+    pub async fn acknowledge(
+        &self,
+        id: RequestId,
+        by: Actor,
+        note: Option<String>,
+    ) -> Result<Request, Fault> {
+        self.decide(move |book, setting| book.acknowledge(id, &by, note, setting)).await
+    }
+
     pub async fn give(&self, ask: Ask, by: Actor) -> Result<GrantState, Fault> {
         let grant = self.decide(move |book, setting| book.give(&ask, &by, setting)).await?;
         Ok(self.state(grant))

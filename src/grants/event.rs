@@ -20,6 +20,8 @@ pub enum Event {
     RequestApproved(Request),
     /// Denied, cancelled or expired: `status` tells which.
     RequestDenied(Request),
+    /// Somebody looked at what was done by break-glass.
+    RequestReviewed(Request),
     GrantCreated(Grant),
     /// Statements of one session used the grant since it was last said.
     GrantUsed {
@@ -40,6 +42,7 @@ impl Event {
             Self::RequestCreated(_) => "request.created",
             Self::RequestApproved(_) => "request.approved",
             Self::RequestDenied(_) => "request.denied",
+            Self::RequestReviewed(_) => "request.reviewed",
             Self::GrantCreated(_) => "grant.created",
             Self::GrantUsed { .. } => "grant.used",
             Self::GrantExpired(_) => "grant.expired",
@@ -53,6 +56,7 @@ impl Event {
             Self::GrantExpired(_) | Self::GrantRevoked(_) | Self::RequestDenied(_) => true,
             Self::RequestCreated(_)
             | Self::RequestApproved(_)
+            | Self::RequestReviewed(_)
             | Self::GrantCreated(_)
             | Self::GrantUsed { .. } => false,
         }

@@ -6,6 +6,7 @@ use super::event::{Answer, Event, Journal, JournalError};
 use super::model::{Actor, Grant, Request};
 use crate::audit::record::{
     GrantCreated, GrantExpired, GrantRevoked, GrantUsed, RequestApproved, RequestCreated, RequestDenied,
+    RequestReviewed,
 };
 use crate::audit::{self, Log, Record, Who};
 
@@ -22,9 +23,10 @@ impl Journal for Log {
 /// The record of one event. `user` is the person whose access it is about.
 fn record(event: &Event) -> Record {
     let (user, session) = match event {
-        Event::RequestCreated(r) | Event::RequestApproved(r) | Event::RequestDenied(r) => {
-            (&r.user, r.asked_in.or(r.session))
-        }
+        Event::RequestCreated(r)
+        | Event::RequestApproved(r)
+        | Event::RequestDenied(r)
+        | Event::RequestReviewed(r) => (&r.user, r.asked_in.or(r.session)),
         Event::GrantCreated(g) | Event::GrantExpired(g) | Event::GrantRevoked(g) => (&g.user, g.session),
         Event::GrantUsed { user, session, .. } => (user, Some(*session)),
     };
@@ -43,6 +45,7 @@ fn audited(event: &Event) -> audit::Event {
             once: r.once,
             export: r.export,
             by: r.requested_by.name.clone(),
+            break_glass: r.break_glass,
         }),
         Event::RequestApproved(r) => audit::Event::RequestApproved(RequestApproved {
             request: r.id.0,
@@ -54,6 +57,12 @@ fn audited(event: &Event) -> audit::Event {
             request: r.id.0,
             by: name(r.decided_by.as_ref()),
             reason: denial(r),
+        }),
+        Event::RequestReviewed(r) => audit::Event::RequestReviewed(RequestReviewed {
+            request: r.id.0,
+            by: r.review.as_ref().map(|review| review.by.name.clone()).unwrap_or_default(),
+            note: r.review.as_ref().and_then(|review| review.note.clone()),
+            grant: r.grant_id.map(|g| g.0),
         }),
         Event::GrantCreated(g) => audit::Event::GrantCreated(created(g)),
         Event::GrantUsed { grant, uses, .. } => {
@@ -96,5 +105,6 @@ fn created(g: &Grant) -> GrantCreated {
         expires_at: g.expires_at,
         once: g.once,
         export: g.export,
+        break_glass: g.break_glass,
     }
 }

@@ -13,6 +13,7 @@
 //! an end takes effect at once, whatever else fails.
 
 pub mod book;
+pub mod break_glass;
 pub mod decisions;
 pub mod duration;
 pub mod engine;

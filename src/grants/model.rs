@@ -26,6 +26,10 @@ impl Actor {
     pub fn login(login: &str) -> Self {
         Self { name: login.to_owned(), login: Some(login.to_owned()), admin: false }
     }
+    /// Stands where an approver would, where there is none.
+    pub fn break_glass() -> Self {
+        Self { name: "break-glass".to_owned(), login: None, admin: false }
+    }
     /// bauta itself.
     pub fn system() -> Self {
         Self { name: "bauta".to_owned(), login: None, admin: false }
@@ -66,6 +70,8 @@ pub struct Ask {
     pub max_rows: Option<u64>,
     /// A statement of the session that asks waits for it, this long at most.
     pub held: Option<Duration>,
+    /// Grant it at once, without anybody's approval, and have it reviewed.
+    pub break_glass: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -96,6 +102,14 @@ pub struct Approval {
     pub at: Timestamp,
 }
 
+/// Somebody has looked at what was done by break-glass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub by: Actor,
+    pub at: Timestamp,
+    pub note: Option<String>,
+}
+
 /// Somebody asks for a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -116,6 +130,11 @@ pub struct Request {
     /// A statement of `asked_in` waits for the decision.
     #[serde(default)]
     pub held: bool,
+    /// Granted at once by its asker; open until somebody else has reviewed it.
+    #[serde(default)]
+    pub break_glass: bool,
+    #[serde(default)]
+    pub review: Option<Review>,
     pub requested_by: Actor,
     pub status: RequestStatus,
     /// By distinct people, none of them the asker.
@@ -130,6 +149,16 @@ pub struct Request {
     pub decided_at: Option<Timestamp>,
     pub decision_reason: Option<String>,
     pub grant_id: Option<GrantId>,
+}
+
+impl Request {
+    pub fn needs_review(&self) -> bool {
+        self.break_glass && self.review.is_none()
+    }
+    /// Somebody still has to look at it: to decide, or to review.
+    pub fn is_open(&self) -> bool {
+        self.status == RequestStatus::Pending || self.needs_review()
+    }
 }
 
 /// Why a grant is over.
@@ -164,6 +193,9 @@ pub struct Grant {
     pub once: bool,
     pub export: bool,
     pub max_rows: Option<u64>,
+    /// Nobody approved it.
+    #[serde(default)]
+    pub break_glass: bool,
     pub request: Option<RequestId>,
     pub requested_by: Actor,
     /// The last of the people who approved, or who granted.
@@ -246,6 +278,7 @@ pub mod sample {
             export: false,
             max_rows: None,
             held: None,
+            break_glass: false,
         }
     }
 }

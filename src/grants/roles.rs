@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::scope;
+use super::{break_glass, scope};
 use crate::config::{Config, RefusalMode, Role, TicketPattern};
 use crate::policy::ProtectedColumn;
 
@@ -87,6 +87,17 @@ impl Roles {
             limit = limit.min(longest.ok_or_else(|| column.clone())?);
         }
         Ok(limit)
+    }
+
+    /// The longest access that these roles may take for all these columns
+    /// without an approval. Err: the first column that they may not.
+    pub fn break_glass_limit(
+        &self,
+        roles: &[Arc<Role>],
+        columns: &[Arc<ProtectedColumn>],
+    ) -> Result<Duration, Arc<ProtectedColumn>> {
+        let roles: Vec<_> = roles.iter().filter(|r| r.break_glass).cloned().collect();
+        Ok(self.request_limit(&roles, columns)?.min(break_glass::LONGEST))
     }
 
     /// What a ticket of somebody of these roles must look like: like one of

@@ -14,7 +14,6 @@ use serde::de::DeserializeOwned;
 
 use super::book::{Change, Contents};
 use super::event::Event;
-use super::model::RequestStatus;
 use super::store::{OutboxId, Store, StoreError};
 
 /// "baut": says whose file it is (SQLite's header, offset 68).
@@ -141,7 +140,7 @@ impl Sqlite {
                 "INSERT OR REPLACE INTO requests (id, user, live, body) VALUES (?, ?, ?, ?)",
             )?;
             for r in &change.requests {
-                put.execute(params![r.id.0, r.user, r.status == RequestStatus::Pending, json(r)?])?;
+                put.execute(params![r.id.0, r.user, r.is_open(), json(r)?])?;
             }
         }
         let mut ids = Vec::with_capacity(change.events.len());

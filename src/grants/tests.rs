@@ -357,6 +357,42 @@ fn what_roles_no_longer_allow_ends() {
 }
 
 #[test]
+fn break_glass_is_at_once_short_for_oneself_and_reviewed_by_another() {
+    let bench = Bench::new(2);
+    let wanted = |user: &str, columns: &[usize], seconds| model::Ask {
+        break_glass: true,
+        ..ask(user, columns, seconds)
+    };
+    let broken = |wanted, by| bench.run(bench.engine.ask(wanted, None, by)).map(|(request, _)| request);
+    assert!(broken(wanted("ana", &[0], 60), Actor::login("ana")).is_err(), "a role without the right");
+    bench.engine.set_roles(roles(2).with(|role| role.break_glass = role.name == "analyst"));
+    assert!(broken(wanted("sam", &[0], 60), Actor::login("sam")).is_err(), "another role's right");
+    assert!(broken(wanted("ana", &[0, 3], 60), Actor::login("ana")).is_err(), "a column of no role");
+    assert!(broken(wanted("ana", &[0], 601), Actor::login("ana")).is_err(), "more than ten minutes");
+    assert!(broken(wanted("ana", &[0], 60), root()).is_err(), "for somebody else");
+    let export = model::Ask { export: true, ..wanted("ana", &[0], 60) };
+    assert!(broken(export, Actor::login("ana")).is_err(), "with the right to export");
+    assert!(!bench.sees("ana", 0));
+
+    let request = broken(wanted("ana", &[0], 600), Actor::login("ana")).unwrap();
+    assert!(bench.sees("ana", 0) && !bench.sees("ana", 1) && !bench.sees("eve", 0));
+    assert_eq!(bench.paper.names(), ["request.created", "grant.created"]);
+    bench.clock.pass(600);
+    assert!(!bench.sees("ana", 0));
+
+    // It stays open over its end and a restart, until somebody else has looked.
+    let bench = bench.restart();
+    assert!(bench.engine.request(request.id).unwrap().needs_review());
+    let reviewed = |by| bench.run(bench.engine.acknowledge(request.id, by, Some("justified".into())));
+    let ana = Actor { name: "uid:7(ana)".into(), login: Some("ana".into()), admin: true };
+    assert!(reviewed(ana).is_err(), "her own, as an administrator");
+    assert!(reviewed(Actor::login("eve")).is_err(), "somebody who approves nothing");
+    assert!(!reviewed(Actor::login("sam")).unwrap().is_open());
+    assert!(reviewed(Actor::login("kim")).is_err(), "once is enough");
+    assert_eq!(bench.paper.names().last(), Some(&"request.reviewed"));
+}
+
+#[test]
 fn permits_taken_before_a_revocation_reveal_nothing_after_it() {
     let bench = Bench::new(1);
     let id = bench.give("ana", &[0], 60);

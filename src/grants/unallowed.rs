@@ -33,14 +33,16 @@ impl Book {
         for grant in grants {
             let left = self.until(grant.id).map_or(Duration::ZERO, |u| u.saturating_duration_since(now.mono));
             let lasted = grant.length().saturating_sub(left);
-            if law.allows(&grant.user, &grant.columns, lasted) {
+            if law.allows(&grant.user, &grant.columns, lasted, grant.break_glass) {
                 continue;
             }
             let ended = grant.end(EndedHow::Revoked, now.wall, Actor::system(), Some(REASON.to_owned()));
             change.events.push(Event::GrantRevoked(ended.clone()));
             change.grants.push(ended);
         }
-        for request in requests.into_iter().filter(|r| !law.allows(&r.user, &r.columns, Duration::ZERO)) {
+        for request in
+            requests.into_iter().filter(|r| !law.allows(&r.user, &r.columns, Duration::ZERO, false))
+        {
             let why = Some(REASON.to_owned());
             let closed = request.close(RequestStatus::Cancelled, now.wall, Actor::system(), why);
             change.events.push(Event::RequestDenied(closed.clone()));
@@ -67,10 +69,14 @@ impl<'a> Law<'a> {
     }
 
     /// May `user` still have all of these, after so long?
-    fn allows(&self, user: &str, names: &[ColumnName], lasted: Duration) -> bool {
+    fn allows(&self, user: &str, names: &[ColumnName], lasted: Duration, break_glass: bool) -> bool {
         let columns: Vec<_> = names.iter().filter_map(|n| self.columns.get(n)).flatten().cloned().collect();
         let Setting { roles, directory, .. } = self.setting;
         let mine = roles.of(user, &directory.pg_roles(user));
-        roles.request_limit(&mine, &columns).is_ok_and(|limit| lasted < limit)
+        let limit = match break_glass {
+            true => roles.break_glass_limit(&mine, &columns),
+            false => roles.request_limit(&mine, &columns),
+        };
+        limit.is_ok_and(|limit| lasted < limit)
     }
 }

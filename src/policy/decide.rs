@@ -155,6 +155,13 @@ impl Decision {
 }
 
 impl Verdict {
+    /// Is some output masked?
+    pub fn masks(&self) -> bool {
+        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
+        let mut all = self.outputs.iter().chain(of_readings);
+        all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
+    }
+
     /// The outputs' fate, once the server has said where each comes from
     /// (None: from no column alone). Readings that this contradicts are
     /// dropped, the others united; if none is left, everything is masked.

@@ -66,12 +66,12 @@ impl CopyPlan {
             CopyFormat::Binary => self.put_binary(body, out),
             CopyFormat::Text { delimiter, null, .. } => {
                 let text = Text { delimiter, null: null.as_bytes() };
-                self.put_lines(body, out, |rest| text.split(rest), |value, _, out| text.put(value, out))
+                self.put_lines(body, out, |rest| text.split(rest), |value, out| text.put(value, out))
             }
-            CopyFormat::Csv { delimiter, null, quote, escape, .. } => {
+            CopyFormat::Csv { delimiter, null, quote, escape, forced, .. } => {
                 let single = self.rows.columns() == 1;
-                let csv = Csv { delimiter, null: null.as_bytes(), quote, escape, single };
-                self.put_lines(body, out, |rest| csv.split(rest), |v, quoted, out| csv.put(v, quoted, out))
+                let csv = Csv { delimiter, null: null.as_bytes(), quote, escape, single, forced };
+                self.put_lines(body, out, |rest| csv.split(rest), |value, out| csv.put(value, out))
             }
         }
     }
@@ -82,7 +82,7 @@ impl CopyPlan {
         mut body: &[u8],
         out: &mut BytesMut,
         split: impl Fn(&[u8]) -> Option<(Vec<RawField<'_>>, usize)>,
-        put: impl Fn(&[u8], bool, &mut BytesMut),
+        put: impl Fn(&[u8], &mut BytesMut),
     ) -> Result<u64, RowFault> {
         let mut rows = 0;
         let mut masked = BytesMut::new();
@@ -108,7 +108,7 @@ impl CopyPlan {
                     Some(value) if self.rows.is_masked(index) => {
                         masked.clear();
                         match self.rows.mask_value(index, value, &mut masked)? {
-                            Some(()) => put(&masked, field.quoted, out),
+                            Some(()) => put(&masked, out),
                             None => out.put_slice(self.null()),
                         }
                     }
@@ -194,7 +194,6 @@ struct RawField<'a> {
     raw: &'a [u8],
     /// What it means; None: NULL.
     value: Option<Vec<u8>>,
-    quoted: bool,
 }
 
 struct Text<'a> {
@@ -226,7 +225,7 @@ impl Text<'_> {
 
     fn field<'b>(&self, raw: &'b [u8]) -> RawField<'b> {
         let value = (raw != self.null).then(|| unescape(raw));
-        RawField { raw, value, quoted: false }
+        RawField { raw, value }
     }
 
     /// As `CopyAttributeOutText` writes it.
@@ -280,6 +279,8 @@ struct Csv<'a> {
     escape: u8,
     /// The line has one column.
     single: bool,
+    /// FORCE_QUOTE for every column.
+    forced: bool,
 }
 
 impl Csv<'_> {
@@ -303,7 +304,7 @@ impl Csv<'_> {
             }
             let raw = body.get(start..at)?;
             let value = (quoted || raw != self.null).then_some(value);
-            fields.push(RawField { raw, value, quoted });
+            fields.push(RawField { raw, value });
             at += 1;
             if *body.get(at - 1)? == b'\n' {
                 return Some((fields, at));
@@ -328,12 +329,12 @@ impl Csv<'_> {
         }
     }
 
-    /// As `CopyAttributeOutCSV` writes it; quoted too where the original was
-    /// (FORCE_QUOTE).
-    fn put(&self, value: &[u8], quoted: bool, out: &mut BytesMut) {
+    /// As `CopyAttributeOutCSV` writes it. Whether the original was quoted
+    /// must not show: the client chose the characters that need it.
+    fn put(&self, value: &[u8], out: &mut BytesMut) {
         let special = |byte: &u8| [self.delimiter, self.quote, b'\n', b'\r'].contains(byte);
         let end_mark = self.single && value == b"\\.";
-        if !(quoted || value == self.null || end_mark || value.iter().any(special)) {
+        if !(self.forced || value == self.null || end_mark || value.iter().any(special)) {
             out.put_slice(value);
             return;
         }

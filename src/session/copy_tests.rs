@@ -53,7 +53,14 @@ fn text() -> CopyFormat {
 }
 
 fn csv() -> CopyFormat {
-    CopyFormat::Csv { delimiter: b',', null: String::new(), header: true, quote: b'"', escape: b'"' }
+    CopyFormat::Csv {
+        delimiter: b',',
+        null: String::new(),
+        header: true,
+        quote: b'"',
+        escape: b'"',
+        forced: false,
+    }
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn csv_quotes_newlines_and_null_are_read_as_written() {
     assert_eq!(masked(&mut plan, b"id,ssn,note\n").unwrap(), b"id,ssn,note\n");
     assert_eq!(
         masked(&mut plan, b"1,\"se,c\"\"r\net\",\"a\"\"b\"\n2,,\"\"\n").unwrap(),
-        b"1,\"***\",\"a\"\"b\"\n2,,\"\"\n"
+        b"1,***,\"a\"\"b\"\n2,,\"\"\n"
     );
     assert!(masked(&mut plan, b"1,\"secret,x\n").is_err());
     assert!(masked(&mut plan, b"1,\"s\"ecret,x\n").is_err());
@@ -85,12 +92,23 @@ fn csv_quotes_newlines_and_null_are_read_as_written() {
 
 #[test]
 fn csv_output_is_quoted_where_it_would_be_misread() {
-    let csv = Csv { delimiter: b',', null: b"", quote: b'"', escape: b'\\', single: false };
+    let csv = Csv { delimiter: b',', null: b"", quote: b'"', escape: b'\\', single: false, forced: false };
     let mut out = BytesMut::new();
-    csv.put(b"", false, &mut out);
-    csv.put(b"a\"b,\\", false, &mut out);
-    csv.put(b"plain", true, &mut out);
+    csv.put(b"", &mut out);
+    csv.put(b"a\"b,\\", &mut out);
+    Csv { forced: true, ..csv }.put(b"plain", &mut out);
     assert_eq!(&out[..], b"\"\"\"a\\\"b,\\\\\"\"plain\"");
+}
+
+/// DELIMITER 'x' would ask whether the value has an x in it, NULL 'x' whether it is one.
+#[test]
+fn csv_does_not_show_whether_the_original_was_quoted() {
+    let lines = [&b"1,secret,x\n"[..], b"1,\"se,cret\",x\n", b"1,\"\",x\n"];
+    for line in lines {
+        let mut plan = plan(csv());
+        masked(&mut plan, b"id,ssn,note\n").unwrap();
+        assert_eq!(masked(&mut plan, line).unwrap(), b"1,***,x\n");
+    }
 }
 
 #[test]

@@ -15,7 +15,10 @@ impl Listener for Registry {
                 self.tell_asker(request, format!("request {} needs more approvals", request.id));
             }
             // Approved for good: the grant says more.
-            Event::RequestCreated(_) | Event::RequestApproved(_) | Event::GrantUsed { .. } => {}
+            Event::RequestCreated(_)
+            | Event::RequestApproved(_)
+            | Event::RequestReviewed(_)
+            | Event::GrantUsed { .. } => {}
             // The statement that waits says so itself.
             Event::RequestDenied(request) if request.held => {}
             Event::RequestDenied(request) => {

@@ -545,6 +545,7 @@ impl Relay {
 
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let run = self.intend(execution_text(&plan.prepared), plan.judged.columns)?;
+        self.pipeline_sets |= !is_begin(&plan.prepared.text);
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
         if plan.prepared.may_copy_in {
@@ -573,6 +574,7 @@ impl Relay {
                 reply.gate = Gate::Closed;
             }
         }
+        self.pipeline_sets = true;
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
@@ -667,4 +669,10 @@ fn check_name(name: &[u8]) -> Result<(), Stop> {
 /// PostgreSQL's own words (`exec_parse_message` in `postgres.c`).
 fn several_commands() -> ClientError {
     ClientError::new(sqlstate::SYNTAX_ERROR, "cannot insert multiple commands into a prepared statement")
+}
+
+/// BEGIN and START TRANSACTION, which drivers send in front of a pipeline.
+fn is_begin(text: &[u8]) -> bool {
+    let first = text.trim_ascii().split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    first.eq_ignore_ascii_case(b"begin") || first.eq_ignore_ascii_case(b"start")
 }

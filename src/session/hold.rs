@@ -192,6 +192,7 @@ impl Waiting {
             once: false,
             export: false,
             max_rows: None,
+            break_glass: false,
             held: Some(self.proxy.config.load().defaults.hold_timeout),
         })
     }

@@ -281,6 +281,12 @@ impl Relay {
                 return Err(Stop::Refuse(Refusal { error, columns, lacking }));
             }
         };
+        if !observe
+            && verdict.masks()
+            && let Some(why) = self.settings.lossy_output()
+        {
+            return Err(why.into());
+        }
         if verdict.tokens.has_originals() {
             self.need_settled_names()?;
         }
@@ -358,7 +364,7 @@ impl Relay {
         if let Some(why) = self.settings.unsafe_reading() {
             return Err(why.into());
         }
-        if !self.pipeline_open {
+        if !self.pipeline_sets {
             return Ok(());
         }
         let error = ClientError::new(

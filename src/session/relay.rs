@@ -160,8 +160,9 @@ pub(super) struct Relay {
     pub job: Option<Job>,
     /// The last analysis that a job brought.
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
-    /// A description of a COPY's columns, and the text it was asked for.
-    pub copy_shape: Option<(Bytes, Arc<Shape>)>,
+    /// Descriptions of the columns of COPYs in a Query that waits for them,
+    /// and the texts they were asked for.
+    pub copy_shapes: Vec<(Bytes, Arc<Shape>)>,
     /// What a function of schema `bauta` answered, for the message that waits.
     pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,
@@ -185,6 +186,8 @@ pub(super) struct Relay {
     pub uncommitted: CatalogChange,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
     pub pipeline_open: bool,
+    /// Since the last Sync something ran that may have changed settings: more than BEGIN.
+    pub pipeline_sets: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     client_pass: usize,
     client_drop: usize,
@@ -222,7 +225,7 @@ impl Relay {
             hold: None,
             job: None,
             answered: None,
-            copy_shape: None,
+            copy_shapes: Vec::new(),
             own_rows: None,
             copy_in: CopyIn::Off,
             following: 0,
@@ -235,6 +238,7 @@ impl Relay {
             tainted: false,
             uncommitted: CatalogChange::None,
             pipeline_open: false,
+            pipeline_sets: false,
             client_pass: 0,
             client_drop: 0,
             upstream_pass: 0,

@@ -529,6 +529,7 @@ impl Relay {
         }
         self.pipeline_open = self.state.has_running();
         self.at_rest = self.state.is_quiet();
+        self.pipeline_sets &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
             if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {
@@ -564,7 +565,8 @@ impl Relay {
                 reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());
             }
         }
-        let described = matches!(reply.audience, Audience::Proxy) && self.copy_shape.take().is_some();
+        let described =
+            matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
         self.fail_runs(&code);
         for (_, mut dropped) in self.state.fail() {
             for mut run in std::mem::take(&mut dropped.runs) {

@@ -9,6 +9,8 @@ use crate::mask::Encoding;
 pub struct Settings {
     standard_strings: bool,
     encoding: Known,
+    client: Vec<u8>,
+    server: Vec<u8>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +25,8 @@ enum Known {
 
 impl Settings {
     pub fn new<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut settings = Self { standard_strings: true, encoding: Known::Unsafe };
+        let mut settings =
+            Self { standard_strings: true, encoding: Known::Unsafe, client: Vec::new(), server: Vec::new() };
         for (name, value) in parameters {
             settings.set(name.as_bytes(), value.as_bytes());
         }
@@ -34,7 +37,11 @@ impl Settings {
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
         match name {
             b"standard_conforming_strings" => self.standard_strings = value == b"on",
-            b"client_encoding" => self.encoding = known(value),
+            b"client_encoding" => {
+                self.encoding = known(value);
+                self.client = value.to_vec();
+            }
+            b"server_encoding" => self.server = value.to_vec(),
             _ => {}
         }
     }
@@ -56,6 +63,20 @@ impl Settings {
         }
         (self.encoding == Known::Unsafe)
             .then(|| refusal("this client_encoding").with_hint("SET client_encoding = 'UTF8'."))
+    }
+
+    /// Why masked values can't be shown: the server converts the originals
+    /// first, and fails where the client's encoding lacks one of their
+    /// characters.
+    pub fn lossy_output(&self) -> Option<ClientError> {
+        let lossless = [&b"UTF8"[..], b"UNICODE", b"SQL_ASCII", &self.server].contains(&&*self.client);
+        (!lossless).then(|| {
+            ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "masked columns cannot be read with a client_encoding that lacks characters of the server's",
+            )
+            .with_hint("SET client_encoding = 'UTF8'.")
+        })
     }
 }
 
@@ -80,6 +101,20 @@ fn known(encoding: &[u8]) -> Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_conversion_that_could_fail_on_a_value_is_not_run() {
+        let with = |client, server| {
+            let all = [("client_encoding", client), ("server_encoding", server)];
+            Settings::new(all.into_iter()).lossy_output().is_some()
+        };
+        assert!(with("LATIN1", "UTF8"));
+        assert!(with("WIN1252", "LATIN1"));
+        assert!(!with("UTF8", "UTF8"));
+        assert!(!with("UTF8", "LATIN1"));
+        assert!(!with("LATIN1", "LATIN1"));
+        assert!(!with("SQL_ASCII", "UTF8"));
+    }
 
     #[test]
     fn text_that_means_something_else_to_the_server_is_not_read() {

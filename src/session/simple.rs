@@ -88,6 +88,9 @@ impl Relay {
             Ok(()) => {}
             Err((index, stop)) => {
                 self.state.revert_all(std::mem::take(&mut plan.undo));
+                if let Stop::Refuse(_) = stop {
+                    self.copy_shapes.clear();
+                }
                 return Ok(match stop {
                     Stop::Hold(hold) => Step::Wait(hold),
                     Stop::Refuse(refusal) => self.refuse_analysed(&plan, index, refusal),
@@ -199,17 +202,18 @@ impl Relay {
             let judged = plan.judged.get_mut(index)?;
             let Some(guarded) = judged.guarded.as_mut().filter(|g| g.has_outputs) else { continue };
             let text = described(copy, &judged.edits);
-            if let Some((_, shape)) = self.copy_shape.take_if(|(asked, _)| *asked == text) {
-                guarded.shape = Some(shape);
+            if let Some((_, shape)) = self.copy_shapes.iter().find(|(asked, _)| *asked == text) {
+                guarded.shape = Some(shape.clone());
                 continue;
             }
             self.state.revert_all(std::mem::take(&mut plan.undo));
             let shape = Arc::new(Shape::default());
             self.write_describe(&text, &shape);
             write_bare(tag::FLUSH, self.upstream.output());
-            self.copy_shape = Some((text, shape));
+            self.copy_shapes.push((text, shape));
             return Some(Step::Wait(Hold::Quiet));
         }
+        self.copy_shapes.clear();
         None
     }
 

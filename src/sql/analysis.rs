@@ -154,8 +154,20 @@ pub struct CopyOut {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CopyFormat {
-    Text { delimiter: u8, null: String, header: bool },
-    Csv { delimiter: u8, null: String, header: bool, quote: u8, escape: u8 },
+    Text {
+        delimiter: u8,
+        null: String,
+        header: bool,
+    },
+    /// `forced`: FORCE_QUOTE *.
+    Csv {
+        delimiter: u8,
+        null: String,
+        header: bool,
+        quote: u8,
+        escape: u8,
+        forced: bool,
+    },
     Binary,
 }
 

@@ -16,6 +16,9 @@ use aho_corasick::{AhoCorasick, MatchKind};
 /// in its `scansup.c`): a longer spelling means the same name.
 const IDENTIFIER_BYTES: usize = 63;
 
+/// Bytes of a character in UTF-8, at most.
+const LONGEST_CHARACTER: usize = 4;
+
 /// First words of statements that name things indirectly or change what names
 /// mean. They count only where a statement can begin.
 const KEYWORDS: &[&str] = &[
@@ -58,9 +61,10 @@ pub enum HitKind {
 
 /// A multi-pattern matcher over the counted names and the keywords.
 pub struct Prefilter {
-    /// Patterns 0.. are names, in the order of `names`; `U&"` comes last.
+    /// Patterns 0.. are names, in the order of `names`; `U&"` and `INTO` come last.
     names: AhoCorasick,
     escape_pattern: usize,
+    into_pattern: usize,
     /// Some counted name has bytes that a client encoding other than UTF8
     /// would spell differently.
     non_ascii: bool,
@@ -88,11 +92,13 @@ impl Prefilter {
         }
         let escape_pattern = patterns.len();
         patterns.push(b"u&\"".to_vec());
+        let into_pattern = patterns.len();
+        patterns.push(b"into".to_vec());
         let names = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .build(&patterns)?;
-        Ok(Self { names, escape_pattern, non_ascii })
+        Ok(Self { names, escape_pattern, into_pattern, non_ascii })
     }
 
     /// Some counted name is not plain ASCII: a text in another encoding than
@@ -124,6 +130,10 @@ impl Prefilter {
             if found.pattern().as_usize() == self.escape_pattern {
                 return Some(Hit { span, kind: HitKind::Keyword });
             }
+            if found.pattern().as_usize() == self.into_pattern {
+                let counts = stands_alone(text, &span) && may_make_a_relation(text);
+                return counts.then_some(Hit { span: 0..0, kind: HitKind::Keyword });
+            }
             stands_alone(text, &span).then_some(Hit { span, kind: HitKind::Name })
         })
     }
@@ -140,7 +150,10 @@ fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
         return true;
     }
     let begins = !before.is_some_and(|byte| continues_identifier(byte) && !byte.is_ascii_digit());
-    let ends = !after.is_some_and(continues_identifier) || span.len() >= IDENTIFIER_BYTES;
+    // Cut to whole characters: one that straddles the limit goes whole.
+    let cut_before =
+        span.len() > IDENTIFIER_BYTES - LONGEST_CHARACTER && after.is_some_and(|byte| byte >= 0x80);
+    let ends = !after.is_some_and(continues_identifier) || span.len() >= IDENTIFIER_BYTES || cut_before;
     begins && ends
 }
 
@@ -154,13 +167,25 @@ fn continues_identifier(byte: u8) -> bool {
 /// anywhere counts.
 fn leading_keyword(text: &[u8]) -> bool {
     let (first, rest) = first_word(text);
-    if is_one_of(first, KEYWORDS) {
+    if is_one_of(first, KEYWORDS) || is_commit_prepared(first, rest) {
         return true;
     }
     if is_one_of(first, CARRIERS) || has_inner_semicolon(text) {
-        return words(rest).any(|word| is_one_of(word, KEYWORDS));
+        let mut rest = words(rest);
+        return rest.any(|word| is_one_of(word, KEYWORDS) || is_one_of(word, &["prepared"]));
     }
     false
+}
+
+/// COMMIT PREPARED makes DDL visible.
+fn is_commit_prepared(first: &[u8], rest: &[u8]) -> bool {
+    is_one_of(first, &["commit"]) && words(rest).next().is_some_and(|word| is_one_of(word, &["prepared"]))
+}
+
+/// INTO makes a relation in every statement but these.
+fn may_make_a_relation(text: &[u8]) -> bool {
+    let (first, _) = first_word(text);
+    !is_one_of(first, &["insert", "merge"]) || has_inner_semicolon(text)
 }
 
 fn is_one_of(word: &[u8], list: &[&str]) -> bool {
@@ -268,6 +293,15 @@ mod tests {
     }
 
     #[test]
+    fn a_name_cut_before_a_character_of_several_bytes_is_found() {
+        let long = "m".repeat(62);
+        let filter = Prefilter::new([long.as_str()].into_iter()).unwrap();
+        assert!(filter.hits_any(format!("select * from {long}é").as_bytes()));
+        assert!(filter.hits_any(format!("select * from {long}éxyz").as_bytes()));
+        assert!(!filter.hits_any(format!("select * from {long}e").as_bytes()));
+    }
+
+    #[test]
     fn operators_need_no_word_boundary() {
         assert_eq!(names("select a=~~=b"), 1);
     }
@@ -299,6 +333,9 @@ mod tests {
             "create view v as select 1",
             "SET x = 1",
             "close c",
+            "commit prepared 'x'",
+            "select 1 as a into b",
+            "(select 1) ; with x as (select 1) select * into temp y from x",
         ] {
             assert!(filter().hits_any(text.as_bytes()), "{text}");
         }
@@ -310,6 +347,7 @@ mod tests {
             "select 1",
             "update t set a = 1 where b = 2",
             "insert into t values (1) on conflict do nothing",
+            "with x as (insert_into) select 1",
             "begin",
             "commit;",
             "select * from t order by a limit 3; ",

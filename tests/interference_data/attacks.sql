@@ -711,6 +711,18 @@ PREPARE carrier AS SELECT email FROM customers ORDER BY id
 CREATE FUNCTION carry() RETURNS void LANGUAGE sql AS 'CREATE TABLE stolen AS EXECUTE carrier'
 SELECT carry()
 SELECT * FROM stolen
+== group by a key and a value
+SELECT id, salary, count(*) FROM customers GROUP BY id, salary ORDER BY id
+== distinct over a key and a value
+SELECT DISTINCT id, vip, birth FROM customers ORDER BY id
+== group by another row's key
+SELECT a.id, count(*) FROM customers a, customers b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
+== group by another row's key through a CTE
+WITH c AS (SELECT id, vip FROM customers) SELECT a.id, count(*) FROM c a, c b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
+== group by a key of an inheritance parent
+SELECT id, secret, count(*) FROM people GROUP BY id, secret ORDER BY id
+== group by a key in one grouping set
+SELECT vip, count(*) FROM customers GROUP BY GROUPING SETS ((id), (vip)) ORDER BY 2, 1
 == token in the statement's own text
 SELECT id, current_query() FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
 SELECT a.query FROM pg_stat_activity a, customers WHERE a.pid = pg_backend_pid() AND ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'

@@ -97,6 +97,7 @@ async fn request(arguments: &[Option<String>], context: &SessionContext<'_>) -> 
         export: false,
         max_rows: None,
         held: None,
+        break_glass: argument(5).map(read_bool).transpose()?.unwrap_or(false),
     };
     let by = Actor::login(context.login);
     let filed = context.engine.ask(ask, Some(context.session), by).await;

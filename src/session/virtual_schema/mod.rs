@@ -111,12 +111,13 @@ impl Function {
     }
 
     fn arguments(self) -> &'static [Argument] {
-        const REQUEST: [Argument; 5] = [
+        const REQUEST: [Argument; 6] = [
             Argument { name: "columns", kind: Kind::Text, required: true },
             Argument { name: "duration", kind: Kind::Text, required: true },
             Argument { name: "reason", kind: Kind::Text, required: true },
             Argument { name: "ticket", kind: Kind::Text, required: false },
             Argument { name: "once", kind: Kind::Bool, required: false },
+            Argument { name: "break_glass", kind: Kind::Bool, required: false },
         ];
         match self {
             Self::Request => &REQUEST,

@@ -9,7 +9,7 @@ use pg_query::protobuf::{CopyStmt, DefElem, RangeVar, Token};
 use super::Classifier;
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{CopyFormat, CopyOut, Otherwise, Statement, StatementKind, Use};
+use crate::sql::analysis::{CopyFormat, CopyOut, Flow, Otherwise, Statement, StatementKind, Use};
 use crate::sql::lineage::{self, Lineage};
 use crate::sql::parse;
 
@@ -37,7 +37,7 @@ impl Classifier<'_> {
         let lineage = self.lineage(query)?;
         let span = self.query_span().ok_or_else(|| self.not_understood())?;
         let describe = self.text.get(span.clone()).ok_or_else(|| self.not_understood())?.to_owned();
-        let format = self.copy_format(copy)?;
+        let format = self.copy_out_format(copy, &lineage)?;
         let out = CopyOut { format, describe, describe_span: Some(span) };
         Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
     }
@@ -74,7 +74,7 @@ impl Classifier<'_> {
         if lineage.uses.iter().any(|use_| matches!(use_.otherwise, Otherwise::Neutralise(_))) {
             return Err(self.not_understood());
         }
-        let out = CopyOut { format: self.copy_format(copy)?, describe, describe_span: None };
+        let out = CopyOut { format: self.copy_out_format(copy, &lineage)?, describe, describe_span: None };
         Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
     }
 
@@ -144,6 +144,23 @@ impl Classifier<'_> {
             .collect()
     }
 
+    /// In text format a value that reads like the NULL marker looks like a
+    /// NULL: any marker but `\N`, which no value is written as, asks whether
+    /// a value is this one.
+    fn copy_out_format(&self, copy: &CopyStmt, lineage: &Lineage) -> Result<CopyFormat, ClientError> {
+        let format = self.copy_format(copy)?;
+        let masks = lineage.outputs.iter().any(|output| output.flow != Flow::Clean);
+        match &format {
+            CopyFormat::Text { null, .. } if masks && null != "\\N" => Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "COPY of protected columns in text format marks NULL with \\N only",
+            )
+            .with_hint("Leave the option NULL out, or use FORMAT csv.")
+            .at(self.position(self.span.start))),
+            CopyFormat::Text { .. } | CopyFormat::Csv { .. } | CopyFormat::Binary => Ok(format),
+        }
+    }
+
     fn copy_format(&self, copy: &CopyStmt) -> Result<CopyFormat, ClientError> {
         let mut given = Options::default();
         for option in &copy.options {
@@ -182,6 +199,7 @@ struct Options {
     header: bool,
     quote: Option<u8>,
     escape: Option<u8>,
+    forced: bool,
 }
 
 impl Options {
@@ -194,8 +212,8 @@ impl Options {
             "quote" => self.quote = Some(single_byte(option)?),
             "escape" => self.escape = Some(single_byte(option)?),
             "header" => self.header = switch(option)?,
-            // Masked values are quoted where they need it, which every reader accepts.
-            "force_quote" => {}
+            // With a list, masked values are quoted where they need it, which every reader accepts.
+            "force_quote" => self.forced = matches!(option.arg.as_deref()?.node, Some(NodeEnum::AStar(_))),
             _ => return None,
         }
         Some(())
@@ -216,6 +234,7 @@ impl Options {
                     header: self.header,
                     quote,
                     escape: self.escape.unwrap_or(quote),
+                    forced: self.forced,
                 })
             }
             Some("binary") => Some(CopyFormat::Binary),

@@ -174,6 +174,8 @@ fn always_exempt(node: &NodeEnum) -> bool {
             | NodeEnum::AlterPublicationStmt(_)
             | NodeEnum::CreateSubscriptionStmt(_)
             | NodeEnum::AlterSubscriptionStmt(_)
+            // PostgreSQL would run its function on values that are only shown together.
+            | NodeEnum::CreateCastStmt(_)
             | NodeEnum::CreatePlangStmt(_)
             | NodeEnum::CreateTransformStmt(_)
             | NodeEnum::CreateConversionStmt(_)
@@ -187,13 +189,14 @@ fn passes_on_protected(node: &NodeEnum) -> bool {
         NodeEnum::TruncateStmt(_)
         | NodeEnum::VacuumStmt(_)
         | NodeEnum::ReindexStmt(_)
-        | NodeEnum::ClusterStmt(_)
         | NodeEnum::LockStmt(_)
         | NodeEnum::CommentStmt(_)
         | NodeEnum::GrantStmt(_)
         | NodeEnum::GrantRoleStmt(_)
         | NodeEnum::DropStmt(_)
         | NodeEnum::AlterOwnerStmt(_) => true,
+        // Rows laid out along an index of the client's choice show its order.
+        NodeEnum::ClusterStmt(cluster) => cluster.indexname.is_empty(),
         NodeEnum::AlterTableStmt(alter) => alter.cmds.iter().all(is_harmless_alteration),
         _ => false,
     }

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DefElem, ExplainStmt, Token};
+use pg_query::protobuf::{CreateTableAsStmt, DefElem, ExplainStmt, Token};
 
 use super::Classifier;
 use crate::error::{ClientError, sqlstate};
@@ -17,6 +17,10 @@ impl Classifier<'_> {
         match explain.query.as_deref().and_then(|query| query.node.as_ref()) {
             Some(NodeEnum::ExecuteStmt(execute)) => {
                 self.plain(StatementKind::ExplainExecute { name: execute.name.clone() })
+            }
+            // What it would copy is not in this text.
+            Some(NodeEnum::CreateTableAsStmt(create)) if runs_prepared(create) => {
+                self.refused(self.not_understood())
             }
             Some(_) if !self.is_counted() => Statement::harmless(self.span.clone(), StatementKind::Explain),
             Some(
@@ -114,6 +118,14 @@ impl Classifier<'_> {
         .with_hint("Use EXPLAIN without options, or with VERBOSE, FORMAT, SETTINGS or GENERIC_PLAN.")
         .at(self.position(self.span.start))
     }
+}
+
+/// CREATE TABLE … AS EXECUTE.
+fn runs_prepared(create: &CreateTableAsStmt) -> bool {
+    matches!(
+        create.query.as_deref().and_then(|query| query.node.as_ref()),
+        Some(NodeEnum::ExecuteStmt(_)) | None
+    )
 }
 
 fn is_on(explain: &ExplainStmt, name: &str) -> bool {

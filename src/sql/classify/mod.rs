@@ -133,6 +133,11 @@ impl<'a> Classifier<'a> {
                 self.plain(StatementKind::ClosePortal { name })
             }
             NodeEnum::TransactionStmt(transaction) => match transaction_kind(transaction.kind()) {
+                // What COMMIT PREPARED makes visible was made in another session.
+                Some(Transaction::Prepared) => Statement {
+                    catalog_change: CatalogChange::Code,
+                    ..self.plain(StatementKind::Transaction(Transaction::Prepared))
+                },
                 Some(kind) => self.plain(StatementKind::Transaction(kind)),
                 None => self.refused(self.not_understood()),
             },

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt, WindowDef, a_const};
+use pg_query::protobuf::{Node, RowExpr, SelectStmt, WindowDef, a_const};
 
 use super::names::inner;
 use super::query::Target;
@@ -36,6 +36,21 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         targets: &[Target],
     ) -> Analysed<()> {
+        let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
+        if !select.group_clause.iter().any(is_set) {
+            let mut items = Vec::with_capacity(select.group_clause.len());
+            for node in &select.group_clause {
+                let parts = match node.node.as_ref() {
+                    Some(NodeEnum::RowExpr(row)) if is_list(row) => row.args.as_slice(),
+                    _ => std::slice::from_ref(node),
+                };
+                for node in parts {
+                    items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
+                }
+            }
+            self.same_groups(&items);
+            return Ok(());
+        }
         for node in &select.group_clause {
             self.group_item(node, scope, targets)?;
         }
@@ -51,9 +66,7 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            Some(NodeEnum::RowExpr(row))
-                if row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast =>
-            {
+            Some(NodeEnum::RowExpr(row)) if is_list(row) => {
                 for node in &row.args {
                     self.deeper(|walk| walk.group_item(node, scope, targets))?;
                 }
@@ -71,23 +84,38 @@ impl<'a> Walk<'a> {
         prefers: Prefers,
         kind: UseKind,
     ) -> Analysed<()> {
+        if let Some((value, span)) = self.compared(node, scope, targets, prefers, kind)? {
+            self.same_values(&value, kind, span);
+        }
+        Ok(())
+    }
+
+    /// What is compared for an item, and where it stands. None: it is dealt with.
+    fn compared(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+        prefers: Prefers,
+        kind: UseKind,
+    ) -> Analysed<Option<(Value, Range<usize>)>> {
         match self.item(node, scope, targets, prefers) {
-            Item::Output(target) => self.same_values(&target.value, kind, target.span.clone()),
+            Item::Output(target) => Ok(Some((target.value.clone(), target.span.clone()))),
             Item::Expression(node) => {
                 let value = self.expression(node, scope, Purpose { kind, ..Purpose::GROUP })?;
                 match (&value.row, self.view) {
                     (Some(_), false) => {
                         let purpose = Purpose { kind, neutralise: false, ..Purpose::GROUP };
                         self.spend(&value, purpose);
+                        Ok(None)
                     }
                     _ => {
                         let span = self.span_of(&value);
-                        self.same_values(&value, kind, span);
+                        Ok(Some((value, span)))
                     }
                 }
             }
         }
-        Ok(())
     }
 
     pub(super) fn distinct(
@@ -278,6 +306,11 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// `(a, b)` in GROUP BY: not a row, two items.
+fn is_list(row: &RowExpr) -> bool {
+    row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast
 }
 
 /// The items of one ORDER BY: which must be cut out of the text.

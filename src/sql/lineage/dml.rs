@@ -23,6 +23,8 @@ use crate::sql::analysis::{Flow, GivenValues, UseKind};
 pub(super) struct Destination<'a> {
     pub item: Item,
     pub relations: Vec<&'a Relation>,
+    /// Where its rows may lie; see [`Walk::rows_held_in`].
+    pub held_in: Vec<(&'a Relation, bool)>,
 }
 
 impl<'a> Walk<'a> {
@@ -35,7 +37,8 @@ impl<'a> Walk<'a> {
         }
         let mut source = self.source_of(named, &relations);
         self.rename(&mut source, named.alias.as_ref())?;
-        Ok(Destination { item: Item::visible(source), relations })
+        let held_in = self.rows_held_in(&relations);
+        Ok(Destination { item: Item::visible(source), relations, held_in })
     }
 
     /// Outputs inside are written somewhere: NULLs in their place would be stored.
@@ -291,6 +294,7 @@ impl<'a> Walk<'a> {
                 written.value.constant = Constant::No;
                 written.value = written.value.not_given();
             }
+            written.changes = true;
             written.is_present = is_present(value, &column.name, &to.item.source);
             self.write(to, Some(&column.name), &written);
         }

@@ -13,6 +13,7 @@ use super::query::Target;
 use super::scope::{Scope, Source};
 use super::value::{Constant, Point, Purpose, Value};
 use super::{Analysed, Walk};
+use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -73,7 +74,7 @@ impl<'a> Walk<'a> {
                 self.placeless(&names);
                 let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
                 let value = self.expression(argument, scope, purpose)?;
-                Ok(Value { collated: true, ..value.not_given() })
+                Ok(Value { collated: true, origin: None, ..value.not_given() })
             }
             NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
             NodeEnum::AIndirection(indirection) => {
@@ -282,8 +283,38 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Value> {
         let Some(node) = node else { return self.unknown("a NULL test") };
         let value = self.expression(node, scope, purpose)?;
+        if self.is_composite(&value) {
+            // `row IS NULL` looks at each field of the row.
+            return Ok(Value::of(self.spend(&value, purpose)));
+        }
         self.use_nullness(&value);
         Ok(Value::clean())
+    }
+
+    /// Is it one value, protected as a whole, that has fields?
+    fn is_composite(&self, value: &Value) -> bool {
+        if value.is_clean() || value.row.is_some() || value.elements.is_some() {
+            return false;
+        }
+        match value.type_oid {
+            Some(oid) => self.has_fields(oid),
+            None => super::value::columns(&value.flow).iter().any(|column| {
+                let relation = self.facts.snapshot.relation(&column.schema, &column.table);
+                let column = relation.and_then(|relation| relation.column(&column.column));
+                column.is_some_and(|column| self.has_fields(column.type_oid))
+            }),
+        }
+    }
+
+    fn has_fields(&self, mut oid: Oid) -> bool {
+        let types = &self.facts.snapshot.types;
+        while let Some(info) = types.get(&oid) {
+            match (info.kind, info.base) {
+                ('d', Some(base)) => oid = base,
+                (kind, _) => return kind == 'c',
+            }
+        }
+        false
     }
 
     /// Every mask shows whether a value is NULL.
@@ -380,7 +411,7 @@ impl<'a> Walk<'a> {
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
-            return Ok(Value { row: None, elements: None, null_with, ..value });
+            return Ok(Value { row: None, elements: None, origin: None, null_with, ..value });
         }
         let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
         match keeps {
@@ -451,6 +482,7 @@ fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
     let mut values: Vec<Value> = targets.into_iter().map(|target| target.value).collect();
     for value in &mut values {
         let flow = value.flow.clone();
+        value.origin = None;
         value.points = match value.is_clean() {
             true => Vec::new(),
             false => vec![Point { span: span.clone(), flow, whole_row: false }],

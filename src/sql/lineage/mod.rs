@@ -23,6 +23,7 @@ mod expression;
 mod from;
 mod functions;
 mod given;
+mod keys;
 mod names;
 mod naming;
 mod query;
@@ -150,6 +151,8 @@ struct Walk<'a> {
     ambiguous: BTreeMap<String, Vec<Oid>>,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
+    /// Table references numbered so far (`keys`).
+    references: u32,
     /// Counted relations that are in `named` already.
     seen: HashSet<Oid>,
     touches: bool,
@@ -198,6 +201,7 @@ impl<'a> Walk<'a> {
             choices: Choices::new(),
             ambiguous: BTreeMap::new(),
             resolved: HashSet::new(),
+            references: 0,
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,

@@ -28,6 +28,7 @@ impl Target {
             flow: self.value.flow.clone(),
             type_oid: self.value.type_oid,
             collated: self.value.collated,
+            origin: None,
         }
     }
 }

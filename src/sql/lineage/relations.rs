@@ -33,7 +33,9 @@ impl<'a> Walk<'a> {
             None => {
                 let relations = self.relations(named)?;
                 self.filter_statistics(named, &relations)?;
-                self.source_of(named, &relations)
+                let mut source = self.source_of(named, &relations);
+                source.fields = self.with_origins(source.fields, &relations);
+                source
             }
         };
         self.rename(&mut source, named.alias.as_ref())?;
@@ -134,10 +136,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Unqualified names count for every schema; `pg_temp` is any session's.
+    /// What is in `public` comes first: the reading that `explain` shows.
     pub(super) fn candidates(&self, schema: &str, name: &str) -> Vec<&'a Relation> {
         let snapshot = self.facts.snapshot;
         let by_name = snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        by_name
+        let mut relations: Vec<&Relation> = by_name
             .iter()
             .filter_map(|oid| snapshot.relations.get(oid))
             .filter(|relation| relation.kind != RelationKind::Other || self.is_guarded(relation))
@@ -146,7 +149,9 @@ impl<'a> Walk<'a> {
                 "pg_temp" => relation.schema.starts_with("pg_temp"),
                 schema => &*relation.schema == schema,
             })
-            .collect()
+            .collect();
+        relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
+        relations
     }
 
     fn is_guarded(&self, relation: &Relation) -> bool {
@@ -211,6 +216,7 @@ impl<'a> Walk<'a> {
                     flow,
                     type_oid: Some(column.type_oid),
                     collated: column.nondeterministic,
+                    origin: None,
                 }
             })
             .collect()

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use pg_query::protobuf::CommonTableExpr;
 
+use super::keys::Origin;
 use super::value::unite;
 use crate::catalog::Oid;
 use crate::sql::analysis::Flow;
@@ -20,6 +21,8 @@ pub(super) struct Field {
     pub flow: Flow,
     pub type_oid: Option<Oid>,
     pub collated: bool,
+    /// Which column of which table reference it is, unchanged.
+    pub origin: Option<Origin>,
 }
 
 /// Something that stands in FROM.
@@ -73,7 +76,7 @@ const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "cmin", "xmax", "cmax", "table
 
 impl Field {
     pub fn clean(name: impl Into<String>) -> Self {
-        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false }
+        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false, origin: None }
     }
 
     /// A column that is this one or the other.
@@ -83,6 +86,7 @@ impl Field {
             flow: unite(&self.flow, &other.flow),
             type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
             collated: self.collated || other.collated,
+            origin: if self.origin == other.origin { self.origin } else { None },
         }
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::keys::Origin;
 use super::scope::Field;
 use crate::catalog::Oid;
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -25,6 +26,8 @@ pub(super) struct Value {
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
     pub constant: Constant,
+    /// It is this very column of a table reference.
+    pub origin: Option<Origin>,
     /// What the client gives here, to be compared with one other value: see
     /// [`given`](super::given).
     pub given: Vec<Given>,
@@ -97,6 +100,7 @@ impl Value {
             type_oid: None,
             collated: false,
             constant: Constant::No,
+            origin: None,
             given: Vec::new(),
             given_elements: Vec::new(),
             null_with: None,
@@ -124,6 +128,7 @@ impl Value {
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
+        value.origin = field.origin;
         value
     }
 
@@ -158,6 +163,7 @@ impl Value {
     /// The same value, cut off at one place only.
     pub fn cut_at(mut self, span: &Range<usize>) -> Self {
         self.points.clear();
+        self.origin = None;
         if !self.is_clean() {
             self.points.push(Point { span: span.clone(), flow: self.flow.clone(), whole_row: false });
         }
@@ -177,7 +183,8 @@ impl Value {
         if flow == Flow::Clean {
             self.points.clear();
         }
-        let value = Self { flow, elements: None, row: None, type_oid: None, constant: Constant::No, ..self };
+        let constant = Constant::No;
+        let value = Self { flow, elements: None, row: None, type_oid: None, constant, origin: None, ..self };
         value.not_given()
     }
 }

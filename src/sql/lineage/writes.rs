@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Walk;
 use super::dml::Destination;
 use super::value::{Constant, Purpose, Value, mixed};
-use crate::catalog::snapshot::Relation;
+use crate::catalog::snapshot::{Constraint, ConstraintKind, Relation};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
 
@@ -17,36 +17,36 @@ pub(super) struct Written {
     pub literals: Vec<Range<usize>>,
     /// It is the value that the column holds already.
     pub is_present: bool,
+    /// It goes into a row that is there already.
+    pub changes: bool,
 }
 
 impl Written {
     pub fn of(value: Value, span: Range<usize>) -> Self {
-        Self { value, span, literals: Vec::new(), is_present: false }
+        Self { value, span, literals: Vec::new(), is_present: false, changes: false }
     }
 }
 
 impl<'a> Walk<'a> {
     /// `column`: none where the statement gives more values than there are columns.
     pub(super) fn write(&mut self, to: &Destination<'a>, column: Option<&str>, written: &Written) {
-        let is_nothing = written.value.constant != Constant::No;
+        let constant = written.value.constant;
         if !written.value.is_clean() {
             self.export(written);
         }
         let Some(column) = column else { return };
         let Some(field) = to.item.source.field(column) else { return };
-        if field.flow != Flow::Clean {
-            if !is_nothing {
-                self.found.sensitive.extend(written.literals.iter().cloned());
-                let given = self.given_for(&field, &written.value);
-                let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
-                self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
-            }
+        if field.flow != Flow::Clean && constant == Constant::No {
+            self.found.sensitive.extend(written.literals.iter().cloned());
+            let given = self.given_for(&field, &written.value);
+            let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
+            self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
             return;
         }
-        if is_nothing || written.is_present {
+        if written.is_present || (constant != Constant::No && !written.changes) {
             return;
         }
-        let neighbours = self.neighbours(to, column);
+        let neighbours = self.neighbours(to, column, |kind| may_tell(kind, constant));
         if neighbours != Flow::Clean {
             let given = self.null_for(field.type_oid, &written.value);
             self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
@@ -65,37 +65,73 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Protected columns that share a constraint with `column`: whether a
-    /// write of it fails would tell about them.
-    fn neighbours(&self, to: &Destination<'a>, column: &str) -> Flow {
-        let shared: Vec<Flow> =
-            to.relations.iter().flat_map(|relation| self.neighbours_in(relation, column)).collect();
+    /// Other protected columns that share a constraint with `column`: whether
+    /// a write of it fails would tell about them.
+    fn neighbours(&self, to: &Destination<'a>, column: &str, tells: impl Fn(ConstraintKind) -> bool) -> Flow {
+        let mut shared: Vec<Flow> = Vec::new();
+        for (held, exact) in &to.held_in {
+            for constraint in held.constraints.iter().filter(|known| tells(known.kind)) {
+                shared.extend(self.shared_with(held, constraint, exact.then_some(column)));
+            }
+        }
         mixed(&shared)
     }
 
-    fn neighbours_in(&self, relation: &Relation, column: &str) -> Vec<Flow> {
-        let Some(attribute) = relation.column(column).map(|column| column.attribute) else {
-            return Vec::new();
-        };
-        let fields = self.fields_of(relation);
-        let mut flows = Vec::new();
-        for constraint in relation.constraints.iter().filter(|known| known.columns.contains(&attribute)) {
-            let here = relation.columns.iter().zip(&fields);
-            flows.extend(
-                here.filter(|(column, _)| constraint.columns.contains(&column.attribute))
-                    .map(|(_, field)| field.flow.clone()),
-            );
-            if let Some((referenced, columns)) = &constraint.references
-                && let Some(referenced) = self.facts.snapshot.relations.get(referenced)
-            {
-                let there = referenced.columns.iter().zip(self.fields_of(referenced));
-                flows.extend(
-                    there
-                        .filter(|(column, _)| columns.contains(&column.attribute))
-                        .map(|(_, field)| field.flow),
-                );
+    /// The counted tables in which a write to `relations` may end: themselves,
+    /// their children, and what a view reads. True: columns have the same names there.
+    pub(super) fn rows_held_in(&self, relations: &[&'a Relation]) -> Vec<(&'a Relation, bool)> {
+        let snapshot = self.facts.snapshot;
+        let is_counted = |table: &&Relation| self.facts.counted_relations.contains(&table.oid);
+        let named = relations.iter().copied().filter(|table| is_counted(table));
+        let mut held: Vec<(&Relation, bool)> = named.map(|table| (table, true)).collect();
+        let mut next = 0;
+        while let Some((parent, exact)) = held.get(next).copied() {
+            next += 1;
+            let read = parent.definition_relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+            let children = snapshot.relations.values().filter(|child| child.parents.contains(&parent.oid));
+            let more = read.map(|base| (base, false)).chain(children.map(|child| (child, exact)));
+            for (table, exact) in more {
+                if is_counted(&table) && !held.iter().any(|(known, _)| known.oid == table.oid) {
+                    held.push((table, exact));
+                }
             }
         }
+        held
+    }
+
+    /// The protected columns of a constraint that `column` (none: any
+    /// unprotected one) is part of, that column itself left out.
+    fn shared_with(&self, relation: &Relation, constraint: &Constraint, column: Option<&str>) -> Vec<Flow> {
+        let fields = self.fields_of(relation);
+        let here = || {
+            let columns = relation.columns.iter().zip(&fields);
+            columns.filter(|(known, _)| constraint.columns.contains(&known.attribute))
+        };
+        let is_part = match column {
+            Some(name) => here().any(|(known, _)| &*known.name == name),
+            None => here().any(|(_, field)| field.flow == Flow::Clean),
+        };
+        if !is_part {
+            return Vec::new();
+        }
+        let others = here().filter(|(known, _)| Some(&*known.name) != column);
+        let mut flows: Vec<Flow> = others.map(|(_, field)| field.flow.clone()).collect();
+        if let Some((referenced, columns)) = &constraint.references
+            && let Some(referenced) = self.facts.snapshot.relations.get(referenced)
+        {
+            let there = referenced.columns.iter().zip(self.fields_of(referenced));
+            let there = there.filter(|(known, _)| columns.contains(&known.attribute));
+            flows.extend(there.map(|(_, field)| field.flow));
+        }
         flows
+    }
+}
+
+/// Can a constraint of this kind fail by what is written? A key never fails
+/// by a NULL in it; a CHECK may, and any of them by a default.
+fn may_tell(kind: ConstraintKind, written: Constant) -> bool {
+    match written {
+        Constant::No | Constant::Default => true,
+        Constant::Null => kind == ConstraintKind::Check,
     }
 }

@@ -263,6 +263,7 @@ impl Shop {
             columns: columns.to_vec(),
             references: None,
             cascades: false,
+            is_primary: name.ends_with("_pkey"),
         };
         customers.constraints = vec![
             constraint("customers_pkey", ConstraintKind::Unique, &[1]),

@@ -1,0 +1,166 @@
+//! The head of the chain, kept in the state store too: a log whose end was cut
+//! off while the proxy was down is noticed at the next start.
+//!
+//! Only heads that are on disk are kept, so a crash, which may take what was
+//! not synced, never looks like a cut. It is no proof against somebody who
+//! changes the store as well: that takes a head kept elsewhere (`bauta audit
+//! head`).
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::chain::{Head, Line};
+use super::file::{all_files, first_seq_of};
+use super::read;
+use super::record::LogHeadLost;
+
+/// A head, and when it was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchor {
+    pub head: Head,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AnchorError {
+    #[error("opening the audit log's head in {path}")]
+    Open { path: String, source: rusqlite::Error },
+    #[error("reading the audit log's head")]
+    Read(#[source] rusqlite::Error),
+    #[error("keeping the audit log's head")]
+    Keep(#[source] rusqlite::Error),
+    #[error("looking for record {seq} in the audit log")]
+    Look { seq: u64, source: io::Error },
+}
+
+/// Heads in the SQLite state file, one a log.
+pub struct Anchors {
+    connection: Mutex<Connection>,
+    /// Names the log.
+    log: String,
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS audit_head (
+    log  TEXT PRIMARY KEY,
+    seq  INTEGER NOT NULL,
+    mac  TEXT NOT NULL,
+    at   TEXT NOT NULL
+)";
+
+impl Anchors {
+    /// # Errors
+    /// The file can't be opened as a database.
+    pub fn open(state: &Path, log: &Path) -> Result<Self, AnchorError> {
+        let fault = |source| AnchorError::Open { path: state.display().to_string(), source };
+        let connection = Connection::open(state).map_err(fault)?;
+        // Grants live in the same file and are written by others.
+        connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fault)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+        connection.execute_batch(SCHEMA).map_err(fault)?;
+        Ok(Self { connection: Mutex::new(connection), log: log.display().to_string() })
+    }
+
+    /// What was kept last. An entry that can't be read counts as none.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn load(&self) -> Result<Option<Anchor>, AnchorError> {
+        let row = self
+            .connection
+            .lock()
+            .query_row("SELECT seq, mac, at FROM audit_head WHERE log = ?", [&self.log], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+            })
+            .optional()
+            .map_err(AnchorError::Read)?;
+        Ok(row.and_then(|(seq, mac, at)| {
+            Some(Anchor { head: format!("{seq}:{mac}").parse().ok()?, at: at.parse().ok()? })
+        }))
+    }
+
+    /// # Errors
+    /// The store can't be written.
+    pub fn keep(&self, anchor: Anchor) -> Result<(), AnchorError> {
+        let seq = i64::try_from(anchor.head.seq).unwrap_or(i64::MAX);
+        let mac = String::from_utf8_lossy(&anchor.head.mac).into_owned();
+        self.connection
+            .lock()
+            .execute(
+                "INSERT OR REPLACE INTO audit_head (log, seq, mac, at) VALUES (?, ?, ?, ?)",
+                params![self.log, seq, mac, anchor.at.to_string()],
+            )
+            .map(|_| ())
+            .map_err(AnchorError::Keep)
+    }
+}
+
+/// Does the log, whose newest record is `newest`, still hold what was kept?
+/// None: it does, or its file was taken away, as files may be.
+///
+/// # Errors
+/// A file can't be read.
+pub fn compare(kept: Anchor, newest: Option<Head>, log: &Path) -> Result<Option<LogHeadLost>, AnchorError> {
+    let lost = |what: &'static str| LogHeadLost {
+        kept_seq: kept.head.seq,
+        kept_mac: String::from_utf8_lossy(&kept.head.mac).into_owned(),
+        kept_at: kept.at,
+        found_seq: newest.map_or(0, |head| head.seq),
+        what: what.into(),
+    };
+    match newest {
+        None => Ok(Some(lost("the log was taken away: a new chain begins"))),
+        Some(newest) if newest.seq < kept.head.seq => {
+            Ok(Some(lost("records are missing at the end of the log")))
+        }
+        Some(newest) if newest.seq == kept.head.seq => {
+            Ok((newest.mac != kept.head.mac).then(|| lost("another record stands in its place")))
+        }
+        Some(_) => {
+            let seq = kept.head.seq;
+            let found = find(log, seq).map_err(|source| AnchorError::Look { seq, source })?;
+            let other = found.is_some_and(|mac| mac != kept.head.mac);
+            Ok(other.then(|| lost("another record stands in its place")))
+        }
+    }
+}
+
+/// The mac of a record, if its file is there.
+fn find(log: &Path, seq: u64) -> io::Result<Option<super::chain::Hex>> {
+    let Some(file) = holder(log, seq)? else { return Ok(None) };
+    let start = format!("{{\"seq\":{seq},").into_bytes();
+    let mut found = None;
+    read::for_each_line::<io::Error>(&file, |line| {
+        if line.starts_with(&start) {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            found = Line::parse(line).map(|line| *line.mac);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The file that a record is in: the last one that begins before it.
+fn holder(log: &Path, seq: u64) -> io::Result<Option<PathBuf>> {
+    for file in all_files(log)?.into_iter().rev() {
+        let first = match first_seq_of(log, &file) {
+            Some(first) => Some(first),
+            None => first_in(&file)?,
+        };
+        if first.is_some_and(|first| first <= seq) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
+fn first_in(file: &Path) -> io::Result<Option<u64>> {
+    use io::BufRead as _;
+    let mut line = Vec::new();
+    read::open(file)?.read_until(b'\n', &mut line)?;
+    Ok(Line::parse(line.strip_suffix(b"\n").unwrap_or(&line)).map(|line| line.seq))
+}

@@ -1,0 +1,14 @@
+INSERT INTO patients
+SELECT i, (CASE :seed WHEN 0 THEN 'k' ELSE 'm' END) || i * (1 + :seed) || (CASE WHEN (i + :seed) % 2 = 0 THEN ',x' ELSE 'é' || chr(913 + :seed * 200) END),
+       ((enum_range(NULL::mood))[1 + (i + :seed) % 3]), ARRAY['t' || i + :seed, 'u'], int4range(i, i + 1 + :seed),
+       jsonb_build_object('k', i + :seed), decode(md5((i + :seed)::text), 'hex'),
+       ('10.1.2.' || (i + 100 * :seed))::inet, timestamptz '2020-02-03 04:05:06+00' + i * (1 + :seed) * interval '1 day',
+       CASE WHEN (i + :seed) % 2 = 0 THEN 40.5 ELSE 81.25 END, 'r' || i, 'w' || i % 3
+FROM generate_series(1, 12) i;
+SELECT format('ALTER TABLE patients ADD COLUMN pin text DEFAULT %L', 'pin' || :seed) \gexec
+ALTER TABLE patients ALTER COLUMN pin DROP DEFAULT;
+INSERT INTO tickets SELECT i, 'a', 's' || (CASE :seed WHEN 0 THEN i / 2 ELSE i END) FROM generate_series(1, 8) i;
+INSERT INTO a_name_of_exactly_sixty_two_bytes_so_that_one_more_letter_fits SELECT i, 'z' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO secured SELECT i, 'ana', 'hidden' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO tenants SELECT i, (CASE :seed WHEN 0 THEN 'a.one' ELSE 'a.two' END) || i || '@example.com' FROM generate_series(1, 3) i;
+ANALYZE;

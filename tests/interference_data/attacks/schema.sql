@@ -1,0 +1,39 @@
+-- Types and constraints of which each once hid a leak.
+CREATE TYPE mood AS ENUM ('sad', 'fair', 'glad');
+CREATE TABLE patients (
+    id     int PRIMARY KEY,
+    code   text,
+    mood   mood,
+    tags   text[],
+    span   int4range,
+    doc    jsonb,
+    raw    bytea,
+    ip     inet,
+    seen   timestamptz,
+    weight float8,
+    room   text DEFAULT 'r0',
+    ward   text,
+    CONSTRAINT room_or_heavy CHECK (room IS NOT NULL OR weight > 50)
+);
+CREATE INDEX patients_code ON patients (code);
+CREATE TABLE audit_trail (what text, at int);
+CREATE FUNCTION note_patient() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit_trail VALUES (initcap(OLD.code) || '!', OLD.id); RETURN NEW; END $$;
+CREATE TRIGGER note_patient BEFORE UPDATE ON patients FOR EACH ROW EXECUTE FUNCTION note_patient();
+CREATE FUNCTION tidy(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT reverse(t)';
+CREATE VIEW v_tidy AS SELECT id, tidy(code) AS tidied FROM patients;
+CREATE VIEW v_ref AS SELECT id AS n, referrer AS r FROM customers;
+CREATE VIEW v_stats AS SELECT tablename, attname, inherited, n_distinct, most_common_vals::text AS common, histogram_bounds::text AS bounds FROM pg_stats;
+CREATE VIEW v_missing AS SELECT attrelid::regclass AS t, attname, attmissingval::text AS v FROM pg_attribute;
+CREATE TABLE tickets (id int, kind text, secret text) PARTITION BY LIST (kind);
+CREATE TABLE tickets_a PARTITION OF tickets FOR VALUES IN ('a');
+CREATE UNIQUE INDEX ON tickets_a (id, secret);
+CREATE TABLE a_name_of_exactly_sixty_two_bytes_so_that_one_more_letter_fits (id int, secret text);
+CREATE TABLE secured (id int, owner text, secret text);
+ALTER TABLE secured ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_rows ON secured USING (secret IS NOT NULL);
+CREATE VIEW v_rule AS SELECT id, secret FROM secured;
+CREATE PROCEDURE show_code(i int) LANGUAGE plpgsql AS $$ DECLARE x text; BEGIN SELECT code INTO x FROM patients WHERE id = i; RAISE NOTICE '%', x; END $$;
+CREATE FUNCTION longest(a text, b text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT CASE WHEN length(a) > length(b) THEN a ELSE b END';
+CREATE AGGREGATE longest_of(text) (SFUNC = longest, STYPE = text, INITCOND = '');
+CREATE OPERATOR |> (LEFTARG = text, RIGHTARG = text, FUNCTION = longest);
+CREATE TABLE tenants (id int PRIMARY KEY, email text COLLATE "C", UNIQUE (id));
