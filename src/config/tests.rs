@@ -136,7 +136,7 @@ fn every_key_is_read() {
     assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:51"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:52"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
     assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);
