@@ -22,6 +22,7 @@ use super::closure::{self, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
 use super::guard::{Facts, Guard};
+use super::relied;
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::{Allow, Defaults, ProtectRule};
@@ -75,7 +76,8 @@ pub fn bind(
     let trusted = Trusted::new(&defaults.trusted_functions);
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let counted = closure::close(&snapshot, roots, &trusted);
-    guard(snapshot, binding, counted, read_view)
+    let relied_on = relied::names(&snapshot, &counted, &trusted);
+    guard(snapshot, binding, counted, relied_on, read_view)
 }
 
 /// Columns and locks, before the closure.
@@ -90,6 +92,7 @@ fn guard(
     snapshot: Arc<Snapshot>,
     binding: Binding,
     counted: Counted,
+    relied_on: HashSet<String>,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
@@ -142,6 +145,7 @@ fn guard(
         counted_relations: counted.relations,
         locked_relations: locked,
         opaque_functions: counted.functions,
+        relied_on,
         prefilter,
         snapshot,
     };

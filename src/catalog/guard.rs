@@ -31,6 +31,9 @@ pub struct Guard {
     pub locked_relations: HashMap<Oid, Arc<str>>,
     /// Functions whose calls are refused.
     pub opaque_functions: HashSet<Oid>,
+    /// Names that code running over protected data relies on: a new object of
+    /// one of them could receive values.
+    pub relied_on: HashSet<String>,
     /// Finds counted names in a text without parsing it.
     pub prefilter: Prefilter,
 }

@@ -27,8 +27,8 @@ pub(super) struct Mentions<'a> {
 
 impl<'a> Mentions<'a> {
     pub(super) fn add(&mut self, text: Text, body: &'a str) {
-        for word in body.split(|c| !is_word(c)).filter(|word| !word.is_empty()) {
-            let places = self.by_word.entry(fold(word)).or_default();
+        for word in words(body) {
+            let places = self.by_word.entry(word).or_default();
             if places.last() != Some(&text) {
                 places.push(text);
             }
@@ -50,6 +50,11 @@ impl<'a> Mentions<'a> {
         };
         self.texts.iter().filter(|(_, body)| means(body)).map(|(text, _)| *text).collect()
     }
+}
+
+/// The words of a text, folded.
+pub(super) fn words(body: &str) -> impl Iterator<Item = String> {
+    body.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(fold)
 }
 
 fn is_word(c: char) -> bool {

@@ -14,6 +14,7 @@ mod keeper;
 pub mod load;
 mod mentions;
 mod queries;
+mod relied;
 pub mod service;
 pub mod snapshot;
 mod verifiers;

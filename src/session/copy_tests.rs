@@ -32,6 +32,7 @@ fn plan(format: CopyFormat) -> CopyPlan {
         counted_relations: Default::default(),
         locked_relations: Default::default(),
         opaque_functions: Default::default(),
+        relied_on: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     };
     let keys = KeyRing::parse(KEY).unwrap();

@@ -5,6 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, ObjectType, SelectStmt};
 
 use super::Classifier;
+use super::making::body_makes;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{CatalogChange, Statement, StatementKind};
 
@@ -20,7 +21,7 @@ impl Classifier<'_> {
         statement.catalog_change = catalog_change(node);
         statement.touches_protected = counted;
         statement.named = if counted { self.named_columns() } else { Vec::new() };
-        if (counted && !passes_on_protected(node)) || always_exempt(node) || hides_code(node) {
+        if (counted && !passes_on_protected(node)) || always_exempt(node) || self.hides_code(node) {
             statement.needs_exempt = Some(self.exempt_only());
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
@@ -72,6 +73,23 @@ impl Classifier<'_> {
         }
     }
 
+    /// CREATE FUNCTION in a language or form whose body can't be judged: dynamic
+    /// SQL, DDL, a cursor taken by name, or anything that is not SQL or PL/pgSQL.
+    fn hides_code(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::CreateFunctionStmt(function) = node else { return false };
+        if function.sql_body.is_some() {
+            return false;
+        }
+        let language = function.options.iter().find_map(language_name);
+        let mut bodies = function.options.iter().filter_map(definition_strings).flatten();
+        let relied_on = |name: &str| self.guard.relied_on.contains(name);
+        match language.as_deref() {
+            Some("sql" | "plpgsql") => bodies
+                .any(|body| contains_escape(body) || has_dynamic_word(body) || body_makes(body, relied_on)),
+            _ => true,
+        }
+    }
+
     fn exempt_only(&self) -> ClientError {
         let words: Vec<String> = self
             .tokens
@@ -110,21 +128,6 @@ fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
                 .collect(),
         ),
         _ => None,
-    }
-}
-
-/// CREATE FUNCTION in a language or form whose body can't be judged: dynamic
-/// SQL, a cursor taken by name, or anything that is not SQL or PL/pgSQL.
-fn hides_code(node: &NodeEnum) -> bool {
-    let NodeEnum::CreateFunctionStmt(function) = node else { return false };
-    if function.sql_body.is_some() {
-        return false;
-    }
-    let language = function.options.iter().find_map(language_name);
-    let bodies = || function.options.iter().filter_map(definition_strings).flatten();
-    match language.as_deref() {
-        Some("sql" | "plpgsql") => bodies().any(|body| contains_escape(body) || has_dynamic_word(body)),
-        _ => true,
     }
 }
 

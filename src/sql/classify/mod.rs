@@ -7,6 +7,7 @@
 mod copy;
 mod ddl;
 mod explain;
+mod making;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
     let mut earlier_code = false;
     for raw in &parsed.statements {
         let classifier = Classifier::new(guard, text, parsed, hits, depth, raw);
-        let mut statement = classifier.statement(&raw.node);
+        let mut statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         if earlier_code && classifier.is_counted() {
             statement.refusal = Some(uncommitted_code());
         }

@@ -1,0 +1,132 @@
+//! New objects whose names code running over protected data relies on.
+//!
+//! A DBA's trigger that says `INSERT INTO audit` writes into whatever `audit`
+//! the caller's session finds first, a temporary table before all. So a
+//! session without `exempt` makes nothing of such a name, by whatever
+//! statement. Invariant: a statement that can give an object a name is among
+//! those that are looked through here, or needs `exempt` anyway.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, RangeVar, SelectStmt};
+
+use super::Classifier;
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::Statement;
+
+impl Classifier<'_> {
+    /// Holds the statement back if it makes something of a name relied on.
+    pub(super) fn keeps_names(&self, node: &NodeEnum, statement: Statement) -> Statement {
+        let relied_on = |name: &&str| self.guard.relied_on.contains(*name);
+        match made_names(node).into_iter().find(relied_on) {
+            Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
+                Statement { needs_exempt: Some(self.relied_on(name)), ..statement }
+            }
+            Some(_) | None => statement,
+        }
+    }
+
+    fn relied_on(&self, name: &str) -> ClientError {
+        ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: code that runs over protected data uses the name \"{name}\""),
+        )
+        .with_hint("Use another name. A role with \"exempt = true\" in the policy may use this one.")
+        .at(self.position(self.span.start))
+    }
+}
+
+/// The names that a statement gives, or whose meaning it changes.
+fn made_names(node: &NodeEnum) -> Vec<&str> {
+    match node {
+        NodeEnum::SelectStmt(select) => into(select),
+        NodeEnum::CreateTableAsStmt(create) => {
+            relation(create.into.as_deref().and_then(|into| into.rel.as_ref()))
+        }
+        NodeEnum::CreateStmt(create) => relation(create.relation.as_ref()),
+        NodeEnum::CreateSeqStmt(create) => relation(create.sequence.as_ref()),
+        NodeEnum::ViewStmt(create) => relation(create.view.as_ref()),
+        NodeEnum::CompositeTypeStmt(create) => relation(create.typevar.as_ref()),
+        NodeEnum::CreateFunctionStmt(create) => last(&create.funcname),
+        NodeEnum::AlterFunctionStmt(alter) => {
+            alter.func.as_ref().map(|function| last(&function.objname)).unwrap_or_default()
+        }
+        NodeEnum::DefineStmt(define) => last(&define.defnames),
+        NodeEnum::CreateEnumStmt(create) => last(&create.type_name),
+        NodeEnum::CreateRangeStmt(create) => last(&create.type_name),
+        NodeEnum::CreateDomainStmt(create) => last(&create.domainname),
+        NodeEnum::RenameStmt(rename) => vec![&rename.newname],
+        NodeEnum::AlterObjectSchemaStmt(moved) => {
+            let named = moved.object.as_deref().map(|object| names_in(object)).unwrap_or_default();
+            relation(moved.relation.as_ref()).into_iter().chain(named).collect()
+        }
+        NodeEnum::CreateSchemaStmt(create) => inside(&create.schema_elts),
+        NodeEnum::ExplainStmt(explain) => {
+            explain.query.as_deref().and_then(|query| query.node.as_ref()).map(made_names).unwrap_or_default()
+        }
+        // Give no name, or one that nothing finds by search_path.
+        _ => Vec::new(),
+    }
+}
+
+fn inside(nodes: &[Node]) -> Vec<&str> {
+    nodes.iter().filter_map(|node| node.node.as_ref()).flat_map(made_names).collect()
+}
+
+/// SELECT … INTO stands in the first arm.
+fn into(select: &SelectStmt) -> Vec<&str> {
+    match (&select.into_clause, select.larg.as_deref()) {
+        (Some(clause), _) => relation(clause.rel.as_ref()),
+        (None, Some(left)) => into(left),
+        (None, None) => Vec::new(),
+    }
+}
+
+fn relation(named: Option<&RangeVar>) -> Vec<&str> {
+    named.map(|named| named.relname.as_str()).into_iter().collect()
+}
+
+fn last(names: &[Node]) -> Vec<&str> {
+    names.iter().rev().find_map(string).into_iter().collect()
+}
+
+fn names_in(object: &Node) -> Vec<&str> {
+    match object.node.as_ref() {
+        Some(NodeEnum::ObjectWithArgs(object)) => last(&object.objname),
+        Some(NodeEnum::List(list)) => last(&list.items),
+        Some(NodeEnum::TypeName(name)) => last(&name.names),
+        _ => string(object).into_iter().collect(),
+    }
+}
+
+fn string(node: &Node) -> Option<&str> {
+    match node.node.as_ref() {
+        Some(NodeEnum::String(name)) => Some(&name.sval),
+        _ => None,
+    }
+}
+
+/// DDL inside a function's body: nobody would see it run. Temporary tables
+/// may be made there, under names that nothing relies on.
+pub(super) fn body_makes(body: &str, relied_on: impl Fn(&str) -> bool) -> bool {
+    let words: Vec<String> = body
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let after = |at: usize, next: usize| words.get(at + next).map(String::as_str).unwrap_or_default();
+    words.iter().enumerate().any(|(at, word)| match word.as_str() {
+        "alter" | "import" => true,
+        "do" => !matches!(after(at, 1), "nothing" | "update" | "instead" | "also"),
+        "create" => {
+            let name = match (after(at, 1), after(at, 2), after(at, 3)) {
+                ("temp" | "temporary", "table", "if") => after(at, 6),
+                ("temp" | "temporary", "table", name) => name,
+                _ => return true,
+            };
+            relied_on(name)
+        }
+        // In PL/pgSQL mostly a variable's; as a relation's, it is checked.
+        "into" => matches!(after(at, 1), "temp" | "temporary" | "table" | "unlogged"),
+        _ => false,
+    })
+}
