@@ -38,6 +38,7 @@ pub mod fuzzing;
 pub mod grants;
 pub mod mask;
 pub mod net;
+pub mod notify;
 pub mod policy;
 pub mod proxy;
 pub mod session;

@@ -29,6 +29,7 @@ use crate::grants::sqlite::Sqlite;
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
 use crate::net::{Drain, Front};
+use crate::notify::Notifier;
 use crate::policy::{ProtectedColumn, explain};
 use crate::session::Registry;
 use crate::session::handshake::Door;
@@ -65,6 +66,8 @@ pub enum StartError {
     Tls(#[from] crate::net::tls::TlsFault),
     #[error("starting the analysis threads")]
     Threads(#[source] std::io::Error),
+    #[error("starting the threads that send webhooks")]
+    Notifier(#[source] std::io::Error),
     #[error("the audit log takes no record")]
     Unwritable(#[from] audit::AuditError),
 }
@@ -85,6 +88,7 @@ pub struct Proxy {
     pub analyser: Analyser,
     pub sessions: Registry,
     pub front: Arc<Front>,
+    pub notifier: Arc<Notifier>,
     pub drain: Drain,
     pub clock: SharedClock,
     heads: Heads,
@@ -106,11 +110,13 @@ impl Proxy {
         let heads = Heads::check(Anchors::open(state, &config.audit.file)?, &audit, &config.audit.file)?;
         let databases = Arc::new(Databases::start(&config, Arc::new(SqliteBindings::open(state)?))?);
         let sessions = Registry::new();
+        let notifier =
+            Notifier::start(&config.notify, audit.clone(), clock.clone()).map_err(StartError::Notifier)?;
         let grants = Engine::start(Parts {
             store,
             journal: Arc::new(audit.clone()),
             directory: Arc::new(Columns(databases.clone())),
-            listeners: vec![Arc::new(sessions.clone())],
+            listeners: vec![Arc::new(sessions.clone()), notifier.clone()],
             clock: clock.clone(),
             roles: Roles::new(&config),
         })?;
@@ -128,6 +134,7 @@ impl Proxy {
             analyser,
             sessions,
             front,
+            notifier,
             drain: Drain::new(),
             heads,
             clock,
@@ -155,11 +162,13 @@ impl Proxy {
         let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
         let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
         let rebinding = self.databases.prepare(&config).map_err(|fault| failed(&fault))?;
+        let targets = self.notifier.prepare(&config.notify).map_err(|fault| failed(&fault))?;
         self.record_policy(&config, because).await.map_err(|fault| failed(&fault))?;
         // Nothing from here on fails. A statement in between finds guard and
         // roles of different policies, and waits.
         self.databases.adopt(rebinding);
         self.front.adopt(settings);
+        self.notifier.adopt(targets);
         self.grants.set_roles(Roles::new(&config));
         let summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
         self.config.store(Arc::new(config));

@@ -24,6 +24,7 @@ mod lifecycle;
 mod masking;
 mod masks;
 mod metrics;
+mod notify;
 mod oracle;
 mod oracle_sql;
 mod oracle_tree;

@@ -169,6 +169,7 @@ pub(super) fn encode_event(
         Event::GrantExpired(body) => encode(out, head, body),
         Event::GrantRevoked(body) => encode(out, head, body),
         Event::PolicyLoaded(body) => encode(out, head, body),
+        Event::NotifyFailed(body) => encode(out, head, body),
         Event::Tripwire(body) => encode(out, head, body),
         Event::LogRecovered(body) => encode(out, head, body),
         Event::LogResumed(body) => encode(out, head, body),

@@ -53,6 +53,7 @@ pub enum Event {
     GrantRevoked(GrantRevoked),
     PolicyLoaded(PolicyLoaded),
     /// Something that analysis did not announce was stopped.
+    NotifyFailed(NotifyFailed),
     Tripwire(Tripwire),
     /// Written by the log itself: the bytes before it are what a crash left.
     LogRecovered(LogRecovered),
@@ -80,6 +81,7 @@ impl Event {
             Self::GrantExpired(_) => "grant.expired",
             Self::GrantRevoked(_) => "grant.revoked",
             Self::PolicyLoaded(_) => "policy.loaded",
+            Self::NotifyFailed(_) => "notify.failed",
             Self::Tripwire(_) => "tripwire",
             Self::LogRecovered(_) => "log.recovered",
             Self::LogResumed(_) => "log.resumed",
@@ -248,6 +250,19 @@ pub struct PolicyLoaded {
     pub roles: usize,
     /// `start`, `reload by uid:0(root)`, `SIGHUP`.
     pub because: String,
+}
+
+/// A webhook that was not delivered.
+#[derive(Debug, Clone, Serialize)]
+pub struct NotifyFailed {
+    /// The event that it was about.
+    pub notification: String,
+    /// Host and port: a URL may hold a secret.
+    pub target: String,
+    pub request: Option<i64>,
+    pub grant: Option<i64>,
+    pub attempts: u32,
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -78,9 +78,10 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         tracing::warn!(%fault, "the control socket ended");
     }
     proxy.grants.flush().await;
-    let audit = proxy.audit.clone();
+    let (notifier, audit) = (proxy.notifier.clone(), proxy.audit.clone());
     let closed = proxy.clone();
     let kept = tokio::task::spawn_blocking(move || {
+        notifier.close();
         audit.close();
         closed.keep_head()
     });

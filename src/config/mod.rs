@@ -26,6 +26,7 @@ use sha2::Digest as _;
 
 use self::raw::{Environment, Reader, Section};
 use crate::mask::MethodSpec;
+use crate::notify::Template;
 
 /// A configuration file holds this much at most.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -321,9 +322,15 @@ pub enum RefusalMode {
 
 #[derive(Debug, Clone)]
 pub struct Notify {
+    /// It may hold a token.
     pub url: Secret,
+    /// Its host and port.
+    pub host: String,
     pub events: Vec<String>,
+    /// Signs the body.
     pub secret: Option<Secret>,
+    /// The body; None: everything, as the control socket shows it.
+    pub template: Option<Template>,
 }
 
 /// `schema.table.column`; `*` for any part.

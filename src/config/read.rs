@@ -14,13 +14,13 @@ use super::{
     ListenTlsMode, Mode, Notify, RefusalMode, Secret, StateUrl, TicketPattern, Upstream, UpstreamAddress,
     UpstreamTls,
 };
+use crate::notify::Template;
 
 /// What the interface names and this version does not do yet. Lifting a line
 /// here (and its test) is all that a new feature needs to do in this module.
 const UNAVAILABLE: &[(Feature, &str)] = &[
     (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
     (Feature::Observe, "mode = \"observe\": use \"enforce\""),
-    (Feature::Notify, "[[notify]]: remove the section"),
     (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
     (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
 ];
@@ -29,7 +29,6 @@ const UNAVAILABLE: &[(Feature, &str)] = &[
 pub(super) enum Feature {
     PostgresState,
     Observe,
-    Notify,
     ClientCertificates,
     CertificateAuth,
 }
@@ -415,18 +414,28 @@ const NOTIFY_EVENTS: [&str; 7] = [
     "request.created",
     "request.approved",
     "request.denied",
+    "request.reviewed",
     "grant.created",
-    "grant.used",
     "grant.expired",
     "grant.revoked",
 ];
 
 fn notify(mut section: Section<'_, '_>) -> Option<Notify> {
-    require(section.reader, section.line, Feature::Notify);
     let url: Option<Secret> = section.secret("url");
     let events = section.list("events");
     let secret = section.secret("secret");
     section.demand("url");
+    let host = url.as_ref().and_then(|url| host_of(url.expose()));
+    if url.is_some() && host.is_none() {
+        section.fault(section.line_of("url"), "url", "must be \"http://…\" or \"https://…\"");
+    }
+    let template = section.text("template").and_then(|found| match Template::parse(&found.value) {
+        Ok(template) => Some(template),
+        Err(fault) => {
+            section.fault(found.line, "template", fault);
+            None
+        }
+    });
     if let Some(found) = &events {
         for event in found.value.iter().filter(|e| !NOTIFY_EVENTS.contains(&e.as_str())) {
             let mend = super::fault::suggestion(event, NOTIFY_EVENTS);
@@ -435,5 +444,14 @@ fn notify(mut section: Section<'_, '_>) -> Option<Notify> {
     }
     section.finish();
     let all = || NOTIFY_EVENTS.map(str::to_owned).to_vec();
-    Some(Notify { url: url?, events: events.map_or_else(all, |e| e.value), secret })
+    Some(Notify { url: url?, host: host?, events: events.map_or_else(all, |e| e.value), secret, template })
+}
+
+/// Host and port of a URL that can be posted to.
+fn host_of(url: &str) -> Option<String> {
+    let url: hyper::Uri = url.parse().ok()?;
+    let known = matches!(url.scheme_str(), Some("http" | "https"));
+    // Without user and password.
+    let host = url.host().filter(|host| known && !host.is_empty())?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }

@@ -351,11 +351,29 @@ fn refusals_are_errors_unless_the_file_says_hold() {
 }
 
 #[test]
+fn a_target_is_a_url_known_events_and_a_template_of_json() {
+    let directory = directory();
+    let read = |text: &str| parse(directory.path(), &format!("[[notify]]\n{text}"));
+    let config = read("url = \"https://u:p@chat.example:8443/x?token=1\"").unwrap();
+    assert_eq!(config.notify[0].host, "chat.example:8443");
+    assert_eq!(config.notify[0].events.len(), 7);
+    assert!(!format!("{config:?}").contains("token"));
+    for wrong in [
+        "events = []",
+        "url = \"chat.example\"",
+        "url = \"ftp://chat.example\"",
+        "url = \"http://chat\"\nevents = [\"request.made\"]",
+        "url = \"http://chat\"\ntemplate = '{\"text\": {{user}}}'",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_this_version_cannot_do_is_not_ignored() {
     for (text, what) in [
         ("state.url = \"postgres://u:p@h/d\"", "a shared store"),
         ("defaults.mode = \"observe\"", "mode = \"observe\""),
-        ("[[notify]]\nurl = \"https://chat\"", "[[notify]]"),
         (
             "listen.tls = { cert = \"server.crt\", key = \"server.key\", client_ca = \"server.crt\" }",
             "client certificates",
