@@ -37,6 +37,8 @@ fn help_names_every_command_and_the_first_steps() {
         "requests",
         "approve",
         "deny",
+        "acknowledge",
+        "who-can",
         "grant",
         "grants",
         "revoke",

@@ -4,7 +4,7 @@
 //! server, one session that stays open throughout.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -196,6 +196,46 @@ fn break_glass_in_psql_is_audited_and_waits_for_a_review() {
     assert_eq!(bench.bauta.cli_ok(&["requests", "--json"]), "");
     assert_eq!(bench.events("request.reviewed"), 1);
     assert_eq!(bench.bauta.cli(&["acknowledge", "1"]).code, Some(1));
+}
+
+#[test]
+fn who_can_names_everybody_and_by_what() {
+    let bench = Bench::new();
+    bench.grant("5m", &[]);
+    let lines = bench.bauta.cli_ok(&["who-can", "public.customers.email", "--json"]);
+    let powers: Vec<serde_json::Value> = lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let said = |p: &serde_json::Value| format!("{} {} {}", p["who"], p["can"], p["by"]).replace('"', "");
+    let said: Vec<String> = powers.iter().map(said).collect();
+    assert_eq!(said, ["ana see grant 1", "ana request role analyst", "root approve [[admin]]"]);
+    assert_eq!(powers[1]["max_duration_s"], 3600);
+    assert_eq!(bench.bauta.cli(&["who-can", "public.customers.emial"]).code, Some(1));
+}
+
+#[test]
+fn watch_shows_what_is_new_and_what_has_changed() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    ana.query("SELECT * FROM bauta.request('public.customers.ssn', '5m', 'before')");
+    bench.bauta.cli_ok(&["deny", "1"]);
+    ana.query("SELECT * FROM bauta.request('public.customers.email', '5m', 'INC-1')");
+    let mut child = bench
+        .bauta
+        .command(&["requests", "--watch", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || {
+        let line: serde_json::Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        (line["id"].as_i64().unwrap(), line["status"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(next(), (2, "pending".to_owned()), "what was decided before is no news");
+    bench.bauta.cli_ok(&["approve", "2"]);
+    assert_eq!(next(), (2, "approved".to_owned()));
+    ana.query("SELECT * FROM bauta.request('public.customers.ssn', '5m', 'INC-2')");
+    assert_eq!(next(), (3, "pending".to_owned()));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Rows that the server sends at once, slowly: each fills its buffer.

@@ -30,6 +30,8 @@ pub mod serve;
 pub mod sessions;
 pub mod setup_sql;
 pub mod status;
+mod watch;
+pub mod who_can;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -108,6 +110,8 @@ enum Command {
     Grants(grants::Args),
     /// End a grant at once
     Revoke(revoke::Args),
+    /// Who sees a column, who may ask for it, who may approve
+    WhoCan(who_can::Args),
     /// List the sessions
     Sessions(sessions::Args),
     /// End a session
@@ -139,6 +143,7 @@ impl Command {
             Self::Grant(args) => grant::run(args),
             Self::Grants(args) => grants::run(args),
             Self::Revoke(args) => revoke::run(args),
+            Self::WhoCan(args) => who_can::run(args),
             Self::Sessions(args) => sessions::run(args),
             Self::Kill(args) => kill::run(args),
             Self::Reload(args) => reload::run(args),

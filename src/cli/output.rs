@@ -56,6 +56,19 @@ pub fn records<T: Serialize>(
     Ok(())
 }
 
+/// Prints records of a list that goes on: no header, cells between two spaces.
+pub fn follow<T: Serialize>(
+    json: bool,
+    records: &[T],
+    row: impl Fn(&T) -> Vec<String>,
+) -> anyhow::Result<()> {
+    for record in records {
+        let cells = || row(record).iter().filter(|c| !c.is_empty()).map(|c| printable(c)).collect::<Vec<_>>();
+        line(if json { serde_json::to_string(record)? } else { cells().join("  ") })?;
+    }
+    Ok(io::stdout().lock().flush()?)
+}
+
 /// The text in one line, control characters as spaces or `\u{…}`.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::watch::watch;
 use super::{SocketArg, ask, output};
 use crate::control::api::{Items, RequestView};
 use crate::grants::duration;
+
+const HEADER: [&str; 10] =
+    ["ID", "STATUS", "USER", "COLUMNS", "FOR", "REASON", "TICKET", "APPROVALS", "CREATED (UTC)", "GRANT"];
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -15,6 +19,9 @@ pub struct Args {
     /// Only those for this login
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
+    /// Go on, and show each that is new or has been decided, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -23,26 +30,42 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut list: Items<RequestView> = args.socket.client().get("/v1/requests")?;
-    list.items.retain(|r| args.all || r.status == "pending" || r.needs_review);
-    list.items.retain(|r| args.user.as_ref().is_none_or(|user| *user == r.user));
-    let header =
-        ["ID", "STATUS", "USER", "COLUMNS", "FOR", "REASON", "TICKET", "APPROVALS", "CREATED (UTC)", "GRANT"];
-    output::records(args.json, &header, &list.items, |r| {
-        vec![
-            r.id.to_string(),
-            status(r),
-            r.user.clone(),
-            ask::columns(&r.columns),
-            duration::show(Duration::from_secs(r.duration_s)),
-            r.reason.clone(),
-            r.ticket.clone().unwrap_or_default(),
-            r.approvals.iter().map(|a| a.by.as_str()).collect::<Vec<_>>().join(", "),
-            r.created_at.strftime("%F %T").to_string(),
-            r.grant_id.map(|g| g.to_string()).unwrap_or_default(),
-        ]
-    })?;
+    let client = args.socket.client();
+    let fetch = || {
+        let list: Items<RequestView> = client.get("/v1/requests")?;
+        let mut items = list.items;
+        items.retain(|r| args.user.as_ref().is_none_or(|user| *user == r.user));
+        Ok(items)
+    };
+    let open = |r: &RequestView| r.status == "pending" || r.needs_review;
+    if !args.watch {
+        let mut items = fetch()?;
+        items.retain(|r| args.all || open(r));
+        output::records(args.json, &HEADER, &items, row)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // What was decided before is no news; what is decided from now on is.
+    let old: Vec<_> = if args.all { Vec::new() } else { fetch()? };
+    let old: Vec<_> = old.into_iter().filter(|r| !open(r)).map(|r| r.id).collect();
+    let news = || fetch().map(|items| items.into_iter().rev().filter(|r| !old.contains(&r.id)).collect());
+    let state = |r: &RequestView| (r.status.clone(), r.approvals.len(), r.needs_review);
+    watch(news, |r| r.id, state, |items| output::follow(args.json, items, row))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn row(r: &RequestView) -> Vec<String> {
+    vec![
+        r.id.to_string(),
+        status(r),
+        r.user.clone(),
+        ask::columns(&r.columns),
+        duration::show(Duration::from_secs(r.duration_s)),
+        r.reason.clone(),
+        r.ticket.clone().unwrap_or_default(),
+        r.approvals.iter().map(|a| a.by.as_str()).collect::<Vec<_>>().join(", "),
+        r.created_at.strftime("%F %T").to_string(),
+        r.grant_id.map(|g| g.to_string()).unwrap_or_default(),
+    ]
 }
 
 fn status(request: &RequestView) -> String {

@@ -310,6 +310,22 @@ impl From<&ProtectedColumn> for ColumnView {
     }
 }
 
+/// What somebody can do with a column, and by what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PowerView {
+    pub column: String,
+    /// A login, or `pg:NAME` for the members of a PostgreSQL role.
+    pub who: String,
+    /// `see`, `request`, `break the glass` or `approve`.
+    pub can: String,
+    /// `role NAME`, `grant ID`.
+    pub by: String,
+    /// Of what is asked for.
+    pub max_duration_s: Option<u64>,
+    /// Of a grant.
+    pub until: Option<Timestamp>,
+}
+
 /// The names of all that a column discloses, the weakest first.
 pub fn disclosed(column: &ProtectedColumn) -> Vec<&'static str> {
     const NAMES: [(Disclosure, &str); 5] = [

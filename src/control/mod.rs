@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod client;
+mod powers;
 pub mod problem;
 mod routes;
 pub mod server;

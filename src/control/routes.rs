@@ -25,6 +25,7 @@ use super::api::{
     ApproveBody, AskBody, Body, ColumnView, ExplainBody, GrantView, Items, NoBody, ReasonBody, Reloaded,
     RequestView, StatusView, known,
 };
+use super::powers::powers;
 use super::problem::Problem;
 use super::server::Peer;
 use crate::config::Scope;
@@ -50,6 +51,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/v1/grants", get(grants).post(give))
         .route("/v1/grants/{id}", delete(revoke))
         .route("/v1/columns", get(columns))
+        .route("/v1/columns/{name}/who", get(who_can))
         .route("/v1/explain", post(explain))
         .route("/v1/reload", post(reload))
         .fallback(no_such_path)
@@ -158,6 +160,13 @@ async fn columns(State(control): State<Control>) -> Reply {
     views.sort();
     views.dedup();
     list(views)
+}
+
+async fn who_can(State(control): State<Control>, Path(name): Path<String>) -> Reply {
+    let scopes = [Scope::Columns(scope::column_pattern(&name)?)];
+    let columns = resolve(&control, &scopes).await?;
+    let (roles, config) = (control.engine.roles(), control.host.config());
+    list(powers(&columns, &roles, &config.admins, &control.engine.grants(false)))
 }
 
 async fn requests(State(control): State<Control>, query: Query<HashMap<String, String>>) -> Reply {

@@ -60,6 +60,10 @@ impl Roles {
         self
     }
 
+    pub fn all(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().map(|role| &**role)
+    }
+
     /// The roles of a login that is in these PostgreSQL roles. (A login is a
     /// member of itself: `pg:NAME` counts for the login NAME.)
     pub fn of(&self, login: &str, pg_roles: &[Arc<str>]) -> Vec<Arc<Role>> {
