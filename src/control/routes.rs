@@ -269,7 +269,9 @@ async fn approve(
     body: Bytes,
 ) -> Reply {
     let id = RequestId(number(&id, "request")?);
-    if control.engine.directory().protected_columns().is_empty() {
+    let known = control.engine.directory().protected_columns();
+    let asked = control.engine.request(id)?.columns;
+    if !asked.iter().all(|name| known.iter().any(|column| name.names(column))) {
         control.engine.directory().meet().await;
     }
     let body = ApproveBody::read(&body)?;

@@ -310,6 +310,10 @@ fn still_allowed(request: &Request, setting: Setting<'_>) -> Result<(), Fault> {
     let protected = setting.directory.protected_columns();
     let columns: Vec<Arc<ProtectedColumn>> =
         protected.into_iter().filter(|c| request.agreed_columns.iter().any(|name| name.names(c))).collect();
+    // What is not known can't be judged.
+    if let Some(name) = request.agreed_columns.iter().find(|name| !columns.iter().any(|c| name.names(c))) {
+        return Err(Fault::conflict(format!("{name} is not protected, or its database can't be read now")));
+    }
     let roles = setting.roles.of(&request.user, &setting.directory.pg_roles(&request.user));
     match setting.roles.request_limit(&roles, &columns) {
         Ok(limit) if request.agreed_duration <= limit => Ok(()),
