@@ -35,3 +35,4 @@ mod tls;
 mod tokens;
 mod transparency;
 mod usable;
+mod whole_rows;

@@ -347,6 +347,10 @@ impl<'a> Ruling<'a> {
             UseKind::Explain => {
                 format!("{} {} shows no costs without a grant", kind.words(), spelled(columns))
             }
+            UseKind::WholeRow => {
+                let verb = if columns.len() == 1 { "is" } else { "are" };
+                format!("{} in a whole row {verb} NULL without a grant", spelled(columns))
+            }
             _ => message,
         };
         let notice = Notice { message, hint: Some(request(columns)) };

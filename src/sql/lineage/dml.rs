@@ -223,8 +223,10 @@ impl<'a> Walk<'a> {
         self.writing(|walk| walk.with_clause(merge.with_clause.as_ref(), &level))?;
         let to = self.destination(merge.relation.as_ref())?;
         let Some(source) = merge.source_relation.as_deref() else { return self.unknown("MERGE") };
-        let mut items = self.writing(|walk| walk.source_item(source, &level, &[]))?;
-        items.push(to.item.clone());
+        // WHEN NOT MATCHED misses one side or the other.
+        let items = self.writing(|walk| walk.source_item(source, &level, &[]))?;
+        let mut items: Vec<Item> = items.into_iter().map(Item::missing).collect();
+        items.push(to.item.clone().missing());
         let scope = Scope::inside(Some(&level), items);
         if let Some(condition) = merge.join_condition.as_deref() {
             self.choosing(|walk| walk.decide(condition, &scope))?;

@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
                 self.at(row.location);
                 let mut elements = Vec::with_capacity(row.args.len());
                 for node in &row.args {
-                    elements.push(self.expression(node, scope, purpose)?);
+                    elements.push(self.row_element(node, scope, purpose)?);
                 }
                 Ok(Value::of_elements(elements))
             }
@@ -159,7 +159,7 @@ impl<'a> Walk<'a> {
         let names = self.strings_of(fields)?;
         if whole {
             let source = self.source_named(&names, scope, &span)?;
-            return Ok(whole_row(&source, span));
+            return Ok(self.whole_row(&source, &names, span));
         }
         let Some((column, qualifiers)) = names.split_last() else { return self.unknown("a column") };
         if qualifiers.is_empty() {
@@ -167,7 +167,7 @@ impl<'a> Walk<'a> {
                 return Ok(Value::of_field(&field, span));
             }
             return match scope.source(None, column) {
-                Some(source) => Ok(whole_row(&source, span)),
+                Some(source) => Ok(self.whole_row(&source, &names, span)),
                 None => Err(self.no_column(column)),
             };
         }
@@ -181,6 +181,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn whole_row(&mut self, source: &Source, names: &[&str], span: Range<usize>) -> Value {
+        let rebuilt = self.rebuilt_row(source, names);
+        Value::of_row(source.fields.clone().into(), span, rebuilt)
+    }
+
     /// `c.row_to_json` is `row_to_json(c)`. There is nothing to splice: a NULL
     /// in the row's place has another text than the reference.
     fn functional_notation(
@@ -190,7 +195,7 @@ impl<'a> Walk<'a> {
         span: Range<usize>,
     ) -> Analysed<Value> {
         self.check_callable(&[function], span.start)?;
-        let row = whole_row(source, span.clone());
+        let row = Value::of_row(source.fields.clone().into(), span.clone(), None);
         if row.is_clean() {
             return Ok(Value::clean());
         }
@@ -407,7 +412,8 @@ impl<'a> Walk<'a> {
             return self.unknown("a cast");
         };
         self.type_name(type_name)?;
-        let value = self.expression(node, scope, purpose)?;
+        let mut value = self.expression(node, scope, purpose)?;
+        self.keep_name_in_cast(node, &mut value);
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
@@ -472,10 +478,6 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn whole_row(source: &Source, span: Range<usize>) -> Value {
-    Value::of_row(source.fields.clone().into(), span)
-}
-
 /// A subquery as a value: cut off as a whole, since a NULL inside it may not
 /// fit its DISTINCT or ORDER BY.
 fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
@@ -485,7 +487,7 @@ fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
         value.origin = None;
         value.points = match value.is_clean() {
             true => Vec::new(),
-            false => vec![Point { span: span.clone(), flow, whole_row: false }],
+            false => vec![Point::of(span.clone(), flow)],
         };
     }
     match values.len() {

@@ -5,9 +5,10 @@
 use std::rc::Rc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{JoinExpr, Node, RangeFunction, RangeSubselect, RangeTableSample};
+use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample};
 
 use super::names::inner;
+use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk};
@@ -65,8 +66,11 @@ impl<'a> Walk<'a> {
         let visible = if subselect.lateral { neighbours.to_vec() } else { Vec::new() };
         let level = Scope::inside(Some(scope), visible);
         let targets = self.statement(query, &level)?;
-        let mut source =
-            Source { fields: targets.iter().map(|target| target.field()).collect(), ..Source::default() };
+        let mut source = Source {
+            fields: targets.iter().map(|target| target.field()).collect(),
+            row: RowShape::Record,
+            ..Source::default()
+        };
         self.rename(&mut source, subselect.alias.as_ref())?;
         Ok(vec![Item::visible(source)])
     }
@@ -113,8 +117,16 @@ impl<'a> Walk<'a> {
         let merged = self.merged_columns(join, &left, &right)?;
         let joined = joined_source(&merged, &left, &right);
 
-        let mut sides = left;
-        sides.extend(right);
+        let (left_missing, right_missing) = match join.jointype() {
+            JoinType::JoinInner => (false, false),
+            JoinType::JoinLeft => (false, true),
+            JoinType::JoinRight => (true, false),
+            _ => (true, true),
+        };
+        let side = |items: Vec<Item>, missing: bool| {
+            items.into_iter().map(move |item| if missing { item.missing() } else { item })
+        };
+        let sides: Vec<Item> = side(left, left_missing).chain(side(right, right_missing)).collect();
         if let Some(condition) = join.quals.as_deref() {
             let level = Scope::inside(Some(scope), sides.clone());
             self.decide(condition, &level)?;

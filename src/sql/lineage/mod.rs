@@ -29,6 +29,7 @@ mod naming;
 mod query;
 mod readings;
 mod relations;
+mod rows;
 mod scope;
 mod statistics;
 mod structured;
@@ -56,7 +57,7 @@ use places::Places;
 use query::Target;
 use readings::Choices;
 use scope::Scope;
-use value::{Purpose, Value};
+use value::{Point, Purpose, Value};
 
 pub(crate) use given::parameters;
 
@@ -153,6 +154,8 @@ struct Walk<'a> {
     resolved: HashSet<Oid>,
     /// Table references numbered so far (`keys`).
     references: u32,
+    /// Bytes that rows built anew may still take.
+    row_bytes: usize,
     /// Counted relations that are in `named` already.
     seen: HashSet<Oid>,
     touches: bool,
@@ -202,6 +205,7 @@ impl<'a> Walk<'a> {
             ambiguous: BTreeMap::new(),
             resolved: HashSet::new(),
             references: 0,
+            row_bytes: rows::MAX_ROW_BYTES,
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,
@@ -323,7 +327,7 @@ impl<'a> Walk<'a> {
         }
         for point in &value.points {
             let otherwise = match purpose.neutralise && self.show.neutralise {
-                true => Otherwise::Neutralise(vec![self.typed_null(&point.span)]),
+                true => Otherwise::Neutralise(vec![self.harmless(point)]),
                 false => Otherwise::Refuse,
             };
             let mut use_ = self.use_of(&point.flow, purpose, point.span.clone(), otherwise);
@@ -349,13 +353,21 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What stands in for a value that must not be looked at.
+    fn harmless(&self, point: &Point) -> Edit {
+        match &point.rebuilt {
+            Some(row) => Edit { start: point.span.start, end: point.span.end, text: row.to_string() },
+            None => self.typed_null(&point.span),
+        }
+    }
+
     fn typed_null(&self, span: &Range<usize>) -> Edit {
         let text = self.places.text.get(span.clone()).unwrap_or_default();
         Edit { start: span.start, end: span.end, text: format!("(CASE WHEN false THEN {text} END)") }
     }
 
     fn typed_nulls(&self, value: &Value) -> Vec<Edit> {
-        value.points.iter().map(|point| self.typed_null(&point.span)).collect()
+        value.points.iter().map(|point| self.harmless(point)).collect()
     }
 
     fn refuse<T>(&self, message: impl Into<String>, location: i32) -> Analysed<T> {

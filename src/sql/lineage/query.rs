@@ -183,12 +183,15 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.placeless(&[&target.name]);
-        let value = self.expression(node, scope, purpose)?.not_given();
-        let value = self.shown(value, purpose);
+        let mut value = self.expression(node, scope, purpose)?.not_given();
         let name = match target.name.is_empty() {
             true => naming::column_name(node),
             false => target.name.clone(),
         };
+        if target.name.is_empty() {
+            self.keep_name(node, &mut value, &name);
+        }
+        let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
         targets.push(Target { name, value, span });
         Ok(())

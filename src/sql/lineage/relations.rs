@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pg_query::protobuf::RangeVar;
 
 use super::names::strings;
+use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
 use super::{Analysed, Walk, value};
 use crate::catalog::ColumnId;
@@ -28,13 +29,19 @@ impl<'a> Walk<'a> {
             Some((level, place)) => {
                 self.account_relation(named)?;
                 let fields = self.referenced_cte(level, place)?;
-                Source { alias: Some(named.relname.clone()), fields: fields.to_vec(), ..Source::default() }
+                Source {
+                    alias: Some(named.relname.clone()),
+                    fields: fields.to_vec(),
+                    row: RowShape::Record,
+                    ..Source::default()
+                }
             }
             None => {
                 let relations = self.relations(named)?;
                 self.filter_statistics(named, &relations)?;
                 let mut source = self.source_of(named, &relations);
                 source.fields = self.with_origins(source.fields, &relations);
+                source.row = self.shape_of(named, &relations);
                 source
             }
         };

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use pg_query::protobuf::CommonTableExpr;
 
 use super::keys::Origin;
+use super::rows::RowShape;
 use super::value::unite;
 use crate::catalog::Oid;
 use crate::sql::analysis::Flow;
@@ -37,6 +38,10 @@ pub(super) struct Source {
     pub open: Option<String>,
     /// A real relation, with `ctid` and the like.
     pub system: bool,
+    /// What a reference to its whole row is.
+    pub row: RowShape,
+    /// An outer join may miss it.
+    pub nullable: bool,
 }
 
 /// A source as one query level sees it.
@@ -101,6 +106,11 @@ impl Source {
 }
 
 impl Item {
+    /// The same on the side of an outer join that may be missing.
+    pub fn missing(self) -> Self {
+        Self { source: Rc::new(Source { nullable: true, ..Source::clone(&self.source) }), ..self }
+    }
+
     /// The usual case: named, and its columns too.
     pub fn visible(source: Source) -> Self {
         Self { named: source.alias.is_some(), bare: true, source: Rc::new(source) }

@@ -43,6 +43,8 @@ pub(super) struct Point {
     pub span: Range<usize>,
     pub flow: Flow,
     pub whole_row: bool,
+    /// A row without what is protected, to stand here instead.
+    pub rebuilt: Option<Rc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +87,13 @@ impl Purpose {
     pub const VOLATILE: Self = Self { kind: UseKind::VolatileArgument, ..Self::CARRY };
 }
 
+impl Point {
+    /// A value that is not a row.
+    pub fn of(span: Range<usize>, flow: Flow) -> Self {
+        Self { span, flow, whole_row: false, rebuilt: None }
+    }
+}
+
 impl Value {
     pub fn clean() -> Self {
         Self::of(Flow::Clean)
@@ -124,7 +133,7 @@ impl Value {
     pub fn of_field(field: &Field, span: Range<usize>) -> Self {
         let mut value = Self::of(field.flow.clone());
         if !value.is_clean() {
-            value.points.push(Point { span, flow: field.flow.clone(), whole_row: false });
+            value.points.push(Point::of(span, field.flow.clone()));
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
@@ -132,12 +141,13 @@ impl Value {
         value
     }
 
-    /// A reference to a whole row at `span`.
-    pub fn of_row(fields: Rc<[Field]>, span: Range<usize>) -> Self {
+    /// A reference to a whole row at `span`; `rebuilt`: what may stand there instead.
+    pub fn of_row(fields: Rc<[Field]>, span: Range<usize>, rebuilt: Option<String>) -> Self {
         let flow = mixed(fields.iter().map(|field| &field.flow));
         let mut value = Self::of(flow.clone());
         if !value.is_clean() {
-            value.points.push(Point { span, flow, whole_row: true });
+            let rebuilt = rebuilt.map(Rc::from);
+            value.points.push(Point { whole_row: true, rebuilt, ..Point::of(span, flow) });
         }
         value.row = Some(fields);
         value
@@ -165,7 +175,7 @@ impl Value {
         self.points.clear();
         self.origin = None;
         if !self.is_clean() {
-            self.points.push(Point { span: span.clone(), flow: self.flow.clone(), whole_row: false });
+            self.points.push(Point::of(span.clone(), self.flow.clone()));
         }
         self
     }
@@ -179,6 +189,7 @@ impl Value {
         for point in &mut self.points {
             point.flow = flow.clone();
             point.whole_row = false;
+            point.rebuilt = None;
         }
         if flow == Flow::Clean {
             self.points.clear();

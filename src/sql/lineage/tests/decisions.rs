@@ -201,3 +201,14 @@ fn without_a_sign_from_the_server_all_readings_mask() {
     assert!(matches!(outputs[2], OutputAction::Redact { .. }));
     assert_eq!(verdict.edits.len(), 1);
 }
+
+#[test]
+fn rows_built_anew_do_not_make_a_text_grow_without_end() {
+    let shop = Shop::new();
+    let references = vec!["to_json(c)"; 10_000].join(", ");
+    let verdict = run(&shop, &format!("SELECT {references} FROM customers c"), &[]);
+    assert_eq!(verdict.edits.len(), 10_000);
+    let built = verdict.edits.iter().filter(|edit| edit.text.starts_with("(ROW("));
+    let bytes: usize = built.map(|edit| edit.text.len()).sum();
+    assert!(bytes > 500_000 && bytes <= 1024 * 1024, "{bytes}");
+}

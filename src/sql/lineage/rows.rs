@@ -1,0 +1,191 @@
+//! Whole rows. Where a row holds something protected, a row like it is built
+//! in the place of the reference: protected fields are NULL, the others true.
+//!
+//! Invariant: what is built reads columns that carry nothing protected, and
+//! has the type or the field names of the row that it stands for. Where that
+//! is not certain, nothing is built, and the whole row is NULL.
+//!
+//! It must not raise an error of its own: a NULL of a domain may, so such a
+//! column leaves the row alone. An outer join's missing row stays NULL, which
+//! a column that is never NULL in the table tells.
+
+use std::collections::HashSet;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, RangeVar};
+
+use super::scope::{Field, Scope, Source};
+use super::value::{Point, Purpose, Value};
+use super::{Analysed, Walk, naming};
+use crate::catalog::Oid;
+use crate::catalog::snapshot::{Relation, RelationKind};
+use crate::sql::analysis::Flow;
+
+/// Bytes that one statement's rows may grow by in all: a name of one letter
+/// can stand for a thousand columns.
+pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
+
+/// What a reference to the whole of something in FROM is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) enum RowShape {
+    /// Not known, or not built anew.
+    #[default]
+    Unknown,
+    /// A value of the row type of this relation.
+    Of(Oid),
+    /// A record with the fields' names: of a subquery or CTE.
+    Record,
+}
+
+impl<'a> Walk<'a> {
+    /// The shape of the only relation that a name can mean. Another reading of
+    /// the name would want another row in the same place.
+    pub(super) fn shape_of(&self, named: &RangeVar, relations: &[&Relation]) -> RowShape {
+        let is_choice = named.schemaname.is_empty() && self.choices.contains_key(&named.relname);
+        match relations {
+            [only] if !is_choice => match only.kind {
+                RelationKind::Table
+                | RelationKind::PartitionedTable
+                | RelationKind::View
+                | RelationKind::MaterializedView
+                | RelationKind::ForeignTable => RowShape::Of(only.oid),
+                RelationKind::Sequence | RelationKind::Other => RowShape::Unknown,
+            },
+            _ => RowShape::Unknown,
+        }
+    }
+
+    /// A row to stand in for a reference to all of `source`, which `names`
+    /// mean there.
+    pub(super) fn rebuilt_row(&mut self, source: &Source, names: &[&str]) -> Option<String> {
+        if self.view || source.fields.iter().all(|field| field.flow == Flow::Clean) {
+            return None;
+        }
+        // Looking at a row costs as much as writing it.
+        let length: usize = source.fields.iter().map(|field| field.name.len().saturating_add(1)).sum();
+        self.row_bytes = self.row_bytes.checked_sub(length)?;
+        let row = self.built(source, names)?;
+        self.row_bytes = self.row_bytes.checked_sub(row.len())?;
+        Some(row)
+    }
+
+    fn built(&self, source: &Source, names: &[&str]) -> Option<String> {
+        let fields = source.fields.as_slice();
+        let different: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        // The text may be in an encoding that spells other letters otherwise.
+        let is_plain = names.iter().chain(&different).all(|name| name.is_ascii());
+        if source.open.is_some() || !is_plain || different.len() != fields.len() {
+            return None;
+        }
+        let qualifier: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+        let qualifier = qualifier.join(".");
+        match source.row {
+            RowShape::Unknown => None,
+            RowShape::Of(oid) => self.row_of(self.facts.snapshot.relations.get(&oid)?, source, &qualifier),
+            // Nothing tells whether an outer join has it.
+            RowShape::Record if source.nullable => None,
+            RowShape::Record => Some(record(fields, &qualifier)),
+        }
+    }
+
+    /// `ROW(c.id, NULL, …)::public.customers`. Fields come in the order of the
+    /// relation's columns; a cast to its type fills in what was dropped.
+    fn row_of(&self, relation: &Relation, source: &Source, qualifier: &str) -> Option<String> {
+        if relation.columns.len() != source.fields.len()
+            || !relation.name.is_ascii()
+            || !relation.schema.is_ascii()
+        {
+            return None;
+        }
+        let mut items = Vec::with_capacity(source.fields.len());
+        for field in &source.fields {
+            items.push(match field.flow {
+                Flow::Clean => format!("{qualifier}.{}", quoted(&field.name)),
+                _ if self.may_be_null(field.type_oid?) => "NULL".to_owned(),
+                _ => return None,
+            });
+        }
+        let row =
+            format!("ROW({})::{}.{}", items.join(", "), quoted(&relation.schema), quoted(&relation.name));
+        if !source.nullable {
+            return Some(format!("({row})"));
+        }
+        let mut columns = relation.columns.iter().zip(&source.fields);
+        let (_, present) = columns.find(|(column, field)| column.not_null && field.flow == Flow::Clean)?;
+        Some(format!("(CASE WHEN {qualifier}.{} IS NOT NULL THEN {row} END)", quoted(&present.name)))
+    }
+
+    /// A row as an output is called as the reference to it is: so is what
+    /// stands in its place.
+    pub(super) fn keep_name(&self, node: &Node, value: &mut Value, name: &str) {
+        if is_reference(node, value) && name.is_ascii() {
+            for point in &mut value.points {
+                let text = self.harmless(point).text;
+                point.rebuilt = Some(format!("{text} AS {}", quoted(name)).into());
+            }
+        }
+    }
+
+    /// A cast of a reference is called as the reference is, and so is one of a
+    /// subquery as its column.
+    pub(super) fn keep_name_in_cast(&self, node: &Node, value: &mut Value) {
+        let name = naming::column_name(node);
+        if is_reference(node, value) && name.is_ascii() {
+            for point in &mut value.points {
+                let text = self.harmless(point).text;
+                point.rebuilt = Some(format!("(SELECT {text} AS {})", quoted(&name)).into());
+            }
+        }
+    }
+
+    /// A domain may have a constraint that NULL breaks.
+    fn may_be_null(&self, type_oid: Oid) -> bool {
+        self.facts.snapshot.types.get(&type_oid).is_some_and(|known| known.kind != 'd')
+    }
+
+    /// Elements of a row constructor: `t.*` there is not a row but its columns.
+    pub(super) fn row_element(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mut value = self.expression(node, scope, purpose)?;
+        if is_reference(node, &value) {
+            let is_star = |point: &Point| {
+                self.places.text.get(point.span.clone()).is_some_and(|text| text.ends_with('*'))
+            };
+            value.points.iter_mut().filter(|point| is_star(point)).for_each(|point| point.rebuilt = None);
+        }
+        Ok(value)
+    }
+}
+
+/// Is it a whole row by its name, not a part or a function of one?
+fn is_reference(node: &Node, value: &Value) -> bool {
+    matches!(&node.node, Some(NodeEnum::ColumnRef(_))) && value.row.is_some()
+}
+
+/// `(SELECT r FROM (SELECT t.id, … AS email) AS r)`.
+fn record(fields: &[Field], qualifier: &str) -> String {
+    let mut alias = "whole row".to_owned();
+    while fields.iter().any(|field| field.name == alias) {
+        alias.push('+');
+    }
+    let items: Vec<String> = fields
+        .iter()
+        .map(|field| {
+            let name = quoted(&field.name);
+            match field.flow {
+                Flow::Clean => format!("{qualifier}.{name}"),
+                _ => format!("(CASE WHEN false THEN {qualifier}.{name} END) AS {name}"),
+            }
+        })
+        .collect();
+    let alias = quoted(&alias);
+    format!("(SELECT {alias} FROM (SELECT {}) AS {alias})", items.join(", "))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
