@@ -186,7 +186,7 @@ fn whatever_scripts_are_made_a_client_hears_the_same_from_both_databases() {
             writeln!(faults, "SEED={seed} STATEMENTS=1, step {step}:\n       {lines}").expect("write");
             writeln!(faults, "{}", smallest(&mut twins, &script)).expect("write");
         }
-        if tally.scripts.is_multiple_of(500) {
+        if tally.scripts.is_multiple_of(200) {
             eprintln!("seed {seed}: {tally:?}");
         }
     }

@@ -98,6 +98,12 @@ impl fmt::Display for Script {
 /// Sessions a script may use.
 pub const SESSIONS: usize = 2;
 
+/// Everything that scripts make outside of transactions.
+const DROPS: &str = "DROP TABLE IF EXISTS pg_temp.customers; \
+    DROP VIEW IF EXISTS made_v, made_w CASCADE; DROP MATERIALIZED VIEW IF EXISTS made_m CASCADE; \
+    DROP TABLE IF EXISTS made_t, made_p, made_e, made_c CASCADE; \
+    DROP FUNCTION IF EXISTS made_f(int); DROP INDEX IF EXISTS made_i";
+
 /// One database, reached directly or through bauta.
 pub struct Place {
     port: u16,
@@ -133,7 +139,8 @@ impl Place {
             }
             heard.push(answer);
         }
-        self.restore();
+        let makes = |step: &Step| step.way.sql().is_some_and(|sql| sql.contains("CREATE "));
+        self.restore(script.steps.iter().any(makes));
         heard
     }
 
@@ -150,9 +157,17 @@ impl Place {
         slot.as_mut()
     }
 
-    fn restore(&mut self) {
+    /// What a script made is dropped by its own sessions: of what is done
+    /// behind bauta's back it hears a moment later, and not at the same time
+    /// for both databases.
+    fn restore(&mut self, is_made: bool) {
         for slot in &mut self.sessions {
             let Some(session) = slot else { continue };
+            session.query("ROLLBACK");
+            if is_made {
+                session.query("RESET ALL");
+                session.query(DROPS);
+            }
             let answers = ["ROLLBACK", "DISCARD ALL"].map(|sql| session.query(sql));
             let is_clean = answers.iter().all(|answer| {
                 answer.last().is_some_and(|frame| frame.tag == b'Z' && frame.body == b"I")

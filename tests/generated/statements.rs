@@ -154,8 +154,9 @@ impl Maker {
 
     /// Work with tokens that this script has seen.
     pub(super) fn token(&mut self) -> Made {
-        match self.sql.below(14) {
+        match self.sql.below(22) {
             which @ (0 | 1) => self.seen(which),
+            14..=21 => self.token_elsewhere(),
             2 => (
                 Way::Simple("SELECT id, city FROM customers WHERE ssn = '{text:3}' ORDER BY id".to_owned()),
                 true,
@@ -197,6 +198,31 @@ impl Maker {
                     },
                     false,
                 )
+            }
+        }
+    }
+
+    /// Tokens by other paths, and where their originals might show.
+    fn token_elsewhere(&mut self) -> Made {
+        let by_token = "SELECT id, ssn, city FROM customers WHERE ssn = '{text:4}' ORDER BY id";
+        match self.sql.below(12) {
+            0 => simple(format!("DECLARE c1 CURSOR WITH HOLD FOR {by_token}")),
+            1 => (Way::Simple("FETCH ALL FROM c1".to_owned()), true),
+            2 => simple(format!("PREPARE p1 AS {by_token}")),
+            3 => simple("SELECT name, statement, parameter_types FROM pg_prepared_statements"),
+            4 => simple("SELECT name, statement, is_holdable FROM pg_cursors"),
+            5 => simple("SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()"),
+            6 => simple("SELECT current_query(), id FROM customers WHERE ssn = '{text:4}'"),
+            7 => simple("SELECT 1 / (id - 1) FROM customers WHERE ssn = '{text:4}' AND 1 / (id - id) > 0"),
+            8 => simple(format!("EXPLAIN (VERBOSE, COSTS OFF) {by_token}")),
+            9 => simple("SET log_parameter_max_length_on_error = -1; SET client_min_messages = debug5"),
+            10 => simple(
+                "SELECT a.id FROM customers a JOIN staff b USING (ssn) WHERE b.ssn IN ('{text:0}', '{text:9}')",
+            ),
+            _ => {
+                let run = self.run(vec![Some("{number:2}".to_owned()), Some("{uuid:3}".to_owned())], 0, true);
+                let sql = "SELECT id, acct FROM accounts WHERE acct = $1 OR device = $2 ORDER BY id";
+                (Way::Extended { sql: sql.to_owned(), run }, true)
             }
         }
     }

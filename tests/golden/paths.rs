@@ -15,8 +15,8 @@ const POLICY: &str = r#"
     method = "token"
 "#;
 
-const SCHEMA: &str = "CREATE TABLE people (id int PRIMARY KEY, email text, ssn text);
-    INSERT INTO people VALUES (1, 'anna@example.com', '123456'), (2, 'bert@example.org', '234567');
+const SCHEMA: &str = "CREATE TABLE people (id int PRIMARY KEY, email text, ssn text, city text);
+    INSERT INTO people VALUES (1, 'anna@example.com', '123456', 'Oslo'), (2, 'bert@example.org', '234567', 'Rome');
     GRANT ALL ON people TO ana";
 
 /// Name, statement.
@@ -27,6 +27,8 @@ derived output | SELECT trim(email) FROM people ORDER BY id
 expression | SELECT email || '' FROM people ORDER BY id
 predicate | SELECT 'found' FROM people WHERE email LIKE 'anna%'
 order | SELECT id FROM people ORDER BY email DESC
+equals a token | SELECT city FROM people WHERE ssn = '{token}'
+equals a guess | SELECT city FROM people WHERE ssn = '123456'
 ";
 
 const READ_AFTERWARDS: &str = "SELECT email FROM people ORDER BY id";
@@ -151,12 +153,13 @@ pub fn table(server: &Server) -> String {
     server.sql("postgres", "CREATE DATABASE golden_paths");
     server.sql("golden_paths", SCHEMA);
     let bauta = Bauta::start(server, POLICY);
+    let token = value(&connect(&bauta).query("SELECT ssn FROM people WHERE id = 1")).expect("a token");
     let mut out = "\n== paths\n".to_owned();
     for path in PATHS {
         let is_split = !(path.first)("").is_empty();
         let grants: Vec<_> = GRANTS.iter().filter(|(_, before, after)| is_split || before == after).collect();
         let columns: Vec<Vec<String>> =
-            grants.iter().map(|(_, before, after)| travel(&bauta, path, *before, *after)).collect();
+            grants.iter().map(|(_, before, after)| travel(&bauta, path, &token, *before, *after)).collect();
         for (row, (name, _)) in probes().enumerate() {
             writeln!(out, "   {} / {name}", path.name).expect("write");
             for ((grants, ..), column) in grants.iter().zip(&columns) {
@@ -189,12 +192,12 @@ fn connect(bauta: &Bauta) -> Raw {
 }
 
 /// What each probe gives by one path, each in a session of its own.
-fn travel(bauta: &Bauta, path: &Path, before: bool, after: bool) -> Vec<String> {
+fn travel(bauta: &Bauta, path: &Path, token: &str, before: bool, after: bool) -> Vec<String> {
     let mut grant = before.then(|| give(bauta));
     let begun: Vec<(Raw, Option<String>)> = probes()
         .map(|(_, sql)| {
             let mut session = connect(bauta);
-            let sent = (path.first)(sql);
+            let sent = (path.first)(&sql.replace("{token}", token));
             let failed = sent.iter().find_map(|message| error(&session.exchange(message)));
             (session, failed)
         })
@@ -206,8 +209,12 @@ fn travel(bauta: &Bauta, path: &Path, before: bool, after: bool) -> Vec<String> 
         None => {}
     }
     let seen = begun.into_iter().zip(probes()).map(|((mut session, failed), (_, sql))| {
-        let mut rest =
-            || (path.then)(sql).iter().flat_map(|message| session.exchange(message)).collect::<Vec<_>>();
+        let mut rest = || {
+            (path.then)(&sql.replace("{token}", token))
+                .iter()
+                .flat_map(|message| session.exchange(message))
+                .collect::<Vec<_>>()
+        };
         failed.map_or_else(|| said(&rest()), |error| format!("{error} at first"))
     });
     let seen = seen.collect();
@@ -240,16 +247,17 @@ fn said(frames: &[Frame]) -> String {
     if let Some(error) = error(frames) {
         return error + notice;
     }
+    value(frames).map_or_else(|| "no row".to_owned(), |row| shown(row.as_bytes())) + notice
+}
+
+/// The first row's first column.
+fn value(frames: &[Frame]) -> Option<String> {
     let row = frames.iter().find_map(|frame| match frame.tag {
         b'D' => Some(frame.columns()[0].clone().unwrap_or_else(|| b"NULL".to_vec())),
         b'd' => Some(frame.body.trim_ascii_end().to_vec()),
         _ => None,
-    });
-    let shown = match row {
-        Some(row) => shown(&row),
-        None => "no row".to_owned(),
-    };
-    shown + notice
+    })?;
+    String::from_utf8(row).ok()
 }
 
 fn shown(row: &[u8]) -> String {

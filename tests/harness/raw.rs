@@ -130,8 +130,6 @@ impl Raw {
             Ok(0) => return None,
             Ok(_) => {}
             Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => return None,
-            // A process that was stopped and goes on.
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return self.receive(),
             Err(e) => panic!("no message came: {e}"),
         }
         self.stream.read_exact(&mut head[1..]).expect("a whole header");
