@@ -5,6 +5,7 @@
 
 mod head;
 mod probe;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -20,11 +21,12 @@ use crate::catalog::finding::Severity;
 use crate::catalog::guard::Guard;
 use crate::clock::SharedClock;
 use crate::config::{Config, StateUrl};
-use crate::control::api::{DatabaseHealth, ExplainBody, Health};
+use crate::control::api::{DatabaseHealth, ExplainBody, Health, TokenBody, TokenView};
 use crate::control::problem::Problem;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
 use crate::grants::event::Answer;
+use crate::grants::model::Actor;
 use crate::grants::sqlite::Sqlite;
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
@@ -287,6 +289,10 @@ impl Host for Proxy {
         Box::pin(async move {
             Proxy::reload(self, "reload").await.map_err(|fault| Problem::invalid(fault.to_string()))
         })
+    }
+
+    fn token(&self, ask: TokenBody, by: Actor) -> Answer<'_, Result<TokenView, Problem>> {
+        Box::pin(Proxy::token(self, ask, by))
     }
 
     fn explain(&self, ask: ExplainBody) -> Answer<'_, Result<serde_json::Value, Problem>> {

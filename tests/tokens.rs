@@ -28,6 +28,10 @@ const POLICY: &str = r#"
     column = "public.customers.email"
     method = "email"
     [[role]]
+    name = "case workers"
+    members = ["root"]
+    unmask = ["public.customers.phone"]
+    [[role]]
     name = "analyst"
     members = ["ana"]
     request = ["public.customers.*"]
@@ -659,4 +663,57 @@ fn null_can_be_bound_where_no_token_leads() {
     raw.query("ROLLBACK");
     let made = shop.server.sql("shop", "SELECT id, email IS NULL FROM customers WHERE id > 300");
     assert_eq!(made.trim(), "301|t");
+}
+
+#[test]
+fn one_token_is_led_back_for_whoever_may_see_all_that_it_could_be() {
+    let (shop, mut raw) = Shop::open();
+    let phone = token(&mut raw, "phone", "customers", 3);
+    let ssn = token(&mut raw, "ssn", "customers", 3);
+    let stored = shop.server.sql("shop", "SELECT phone FROM customers WHERE id = 3").trim().to_owned();
+    let column = ["--column", "public.customers.phone"];
+    let resolved = shop.bauta.cli_ok(&["token", "resolve", &phone, column[0], column[1]]);
+    assert_eq!(resolved.trim_end(), stored);
+    let made = shop.bauta.cli_ok(&["token", "of", &stored, column[0], column[1], "-d", "shop"]);
+    assert_eq!(made.trim_end(), phone);
+    let refused = |arguments: &[&str], why: &str| {
+        let output = shop.bauta.cli(arguments);
+        assert_eq!(output.code, Some(1), "{arguments:?}: {}", output.stdout);
+        assert!(output.stderr.contains(why), "{arguments:?}: {}", output.stderr);
+    };
+    refused(
+        &["token", "resolve", &ssn, "--column", "public.customers.ssn"],
+        "no live grant on public.customers.ssn",
+    );
+    refused(&["token", "resolve", "12", column[0], column[1]], "no token of public.customers.phone");
+    refused(&["token", "of", "12", column[0], column[1]], "no token for this value");
+    refused(&["token", "of", "x", "--column", "public.customers.email"], "does not lead back");
+    refused(&["token", "of", "x", "--column", "public.customers.name"], "no protected column is");
+    let log = shop.bauta.cli_ok(&["audit", "search", "--user", "root"]);
+    assert!(log.contains("bauta token resolve --column public.customers.phone"), "{log}");
+    assert!(log.contains("revealed") && !log.contains(&stored) && !log.contains(&phone), "{log}");
+    let list = shop.bauta.cli_ok(&["keys", "list"]);
+    assert!(list.starts_with("  1  ") && list.contains("everything"), "{list}");
+}
+
+/// Text tokens carry the id of their key; all others stay on the oldest.
+#[test]
+fn tokens_made_before_a_rotation_lead_back_after_it() {
+    let (mut shop, mut raw) = Shop::open();
+    let before = ["ssn", "phone"].map(|name| token(&mut raw, name, "customers", 5));
+    drop(raw);
+    let said = shop.bauta.cli_ok(&["keys", "rotate"]);
+    assert!(said.contains("key 2 is in"), "{said}");
+    shop.bauta.stop();
+    shop.bauta.serve();
+    let mut raw = Raw::connect(shop.bauta.port, "ana");
+    let after = ["ssn", "phone"].map(|name| token(&mut raw, name, "customers", 5));
+    assert_ne!(before[0], after[0]);
+    assert_eq!(before[1], after[1]);
+    for sql in [
+        format!("SELECT id FROM customers WHERE ssn = '{}'", before[0]),
+        format!("SELECT id FROM customers WHERE ssn = '{}' AND phone = '{}'", after[0], before[1]),
+    ] {
+        assert_eq!(column(&raw.query(&sql)), ["5"], "{sql}");
+    }
 }

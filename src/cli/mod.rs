@@ -19,6 +19,7 @@ pub mod explain;
 pub mod grant;
 pub mod grants;
 pub mod init;
+pub mod keys;
 pub mod kill;
 pub mod output;
 pub mod reload;
@@ -30,6 +31,7 @@ pub mod serve;
 pub mod sessions;
 pub mod setup_sql;
 pub mod status;
+pub mod token;
 mod watch;
 pub mod who_can;
 
@@ -120,6 +122,10 @@ enum Command {
     Reload(reload::Args),
     /// How the proxy is
     Status(status::Args),
+    /// Lead one token back to its value, or a value to its token
+    Token(token::Args),
+    /// List the keys of tokens and hashes, or add a new one
+    Keys(keys::Args),
     /// Follow, search and verify the audit log
     Audit(audit::Args),
     /// Print the completion script of a shell
@@ -148,6 +154,8 @@ impl Command {
             Self::Kill(args) => kill::run(args),
             Self::Reload(args) => reload::run(args),
             Self::Status(args) => status::run(args),
+            Self::Token(args) => token::run(args),
+            Self::Keys(args) => keys::run(args),
             Self::Audit(args) => audit::run(args),
             Self::Completions(args) => completions::run(args),
         }

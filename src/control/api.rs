@@ -138,6 +138,32 @@ impl Body for ExplainBody {
     const FIELDS: &'static [&'static str] = &["database", "user", "sql"];
 }
 
+/// POST /v1/tokens: either a token or a value.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TokenBody {
+    /// `schema.table.column`
+    pub column: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+impl Body for TokenBody {
+    const FIELDS: &'static [&'static str] = &["column", "database", "token", "value"];
+}
+
+/// A token and what it stands for. No `Debug`: it holds a protected value.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct TokenView {
+    pub column: String,
+    pub token: String,
+    pub value: String,
+}
+
 /// POST /v1/reload takes nothing.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct NoBody {}

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::grants::Engine;
 use crate::grants::event::Answer;
+use crate::grants::model::Actor;
 use crate::session::Registry;
 use problem::Problem;
 
@@ -28,6 +29,10 @@ pub trait Host: Send + Sync {
     fn reload(&self) -> Answer<'_, Result<String, Problem>>;
     /// What would happen to a statement.
     fn explain(&self, ask: api::ExplainBody) -> Answer<'_, Result<serde_json::Value, Problem>>;
+    /// The value of a token, or the token of a value.
+    fn token(&self, _ask: api::TokenBody, _by: Actor) -> Answer<'_, Result<api::TokenView, Problem>> {
+        Box::pin(async { Err(Problem::unavailable("there are no keys")) })
+    }
 }
 
 /// What the endpoints work on. Cheap to clone.

@@ -23,7 +23,7 @@ use serde::Serialize;
 use super::Control;
 use super::api::{
     ApproveBody, AskBody, Body, ColumnView, ExplainBody, GrantView, Items, NoBody, ReasonBody, Reloaded,
-    RequestView, StatusView, known,
+    RequestView, StatusView, TokenBody, known,
 };
 use super::powers::powers;
 use super::problem::Problem;
@@ -53,6 +53,7 @@ pub(super) fn router(control: Control) -> Router {
         .route("/v1/columns", get(columns))
         .route("/v1/columns/{name}/who", get(who_can))
         .route("/v1/explain", post(explain))
+        .route("/v1/tokens", post(token))
         .route("/v1/reload", post(reload))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
@@ -348,6 +349,16 @@ async fn explain(State(control): State<Control>, body: Bytes) -> Reply {
         }
     }
     ok(&control.host.explain(body).await?)
+}
+
+async fn token(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+    let body = TokenBody::read(&body)?;
+    if body.column.is_empty() {
+        return Err(
+            Problem::invalid("no column given").with_hint("such as \"column\": \"public.customers.ssn\"")
+        );
+    }
+    ok(&control.host.token(body, caller.0).await?)
 }
 
 async fn reload(State(control): State<Control>, body: Bytes) -> Reply {

@@ -53,6 +53,8 @@ pub enum KeyFault {
     Line { line: usize, expected: &'static str },
     #[error("the key file holds no key: make one with bauta init")]
     Empty,
+    #[error("the key file holds the highest id, 255: no key can follow")]
+    Full,
     #[error("the system gave no random bytes")]
     Random(#[source] getrandom::Error),
 }
@@ -98,6 +100,24 @@ impl KeyRing {
             return Err(write(source));
         }
         Ok(Self { oldest: MasterKey { id: 1, created: now, secret }, newer: Vec::new() })
+    }
+
+    /// Appends a new key to the file, which keeps its owner; the new key's id.
+    /// A running proxy reads it at its next start.
+    pub fn rotate(path: &Path, now: Timestamp) -> Result<u8, KeyFault> {
+        let ring = Self::open(path)?;
+        let id = ring.newest().id.checked_add(1).ok_or(KeyFault::Full)?;
+        let line = Zeroizing::new(format!("{id} {now:.0} {}\n", *encode(&random_key()?)));
+        let write = |source| KeyFault::Write { path: path.to_owned(), source };
+        let text = Zeroizing::new(fs::read(path).map_err(write)?);
+        let mut added = Zeroizing::new(Vec::with_capacity(line.len() + 1));
+        if text.last().is_some_and(|last| *last != b'\n') {
+            added.push(b'\n');
+        }
+        added.extend_from_slice(line.as_bytes());
+        let mut file = OpenOptions::new().append(true).open(path).map_err(write)?;
+        file.write_all(&added).and_then(|()| file.sync_all()).map_err(write)?;
+        Ok(id)
     }
 
     /// Reads the text of a key file.
@@ -275,6 +295,24 @@ mod tests {
         assert_eq!(read.list().map(|(id, _)| id).collect::<Vec<_>>(), [1]);
         assert!(matches!(KeyRing::create(&path, now()), Err(KeyFault::Write { .. })));
         assert_eq!(KeyRing::open(&path).unwrap().audit_key(), made.audit_key());
+    }
+
+    #[test]
+    fn a_rotated_file_keeps_its_keys_and_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("bauta.key");
+        let made = KeyRing::create(&path, now()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.trim_end()).unwrap();
+        assert_eq!(KeyRing::rotate(&path, now()).unwrap(), 2);
+        assert_eq!(KeyRing::rotate(&path, now()).unwrap(), 3);
+        let read = KeyRing::open(&path).unwrap();
+        assert_eq!(read.list().map(|(id, _)| id).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(read.audit_key(), made.audit_key());
+        assert_ne!(derive(&read, 2, "token text", "d"), derive(&read, 3, "token text", "d"));
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        fs::write(&path, ONE.replacen('1', "255", 1)).unwrap();
+        assert!(matches!(KeyRing::rotate(&path, now()), Err(KeyFault::Full)));
     }
 
     #[test]
