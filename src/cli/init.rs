@@ -82,7 +82,12 @@ mod tests {
     use crate::config::Config;
 
     fn environment(name: &str) -> Option<String> {
-        (name == "BAUTA_SERVICE_PASSWORD").then(|| "x".to_owned())
+        let known = [
+            ("BAUTA_SERVICE_PASSWORD", "x"),
+            ("CHAT_WEBHOOK", "https://chat.example/hook"),
+            ("NOTIFY_SECRET", "x"),
+        ];
+        known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     }
 
     #[test]
