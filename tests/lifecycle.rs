@@ -96,6 +96,50 @@ fn a_drain_ends_idle_sessions_at_once_and_lets_a_transaction_finish() {
 }
 
 #[test]
+fn a_drain_has_a_deadline_after_which_sessions_are_told_and_ended() {
+    let server = Server::start();
+    let mut bauta = Bauta::start(&server, "limits.drain_timeout = \"0\"");
+    let mut working = Raw::connect(bauta.port, "ana");
+    working.query("BEGIN");
+    bauta.signal(Signal::SIGTERM);
+    let error = working.receive().expect("a word of farewell");
+    assert_eq!(error.field(b'C').as_deref(), Some("57P01"));
+    assert_eq!(bauta.stop(), Some(0));
+    nothing_left(&server);
+}
+
+/// As systemd would hear it (Type=notify, WatchdogSec=).
+#[test]
+fn a_service_manager_is_told_when_clients_can_connect_and_when_it_stops() {
+    let server = Server::start();
+    let bauta = Bauta::prepare(&server, "");
+    let socket = bauta.directory.join("notify");
+    let heard = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    heard.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let next = || {
+        let mut text = [0; 256];
+        let length = heard.recv(&mut text).expect("a word to the service manager");
+        String::from_utf8_lossy(&text[..length]).trim().to_owned()
+    };
+    let mut child = bauta
+        .command(&["serve", "-c", "proxy.toml"])
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "300000")
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    assert_eq!(next(), "READY=1");
+    assert_eq!(psql("ana", bauta.port, "SELECT 1").out(), "1", "ready means ready");
+    for _ in 0..3 {
+        assert_eq!(next(), "WATCHDOG=1");
+    }
+    nix::sys::signal::kill(pid, Signal::SIGTERM).unwrap();
+    while next() != "STOPPING=1" {}
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn no_file_descriptors_left_means_waiting_and_not_spinning() {
     let server = Server::start();
     let bauta = Bauta::start(&server, "");

@@ -160,7 +160,8 @@ impl Log {
     /// cancelled call has submitted nothing.
     ///
     /// # Errors
-    /// The log can't be written, and the record is an intent.
+    /// The log can't be written, and the record is an intent, or a failed login
+    /// that finds no room.
     pub async fn submit(&self, record: Record) -> Result<Ticket, AuditError> {
         let at = self.inner.clock.now().wall;
         let mut record = record;

@@ -130,6 +130,13 @@ impl Queue {
             waiting.refused += 1;
             return Err(Rejected::Failed(error));
         }
+        if waiting.is_full()
+            && let Some(error) = waiting.failure.clone()
+            && record.event.is_expendable()
+        {
+            waiting.refused += 1;
+            return Err(Rejected::Failed(error));
+        }
         if waiting.is_full() && !always {
             self.wake_writer(&mut waiting);
             return Err(Rejected::Full(Box::new(record)));

@@ -104,6 +104,12 @@ impl Event {
         )
     }
 
+    /// Anybody can make any number of these: while the log can't be written,
+    /// those that find no room are counted, not kept.
+    pub(super) fn is_expendable(&self) -> bool {
+        matches!(self, Self::AuthFailed(_))
+    }
+
     /// Bytes that the record holds while it waits, roughly.
     pub(super) fn weight(&self) -> usize {
         match self {

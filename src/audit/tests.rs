@@ -268,6 +268,43 @@ fn while_the_disk_is_full_statements_are_refused_at_once() {
     assert_eq!(values[3]["sql"], "SELECT 4");
 }
 
+/// A full disk and a flood of failed logins at once: memory stays bounded, and
+/// the log says how many it does not tell of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_failed_logins_does_not_grow_the_queue() {
+    const FLOOD: usize = 50_000;
+    let disk = Shared::default();
+    let log = open(&disk);
+    let failed = || {
+        let event = AuthFailed { sqlstate: "28P01".into(), reason: "wrong password".into() };
+        Record { who: ana(), event: Event::AuthFailed(event) }
+    };
+    let ticket = log.submit(start("SELECT 1")).await.unwrap();
+    log.durable(ticket).await.unwrap();
+    disk.0.lock().broken = 0..u64::MAX;
+    let ticket = log.submit(start("SELECT 2")).await.unwrap();
+    log.durable(ticket).await.unwrap_err();
+    let mut kept = 0;
+    for _ in 0..FLOOD {
+        kept += usize::from(log.submit(failed()).await.is_ok());
+        assert!(log.standing().0 <= 16_384);
+    }
+    assert_eq!(kept, 16_384);
+    disk.0.lock().broken = 0..0;
+    let waiting = Instant::now();
+    while log.standing().1.is_some() {
+        assert!(waiting.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::task::spawn_blocking(move || log.close()).await.unwrap();
+    let values = disk.values();
+    let told = values.iter().filter(|v| v["event"] == "auth.failed").count();
+    let resumed = values.iter().find(|v| v["event"] == "log.resumed").unwrap();
+    let untold = resumed["refused"].as_u64().unwrap() as usize;
+    // The statement that was refused is one of them.
+    assert_eq!(told + untold, FLOOD + 1);
+}
+
 /// A crash leaves any prefix of the bytes; the next start closes the torn line
 /// and the chain goes on.
 #[test]

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,10 +14,7 @@ use crate::net::listen;
 use crate::net::workers::{Ending, serve};
 use crate::proxy::Proxy;
 use crate::session;
-use crate::telemetry::http;
-
-/// How long sessions may take to become idle after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(30);
+use crate::telemetry::{http, systemd};
 
 /// Run the proxy.
 ///
@@ -64,7 +60,7 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     let (door, shared) = (proxy.door(), proxy.clone());
     let ending = Ending {
         drain: proxy.drain.clone(),
-        deadline: DRAIN,
+        deadline: proxy.config.load().limits.drain_timeout,
         at_deadline: Box::new({
             let sessions = proxy.sessions.clone();
             move || sessions.kill_all()
@@ -73,6 +69,7 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     let workers = proxy.config.load().limits.workers;
     let audit = proxy.audit.clone();
     let session = move |client| session::serve(client, shared.clone(), door.clone());
+    systemd::ready();
     serve(listeners, workers, ending, session, move || audit.clone().attend()).await?;
     if let Err(fault) = control.await? {
         tracing::warn!(%fault, "the control socket ended");
@@ -143,6 +140,7 @@ fn stop(proxy: &Proxy) {
         proxy.sessions.kill_all();
     } else {
         tracing::info!("stopping");
+        systemd::stopping();
         proxy.drain.begin();
     }
 }

@@ -279,6 +279,8 @@ pub struct Limits {
     /// Zero: none.
     pub idle_timeout: Duration,
     pub connect_timeout: Duration,
+    /// How long sessions may take to become idle after SIGTERM.
+    pub drain_timeout: Duration,
     pub statement_bytes: usize,
     pub message_bytes: usize,
     pub depth: usize,

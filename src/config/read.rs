@@ -304,6 +304,7 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
         startup_timeout: 10 * SECOND,
         idle_timeout: Duration::ZERO,
         connect_timeout: 5 * SECOND,
+        drain_timeout: 30 * SECOND,
         statement_bytes: 1 << 20,
         message_bytes: 1 << 30,
         depth: 100,
@@ -319,7 +320,9 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
     limits.idle_timeout =
         section.duration("idle_timeout", SECOND..=30 * DAY, Some("none")).unwrap_or(limits.idle_timeout);
     limits.connect_timeout =
-        section.duration("connect_timeout", wait, None).unwrap_or(limits.connect_timeout);
+        section.duration("connect_timeout", wait.clone(), None).unwrap_or(limits.connect_timeout);
+    limits.drain_timeout =
+        section.duration("drain_timeout", wait, Some("sessions end at once")).unwrap_or(limits.drain_timeout);
     let statement = section.size("statement_bytes", 1 << 10..=LARGEST_MESSAGE, None);
     let message = section.size("message_bytes", 1 << 10..=LARGEST_MESSAGE, None);
     limits.statement_bytes = statement.as_ref().map_or(limits.statement_bytes, |s| size(s.value));

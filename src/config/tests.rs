@@ -41,6 +41,7 @@ max_sessions_per_user = 5
 startup_timeout = "20s"
 idle_timeout = "1h"
 connect_timeout = "500ms"
+drain_timeout = "20s"
 statement_bytes = "2MB"
 workers = 3
 message_bytes = "64MB"
@@ -128,6 +129,7 @@ fn every_key_is_read() {
     assert_eq!(config.limits.depth, 77);
     assert_eq!(config.limits.workers, 3);
     assert_eq!(config.limits.connect_timeout, Duration::from_millis(500));
+    assert_eq!(config.limits.drain_timeout, Duration::from_secs(20));
     assert_eq!(config.audit.file, directory.path().join("log/audit.jsonl"));
     assert_eq!(config.audit.rotate_age, Duration::from_secs(7 * 86_400));
     assert_eq!(config.control.mode, 0o600);
@@ -136,7 +138,7 @@ fn every_key_is_read() {
     assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:52"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:53"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
     assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);

@@ -56,7 +56,7 @@ pub async fn serve(client: Stream, proxy: Arc<Proxy>, door: Arc<Door>) {
     match Box::pin(handshake::establish(client, &door)).await {
         Ok(Some(session)) => run(session, proxy).await,
         Ok(None) => {}
-        Err(refused) => record_refused(&proxy, refused),
+        Err(refused) => record_refused(&proxy, refused).await,
     }
 }
 
@@ -121,7 +121,7 @@ fn record_end(proxy: &Proxy, who: &Arc<Who>, relay: &Relay, end: &End) {
     let _ = proxy.audit.post(Record { who: who.clone(), event });
 }
 
-fn record_refused(proxy: &Proxy, refused: Refused) {
+async fn record_refused(proxy: &Proxy, refused: Refused) {
     let Refused { stage, login, database, client, error } = refused;
     proxy.front.logins.refused(stage);
     match stage {
@@ -137,5 +137,6 @@ fn record_refused(proxy: &Proxy, refused: Refused) {
     });
     let event =
         Event::AuthFailed(AuthFailed { sqlstate: error.code.clone(), reason: error.message.clone().into() });
-    let _ = proxy.audit.post(Record { who, event });
+    // Waits for room: a flood must not grow the queue.
+    let _ = proxy.audit.submit(Record { who, event }).await;
 }

@@ -14,6 +14,7 @@ pub mod metric;
 pub mod names;
 mod process;
 pub mod registry;
+pub mod systemd;
 
 use std::io::IsTerminal as _;
 

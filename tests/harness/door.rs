@@ -78,6 +78,7 @@ pub fn config(server: &Server) -> Config {
             startup_timeout: Duration::from_secs(10),
             idle_timeout: Duration::ZERO,
             connect_timeout: Duration::from_secs(5),
+            drain_timeout: Duration::ZERO,
             statement_bytes: 1 << 20,
             message_bytes: 1 << 30,
             depth: 100,
