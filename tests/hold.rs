@@ -273,6 +273,19 @@ fn inside_a_transaction_nothing_waits() {
 }
 
 #[test]
+fn waiting_is_not_idling() {
+    let bench = Bench::with(&format!("{POLICY}\n[limits]\nidle_timeout = \"1s\""));
+    let waiting = held(bench.session(), m::query(FIND));
+    bench.pending(1);
+    // An idle session has ended by then.
+    let mut idle = bench.session();
+    assert_eq!(idle.receive().and_then(|f| f.field(b'C')).as_deref(), Some("57P05"));
+    bench.bauta.cli_ok(&["approve", "1"]);
+    let (frames, _) = waiting.join().unwrap();
+    assert_eq!((rows(&frames), error(&frames)), (1, None), "{frames:?}");
+}
+
+#[test]
 fn two_sessions_wait_for_a_request_each() {
     let bench = Bench::new();
     let first = held(bench.session(), m::query(FIND));
