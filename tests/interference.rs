@@ -332,11 +332,14 @@ fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
     assert!(faults.is_empty(), "these attacks learn something:\n{faults}\nlog:\n{}", bauta.log());
 }
 
+pub fn attack_names() -> Vec<String> {
+    GROUPS.iter().flat_map(|(_, text)| attacks(text)).map(|attack| attack.name).collect()
+}
+
 /// Names stand in the documentation, and count once.
 #[test]
 fn attacks_have_names_of_their_own() {
-    let mut names: Vec<String> =
-        GROUPS.iter().flat_map(|(_, text)| attacks(text)).map(|attack| attack.name).collect();
+    let mut names = attack_names();
     let all = names.len();
     names.sort();
     names.dedup();

@@ -20,6 +20,7 @@ mod grants;
 mod harness_test;
 mod hold;
 mod interference;
+mod leaks;
 mod lifecycle;
 mod masking;
 mod masks;

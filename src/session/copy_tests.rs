@@ -15,15 +15,8 @@ use crate::wire::backend::Field;
 
 const KEY: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
 
-fn plan(format: CopyFormat) -> CopyPlan {
-    let binary = format == CopyFormat::Binary;
-    let field = Field {
-        origin: None,
-        type_oid: Oid(25),
-        modifier: -1,
-        format: if binary { Format::Binary } else { Format::Text },
-    };
-    let guard = Guard {
+fn guard() -> Guard {
+    Guard {
         version: 1,
         policy: "".into(),
         snapshot: Arc::new(Snapshot::default()),
@@ -34,7 +27,18 @@ fn plan(format: CopyFormat) -> CopyPlan {
         opaque_functions: Default::default(),
         relied_on: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
+    }
+}
+
+fn plan(format: CopyFormat) -> CopyPlan {
+    let binary = format == CopyFormat::Binary;
+    let field = Field {
+        origin: None,
+        type_oid: Oid(25),
+        modifier: -1,
+        format: if binary { Format::Binary } else { Format::Text },
     };
+    let guard = guard();
     let keys = KeyRing::parse(KEY).unwrap();
     let witness = Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false };
     let outputs = [OutputAction::Pass, OutputAction::Redact { columns: Vec::new() }, OutputAction::Pass];
@@ -131,4 +135,23 @@ fn binary_rows_header_and_trailer() {
     assert_eq!(masked(&mut plan, b"\xff\xff").unwrap(), b"\xff\xff");
     assert!(masked(&mut plan, &row(b"secret")).is_err());
     assert!(masked(&mut self::plan(CopyFormat::Binary), b"PGCOPY").is_err());
+}
+
+/// The analysis said nothing of a column that the server names: it is masked
+/// all the same, and reported.
+#[test]
+fn a_protected_origin_that_nobody_announced_is_masked() {
+    let origin = crate::catalog::ColumnId { relation: Oid(1), attribute: 2 };
+    let column = crate::grants::model::sample::column("public", "customers", "ssn", &[]);
+    let mut guard = guard();
+    guard.protected.insert(origin, Arc::new(column));
+    let keys = KeyRing::parse(KEY).unwrap();
+    let witness = Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false };
+    let field = Field { origin: Some(origin), type_oid: Oid(25), modifier: -1, format: Format::Text };
+    for outputs in [None, Some([OutputAction::Pass])] {
+        let outputs = outputs.as_ref().map(|outputs| outputs.as_slice());
+        let (rows, trips) = RowPlan::new(outputs, &[field], &witness).unwrap();
+        assert!(rows.is_masked(0));
+        assert_eq!(trips.len(), 1);
+    }
 }

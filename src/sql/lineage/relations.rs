@@ -218,6 +218,10 @@ impl<'a> Walk<'a> {
                     Some(inherited) => value::unite(&own, &inherited),
                     None => own,
                 };
+                let flow = match self.view && super::statistics::is_computed(relation, &column.name) {
+                    true => value::computed(self.all_protected()),
+                    false => flow,
+                };
                 Field {
                     name: column.name.to_string(),
                     flow,

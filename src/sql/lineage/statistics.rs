@@ -48,6 +48,13 @@ const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
 
+/// In a view of a DBA's, nothing can be spliced: what a relation of statistics
+/// holds may be computed from any protected column.
+pub(super) fn is_computed(relation: &Relation, column: &str) -> bool {
+    let known = RELATIONS.iter().find(|(name, _)| *name == &*relation.name);
+    &*relation.schema == "pg_catalog" && known.is_some_and(|(_, identity)| !identity.contains(&column))
+}
+
 pub(super) fn is_statistics(name: &str) -> bool {
     RELATIONS.iter().any(|(known, _)| *known == name)
 }
@@ -165,7 +172,7 @@ impl<'a> Walk<'a> {
         oids.into_iter().collect()
     }
 
-    fn all_protected(&self) -> Vec<Arc<ProtectedColumn>> {
+    pub(super) fn all_protected(&self) -> Vec<Arc<ProtectedColumn>> {
         let mut columns: Vec<Arc<ProtectedColumn>> = self.facts.protected.values().cloned().collect();
         columns.sort_by(|a, b| a.name.cmp(&b.name));
         columns
