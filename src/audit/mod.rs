@@ -39,6 +39,8 @@ pub use queue::Ticket;
 pub use record::{Conceal, Event, Record, Sql, StatementEnd, StatementStart, Who};
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod waiting_tests;

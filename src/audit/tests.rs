@@ -19,15 +19,15 @@ use crate::clock::SystemClock;
 use crate::config::AuditSql;
 use crate::mask::keys::Key;
 
-fn key() -> Key {
+pub(super) fn key() -> Key {
     Key::new([7; 32])
 }
 
-fn sealer() -> Sealer {
+pub(super) fn sealer() -> Sealer {
     Sealer::new(&key())
 }
 
-fn settings(file: impl Into<PathBuf>, rotate: u64) -> LogSettings {
+pub(super) fn settings(file: impl Into<PathBuf>, rotate: u64) -> LogSettings {
     let rotate_age = Duration::ZERO;
     LogSettings { file: file.into(), sql: AuditSql::Full, rotate, rotate_age, node: "n1".into() }
 }
@@ -36,12 +36,12 @@ fn ana() -> Arc<Who> {
     Arc::new(Who { session: 42, user: "ana".into(), database: "shop".into(), client: "[local]".into() })
 }
 
-fn start(sql: &str) -> Record {
+pub(super) fn start(sql: &str) -> Record {
     let sql = Sql::whole(Arc::<str>::from(sql), Conceal::Nothing);
     Record { who: ana(), event: Event::StatementStart(StatementStart { sql, columns: Arc::from([]) }) }
 }
 
-fn end(start: super::Ticket) -> Record {
+pub(super) fn end(start: super::Ticket) -> Record {
     let elapsed = Duration::from_micros(1500);
     let event = StatementEnd { start, rows: 3, bytes: 99, elapsed, sqlstate: None, refused: false };
     Record { who: ana(), event: Event::StatementEnd(event) }
