@@ -22,7 +22,6 @@ const MORE_POLICY: &str = include_str!("interference_data/attacks/policy.toml");
 const GROUPS: &[(&str, &str)] = &[
     ("classics", ATTACKS),
     ("queries", include_str!("interference_data/attacks/queries.sql")),
-    ("expressions", include_str!("interference_data/attacks/expressions.sql")),
     ("copy", include_str!("interference_data/attacks/copy.sql")),
     ("held", include_str!("interference_data/attacks/held.sql")),
     ("messages", include_str!("interference_data/attacks/messages.sql")),
