@@ -10,7 +10,7 @@ use super::finding::{Finding, Severity};
 use super::functions;
 use super::guard::Guard;
 use super::keeper::on_large_stack;
-use super::snapshot::{Constraint, ConstraintKind, Relation};
+use super::snapshot::{Constraint, ConstraintKind, Relation, RelationKind};
 use crate::sql::analysis::UseKind;
 use crate::sql::{lineage, parse};
 
@@ -28,6 +28,7 @@ pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
         relations.sort_by_key(|relation| relation.oid);
         for relation in relations {
             advice.foreign_keys(relation);
+            advice.foreign_table(relation);
             advice.shared_constraints(relation);
             advice.notifying_triggers(relation);
             advice.view_predicates(relation);
@@ -72,6 +73,17 @@ impl<'a> Advice<'a> {
     fn name(relation: &Relation, attribute: i16) -> String {
         let column = relation.attribute(attribute).map_or("?", |column| &column.name);
         format!("{}.{}.{column}", relation.schema, relation.name)
+    }
+
+    /// It may lead back to this very server, where nobody sees which table it shows.
+    fn foreign_table(&mut self, relation: &Relation) {
+        let has_protected = relation.columns.iter().any(|c| self.is_protected(relation, c.attribute));
+        if relation.kind != RelationKind::ForeignTable || has_protected {
+            return;
+        }
+        let message =
+            format!("foreign table {} is not protected, whatever table it leads to", relation.qualified());
+        self.add(Severity::Warning, message, "if its server is this one, protect its columns like those");
     }
 
     /// Both ends of a foreign key hold the same values.

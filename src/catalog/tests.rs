@@ -403,3 +403,20 @@ fn each_guard_has_its_own_version() {
         (0..3).map(|_| bound(snapshot(Vec::new()), &[], &Known::new()).guard.version).collect();
     assert_eq!(versions.len(), 3);
 }
+
+/// A foreign table may lead back to a protected one on the same server.
+#[tokio::test]
+async fn an_unprotected_foreign_table_is_reported() {
+    let foreign = |oid, name| Relation { kind: RelationKind::ForeignTable, ..table(oid, name, &["ssn"]) };
+    let snapshot =
+        snapshot(vec![table(20_000, "customers", &["ssn"]), foreign(20_001, "far"), foreign(20_002, "near")]);
+    let rules = [rule("public.customers.ssn", Method::Redact), rule("public.near.ssn", Method::Redact)];
+    let bound = bound(snapshot, &rules, &Known::default());
+    let advice = super::advice::advise(Arc::new(bound.guard)).await;
+    let reported: Vec<&str> = advice
+        .iter()
+        .filter(|finding| finding.message.contains("foreign table"))
+        .map(|f| &*f.message)
+        .collect();
+    assert_eq!(reported, ["foreign table public.far is not protected, whatever table it leads to"]);
+}
