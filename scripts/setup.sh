@@ -15,8 +15,9 @@ have() { command -v "$1" >/dev/null 2>&1; }
 have_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
     local candidate
-    for candidate in /usr/lib/llvm*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*.so* \
-        /usr/lib64/libclang.so* /usr/lib/libclang.so* /usr/local/lib/libclang* \
+    # Not libclang-cpp, which comes without it.
+    for candidate in /usr/lib/llvm*/lib/libclang{,-[0-9]*}.so* /usr/lib/*-linux-gnu/libclang{,-[0-9]*}.so* \
+        /usr/lib64/libclang.so* /usr/lib/libclang.so* /usr/local/lib/libclang.{so*,dylib} \
         /Library/Developer/CommandLineTools/usr/lib/libclang.dylib /opt/homebrew/opt/llvm/lib/libclang.dylib; do
         [ -e "$candidate" ] && return 0
     done

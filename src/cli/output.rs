@@ -24,7 +24,7 @@ pub fn line(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// Prints bytes as they are.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn raw(bytes: &[u8]) -> anyhow::Result<()> {
     Ok(io::stdout().lock().write_all(bytes)?)
 }
