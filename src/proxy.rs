@@ -215,8 +215,7 @@ impl Proxy {
 
     /// Has the server cancel what a session runs; returns when it was told.
     pub async fn cancel(&self, key: &CancelKey) {
-        let settings = self.front.settings();
-        if let Err(fault) = self.front.cancels.cancel(key, &settings.connector).await {
+        if let Err(fault) = self.front.cancels.cancel(key).await {
             tracing::warn!(%fault, "a statement could not be cancelled");
         }
     }

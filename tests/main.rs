@@ -14,6 +14,7 @@ mod copy;
 mod demo;
 mod driver;
 mod extended;
+mod failover;
 mod generated;
 mod golden;
 mod grants;

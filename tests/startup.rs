@@ -350,7 +350,8 @@ fn a_server_that_lies_or_dies_in_any_step_gives_one_clear_error() {
     let server = Server::shared();
     for script in [&b""[..], b"N", b"Nthis came in plaintext", b"Sthis came in plaintext", b"S", b"E", b"X"] {
         let mut config = config(server);
-        config.upstream.address = UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: liar(script) };
+        config.upstream.addresses =
+            vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: liar(script) }];
         expect_failure(server, config);
     }
     for script in [
@@ -374,7 +375,8 @@ fn a_server_that_lies_or_dies_in_any_step_gives_one_clear_error() {
     ] {
         let mut config = config(server);
         config.upstream.tls = bauta::config::UpstreamTls::Disable;
-        config.upstream.address = UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: liar(script) };
+        config.upstream.addresses =
+            vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: liar(script) }];
         expect_failure(server, config);
     }
 }
@@ -393,7 +395,7 @@ fn expect_failure(server: &Server, config: bauta::config::Config) {
 fn a_server_that_is_down_or_silent_is_reported_in_time() {
     let server = Server::shared();
     let mut down = config(server);
-    down.upstream.address = UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: 1 };
+    down.upstream.addresses = vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: 1 }];
     expect_failure(server, down);
     // Accepts (in the kernel) and never answers.
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -402,8 +404,10 @@ fn a_server_that_is_down_or_silent_is_reported_in_time() {
         config.upstream.tls = tls;
         config.limits.connect_timeout = Duration::from_millis(500);
         config.limits.startup_timeout = Duration::from_secs(1);
-        config.upstream.address =
-            UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: silent.local_addr().unwrap().port() };
+        config.upstream.addresses = vec![UpstreamAddress::Tcp {
+            host: "127.0.0.1".into(),
+            port: silent.local_addr().unwrap().port(),
+        }];
         expect_failure(server, config);
     }
 }
@@ -416,8 +420,8 @@ fn unix_sockets_serve_on_both_sides() {
     let mut config = config(&server);
     let socket = directory.path().join(".s.PGSQL.5499");
     config.listen.addresses.push(ListenAddress::Unix(socket.clone()));
-    config.upstream.address =
-        UpstreamAddress::Unix { directory: server.socket_directory(), port: server.port() };
+    config.upstream.addresses =
+        vec![UpstreamAddress::Unix { directory: server.socket_directory(), port: server.port() }];
     let mut door = Door::open(&server, config);
     let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     stream.write_all(&[8_u32.to_be_bytes(), 80_877_103_u32.to_be_bytes()].concat()).unwrap();

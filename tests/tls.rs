@@ -187,7 +187,7 @@ fn encrypted_upstream(server: &Server, host: &str, tls: UpstreamTls, ca: Option<
     let mut config = config(server);
     config.upstream.tls = tls;
     config.upstream.ca = ca.map(Path::to_owned);
-    config.upstream.address = UpstreamAddress::Tcp { host: host.into(), port: server.port() };
+    config.upstream.addresses = vec![UpstreamAddress::Tcp { host: host.into(), port: server.port() }];
     let door = Door::open(server, config);
     match Raw::connect_with(door.port, &[("user", "ana"), ("database", "shop")], &password("ana")) {
         Ok(mut raw) => {
@@ -259,7 +259,8 @@ fn man_in_the_middle(target: u16, strip: bool) -> u16 {
             })
             .unwrap();
             let upstream = Upstream {
-                address: UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: target },
+                addresses: vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: target }],
+                wanted: bauta::config::SessionAttrs::Any,
                 tls: UpstreamTls::Require,
                 ca: None,
                 service_user: String::new(),
@@ -324,8 +325,10 @@ fn a_man_in_the_middle_behind_bauta_is_noticed_by_the_login() {
     for strip in [false, true] {
         let mut config = config(&server);
         config.upstream.tls = UpstreamTls::Require;
-        config.upstream.address =
-            UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: man_in_the_middle(server.port(), strip) };
+        config.upstream.addresses = vec![UpstreamAddress::Tcp {
+            host: "127.0.0.1".into(),
+            port: man_in_the_middle(server.port(), strip),
+        }];
         let door = Door::open(&server, config);
         let refused =
             Raw::connect_with(door.port, &[("user", "ana"), ("database", "shop")], &password("ana"));

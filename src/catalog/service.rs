@@ -11,9 +11,9 @@ use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, Secret, SessionAttrs};
 use crate::net::tls::TlsFault;
-use crate::net::upstream::{ConnectError, Connector};
+use crate::net::upstream::{Attempt, ConnectError, Connector, Standing, Target};
 
 /// Holds the functions that `setup-sql` makes. Real, unlike schema `bauta`.
 pub const SCHEMA: &str = "bauta_service";
@@ -30,6 +30,8 @@ pub enum ServiceError {
     Connect(#[from] ConnectError),
     #[error("logging in as \"{user}\" to database \"{database}\"")]
     Login { user: String, database: String, source: tokio_postgres::Error },
+    #[error("no server of the list is {}", .0.name())]
+    Unsuitable(SessionAttrs),
     #[error("logging in as \"{user}\" took longer than {limit:?}")]
     Slow { user: String, limit: Duration },
 }
@@ -68,7 +70,33 @@ impl Service {
     /// # Errors
     /// When the server can't be reached or refuses the role.
     pub async fn connect(self: &Arc<Self>, database: &str) -> Result<Connection, ServiceError> {
-        let stream = self.connector.connect().await?;
+        let session = |target: Arc<Target>, wanted: SessionAttrs| async move {
+            let connection = self.connect_to(&target, database).await.map_err(Attempt::Next)?;
+            match wanted == SessionAttrs::Any || wanted.accept(self.standing(&connection, database).await?) {
+                true => Ok(connection),
+                false => Err(Attempt::Next(ServiceError::Unsuitable(wanted))),
+            }
+        };
+        self.connector.first(session).await
+    }
+
+    async fn standing(
+        &self,
+        connection: &Connection,
+        database: &str,
+    ) -> Result<Standing, Attempt<ServiceError>> {
+        let sql = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool";
+        let row = connection.client.query_one(sql, &[]).await;
+        let row = row.map_err(|source| Attempt::Next(self.login_fault(database, source)))?;
+        Ok(Standing { in_recovery: row.get(0), read_only: row.get(1) })
+    }
+
+    fn login_fault(&self, database: &str, source: tokio_postgres::Error) -> ServiceError {
+        ServiceError::Login { user: self.user.clone(), database: database.to_owned(), source }
+    }
+
+    async fn connect_to(&self, target: &Target, database: &str) -> Result<Connection, ServiceError> {
+        let stream = target.connect().await?;
         let mut config = tokio_postgres::Config::new();
         // TLS, if any, is on the stream already.
         config.user(&self.user).dbname(database).ssl_mode(SslMode::Disable).application_name(APPLICATION);
@@ -77,11 +105,10 @@ impl Service {
         if let Some(password) = &self.password {
             config.password(password.expose());
         }
-        let fault =
-            |source| ServiceError::Login { user: self.user.clone(), database: database.to_owned(), source };
         let login = timeout(self.patience, config.connect_raw(stream, NoTls));
         let slow = |_| ServiceError::Slow { user: self.user.clone(), limit: self.patience };
-        let (client, mut connection) = login.await.map_err(slow)?.map_err(fault)?;
+        let (client, mut connection) =
+            login.await.map_err(slow)?.map_err(|source| self.login_fault(database, source))?;
         let (tell, changed) = mpsc::channel(1);
         tokio::spawn(async move {
             loop {

@@ -195,8 +195,10 @@ pub enum ListenTlsMode {
 
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// `host:port`, or a directory with a Unix socket.
-    pub address: UpstreamAddress,
+    /// The servers, tried in this order; at least one.
+    pub addresses: Vec<UpstreamAddress>,
+    /// Which of them will do.
+    pub wanted: SessionAttrs,
     pub tls: UpstreamTls,
     pub ca: Option<PathBuf>,
     pub service_user: String,
@@ -209,6 +211,17 @@ pub struct Upstream {
 pub enum UpstreamAddress {
     Tcp { host: String, port: u16 },
     Unix { directory: PathBuf, port: u16 },
+}
+
+/// libpq's `target_session_attrs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionAttrs {
+    Any,
+    ReadWrite,
+    ReadOnly,
+    Primary,
+    Standby,
+    PreferStandby,
 }
 
 /// libpq's `sslmode` names, as far as they make sense between two servers.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::raw::{Reader, Section};
 use super::{
     Admin, Audit, AuditSql, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls,
-    ListenTlsMode, Mode, Notify, RefusalMode, Secret, StateUrl, TicketPattern, Upstream, UpstreamAddress,
-    UpstreamTls,
+    ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl, TicketPattern, Upstream,
+    UpstreamAddress, UpstreamTls,
 };
 use crate::notify::Template;
 
@@ -160,18 +160,33 @@ fn listen_tls(reader: &Reader<'_>, mut section: Section<'_, '_>) -> ListenTls {
 
 fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     let mut upstream = Upstream {
-        address: UpstreamAddress::Tcp { host: "127.0.0.1".to_owned(), port: 5432 },
+        addresses: Vec::new(),
+        wanted: SessionAttrs::Any,
         tls: UpstreamTls::Prefer,
         ca: None,
         service_user: "bauta".to_owned(),
         service_password: None,
         catalog_poll: SECOND,
     };
-    let Some(mut section) = section else { return upstream };
-    let expected = "\"host:port\", or the directory of a Unix socket";
-    let reader = section.reader;
-    let address = section.text_as("address", expected, |text| upstream_address(reader, text));
-    upstream.address = address.map_or(upstream.address, |a| a.value);
+    let default = UpstreamAddress::Tcp { host: "127.0.0.1".to_owned(), port: 5432 };
+    let Some(mut section) = section else {
+        upstream.addresses.push(default);
+        return upstream;
+    };
+    upstream.addresses = upstream_addresses(&mut section);
+    if upstream.addresses.is_empty() {
+        upstream.addresses.push(default);
+    }
+    let attributes = [
+        ("any", SessionAttrs::Any),
+        ("read-write", SessionAttrs::ReadWrite),
+        ("read-only", SessionAttrs::ReadOnly),
+        ("primary", SessionAttrs::Primary),
+        ("standby", SessionAttrs::Standby),
+        ("prefer-standby", SessionAttrs::PreferStandby),
+    ];
+    upstream.wanted =
+        section.choice("target_session_attrs", &attributes).map_or(upstream.wanted, |a| a.value);
     let modes = [
         ("disable", UpstreamTls::Disable),
         ("prefer", UpstreamTls::Prefer),
@@ -187,6 +202,25 @@ fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     upstream.catalog_poll = poll.unwrap_or(upstream.catalog_poll);
     section.finish();
     upstream
+}
+
+fn upstream_addresses(section: &mut Section<'_, '_>) -> Vec<UpstreamAddress> {
+    let Some(found) = section.list("address") else { return Vec::new() };
+    if found.value.is_empty() {
+        section.fault(found.line, "address", "names no server");
+    }
+    let mut addresses = Vec::new();
+    for text in &found.value {
+        match upstream_address(section.reader, text) {
+            Some(address) => addresses.push(address),
+            None => section.fault(
+                found.line,
+                "address",
+                format_args!("must be \"host:port\", or the directory of a Unix socket, not {text:?}"),
+            ),
+        }
+    }
+    addresses
 }
 
 fn upstream_address(reader: &Reader<'_>, text: &str) -> Option<UpstreamAddress> {

@@ -15,7 +15,8 @@ mode = "require"
 cert = "server.crt"
 key = "server.key"
 [upstream]
-address = "db.example:5432"
+address = ["db.example:5432", "run/pg"]
+target_session_attrs = "read-write"
 tls = "verify-full"
 ca = "upstream-ca.crt"
 service_user = "bauta"
@@ -138,7 +139,7 @@ fn every_key_is_read() {
     assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:53"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:54"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
     assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);
@@ -256,6 +257,15 @@ fn values_out_of_range_are_named_with_their_range() {
         (
             "upstream.catalog_poll = \"0\"",
             "1: upstream.catalog_poll must be a duration from \"100ms\" to \"1h\", not \"0\"",
+        ),
+        ("upstream.address = []", "1: upstream.address names no server"),
+        (
+            "upstream.address = [\"db:5432\", \"db\"]",
+            "1: upstream.address must be \"host:port\", or the directory of a Unix socket, not \"db\"",
+        ),
+        (
+            "upstream.target_session_attrs = \"master\"",
+            "1: upstream.target_session_attrs must be \"any\" or \"read-write\" or \"read-only\" or \"primary\" or \"standby\" or \"prefer-standby\", not \"master\"",
         ),
         ("upstream.service_password = 5", "1: upstream.service_password must be a text that is not empty"),
         ("state.url = \"mysql://x\"", "1: state.url must be \"sqlite:PATH\" or \"postgres://…\""),

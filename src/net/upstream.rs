@@ -4,6 +4,7 @@
 //! encryption that the configuration demands, and nothing that the server
 //! sent in plaintext is in it (CVE-2021-23222).
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +21,7 @@ use super::stream::{FrameError, Stream};
 use super::tls::TlsFault;
 use super::trust;
 use crate::auth::binding;
-use crate::config::{Upstream, UpstreamAddress, UpstreamTls};
+use crate::config::{SessionAttrs, Upstream, UpstreamAddress, UpstreamTls};
 use crate::error::{ClientError, sqlstate};
 use crate::wire::frame::{AUTH_LIMIT, backend};
 use crate::wire::reader::Malformed;
@@ -29,6 +30,8 @@ use crate::wire::startup::{Negotiate, StartupMessage, Version, put_ssl_request};
 /// Why the server couldn't be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    #[error("no server is configured")]
+    NoServer,
     #[error("no connection within {0:?}")]
     Timeout(Duration),
     #[error("connecting: {0}")]
@@ -66,7 +69,8 @@ impl From<&ConnectError> for ClientError {
             ConnectError::NoTls | ConnectError::Handshake(_) => {
                 report.with_detail("TLS failed.").with_hint("See the proxy's log.")
             }
-            ConnectError::Ask(_)
+            ConnectError::NoServer
+            | ConnectError::Ask(_)
             | ConnectError::Closed
             | ConnectError::Answer
             | ConnectError::Injected
@@ -78,28 +82,175 @@ impl From<&ConnectError> for ClientError {
 /// Version code for "not asked yet".
 const UNKNOWN: u32 = 0;
 
-/// Makes connections to the one configured server.
-pub struct Connector {
+/// One of the configured servers.
+pub struct Target {
     address: UpstreamAddress,
     required: bool,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     patience: Duration,
-    /// Newest protocol version that the server has shown to speak.
+}
+
+/// Makes connections to the configured servers, which hold the same data: a
+/// primary and its standbys.
+pub struct Connector {
+    /// In the order in which they are tried; at least one.
+    targets: Vec<Arc<Target>>,
+    wanted: SessionAttrs,
+    /// Newest protocol version that the servers have shown to speak.
     newest: AtomicU32,
 }
 
-impl Connector {
-    /// `patience` bounds connecting and the TLS handshake together.
-    pub fn new(upstream: &Upstream, patience: Duration) -> Result<Self, TlsFault> {
-        let tls = match &upstream.address {
-            // libpq does no TLS over Unix sockets, nor does the server.
-            UpstreamAddress::Unix { .. } => None,
-            UpstreamAddress::Tcp { host, .. } => {
-                trust::client_config(upstream)?.map(|config| with_name(config, host)).transpose()?
-            }
+/// Why an attempt at one server brought nothing.
+pub enum Attempt<E> {
+    /// Another server may do.
+    Next(E),
+    /// Another would say the same.
+    Stop(E),
+}
+
+/// What a session may do on the server that it is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    pub in_recovery: bool,
+    pub read_only: bool,
+}
+
+impl SessionAttrs {
+    /// Does such a session do? As libpq decides.
+    pub fn accept(self, standing: Standing) -> bool {
+        match self {
+            SessionAttrs::Any | SessionAttrs::PreferStandby => true,
+            SessionAttrs::ReadWrite => !standing.read_only && !standing.in_recovery,
+            SessionAttrs::ReadOnly => standing.read_only || standing.in_recovery,
+            SessionAttrs::Primary => !standing.in_recovery,
+            SessionAttrs::Standby => standing.in_recovery,
+        }
+    }
+
+    /// What to look for; `prefer-standby` goes through the list twice.
+    fn passes(self) -> impl Iterator<Item = SessionAttrs> {
+        let passes = match self {
+            SessionAttrs::PreferStandby => [Some(SessionAttrs::Standby), Some(SessionAttrs::Any)],
+            wanted => [Some(wanted), None],
         };
+        passes.into_iter().flatten()
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            SessionAttrs::Any => "any",
+            SessionAttrs::ReadWrite => "read-write",
+            SessionAttrs::ReadOnly => "read-only",
+            SessionAttrs::Primary => "primary",
+            SessionAttrs::Standby => "standby",
+            SessionAttrs::PreferStandby => "prefer-standby",
+        }
+    }
+}
+
+impl Connector {
+    /// `patience` bounds connecting and the TLS handshake together, for each
+    /// server.
+    pub fn new(upstream: &Upstream, patience: Duration) -> Result<Self, TlsFault> {
+        let config = trust::client_config(upstream)?;
         let required = !matches!(upstream.tls, UpstreamTls::Disable | UpstreamTls::Prefer);
-        Ok(Self { address: upstream.address.clone(), required, tls, patience, newest: UNKNOWN.into() })
+        let target = |address: &UpstreamAddress| -> Result<Arc<Target>, TlsFault> {
+            let tls = match address {
+                // libpq does no TLS over Unix sockets, nor does the server.
+                UpstreamAddress::Unix { .. } => None,
+                UpstreamAddress::Tcp { host, .. } => {
+                    config.clone().map(|config| with_name(config, host)).transpose()?
+                }
+            };
+            Ok(Arc::new(Target { address: address.clone(), required, tls, patience }))
+        };
+        let targets = upstream.addresses.iter().map(target).collect::<Result<_, _>>()?;
+        Ok(Self { targets, wanted: upstream.wanted, newest: UNKNOWN.into() })
+    }
+
+    /// Tries one server after the other until one gives a session that will
+    /// do; the second argument of `attempt` says what will.
+    ///
+    /// # Errors
+    /// That of the last attempt.
+    pub async fn first<T, E, F>(
+        &self,
+        mut attempt: impl FnMut(Arc<Target>, SessionAttrs) -> F,
+    ) -> Result<T, E>
+    where
+        F: Future<Output = Result<T, Attempt<E>>>,
+        E: From<ConnectError>,
+    {
+        let mut last = None;
+        for wanted in self.wanted.passes() {
+            for target in &self.targets {
+                match attempt(target.clone(), wanted).await {
+                    Ok(session) => return Ok(session),
+                    Err(Attempt::Stop(fault)) => return Err(fault),
+                    Err(Attempt::Next(fault)) => last = Some(fault),
+                }
+            }
+        }
+        Err(last.unwrap_or_else(|| ConnectError::NoServer.into()))
+    }
+
+    /// How long it may take to try all servers, beyond what one session takes.
+    pub fn patience(&self) -> Duration {
+        let once: Duration = self.targets.iter().map(|target| target.patience).sum();
+        self.wanted.passes().map(|_| once).sum()
+    }
+
+    /// A new connection to the first server that can be reached, whatever it
+    /// is, before its first startup message.
+    pub async fn connect(&self) -> Result<Stream, ConnectError> {
+        self.first(|target, _| async move { target.connect().await.map_err(Attempt::Next) }).await
+    }
+
+    /// The newest protocol version, up to 3.2, that the server speaks. Asked
+    /// for once, on a connection of its own that ends before authentication.
+    pub async fn newest_version(&self, user: &str) -> Result<Version, ConnectError> {
+        let known = self.newest.load(Ordering::Relaxed);
+        if known != UNKNOWN {
+            return Ok(if known == 1 { Version::V3_0 } else { Version::V3_2 });
+        }
+        let probe = StartupMessage {
+            version: Version::V3_2,
+            parameters: vec![("user".into(), user.to_owned().into()), ("database".into(), "postgres".into())],
+        };
+        let mut stream = self.connect().await?;
+        probe.put(stream.output())?;
+        let asked = timeout(self.patience(), async {
+            stream.flush().await.map_err(ConnectError::Ask)?;
+            stream.frame(AUTH_LIMIT).await.map_err(|fault| match fault {
+                FrameError::Closed => ConnectError::Closed,
+                FrameError::Read(source) => ConnectError::Ask(source),
+                FrameError::Malformed(fault) => ConnectError::Malformed(fault),
+            })
+        });
+        let frame = asked.await.map_err(|_| ConnectError::Timeout(self.patience()))??;
+        let version = match frame.tag() {
+            backend::NEGOTIATE_PROTOCOL_VERSION => Negotiate::read(frame.body())?.newest.min(Version::V3_2),
+            backend::AUTHENTICATION => Version::V3_2,
+            // An error says nothing of versions; ask again next time.
+            _ => return Ok(Version::V3_0),
+        };
+        self.learn(version);
+        Ok(version)
+    }
+
+    /// What a login showed of the server's version: it may be upgraded while
+    /// bauta runs.
+    pub fn learn(&self, newest: Version) {
+        self.newest.store(if newest < Version::V3_2 { 1 } else { 2 }, Ordering::Relaxed);
+    }
+}
+
+impl Target {
+    /// Of no server, for tests of what only keeps it.
+    #[cfg(test)]
+    pub fn nowhere() -> Self {
+        let address = UpstreamAddress::Tcp { host: "127.0.0.1".to_owned(), port: 1 };
+        Self { address, required: false, tls: None, patience: Duration::ZERO }
     }
 
     /// A new connection, before its first startup message.
@@ -157,44 +308,6 @@ impl Connector {
             b"N" => Ok(stream),
             _ => Err(ConnectError::Answer),
         }
-    }
-
-    /// The newest protocol version, up to 3.2, that the server speaks. Asked
-    /// for once, on a connection of its own that ends before authentication.
-    pub async fn newest_version(&self, user: &str) -> Result<Version, ConnectError> {
-        let known = self.newest.load(Ordering::Relaxed);
-        if known != UNKNOWN {
-            return Ok(if known == 1 { Version::V3_0 } else { Version::V3_2 });
-        }
-        let probe = StartupMessage {
-            version: Version::V3_2,
-            parameters: vec![("user".into(), user.to_owned().into()), ("database".into(), "postgres".into())],
-        };
-        let mut stream = self.connect().await?;
-        probe.put(stream.output())?;
-        let asked = timeout(self.patience, async {
-            stream.flush().await.map_err(ConnectError::Ask)?;
-            stream.frame(AUTH_LIMIT).await.map_err(|fault| match fault {
-                FrameError::Closed => ConnectError::Closed,
-                FrameError::Read(source) => ConnectError::Ask(source),
-                FrameError::Malformed(fault) => ConnectError::Malformed(fault),
-            })
-        });
-        let frame = asked.await.map_err(|_| ConnectError::Timeout(self.patience))??;
-        let version = match frame.tag() {
-            backend::NEGOTIATE_PROTOCOL_VERSION => Negotiate::read(frame.body())?.newest.min(Version::V3_2),
-            backend::AUTHENTICATION => Version::V3_2,
-            // An error says nothing of versions; ask again next time.
-            _ => return Ok(Version::V3_0),
-        };
-        self.learn(version);
-        Ok(version)
-    }
-
-    /// What a login showed of the server's version: it may be upgraded while
-    /// bauta runs.
-    pub fn learn(&self, newest: Version) {
-        self.newest.store(if newest < Version::V3_2 { 1 } else { 2 }, Ordering::Relaxed);
     }
 }
 

@@ -12,10 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
-use crate::net::upstream::{ConnectError, Connector};
+use crate::net::upstream::{ConnectError, Target};
 use crate::wire::startup::{CancelKey, Version};
 
 /// Bytes of a secret for protocol 3.2; PostgreSQL's `MAX_CANCEL_KEY_LENGTH`.
@@ -33,55 +34,66 @@ type Ear = Arc<Mutex<Option<oneshot::Sender<()>>>>;
 struct Entry {
     secret: Bytes,
     upstream: CancelKey,
+    /// The server that gave it.
+    target: Arc<Target>,
     ear: Ear,
 }
 
-/// The keys of all sessions of this process, by process id.
+/// By process id; two servers may give the same.
+type Entries = Arc<DashMap<i32, SmallVec<[Entry; 1]>>>;
+
+/// The keys of all sessions of this process.
 #[derive(Default)]
 pub struct Cancels {
-    entries: Arc<DashMap<i32, Entry>>,
+    entries: Entries,
 }
 
 /// A session's entry; dropping it takes the entry out.
 pub struct Cancellable {
-    entries: Arc<DashMap<i32, Entry>>,
+    entries: Entries,
     /// What the client was given.
     key: CancelKey,
     ear: Ear,
 }
 
 impl Cancels {
-    /// Enters a session whose server gave `upstream` as its key, and makes
-    /// the key for a client that speaks `version`.
-    pub fn enter(&self, upstream: CancelKey, version: Version) -> Result<Cancellable, getrandom::Error> {
+    /// Enters a session whose server, `target`, gave `upstream` as its key,
+    /// and makes the key for a client that speaks `version`.
+    pub fn enter(
+        &self,
+        upstream: CancelKey,
+        target: Arc<Target>,
+        version: Version,
+    ) -> Result<Cancellable, getrandom::Error> {
         let mut secret = vec![0; if version >= Version::V3_2 { SECRET } else { SHORT_SECRET }];
         getrandom::fill(&mut secret)?;
         let key = CancelKey { pid: upstream.pid, secret: secret.into() };
         // A server gives a process id anew only after the old session has
         // ended, which then is a ghost here, and its key of no use.
         let ear = Ear::default();
-        self.entries.insert(key.pid, Entry { secret: key.secret.clone(), upstream, ear: ear.clone() });
+        let entry = Entry { secret: key.secret.clone(), upstream, target, ear: ear.clone() };
+        self.entries.entry(key.pid).or_default().push(entry);
         Ok(Cancellable { entries: self.entries.clone(), key, ear })
     }
 
     /// The server's key, if the client's is right.
     #[cfg(test)]
     fn upstream(&self, key: &CancelKey) -> Option<CancelKey> {
-        self.find(key).map(|(upstream, _)| upstream)
+        self.find(key).map(|(upstream, ..)| upstream)
     }
 
-    fn find(&self, key: &CancelKey) -> Option<(CancelKey, Ear)> {
-        let entry = self.entries.get(&key.pid)?;
-        let right = bool::from(entry.secret.as_ref().ct_eq(&key.secret));
-        right.then(|| (entry.upstream.clone(), entry.ear.clone()))
+    fn find(&self, key: &CancelKey) -> Option<(CancelKey, Arc<Target>, Ear)> {
+        let entries = self.entries.get(&key.pid)?;
+        let entry = entries.iter().find(|entry| bool::from(entry.secret.as_ref().ct_eq(&key.secret)))?;
+        Some((entry.upstream.clone(), entry.target.clone(), entry.ear.clone()))
     }
 
     /// Passes a client's request on, on a connection of its own, and waits
     /// until the server has closed that: then it has sent the signal. A
     /// statement that bauta holds back is cancelled here: the server has
     /// nothing of it, and the signal could hit a later one.
-    pub async fn cancel(&self, key: &CancelKey, connector: &Connector) -> Result<(), ConnectError> {
-        let Some((upstream, ear)) = self.find(key) else {
+    pub async fn cancel(&self, key: &CancelKey) -> Result<(), ConnectError> {
+        let Some((upstream, target, ear)) = self.find(key) else {
             tracing::debug!(pid = key.pid, "cancel request with a wrong key");
             return Ok(());
         };
@@ -89,7 +101,7 @@ impl Cancels {
         if heard {
             return Ok(());
         }
-        let mut stream = connector.connect().await?;
+        let mut stream = target.connect().await?;
         upstream.put_request(stream.output())?;
         stream.flush().await.map_err(ConnectError::Ask)?;
         let answered = tokio::time::timeout(PATIENCE, stream.fill()).await;
@@ -113,13 +125,20 @@ impl Cancellable {
 
 impl Drop for Cancellable {
     fn drop(&mut self) {
-        self.entries.remove_if(&self.key.pid, |_, entry| entry.secret == self.key.secret);
+        if let Some(mut entries) = self.entries.get_mut(&self.key.pid) {
+            entries.retain(|entry| entry.secret != self.key.secret);
+        }
+        self.entries.remove_if(&self.key.pid, |_, entries| entries.is_empty());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn target() -> Arc<Target> {
+        Arc::new(Target::nowhere())
+    }
 
     fn upstream(pid: i32) -> CancelKey {
         CancelKey { pid, secret: Bytes::from_static(b"real") }
@@ -128,7 +147,7 @@ mod tests {
     #[test]
     fn only_the_right_pair_finds_the_servers_key() {
         let cancels = Cancels::default();
-        let session = cancels.enter(upstream(7), Version::V3_0).unwrap();
+        let session = cancels.enter(upstream(7), target(), Version::V3_0).unwrap();
         assert_eq!(session.key().secret.len(), 4);
         assert_eq!(cancels.upstream(session.key()), Some(upstream(7)));
         let with = |pid, secret: &[u8]| CancelKey { pid, secret: Bytes::copy_from_slice(secret) };
@@ -143,8 +162,8 @@ mod tests {
     #[test]
     fn a_ghost_that_leaves_late_does_not_take_its_successors_key() {
         let cancels = Cancels::default();
-        let ghost = cancels.enter(upstream(7), Version::V3_2).unwrap();
-        let successor = cancels.enter(upstream(7), Version::V3_2).unwrap();
+        let ghost = cancels.enter(upstream(7), target(), Version::V3_2).unwrap();
+        let successor = cancels.enter(upstream(7), target(), Version::V3_2).unwrap();
         assert_eq!(successor.key().secret.len(), 32);
         drop(ghost);
         assert_eq!(cancels.upstream(successor.key()), Some(upstream(7)));

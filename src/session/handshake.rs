@@ -116,7 +116,7 @@ async fn open(
         Ok(Err(OpeningFault::Closed)) => {}
         Ok(Err(fault)) => tracing::info!(client = %peer, %fault, "connection refused"),
         Ok(Ok((mut client, Wish::Cancel(key)))) => {
-            if let Err(fault) = door.front.cancels.cancel(&key, &settings.connector).await {
+            if let Err(fault) = door.front.cancels.cancel(&key).await {
                 tracing::warn!(%fault, pid = key.pid, "cancel request");
             }
             end(&mut client).await;
@@ -207,7 +207,7 @@ impl Guest {
         let cancellable = door
             .front
             .cancels
-            .enter(upstream.key.clone(), self.version)
+            .enter(upstream.key.clone(), upstream.target.clone(), self.version)
             .map_err(|_| Failure::Told(Stage::Upstream, ScramError::Random.report(&self.who.login)))?;
         let seat = self.enter(door, settings, upstream.key.pid)?;
         Ok(Session { upstream, cancellable, seat, room })
@@ -340,7 +340,7 @@ impl Guest {
         settings: &Settings,
         proven: Proven,
     ) -> Result<login::Upstream, Failure> {
-        let limit = settings.limits.startup_timeout.saturating_add(settings.limits.connect_timeout);
+        let limit = settings.limits.startup_timeout.saturating_add(settings.connector.patience());
         let login = login::login(&settings.connector, &self.startup, &proven.client_key, &proven.verifier);
         let result = timeout(limit, login).await.unwrap_or(Err(LoginError::Timeout));
         match result {

@@ -6,18 +6,21 @@
 //! comes back as it was, except its cancel key.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::auth::scram::{ClientKey, ScramError};
 use crate::auth::scram_client::{ExpectSignature, Login};
 use crate::auth::verifier::Verifier;
+use crate::config::SessionAttrs;
 use crate::error::{ClientError, sqlstate};
 use crate::net::Stream;
 use crate::net::stream::FrameError;
-use crate::net::upstream::{ConnectError, Connector, end_point};
-use crate::wire::backend::parameter_status;
+use crate::net::upstream::{Attempt, ConnectError, Connector, Standing, Target, end_point};
+use crate::wire::backend::{DataRow, ErrorFields, parameter_status};
 use crate::wire::frame::{self, AUTH_LIMIT, Frame, backend, frontend};
+use crate::wire::frontend::{write_bare, write_query};
 use crate::wire::reader::{Malformed, Reader};
 use crate::wire::startup::{CancelKey, Negotiate, StartupMessage, Version};
 
@@ -26,6 +29,10 @@ const STARTUP_MESSAGE_LIMIT: usize = 1 << 20;
 
 /// Messages after AuthenticationOk; PostgreSQL 18 sends 17.
 const GREETING_MESSAGES: usize = 10_000;
+
+/// For servers before 14, which don't report it. As libpq asks.
+const STANDING: &[u8] =
+    b"SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('default_transaction_read_only')";
 
 /// Codes of Authentication messages ("Message Formats").
 mod request {
@@ -58,6 +65,8 @@ pub enum LoginError {
     /// The server's own ErrorResponse, for the client as it is.
     #[error("the server refused the session")]
     Server(Frame),
+    #[error("no server of the list is {}", .0.name())]
+    Unsuitable(SessionAttrs),
     /// A setting under which bauta can't read statements.
     #[error("{0}")]
     Setting(ClientError),
@@ -76,6 +85,8 @@ impl From<FrameError> for LoginError {
 /// A session upstream, idle, before its first statement.
 pub struct Upstream {
     pub stream: Stream,
+    /// The server that it is on.
+    pub target: Arc<Target>,
     /// The server's process id and its own secret.
     pub key: CancelKey,
     /// The last ParameterStatus of each name, in the order they came.
@@ -86,18 +97,92 @@ pub struct Upstream {
     pub after_key: BytesMut,
 }
 
-/// Logs in. `startup` is the client's message.
+/// Logs in, to the first server of the list that takes the session and will
+/// do. `startup` is the client's message.
 pub async fn login(
     connector: &Connector,
     startup: &StartupMessage,
     client_key: &ClientKey,
     verifier: &Verifier,
 ) -> Result<Upstream, LoginError> {
-    let mut stream = connector.connect().await?;
+    let session = |target: Arc<Target>, wanted: SessionAttrs| async move {
+        let stream = target.connect().await?;
+        let mut upstream = greet(stream, target, connector, startup, client_key, verifier).await?;
+        if wanted == SessionAttrs::Any || wanted.accept(standing(&mut upstream).await?) {
+            return Ok(upstream);
+        }
+        write_bare(frontend::TERMINATE, upstream.stream.output());
+        let _ = upstream.stream.flush().await;
+        Err(LoginError::Unsuitable(wanted))
+    };
+    connector.first(|target, wanted| async move { session(target, wanted).await.map_err(attempt) }).await
+}
+
+/// Would another server of the list do better? As in libpq, not where one has
+/// refused the role.
+fn attempt(fault: LoginError) -> Attempt<LoginError> {
+    let next = match &fault {
+        LoginError::Connect(_) | LoginError::Closed | LoginError::Io(_) | LoginError::Unsuitable(_) => true,
+        LoginError::Server(frame) => {
+            ErrorFields::read(frame.body()).is_ok_and(|e| e.sqlstate() == sqlstate::CANNOT_CONNECT_NOW)
+        }
+        LoginError::Timeout
+        | LoginError::Malformed(_)
+        | LoginError::Scram(_)
+        | LoginError::Method(_)
+        | LoginError::Unexpected(_)
+        | LoginError::Setting(_) => false,
+    };
+    if next { Attempt::Next(fault) } else { Attempt::Stop(fault) }
+}
+
+async fn greet(
+    mut stream: Stream,
+    target: Arc<Target>,
+    connector: &Connector,
+    startup: &StartupMessage,
+    client_key: &ClientKey,
+    verifier: &Verifier,
+) -> Result<Upstream, LoginError> {
     own_startup(startup).put(stream.output())?;
     stream.flush().await.map_err(LoginError::Io)?;
     authenticate(&mut stream, connector, startup.version, client_key, verifier).await?;
-    greeting(stream).await
+    greeting(stream, target).await
+}
+
+/// What the server says it is; one before 14 is asked.
+async fn standing(upstream: &mut Upstream) -> Result<Standing, LoginError> {
+    let said = |name: &str| upstream.parameters.iter().find(|(n, _)| n == name).map(|(_, v)| v == "on");
+    if let (Some(in_recovery), Some(read_only)) =
+        (said("in_hot_standby"), said("default_transaction_read_only"))
+    {
+        return Ok(Standing { in_recovery, read_only });
+    }
+    let stream = &mut upstream.stream;
+    write_query(STANDING, stream.output());
+    stream.flush().await.map_err(LoginError::Io)?;
+    let mut standing = None;
+    loop {
+        let frame = stream.frame(STARTUP_MESSAGE_LIMIT).await?;
+        match frame.tag() {
+            backend::DATA_ROW => {
+                let mut row = DataRow::read(frame.body())?;
+                let (in_recovery, read_only) = (row.next_value()?, row.next_value()?);
+                row.finish()?;
+                standing = Some(Standing {
+                    in_recovery: in_recovery == Some(b"t"),
+                    read_only: read_only == Some(b"on"),
+                });
+            }
+            backend::ERROR_RESPONSE => return Err(LoginError::Server(frame)),
+            backend::READY_FOR_QUERY => return standing.ok_or(LoginError::Unexpected('Z')),
+            backend::ROW_DESCRIPTION
+            | backend::COMMAND_COMPLETE
+            | backend::NOTICE_RESPONSE
+            | backend::PARAMETER_STATUS => {}
+            tag => return Err(LoginError::Unexpected(char::from(tag))),
+        }
+    }
 }
 
 fn own_startup(startup: &StartupMessage) -> StartupMessage {
@@ -189,7 +274,7 @@ async fn send_initial(stream: &mut Stream, login: &Login<'_>) -> Result<(), Logi
 }
 
 /// From AuthenticationOk to ReadyForQuery.
-async fn greeting(mut stream: Stream) -> Result<Upstream, LoginError> {
+async fn greeting(mut stream: Stream, target: Arc<Target>) -> Result<Upstream, LoginError> {
     let mut key = None;
     let mut parameters: Vec<(String, String)> = Vec::new();
     let (mut before_key, mut after_key) = (BytesMut::new(), BytesMut::new());
@@ -210,7 +295,7 @@ async fn greeting(mut stream: Stream) -> Result<Upstream, LoginError> {
         part.extend_from_slice(frame.whole());
         if frame.tag() == backend::READY_FOR_QUERY {
             let key = key.ok_or(LoginError::Unexpected('Z'))?;
-            return Ok(Upstream { stream, key, parameters, before_key, after_key });
+            return Ok(Upstream { stream, target, key, parameters, before_key, after_key });
         }
     }
     Err(LoginError::Unexpected('S'))
@@ -304,6 +389,10 @@ impl LoginError {
                 ),
             )
             .with_hint("Let pg_hba.conf on the server ask the proxy's address for scram-sha-256."),
+            LoginError::Unsuitable(wanted) => ClientError::new(
+                sqlstate::CANNOT_CONNECT,
+                format!("none of the servers behind this proxy is {} at present", wanted.name()),
+            ),
             LoginError::Timeout => lost().with_detail("It took longer than startup_timeout."),
             LoginError::Closed => lost().with_detail("It closed the connection."),
             LoginError::Io(_)

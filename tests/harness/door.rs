@@ -60,7 +60,8 @@ pub fn config(server: &Server) -> Config {
         path: PathBuf::from("proxy.toml"),
         listen: Listen { addresses: Vec::new(), tls: None },
         upstream: Upstream {
-            address: UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: server.port() },
+            addresses: vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: server.port() }],
+            wanted: bauta::config::SessionAttrs::Any,
             tls: UpstreamTls::Prefer,
             ca: None,
             service_user: "bauta".into(),
