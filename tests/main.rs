@@ -15,6 +15,7 @@ mod demo;
 mod driver;
 mod extended;
 mod failover;
+mod faults;
 mod generated;
 mod golden;
 mod grants;

@@ -296,6 +296,10 @@ impl Relay {
 
     /// Extended protocol: the description came after Bind.
     fn plan_from_shape(&mut self) -> Result<(), RowFault> {
+        // A Query's rows follow their description, whose plan would be here.
+        if self.state.front().is_some_and(|entry| entry.kind == Kind::Query) {
+            return Err(RowFault::Malformed);
+        }
         let Some(guarded) = self.current_guarded() else { return Ok(()) };
         if !guarded.has_outputs && guarded.shape.is_none() {
             // Rows of a statement without outputs of its own: EXPLAIN, SHOW.
