@@ -36,6 +36,9 @@ pub(super) struct Keeper {
     store: Box<dyn Store>,
     journal: Arc<dyn Journal>,
     listeners: Vec<Arc<dyn Listener>>,
+    /// Ends that are in effect and could not be stored yet; before anything
+    /// else is.
+    unstored: VecDeque<Change>,
     /// Stored, not in the audit log yet.
     outbox: VecDeque<(OutboxId, Event)>,
     /// Grants whose near end was said.
@@ -57,6 +60,7 @@ impl Keeper {
             store,
             journal,
             listeners,
+            unstored: VecDeque::new(),
             outbox: waiting.into(),
             warned: HashSet::new(),
             runtime: None,
@@ -134,9 +138,11 @@ impl Keeper {
         }
         if change.only_ends() {
             self.take_effect(&change);
-            return self.put(&change).map_err(|e| self.troubled(&e)).and_then(|()| self.record()).map_err(
-                |f| Fault::Unavailable { message: format!("ended in this process, but not for good: {f}") },
-            );
+            self.unstored.push_back(change);
+            let stored = self.store_ends().map_err(|e| self.troubled(&e));
+            return stored.and_then(|()| self.record()).map_err(|f| Fault::Unavailable {
+                message: format!("ended in this process, but not for good so far: {f}"),
+            });
         }
         self.put(&change).map_err(|e| self.troubled(&e))?;
         if let Err(fault) = self.record() {
@@ -161,6 +167,23 @@ impl Keeper {
 
     /// Stores the change; its events join the outbox.
     fn put(&mut self, change: &Change) -> Result<(), StoreError> {
+        self.store_ends()?;
+        self.commit(change)
+    }
+
+    /// Stores the ends that could not be stored when they took effect: after a
+    /// restart what they ended would be there again.
+    fn store_ends(&mut self) -> Result<(), StoreError> {
+        while let Some(change) = self.unstored.pop_front() {
+            if let Err(fault) = self.commit(&change) {
+                self.unstored.push_front(change);
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, change: &Change) -> Result<(), StoreError> {
         if change.is_empty() {
             return Ok(());
         }
@@ -306,7 +329,8 @@ impl Keeper {
         self.end_unallowed();
         self.store_usage();
         self.shared.index.sweep(self.shared.clock.now());
-        if let Err(fault) = self.record() {
+        let stored = self.store_ends().map_err(|e| self.troubled(&e));
+        if let Err(fault) = stored.and_then(|()| self.record()) {
             warn!("{fault}");
         }
     }

@@ -73,6 +73,8 @@ pub trait Directory: Send + Sync {
 }
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod property;
 #[cfg(test)]
 mod tests;

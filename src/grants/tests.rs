@@ -25,7 +25,7 @@ use crate::policy::{Access, Basis, Permits};
 pub(super) struct Hands(Mutex<Now>);
 
 impl Hands {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         let wall = "2026-01-01T00:00:00Z".parse().unwrap();
         Arc::new(Self(Mutex::new(Now { wall, mono: Instant::now() })))
     }
@@ -56,7 +56,7 @@ pub(super) struct Paper {
 }
 
 impl Paper {
-    fn names(&self) -> Vec<&'static str> {
+    pub(super) fn names(&self) -> Vec<&'static str> {
         self.lines.lock().iter().map(Event::name).collect()
     }
 }
@@ -85,7 +85,7 @@ impl Listener for Ears {
     }
 }
 
-struct Shop;
+pub(super) struct Shop;
 
 impl Directory for Shop {
     fn protected_columns(&self) -> Vec<Arc<crate::policy::ProtectedColumn>> {
@@ -121,7 +121,7 @@ fn role(name: &str, members: &[&str]) -> Role {
     }
 }
 
-fn roles(approvals: usize) -> Roles {
+pub(super) fn roles(approvals: usize) -> Roles {
     let pii = || vec![Scope::Tag("pii".into())];
     let customers = ColumnPattern { schema: "public".into(), table: "customers".into(), column: "*".into() };
     Roles::of_test(
