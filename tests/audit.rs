@@ -56,7 +56,12 @@ fn decision(name: &str, use_: &'static str, what: What) -> ColumnDecision {
 }
 
 fn under_grant(id: i64) -> What {
-    What::Revealed(Access::Revealed { basis: Basis::Grant(GrantId(id)), until: None, export: false })
+    What::Revealed(Access::Revealed {
+        basis: Basis::Grant(GrantId(id)),
+        until: None,
+        export: false,
+        counted: false,
+    })
 }
 
 fn who(user: &str, session: i64) -> Arc<Who> {
@@ -138,6 +143,7 @@ impl Desk {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                max_rows: None,
                 break_glass: false,
             }),
         );
@@ -376,6 +382,7 @@ fn month(desk: &Desk) {
                 expires_at: "2026-11-23T21:00:00Z".parse().unwrap(),
                 once: false,
                 export: false,
+                max_rows: None,
                 break_glass: false,
             }),
         );
@@ -398,8 +405,12 @@ fn month(desk: &Desk) {
     approved(7, "kim", Some(2));
     grant(2, "bob", "refund, \"urgent\"", "kim");
     desk.statement("bob", "SELECT ssn FROM customers", vec![ssn("output", under_grant(2))], None);
-    let role =
-        What::Revealed(Access::Revealed { basis: Basis::Role("billing".into()), until: None, export: false });
+    let role = What::Revealed(Access::Revealed {
+        basis: Basis::Role("billing".into()),
+        until: None,
+        export: false,
+        counted: false,
+    });
     desk.statement("etl", "SELECT email FROM customers", vec![email("output", role)], None);
     desk.statement("ana", "SELECT email FROM customers", vec![email("output", What::Masked("email"))], None);
     // A number given again, after the state was begun anew.

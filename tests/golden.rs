@@ -81,7 +81,7 @@ impl Permits for Session<'_> {
             Held::GrantWithExport => (Basis::Grant(GrantId(1)), true),
             Held::Role => (Basis::Role("billing".into()), false),
         };
-        Access::Revealed { basis, until: None, export }
+        Access::Revealed { basis, until: None, export, counted: false }
     }
 }
 

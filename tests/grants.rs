@@ -88,8 +88,8 @@ fn a_running_session_sees_from_its_next_statement_until_the_end() {
         value(&ana.exchange(&[m::bind("", "p", &[], &[]), m::execute("", 0), m::sync()].concat()))
     };
     assert!(is_masked(&prepared(&mut ana)));
-    let given = Instant::now();
     bench.grant("3s", &[]);
+    let given = Instant::now();
     assert_eq!(value(&ana.query(EMAIL)), truth);
     assert_eq!(prepared(&mut ana), truth);
     // Another column, another person: nothing.

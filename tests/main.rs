@@ -26,6 +26,7 @@ mod leaks;
 mod lifecycle;
 mod masking;
 mod masks;
+mod max_rows;
 mod metrics;
 mod notify;
 mod oracle;

@@ -179,6 +179,8 @@ pub struct RequestCreated {
     pub ticket: Option<String>,
     pub once: bool,
     pub export: bool,
+    /// Rows revealed in all, at most.
+    pub max_rows: Option<u64>,
     /// Who asked: a login, or `uid:1000(ana)` on the control socket.
     pub by: String,
     /// Granted at once, to be reviewed.
@@ -223,6 +225,8 @@ pub struct GrantCreated {
     pub expires_at: Timestamp,
     pub once: bool,
     pub export: bool,
+    /// Rows revealed in all, at most.
+    pub max_rows: Option<u64>,
     /// Nobody approved it.
     pub break_glass: bool,
 }
@@ -238,6 +242,8 @@ pub struct GrantUsed {
 pub struct GrantExpired {
     pub grant: i64,
     pub uses: u64,
+    /// Rows revealed under it; null where `max_rows` did not limit them.
+    pub rows: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -246,6 +252,8 @@ pub struct GrantRevoked {
     pub by: String,
     pub reason: Option<String>,
     pub uses: u64,
+    /// As in [`GrantExpired`].
+    pub rows: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let old: Vec<_> = if args.all { Vec::new() } else { fetch()? };
     let old: Vec<_> = old.into_iter().filter(|g| g.status != "active").map(|g| g.id).collect();
     let news = || fetch().map(|items| items.into_iter().rev().filter(|g| !old.contains(&g.id)).collect());
-    let state = |g: &GrantView| (g.status.clone(), g.uses);
+    let state = |g: &GrantView| (g.status.clone(), g.uses, g.rows);
     watch(news, |g| g.id, state, |items| output::follow(args.json, items, row))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -91,8 +91,8 @@ fn rights(grant: &GrantView) -> String {
     if grant.export {
         rights.push("export".to_owned());
     }
-    if let Some(rows) = grant.max_rows {
-        rights.push(format!("{rows} rows"));
+    if let Some(most) = grant.max_rows {
+        rights.push(format!("{} of {most} rows", grant.rows.unwrap_or(0)));
     }
     rights.join(", ")
 }

@@ -58,7 +58,7 @@ fn row(r: &RequestView) -> Vec<String> {
         r.id.to_string(),
         status(r),
         r.user.clone(),
-        ask::columns(&r.columns),
+        asked(r),
         duration::show(Duration::from_secs(r.duration_s)),
         r.reason.clone(),
         r.ticket.clone().unwrap_or_default(),
@@ -66,6 +66,21 @@ fn row(r: &RequestView) -> Vec<String> {
         r.created_at.strftime("%F %T").to_string(),
         r.grant_id.map(|g| g.to_string()).unwrap_or_default(),
     ]
+}
+
+/// Columns, and what the access would be limited to or go beyond.
+fn asked(request: &RequestView) -> String {
+    let mut text = ask::columns(&request.columns);
+    if request.once {
+        text.push_str(", once");
+    }
+    if request.export {
+        text.push_str(", with export");
+    }
+    if let Some(rows) = request.max_rows {
+        text.push_str(&format!(", {rows} rows"));
+    }
+    text
 }
 
 fn status(request: &RequestView) -> String {

@@ -276,6 +276,8 @@ pub struct GrantView {
     pub revoked_by: Option<String>,
     pub revoke_reason: Option<String>,
     pub uses: u64,
+    /// Rows revealed under it, where `max_rows` limits them.
+    pub rows: Option<u64>,
 }
 
 impl From<&GrantState> for GrantView {
@@ -307,6 +309,7 @@ impl From<&GrantState> for GrantView {
             revoked_by: revoked.map(|e| e.by.name.clone()),
             revoke_reason: revoked.and_then(|e| e.reason.clone()),
             uses: g.uses,
+            rows: g.max_rows.map(|_| g.rows),
         }
     }
 }

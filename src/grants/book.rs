@@ -45,6 +45,17 @@ impl Change {
     pub fn none(at: Now) -> Self {
         Self { at, grants: Vec::new(), requests: Vec::new(), events: Vec::new() }
     }
+    /// A grant whose rows were counted; it ends with the last of them.
+    fn put_counted(&mut self, grant: Grant) {
+        let used_up = grant.max_rows.is_some_and(|max| grant.rows >= max);
+        if !used_up || grant.ended.is_some() {
+            return self.grants.push(grant);
+        }
+        let why = Some("all its rows were revealed".to_owned());
+        let ended = grant.end(EndedHow::Used, self.at.wall, Actor::login(&grant.user), why);
+        self.events.push(Event::GrantExpired(ended.clone()));
+        self.grants.push(ended);
+    }
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty() && self.requests.is_empty() && self.events.is_empty()
     }
@@ -92,6 +103,7 @@ impl Book {
             events: Vec::new(),
         });
         let mut change = book.expire(now);
+        book.spend_reserved(&mut change);
         let over = |g: &&Grant| !change.grants.iter().any(|e| e.id == g.id);
         let sessions_gone: Vec<Grant> = book
             .live_grants(now)
@@ -218,7 +230,6 @@ impl Book {
             let Some(held) = self.grants.get(id) else { continue };
             let grant = grants.entry(*id).or_insert_with(|| held.entry.clone());
             grant.uses = grant.uses.saturating_add(usage.statements);
-            grant.rows = grant.rows.saturating_add(usage.rows);
             if usage.statements > 0 {
                 change.events.push(Event::GrantUsed {
                     grant: *id,
@@ -230,6 +241,44 @@ impl Book {
         }
         change.grants = grants.into_values().collect();
         change
+    }
+
+    /// Rows that were set aside when the process ended count as revealed.
+    fn spend_reserved(&self, change: &mut Change) {
+        let at = change.at;
+        for (grant, _) in self.live_grants(at).filter(|(grant, _)| grant.reserved > 0) {
+            if change.grants.iter().any(|ended| ended.id == grant.id) {
+                continue;
+            }
+            let rows = grant.rows.saturating_add(grant.reserved);
+            let spent = Grant { rows, reserved: 0, ..grant.clone() };
+            change.put_counted(spent);
+        }
+    }
+
+    /// Sets aside all rows that are left of a grant; says how many.
+    pub fn reserve(&self, id: GrantId, now: Now) -> Result<(u64, Change), Fault> {
+        let grant = self.live_grant(id, now)?;
+        let rows = grant.rows_left().unwrap_or(u64::MAX);
+        if rows == 0 {
+            return Err(Fault::conflict(format!("grant {id} has no rows left")));
+        }
+        let mut change = Change::none(now);
+        change.grants.push(Grant { reserved: grant.reserved.saturating_add(rows), ..grant.clone() });
+        Ok((rows, change))
+    }
+
+    /// Of `reserved` rows that were set aside, `revealed` went out; the others
+    /// are free again. None left: the grant has ended.
+    pub fn settle(&self, id: GrantId, reserved: u64, revealed: u64, now: Now) -> Result<Change, Fault> {
+        let grant = self.grant(id)?;
+        let mut change = Change::none(now);
+        change.put_counted(Grant {
+            rows: grant.rows.saturating_add(revealed),
+            reserved: grant.reserved.saturating_sub(reserved),
+            ..grant.clone()
+        });
+        Ok(change)
     }
 
     /// Grants that are valid now, with the moment they end.
@@ -307,7 +356,6 @@ impl Book {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     pub statements: u64,
-    pub rows: u64,
 }
 
 /// From wall time to this process's own: never later than the whole length

@@ -212,6 +212,7 @@ impl Book {
             ended: None,
             uses: 0,
             rows: 0,
+            reserved: 0,
         };
         let mut change = Change::none(now);
         change.events.push(Event::GrantCreated(grant.clone()));
@@ -278,6 +279,7 @@ impl Grant {
             ended: None,
             uses: 0,
             rows: 0,
+            reserved: 0,
         })
     }
 }
@@ -394,6 +396,10 @@ pub(super) fn check(ask: &Ask) -> Result<(), Fault> {
     }
     if ask.max_rows == Some(0) {
         return Err(Fault::invalid("max_rows must be at least 1"));
+    }
+    if ask.max_rows.is_some() && ask.export {
+        return Err(Fault::invalid("max_rows cannot be kept together with export")
+            .with_hint("rows that are copied into tables are not shown, and not counted"));
     }
     Ok(())
 }

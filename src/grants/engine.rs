@@ -25,6 +25,7 @@ use super::event::{Event, Journal, Listener};
 use super::keeper::{Keeper, Work};
 use super::model::{Actor, Ask, Grant, Request, RequestStatus};
 use super::permits::{Index, SessionPermits};
+use super::rows::Lease;
 use super::store::{Store, StoreError};
 use super::{Directory, Fault, GrantId, RequestId, Roles};
 use crate::clock::SharedClock;
@@ -152,14 +153,21 @@ impl Engine {
     }
 
     /// A statement of `session` is about to run under these grants. Returns
-    /// at once, except for `once` grants: their end is durable first.
+    /// at once, except for `once` grants, whose end is durable first, and those
+    /// with `max_rows`: their rows are set aside first, and taken by the leases.
     ///
     /// # Errors
     /// [`Fault::Conflict`] if one has ended since the decision: decide anew.
-    pub async fn used(&self, grants: &[GrantId], session: i64) -> Result<(), Fault> {
+    pub async fn used(&self, grants: &[GrantId], session: i64) -> Result<Vec<Lease>, Fault> {
+        let mut leases = Vec::new();
         for id in grants {
             let ended = || Fault::conflict(format!("grant {id} has ended"));
             let live = self.shared.index.get(*id).ok_or_else(ended)?;
+            if let Some(lease) = Lease::of(&live) {
+                let live = live.clone();
+                self.keep(move |keeper| keeper.reserve_rows(&live)).await?;
+                leases.push(lease);
+            }
             if !live.is_once() {
                 let mut usage = self.shared.usage.lock();
                 let counted = usage.entry((*id, session)).or_default();
@@ -177,7 +185,7 @@ impl Engine {
                 return Err(fault);
             }
         }
-        Ok(())
+        Ok(leases)
     }
 
     /// Puts new roles and limits in force. What they no longer allow ends
@@ -257,7 +265,10 @@ impl Engine {
                 let ended = grant.ended.is_some();
                 let left = if ended { Duration::ZERO } else { until.saturating_duration_since(now.mono) };
                 let uses = grant.uses.saturating_add(pending.get(&grant.id).copied().unwrap_or(0));
-                GrantState { grant: Grant { uses, ..grant.clone() }, left }
+                let live = self.shared.index.get(grant.id);
+                let taken = live.as_ref().and_then(|live| live.rows()).map_or(0, |rows| rows.counted().1);
+                let rows = grant.rows.saturating_add(taken);
+                GrantState { grant: Grant { uses, rows, ..grant.clone() }, left }
             })
             .filter(|state| all || !state.left.is_zero())
             .collect()
@@ -308,9 +319,16 @@ impl Engine {
         &self,
         operation: impl FnOnce(&Book, Setting<'_>) -> Result<(T, Change), Fault> + Send + 'static,
     ) -> Result<T, Fault> {
+        self.keep(move |keeper| keeper.run(operation)).await
+    }
+
+    async fn keep<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Keeper) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let (answer, outcome) = oneshot::channel();
         let work: Work = Box::new(move |keeper| {
-            let _ = answer.send(keeper.run(operation));
+            let _ = answer.send(task(keeper));
         });
         let gone = |_| Fault::Unavailable { message: "the grant engine has stopped".to_owned() };
         self.work.send(work).await.map_err(|_| gone(()))?;

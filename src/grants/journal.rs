@@ -44,6 +44,7 @@ fn audited(event: &Event) -> audit::Event {
             ticket: r.ticket.clone(),
             once: r.once,
             export: r.export,
+            max_rows: r.max_rows,
             by: r.requested_by.name.clone(),
             break_glass: r.break_glass,
         }),
@@ -68,14 +69,22 @@ fn audited(event: &Event) -> audit::Event {
         Event::GrantUsed { grant, uses, .. } => {
             audit::Event::GrantUsed(GrantUsed { grant: grant.0, uses: *uses })
         }
-        Event::GrantExpired(g) => audit::Event::GrantExpired(GrantExpired { grant: g.id.0, uses: g.uses }),
+        Event::GrantExpired(g) => {
+            audit::Event::GrantExpired(GrantExpired { grant: g.id.0, uses: g.uses, rows: rows(g) })
+        }
         Event::GrantRevoked(g) => audit::Event::GrantRevoked(GrantRevoked {
             grant: g.id.0,
             by: name(g.ended.as_ref().map(|e| &e.by)),
             reason: g.ended.as_ref().and_then(|e| e.reason.clone()),
             uses: g.uses,
+            rows: rows(g),
         }),
     }
+}
+
+/// What may still be on its way counts.
+fn rows(grant: &Grant) -> Option<u64> {
+    grant.max_rows.map(|_| grant.rows.saturating_add(grant.reserved))
 }
 
 fn name(actor: Option<&Actor>) -> String {
@@ -105,6 +114,7 @@ fn created(g: &Grant) -> GrantCreated {
         expires_at: g.expires_at,
         once: g.once,
         export: g.export,
+        max_rows: g.max_rows,
         break_glass: g.break_glass,
     }
 }

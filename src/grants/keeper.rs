@@ -17,6 +17,7 @@ use super::decisions::Setting;
 use super::engine::Shared;
 use super::event::{Event, Journal, JournalError, Listener};
 use super::model::{Actor, EndedHow, Request, RequestStatus};
+use super::permits::LiveGrant;
 use super::store::{OutboxId, Store, StoreError};
 use super::{Fault, GrantId};
 use crate::clock::Now;
@@ -327,6 +328,7 @@ impl Keeper {
     pub(super) fn tick(&mut self) {
         self.expire();
         self.end_unallowed();
+        self.settle_rows();
         self.store_usage();
         self.shared.index.sweep(self.shared.clock.now());
         let stored = self.store_ends().map_err(|e| self.troubled(&e));
@@ -335,16 +337,37 @@ impl Keeper {
         }
     }
 
-    /// Counts of uses and rows: no epoch, nobody's permits change.
-    fn store_usage(&mut self) {
+    /// Sets rows of a grant aside for a statement that is about to run, unless
+    /// there are some: durable before the first goes out. Nobody's permits change.
+    pub(super) fn reserve_rows(&mut self, live: &LiveGrant) -> Result<(), Fault> {
+        let Some(rows) = live.rows().filter(|rows| !rows.are_reserved()) else { return Ok(()) };
         let now = self.shared.clock.now();
-        let mut used = std::mem::take(&mut *self.shared.usage.lock());
-        for (id, rows) in self.shared.index.rows() {
-            let stored = self.shared.book.read().grant(id).map_or(0, |g| g.rows);
-            if rows > stored {
-                used.entry((id, 0)).or_default().rows += rows - stored;
+        let reserved = self.shared.book.read().reserve(live.id, now);
+        let (count, change) = reserved.inspect_err(|_| rows.set_dry(true))?;
+        self.put(&change).map_err(|e| self.troubled(&e))?;
+        self.shared.book.write().apply(&change);
+        rows.allow(count);
+        Ok(())
+    }
+
+    /// Where nobody takes any more: what went out is stored, the rest is free.
+    fn settle_rows(&mut self) {
+        for live in self.shared.index.to_settle() {
+            let Some(rows) = live.rows() else { continue };
+            let (reserved, revealed) = rows.counted();
+            let now = self.shared.clock.now();
+            let change = self.shared.book.read().settle(live.id, reserved, revealed, now);
+            match change.and_then(|change| self.carry_out(change)) {
+                Ok(()) => rows.settled(),
+                Err(fault) => warn!("{fault}"),
             }
         }
+    }
+
+    /// Counts of uses: no epoch, nobody's permits change.
+    fn store_usage(&mut self) {
+        let now = self.shared.clock.now();
+        let used = std::mem::take(&mut *self.shared.usage.lock());
         if used.is_empty() {
             return;
         }

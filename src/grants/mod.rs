@@ -5,6 +5,7 @@
 //! book     pure: every operation is (book, who, now) → change or fault
 //! engine   decides, stores, logs, then lets the change take effect
 //! permits  what one session may see; asked for every statement
+//! rows     counts what a grant with `max_rows` reveals
 //! store    the contract of durable state; sqlite is one that keeps it
 //! ```
 //!
@@ -24,6 +25,7 @@ mod keeper;
 pub mod model;
 pub mod permits;
 pub mod roles;
+pub mod rows;
 pub mod scope;
 pub mod sqlite;
 pub mod store;

@@ -167,7 +167,7 @@ impl Request {
 pub enum EndedHow {
     Expired,
     Revoked,
-    /// `once`: its statement has run.
+    /// `once`: its statement has run. `max_rows`: that many were revealed.
     Used,
 }
 
@@ -206,14 +206,23 @@ pub struct Grant {
     pub ended: Option<Ended>,
     /// Statements that used it.
     pub uses: u64,
-    /// Rows revealed under it.
+    /// Rows revealed under it; counted where `max_rows` limits them.
     pub rows: u64,
+    /// Rows set aside for statements that run: after a crash nobody knows how
+    /// many of them went out, so they count as revealed.
+    #[serde(default)]
+    pub reserved: u64,
 }
 
 impl Grant {
     /// How long it was meant to last.
     pub fn length(&self) -> Duration {
         Duration::try_from(self.expires_at.duration_since(self.created_at)).unwrap_or_default()
+    }
+
+    /// Rows that may still be set aside. None: they are not counted.
+    pub fn rows_left(&self) -> Option<u64> {
+        self.max_rows.map(|max| max.saturating_sub(self.rows).saturating_sub(self.reserved))
     }
 
     /// `active`, `expired`, `revoked` or `used`.

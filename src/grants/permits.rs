@@ -10,12 +10,13 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 use parking_lot::RwLock;
 
 use super::model::{EndedHow, Grant};
+use super::rows::Rows;
 use super::scope::{self, ColumnName};
 use super::{GrantId, Roles};
 use crate::clock::Now;
@@ -35,12 +36,12 @@ pub struct LiveGrant {
     until: Instant,
     once: bool,
     export: bool,
-    max_rows: Option<u64>,
+    /// None: they are not counted.
+    rows: Option<Rows>,
     /// Revoked, or over for any other reason.
     ended: AtomicBool,
     /// The session whose statement used a `once` grant.
     claimed_by: AtomicI64,
-    rows: AtomicU64,
 }
 
 impl LiveGrant {
@@ -53,10 +54,9 @@ impl LiveGrant {
             until,
             once: grant.once,
             export: grant.export,
-            max_rows: grant.max_rows,
+            rows: grant.max_rows.map(|_| Rows::new(grant.rows_left() == Some(0))),
             ended: AtomicBool::new(grant.ended.is_some()),
             claimed_by: AtomicI64::new(UNCLAIMED),
-            rows: AtomicU64::new(grant.rows),
         }
     }
 
@@ -67,7 +67,7 @@ impl LiveGrant {
     fn opens(&self, now: Now) -> bool {
         self.is_running(now)
             && self.claimed_by.load(Ordering::Acquire) == UNCLAIMED
-            && self.max_rows.is_none_or(|max| self.rows.load(Ordering::Acquire) < max)
+            && self.rows.as_ref().is_none_or(Rows::may_start)
     }
     /// May a statement of this session that started under it go on?
     fn carries(&self, session: i64, now: Now) -> bool {
@@ -89,25 +89,14 @@ impl LiveGrant {
         // Another claim stays as it is.
         let _ = self.claimed_by.compare_exchange(session, UNCLAIMED, Ordering::AcqRel, Ordering::Acquire);
     }
-    /// Counts rows about to be revealed. False: that many are not left.
-    fn take_rows(&self, rows: u64) -> bool {
-        let Some(max) = self.max_rows else {
-            self.rows.fetch_add(rows, Ordering::AcqRel);
-            return true;
-        };
-        let taken = self.rows.fetch_update(Ordering::AcqRel, Ordering::Acquire, |seen| {
-            seen.checked_add(rows).filter(|sum| *sum <= max)
-        });
-        taken.is_ok()
-    }
-    /// Rows revealed so far.
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Acquire)
+    /// The count of its rows, where `max_rows` limits them.
+    pub(super) fn rows(&self) -> Option<&Rows> {
+        self.rows.as_ref()
     }
     /// Among several grants for one column: first those that a use does not
     /// use up, then those that also give `export`, then the longest.
-    fn rank(&self) -> (bool, bool, Instant) {
-        (!self.once, self.export, self.until)
+    fn rank(&self) -> (bool, bool, bool, Instant) {
+        (self.rows.is_none(), !self.once, self.export, self.until)
     }
 }
 
@@ -124,9 +113,10 @@ impl Index {
         match grant.ended.as_ref().map(|e| e.how) {
             // Its one statement may go on until the deadline; the claim keeps
             // others out, and `sweep` takes it out.
-            Some(EndedHow::Used) => {}
+            // `max_rows`: what was taken may still be on its way.
+            Some(EndedHow::Used) => self.told_of_rows(grant),
             Some(EndedHow::Expired | EndedHow::Revoked) => self.remove(grant.id),
-            None if self.by_id.read().contains_key(&grant.id) => {}
+            None if self.by_id.read().contains_key(&grant.id) => self.told_of_rows(grant),
             None => {
                 let live = Arc::new(LiveGrant::new(grant, until));
                 self.by_user.write().entry(live.user.clone()).or_default().push(live.clone());
@@ -156,9 +146,17 @@ impl Index {
         }
     }
 
-    /// Rows revealed under each grant so far, where there are any.
-    pub fn rows(&self) -> Vec<(GrantId, u64)> {
-        self.by_id.read().values().map(|g| (g.id, g.rows())).filter(|(_, rows)| *rows > 0).collect()
+    fn told_of_rows(&self, grant: &Grant) {
+        let known = self.by_id.read();
+        if let Some(rows) = known.get(&grant.id).and_then(|live| live.rows()) {
+            rows.set_dry(grant.ended.is_some() || grant.rows_left() == Some(0));
+        }
+    }
+
+    /// Grants whose count of rows can be stored.
+    pub(super) fn to_settle(&self) -> Vec<Arc<LiveGrant>> {
+        let known = self.by_id.read();
+        known.values().filter(|live| live.rows().is_some_and(Rows::is_over)).cloned().collect()
     }
 
     pub fn get(&self, id: GrantId) -> Option<Arc<LiveGrant>> {
@@ -259,12 +257,6 @@ impl SessionPermits {
         }
     }
 
-    /// Counts rows about to be revealed under a grant. False: `max_rows` does
-    /// not leave so many, the rows must not go out.
-    pub fn take_rows(&self, grant: GrantId, rows: u64) -> bool {
-        self.by_id.get(&grant).is_some_and(|g| g.take_rows(rows))
-    }
-
     /// Does anything reveal this column by a role, and with which rights?
     fn role_access(&self, column: &ProtectedColumn) -> Option<Access> {
         let mut unmasking =
@@ -276,6 +268,7 @@ impl SessionPermits {
             basis: Basis::Role(best.name.as_str().into()),
             until: None,
             export: best.export,
+            counted: false,
         })
     }
 
@@ -296,11 +289,12 @@ impl Permits for SessionPermits {
             return access;
         }
         match (self.grant_for(column, now), role) {
-            (Some(grant), Some(role)) if !grant.export || grant.once => role,
+            (Some(grant), Some(role)) if !grant.export || grant.once || grant.rows.is_some() => role,
             (Some(grant), _) => Access::Revealed {
                 basis: Basis::Grant(grant.id),
                 until: Some(grant.until),
                 export: grant.export,
+                counted: grant.rows.is_some(),
             },
             (None, Some(role)) => role,
             (None, None) => Access::Masked,

@@ -14,7 +14,7 @@ use super::decisions::Narrowing;
 use super::engine::Parts;
 use super::event::{Answer, Event, Journal, JournalError, Listener};
 use super::model::sample::{ask, root, shop};
-use super::model::{Actor, RequestStatus};
+use super::model::{Actor, Ask, RequestStatus};
 use super::sqlite::Sqlite;
 use super::*;
 use crate::clock::{Clock, Now};
@@ -243,7 +243,7 @@ fn a_grant_reveals_its_columns_to_its_holder_until_its_end() {
     let id = bench.give("ana", &[0], 60);
     assert!(bench.engine.epoch() > epoch);
     assert!(
-        matches!(bench.access("ana", 0), Access::Revealed { basis: Basis::Grant(g), until: Some(_), export: false } if g == id)
+        matches!(bench.access("ana", 0), Access::Revealed { basis: Basis::Grant(g), until: Some(_), export: false, .. } if g == id)
     );
     assert!(!bench.sees("ana", 1) && !bench.sees("eve", 0));
     bench.clock.pass(59);
@@ -485,11 +485,70 @@ fn max_rows_ends_what_it_limits() {
     let mut wanted = ask("ana", &[0], 60);
     wanted.max_rows = Some(10);
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let permits = bench.engine.permits("ana", 1, &[]);
-    assert!(permits.take_rows(id, 9) && !permits.take_rows(id, 2) && permits.take_rows(id, 1));
-    assert!(!bench.sees("ana", 0));
+    let one = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    let two = bench.run(bench.engine.used(&[id], 2)).unwrap();
+    assert!(one[0].take(9) && !two[0].take(2) && two[0].take(1) && !one[0].take(1));
+    assert!(!bench.sees("ana", 0) && bench.run(bench.engine.used(&[id], 3)).is_err());
     bench.run(bench.engine.flush());
+    // The grant has ended, and says how; its last statement may finish.
+    let ended = &bench.engine.grants(true)[0].grant;
+    assert_eq!((ended.status(), ended.rows, ended.reserved), ("used", 10, 0));
+    assert!(bench.engine.permits("ana", 1, &[]).holds(&Basis::Grant(id), &shop()[0], bench.clock.now()));
+    assert!(bench.paper.names().contains(&"grant.expired"));
+    drop((one, two));
     assert!(!bench.restart().sees("ana", 0));
+}
+
+#[test]
+fn rows_that_were_not_taken_are_there_again() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(10), ..ask("ana", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(leases[0].take(3));
+    assert_eq!(bench.engine.grants(false)[0].grant.rows, 3);
+    drop(leases);
+    bench.run(bench.engine.flush());
+    let bench = bench.restart();
+    assert!(bench.sees("ana", 0));
+    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(!leases[0].take(8) && leases[0].take(7) && !leases[0].take(1));
+}
+
+#[test]
+fn a_crash_never_gives_rows_twice() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(10), ..ask("ana", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(leases[0].take(1));
+    let bench = bench.crash();
+    drop(leases);
+    assert!(!bench.sees("ana", 0));
+    let ended = &bench.engine.grants(true)[0].grant;
+    assert_eq!((ended.status(), ended.rows), ("used", 10));
+}
+
+#[test]
+fn a_predicate_costs_a_row_even_if_it_finds_none() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(2), ..ask("ana", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let asks = || bench.run(bench.engine.used(&[id], 1)).is_ok_and(|leases| leases[0].take_ahead());
+    assert!(asks() && asks() && !asks());
+    // The row that was taken ahead is the first one shown.
+    let wanted = Ask { max_rows: Some(2), ..ask("eve", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(leases[0].take_ahead() && !leases[0].is_used_up());
+    assert!(leases[0].take(1) && leases[0].take(1) && leases[0].is_used_up() && !leases[0].take(1));
+}
+
+#[test]
+fn copies_are_not_counted_so_they_are_not_limited_either() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(10), export: true, ..ask("ana", &[0], 60) };
+    assert!(matches!(bench.run(bench.engine.give(wanted, root())), Err(Fault::Invalid { .. })));
 }
 
 #[test]

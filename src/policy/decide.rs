@@ -305,6 +305,8 @@ impl<'a> Ruling<'a> {
             return Standing::Disclosed;
         }
         match self.permits.access(column, self.now) {
+            // An aggregate would show any number of values in one row.
+            Access::Revealed { counted: true, .. } if use_.needs == Disclosure::Value => Standing::Lacking,
             access @ Access::Revealed { export, .. } if export || !use_.export => Standing::Revealed(access),
             Access::Revealed { .. } => Standing::NoExport,
             Access::Masked => Standing::Lacking,
@@ -385,7 +387,12 @@ impl<'a> Ruling<'a> {
         };
         let accesses: Vec<Access> =
             columns.iter().map(|column| self.permits.access(column, self.now)).collect();
-        let revealed = !accesses.contains(&Access::Masked);
+        let computed = matches!(output.flow, Flow::Computed { .. });
+        let hidden = |access: &Access| match access {
+            Access::Masked => true,
+            Access::Revealed { counted, .. } => *counted && computed,
+        };
+        let revealed = !accesses.iter().any(hidden);
         for (column, access) in columns.iter().zip(&accesses) {
             let what = match access {
                 Access::Revealed { until, .. } if revealed => {
@@ -409,7 +416,9 @@ impl<'a> Ruling<'a> {
             statement.named.iter().map(|column| self.permits.access(column, self.now)).collect();
         // What depends on protected data without naming a column is nobody's to see whole.
         let nameless = statement.touches_protected && statement.named.is_empty();
-        self.verdict.full_grant = !nameless && !accesses.contains(&Access::Masked);
+        // The values in an error's text would not be counted.
+        let whole = |access: &Access| matches!(access, Access::Revealed { counted: false, .. });
+        self.verdict.full_grant = !nameless && accesses.iter().all(whole);
         if self.verdict.full_grant {
             for access in accesses {
                 if let Access::Revealed { until, .. } = access {

@@ -51,6 +51,9 @@ pub enum Access {
         until: Option<std::time::Instant>,
         /// May revealed values be copied into tables?
         export: bool,
+        /// Its rows are counted (`max_rows`): it shows values in rows, and
+        /// nothing that puts many of them into one.
+        counted: bool,
     },
 }
 

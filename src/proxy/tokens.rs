@@ -125,9 +125,9 @@ impl Proxy {
             }
             seen.push(ColumnDecision { column, use_: "output", what: What::Revealed(access) });
         }
-        self.grants.used(&grants, who.session).await?;
-        match grants.iter().find(|grant| !permits.take_rows(**grant, 1)) {
-            Some(grant) => Err(Problem::forbidden(format!("grant {grant} has no rows left"))),
+        let leases = self.grants.used(&grants, who.session).await?;
+        match leases.iter().find(|lease| !lease.take(1)) {
+            Some(lease) => Err(Problem::forbidden(format!("grant {} has no rows left", lease.grant()))),
             None => Ok(seen),
         }
     }

@@ -13,12 +13,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
-use super::judge::{Judged, Knowledge, Refusal, Stop, hangs_on_settings};
+use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
 use super::own::{OwnRows, answering, bound, write_stand_in};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, ShownParameters};
-use super::simple::{described, edits_the_text, grants_of, may_copy_in};
+use super::simple::{described, edits_the_text, may_copy_in};
 use super::state::{Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undos};
 use super::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
 use super::virtual_schema::VirtualStatement;
@@ -35,7 +35,7 @@ pub(super) struct ExecutePlan {
     prepared: Arc<Prepared>,
     lineage: Option<Lineage>,
     shape: ShapeRef,
-    judged: Judged,
+    pub judged: Judged,
     pub undo: Undos<ShapeRef>,
 }
 

@@ -15,6 +15,7 @@ use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
 use super::tokens::{Handed, Keys, tokens_by_name};
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
+use crate::grants::rows::Lease;
 use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
 use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
@@ -84,6 +85,23 @@ impl Judged {
     pub(super) fn gate(&self) -> Gate {
         let closed = self.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant);
         if closed { Gate::Closed } else { Gate::Open }
+    }
+
+    /// Its rows are taken from these, where it leans on their grants.
+    pub(super) fn under(&mut self, leases: &[Arc<Lease>]) {
+        let Some(guarded) = &mut self.guarded else { return };
+        let of_mine = |lease: &&Arc<Lease>| guarded.grants.contains(&lease.grant());
+        guarded.leases = leases.iter().filter(of_mine).cloned().collect();
+        guarded.reveals |= !guarded.leases.is_empty();
+    }
+
+    /// Grants by which it may use a column, not only show it.
+    fn leans_on(&self) -> impl Iterator<Item = GrantId> {
+        let bases = self.guarded.iter().flat_map(|guarded| &guarded.verdict.leans_on);
+        bases.filter_map(|basis| match basis {
+            Basis::Grant(id) => Some(*id),
+            Basis::Role(_) => None,
+        })
     }
 
     pub(super) fn plain() -> Self {
@@ -306,6 +324,7 @@ impl Relay {
             Box::new(Guarded {
                 grants: grants(&bases),
                 bases,
+                leases: Vec::new(),
                 has_outputs: statement.outputs.is_some() && !observe,
                 plan: Plan::None,
                 copy: copy_format(&statement.kind),
@@ -462,6 +481,23 @@ fn bases(columns: &[ColumnDecision]) -> Vec<(Basis, Arc<ProtectedColumn>)> {
         }
     }
     bases
+}
+
+/// The grants that these statements run under, each once; true: what a
+/// predicate finds out under it is told even without a row.
+pub(super) fn grants_of(judged: &[Judged]) -> Vec<(GrantId, bool)> {
+    let mut grants: Vec<(GrantId, bool)> = Vec::new();
+    for judged in judged {
+        let leaning: Vec<GrantId> = judged.leans_on().collect();
+        for grant in judged.guarded.iter().flat_map(|guarded| &guarded.grants) {
+            let leans = leaning.contains(grant);
+            match grants.iter_mut().find(|(known, _)| known == grant) {
+                Some((_, ahead)) => *ahead |= leans,
+                None => grants.push((*grant, leans)),
+            }
+        }
+    }
+    grants
 }
 
 /// The grants among them, each once.

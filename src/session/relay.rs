@@ -36,6 +36,7 @@ use crate::clock::Clock;
 use crate::config::Mode;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::SessionPermits;
+use crate::grants::rows::Lease;
 use crate::net::Stream;
 use crate::policy::{Basis, ProtectedColumn};
 use crate::proxy::Proxy;
@@ -86,8 +87,8 @@ pub(super) enum JobDone {
     Guard(Result<Arc<Guard>, ClientError>),
     /// The rows of a function of schema `bauta`.
     Rows(Result<Vec<Row>, ClientError>),
-    /// May the parked message go on under its grants?
-    Used(bool),
+    /// The parked message may go on under its grants; None: judge it anew.
+    Used(Option<Vec<Arc<Lease>>>),
     /// What became of the request that a held statement waits for.
     Held(Result<(), ClientError>),
     Cancelled,
@@ -172,7 +173,8 @@ pub(super) struct Relay {
     pub as_query: Option<AsQuery>,
     /// A message that waits for leave to use its grants.
     pub parked: Option<Box<Parked>>,
-    pub parked_may_go: bool,
+    /// Leave for the parked message.
+    pub leave: Option<Vec<Arc<Lease>>>,
     /// A statement that waits for access instead of being refused.
     pub held: Option<Box<Held>>,
     /// Nothing went upstream since the last ReadyForQuery.
@@ -231,7 +233,7 @@ impl Relay {
             following: 0,
             as_query: None,
             parked: None,
-            parked_may_go: false,
+            leave: None,
             held: None,
             at_rest: true,
             revealed: Revealed::default(),
@@ -317,6 +319,15 @@ impl Relay {
         matches!(tag, backend::DATA_ROW | backend::COPY_DATA) && self.revealed.size < REVEALED_BATCH
     }
 
+    /// The rows in the queue are the last of their grant: they go first, for
+    /// what comes next ends the statement.
+    fn rows_are_used_up(&self) -> bool {
+        let reply = self.state.front().map(|entry| &entry.run);
+        let run = reply.and_then(|reply| reply.runs.get(reply.current));
+        let guarded = run.and_then(|run| run.guarded.as_deref());
+        guarded.is_some_and(|guarded| guarded.leases.iter().any(|lease| lease.is_used_up()))
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let idle = self.proxy.config.load().limits.idle_timeout;
         let idle = (!idle.is_zero() && self.state.is_quiet() && self.job.is_none())
@@ -370,8 +381,8 @@ impl Relay {
             JobDone::Analysis { version, text, analysis } => self.answered = Some((version, text, analysis)),
             JobDone::Guard(guard) => self.guard = guard.map_err(End::Fault)?,
             JobDone::Rows(rows) => self.own_rows = Some(rows),
-            JobDone::Used(true) => self.parked_may_go = true,
-            JobDone::Used(false) => self.unpark(),
+            JobDone::Used(Some(leases)) => self.leave = Some(leases),
+            JobDone::Used(None) => self.unpark(),
             JobDone::Held(outcome) => self.on_decided(outcome),
             JobDone::Cancelled => {}
         }
@@ -599,7 +610,7 @@ impl Relay {
                 Ok(None) => break Ok(()),
                 Err(fault) => break Err(fault.into()),
             };
-            if self.awaits_client() && !self.joins_batch(header.tag) {
+            if self.awaits_client() && (!self.joins_batch(header.tag) || self.rows_are_used_up()) {
                 break Ok(());
             }
             if self.passes_unseen(header) {

@@ -235,7 +235,8 @@ impl Relay {
         let observe = self.observes();
         let permits = &self.permits;
         let sees = |column: &ProtectedColumn| {
-            observe || matches!(permits.access(column, now), Access::Revealed { .. })
+            // What came unannounced is not counted.
+            observe || matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
         };
         let witness = Witness {
             guard: &self.guard,
@@ -263,6 +264,9 @@ impl Relay {
         }
         if !self.may_reveal() {
             return self.end_reveal();
+        }
+        if !self.take_rows(1) {
+            return self.end_counted();
         }
         let before = self.client.queued();
         let (state, client) = (&mut self.state, &mut self.client);
@@ -328,7 +332,24 @@ impl Relay {
         let permits = self.permits.clone();
         let Some(guarded) = self.current_guarded() else { return true };
         guarded.bases.iter().all(|(basis, column)| permits.holds(basis, column, now))
-            && guarded.grants.iter().all(|grant| permits.take_rows(*grant, 1))
+    }
+
+    /// Takes rows of the grants that count them, before they are sent.
+    fn take_rows(&mut self, rows: u64) -> bool {
+        self.current_guarded().is_none_or(|guarded| guarded.leases.iter().all(|lease| lease.take(rows)))
+    }
+
+    /// No row is left of the grant. Its last ones were written before (see
+    /// `rows_are_used_up`); where another session took the last, they go.
+    fn end_counted(&mut self) -> Result<(), End> {
+        self.drop_revealed();
+        self.cut(
+            ClientError::new(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "the grant that revealed these rows has no rows left",
+            )
+            .with_hint("Run the statement again to see masks, or request access anew."),
+        )
     }
 
     /// The grant ended while its rows stream: the stream ends after a whole
@@ -437,6 +458,11 @@ impl Relay {
         };
         let size = client.queued().saturating_sub(before);
         match rows {
+            // The message's own rows: PostgreSQL sends one in each, and none with a header.
+            Ok(rows) if !run.guarded.iter().flat_map(|g| &g.leases).all(|lease| lease.take(rows)) => {
+                self.client.output().truncate(before);
+                self.end_counted()
+            }
             Ok(rows) => {
                 run.rows += rows;
                 run.bytes += u64::try_from(size).unwrap_or(0);

@@ -15,6 +15,7 @@ use crate::audit::tally::{Cells, Ended, Outcome};
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
 use crate::grants::GrantId;
+use crate::grants::rows::Lease;
 use crate::policy::decide::Verdict;
 use crate::policy::{Basis, ProtectedColumn};
 use crate::sql::analysis::{CatalogChange, CopyFormat};
@@ -206,7 +207,9 @@ pub struct Guarded {
     pub bases: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// The grants among them.
     pub grants: Vec<GrantId>,
-    /// Rows carry revealed values.
+    /// Leave to take rows of those that count them.
+    pub leases: Vec<Arc<Lease>>,
+    /// Rows carry revealed values, or are counted as if they did.
     pub reveals: bool,
     /// bauta's own rows, put in place of the stand-in's CommandComplete.
     pub answer: Option<Answer>,
@@ -240,6 +243,7 @@ impl Guarded {
             shape: None,
             bases: Vec::new(),
             grants: Vec::new(),
+            leases: Vec::new(),
             reveals: false,
             answer: None,
             must_fail: false,

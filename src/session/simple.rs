@@ -8,14 +8,15 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
-use super::judge::{Judged, Knowledge, Refusal, Stop, hangs_on_settings};
-use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
+use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
+use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
 use super::state::{Entry, Kind, Lineage, Undos};
 use super::tokens::{Handed, tokens_among_several};
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
+use crate::grants::rows::Lease;
 use crate::sql::analysis::CopyOut;
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
@@ -232,24 +233,30 @@ impl Relay {
     }
 
     /// Grants that a statement uses up have to end first. True: a job asks.
-    pub(super) fn park(&mut self, grants: &[GrantId]) -> bool {
+    pub(super) fn park(&mut self, grants: &[(GrantId, bool)]) -> bool {
         if grants.is_empty() {
             return false;
         }
         let (proxy, grants, session) = (self.proxy.clone(), grants.to_vec(), self.seat.id);
-        self.parked_may_go = false;
+        self.leave = None;
         self.job = Some(Box::pin(async move {
-            super::relay::JobDone::Used(proxy.grants.used(&grants, session).await.is_ok())
+            let ids: Vec<GrantId> = grants.iter().map(|(id, _)| *id).collect();
+            let Ok(leases) = proxy.grants.used(&ids, session).await else { return JobDone::Used(None) };
+            let ahead = |lease: &&Lease| grants.contains(&(lease.grant(), true));
+            let paid = leases.iter().filter(ahead).all(Lease::take_ahead);
+            JobDone::Used(paid.then(|| leases.into_iter().map(Arc::new).collect()))
         }));
         true
     }
 
     pub(super) fn take_parked(&mut self) -> Option<Parked> {
-        let parked = self.parked.take()?;
-        if !self.parked_may_go {
-            return None;
+        let mut parked = *self.parked.take()?;
+        let leases = self.leave.take()?;
+        match &mut parked {
+            Parked::Query(plan) => plan.judged.iter_mut().for_each(|judged| judged.under(&leases)),
+            Parked::Execute(plan) => plan.judged.under(&leases),
         }
-        Some(*parked)
+        Some(parked)
     }
 
     /// A grant ended meanwhile: the message is judged anew.
@@ -275,19 +282,6 @@ pub(super) fn described(copy: &CopyOut, edits: &[Edit]) -> Bytes {
         })
         .collect();
     Bytes::from(splice::apply(copy.describe.as_bytes(), &inside))
-}
-
-/// The grants that these statements run under.
-pub(super) fn grants_of(judged: &[Judged]) -> Vec<GrantId> {
-    let mut grants: Vec<GrantId> = Vec::new();
-    for guarded in judged.iter().filter_map(|judged| judged.guarded.as_deref()) {
-        for grant in &guarded.grants {
-            if !grants.contains(grant) {
-                grants.push(*grant);
-            }
-        }
-    }
-    grants
 }
 
 /// The edits that belong to this text, not to that of a statement it names.

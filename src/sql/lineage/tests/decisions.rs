@@ -37,7 +37,7 @@ fn a_refusal_names_column_use_place_and_the_request_to_paste() {
 #[test]
 fn a_grant_reveals_outputs_and_lets_predicates_stand_until_it_ends() {
     let shop = Shop::new();
-    let permits = Granted { columns: &[EMAIL], export: false, now: SystemClock.now() };
+    let permits = Granted { columns: &[EMAIL], export: false, counted: false, now: SystemClock.now() };
     let sql = "SELECT email, ssn, substr(email, 1, 1) FROM customers WHERE email LIKE 'a%' ORDER BY email";
     let Decision::Run(verdict) = shop.decide_with(sql, &permits) else { panic!("refused") };
     assert_eq!(verdict.edits, []);
@@ -78,10 +78,36 @@ fn copying_needs_the_export_right_on_top_of_a_grant() {
         "SELECT set_config('a.b', email, false) FROM customers",
         "SELECT pg_notify('a', '') FROM customers WHERE email = 'x'",
     ] {
-        let error = refused(shop.decide_with(sql, &Granted { columns: &[EMAIL], export: false, now }));
+        let error = refused(
+            shop.decide_with(sql, &Granted { columns: &[EMAIL], export: false, counted: false, now }),
+        );
         assert!(error.hint.unwrap().contains("--export"), "{sql}");
-        let allowed = shop.decide_with(sql, &Granted { columns: &[EMAIL], export: true, now });
+        let allowed =
+            shop.decide_with(sql, &Granted { columns: &[EMAIL], export: true, counted: false, now });
         assert!(matches!(allowed, Decision::Run(_)), "{sql}");
+    }
+}
+
+/// One row of an aggregate would hold as many values as there are rows.
+#[test]
+fn a_grant_that_counts_rows_shows_values_in_rows_alone() {
+    let shop = Shop::new();
+    let now = SystemClock.now();
+    let decide = |sql| {
+        let permits = Granted { columns: &[EMAIL], export: false, counted: true, now };
+        match shop.decide_with(sql, &permits) {
+            Decision::Run(verdict) => verdict,
+            Decision::Refuse { error, .. } => panic!("{sql}: {error}"),
+        }
+    };
+    for sql in ["SELECT email FROM customers", "SELECT lower(email) FROM customers ORDER BY email"] {
+        assert!(matches!(decide(sql).outputs[0], OutputAction::Reveal { .. }), "{sql}");
+    }
+    assert!(!decide("SELECT email FROM customers").full_grant);
+    for sql in ["SELECT string_agg(email, ',') FROM customers", "SELECT email || 'x' FROM customers"] {
+        let verdict = decide(sql);
+        assert!(!verdict.edits.is_empty(), "{sql}");
+        assert!(!matches!(verdict.outputs[0], OutputAction::Reveal { .. }), "{sql}");
     }
 }
 

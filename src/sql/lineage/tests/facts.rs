@@ -319,7 +319,10 @@ impl Shop {
 
     /// The decision for a session that may see `granted` for ten minutes.
     pub fn decide(&self, sql: &str, granted: &[&str]) -> Decision {
-        self.decide_with(sql, &Granted { columns: granted, export: false, now: SystemClock.now() })
+        self.decide_with(
+            sql,
+            &Granted { columns: granted, export: false, counted: false, now: SystemClock.now() },
+        )
     }
 
     pub fn decide_with(&self, sql: &str, permits: &Granted<'_>) -> Decision {
@@ -344,6 +347,7 @@ impl Shop {
 pub struct Granted<'a> {
     pub columns: &'a [&'a str],
     pub export: bool,
+    pub counted: bool,
     pub now: Now,
 }
 
@@ -360,6 +364,7 @@ impl Permits for Granted<'_> {
                 basis: Basis::Grant(GrantId(1)),
                 until: Some(self.until()),
                 export: self.export,
+                counted: self.counted,
             },
             false => Access::Masked,
         }
