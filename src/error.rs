@@ -15,6 +15,7 @@ pub mod sqlstate {
     pub const INVALID_PARAMETER_VALUE: &str = "22023";
     pub const INVALID_LIMIT: &str = "2201W";
     pub const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+    pub const BAD_COPY_FILE_FORMAT: &str = "22P04";
     pub const INVALID_OFFSET: &str = "2201X";
     pub const INVALID_TEXT_REPRESENTATION: &str = "22P02";
     pub const IN_FAILED_TRANSACTION: &str = "25P02";

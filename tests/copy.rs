@@ -137,7 +137,8 @@ fn a_load_into_a_protected_column_is_refused() {
     let server = Server::start();
     let bauta = Bauta::start(&server, POLICY);
     let mut raw = Raw::connect(bauta.port, "ana");
-    raw.send(&[m::query("COPY customers FROM STDIN"), m::copy_data(b"x\n"), m::copy_done()].concat());
+    let row = m::copy_data(b"901\tNew\tnew@example.org\n");
+    raw.send(&[m::query("COPY customers (id, name, email) FROM STDIN"), row, m::copy_done()].concat());
     assert_eq!(error(&raw.until_ready()).as_deref(), Some("42501"));
     raw.send(&m::query("COPY customers (id, name) FROM STDIN"));
     let begun = raw.receive().unwrap();

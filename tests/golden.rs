@@ -224,6 +224,10 @@ fn form(verdict: &Verdict) -> String {
     if !verdict.edits.is_empty() {
         parts.push("neutralised".to_owned());
     }
+    if !verdict.tokens.streamed.is_empty() {
+        let tokens = verdict.tokens.streams_originals();
+        parts.push(if tokens { "takes tokens and NULL" } else { "takes NULL" }.to_owned());
+    }
     if parts.is_empty() {
         parts.push("runs".to_owned());
     }

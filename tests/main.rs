@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod control;
 mod copy;
+mod copy_in;
 mod demo;
 mod driver;
 mod extended;

@@ -10,7 +10,7 @@ use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
 use crate::error::{ClientError, sqlstate};
 use crate::mask::Method;
-use crate::sql::analysis::{Flow, Otherwise, Output, Statement, Use, UseKind};
+use crate::sql::analysis::{CopyIn, Flow, Otherwise, Output, Statement, StatementKind, Use, UseKind};
 use crate::sql::splice::{self, Edit};
 
 /// What happens to one statement for one person at one moment.
@@ -122,7 +122,10 @@ pub fn decide_with(
     let giving = Giving::new(statement, tokens);
     let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new(), giving };
     ruling.judge_all(&statement.uses);
-    if let Some((error, lacking)) = ruling.refusal() {
+    if let Some((mut error, lacking)) = ruling.refusal() {
+        if let StatementKind::CopyIn(CopyIn { format: Err(why), .. }) = &statement.kind {
+            error = error.with_detail(why.message.clone());
+        }
         return Decision::Refuse { error, columns: ruling.verdict.columns, lacking };
     }
     if statement.readings.is_empty() {
@@ -291,7 +294,7 @@ impl<'a> Ruling<'a> {
     /// notices are filtered even under a full grant.
     fn hand_over(&mut self) -> Result<(), ClientError> {
         let (tokens, edits) = self.giving.finish(&self.verdict.edits).map_err(|TooMany| too_many_tokens())?;
-        self.verdict.full_grant &= tokens.is_empty();
+        self.verdict.full_grant &= tokens.is_empty() && !tokens.streams_originals();
         self.verdict.edits.extend(edits);
         self.verdict.tokens = tokens;
         Ok(())

@@ -81,6 +81,37 @@ pub struct Handover {
     /// Parameters of the client that stand for tokens. None: nothing is to be
     /// put in its place (any more).
     pub parameters: Vec<(u16, Option<Original>)>,
+    /// Of COPY … FROM STDIN: columns whose values are looked at as they pass.
+    pub streamed: Vec<Streamed>,
+}
+
+/// A column of the data of a COPY … FROM STDIN.
+#[derive(Debug, Clone)]
+pub struct Streamed {
+    /// Its place in a row, from 0.
+    pub place: usize,
+    /// The column written to, or one that shares a constraint with it.
+    pub column: Arc<ProtectedColumn>,
+    /// The type of what is written.
+    pub ty: ValueType,
+    pub takes: Takes,
+}
+
+/// What may be written in such a column, besides NULL and the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// Tokens, whose originals are stored.
+    Tokens,
+    /// Tokens, or values that mean themselves.
+    Either,
+    Nothing,
+}
+
+impl Takes {
+    /// Does anything lead back?
+    pub fn leads(self) -> bool {
+        matches!(self, Self::Tokens | Self::Either)
+    }
 }
 
 impl Handover {
@@ -89,7 +120,13 @@ impl Handover {
     }
 
     pub fn has_originals(&self) -> bool {
-        !self.literals.is_empty() || self.parameters.iter().any(|(_, original)| original.is_some())
+        !self.literals.is_empty()
+            || self.parameters.iter().any(|(_, original)| original.is_some())
+            || self.streams_originals()
+    }
+
+    pub fn streams_originals(&self) -> bool {
+        self.streamed.iter().any(|streamed| streamed.takes.leads())
     }
 }
 
@@ -115,12 +152,20 @@ pub(super) struct Giving<'a> {
     fixed: BTreeSet<u16>,
     literals: BTreeMap<usize, (Edit, Oid, Original)>,
     parameters: BTreeMap<u16, Option<Original>>,
+    streamed: Vec<Streamed>,
 }
 
 impl<'a> Giving<'a> {
     pub fn new(statement: &'a Statement, tokens: &'a dyn Tokens) -> Self {
         let fixed = statement.parameters.loose.iter().copied().collect();
-        Self { tokens, statement, fixed, literals: BTreeMap::new(), parameters: BTreeMap::new() }
+        Self {
+            tokens,
+            statement,
+            fixed,
+            literals: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            streamed: Vec::new(),
+        }
     }
 
     /// Takes note of what each use makes of its values: a parameter that means
@@ -168,14 +213,14 @@ impl<'a> Giving<'a> {
             StatementKind::Query
             | StatementKind::DeclareCursor { .. }
             | StatementKind::Prepare { .. }
-            | StatementKind::Explain => true,
+            | StatementKind::Explain
+            | StatementKind::CopyIn(_) => true,
             StatementKind::Execute { .. }
             | StatementKind::ExplainExecute { .. }
             | StatementKind::Deallocate { .. }
             | StatementKind::Fetch { .. }
             | StatementKind::ClosePortal { .. }
             | StatementKind::CopyOut(_)
-            | StatementKind::CopyIn
             | StatementKind::Transaction(_)
             | StatementKind::Discard { .. }
             | StatementKind::Setting
@@ -192,6 +237,9 @@ impl<'a> Giving<'a> {
     /// though it must be.
     pub fn take(&mut self, use_: &Use, means: Means) -> bool {
         let (Some(given), Some(column)) = (&use_.given, use_.columns.first()) else { return false };
+        if let StatementKind::CopyIn(copy) = &self.statement.kind {
+            return copy.format.is_ok() && self.watch(given, column, means);
+        }
         if given.only_null {
             return self.take_nulls(given);
         }
@@ -207,6 +255,21 @@ impl<'a> Giving<'a> {
         }
         for (value, lead) in leads {
             self.keep(value, lead, given.ty.oid);
+        }
+        true
+    }
+
+    /// What is written comes later, in the data.
+    fn watch(&mut self, given: &GivenValues, column: &Arc<ProtectedColumn>, means: Means) -> bool {
+        let takes = match means {
+            _ if given.only_null => Takes::Nothing,
+            Means::Tokens => Takes::Tokens,
+            Means::Either => Takes::Either,
+        };
+        for value in &given.values {
+            let GivenAs::Parameter(number) = value.what else { return false };
+            let Some(place) = usize::from(number).checked_sub(1) else { return false };
+            self.streamed.push(Streamed { place, column: column.clone(), ty: given.ty.clone(), takes });
         }
         true
     }
@@ -249,7 +312,8 @@ impl<'a> Giving<'a> {
         let own = usize::from(self.statement.parameters.count).max(self.tokens.declared());
         let own = u16::try_from(own).map_err(|_| TooMany)?;
         let parameters = std::mem::take(&mut self.parameters).into_iter().collect();
-        let mut handover = Handover { own, literals: Vec::new(), parameters };
+        let streamed = std::mem::take(&mut self.streamed);
+        let mut handover = Handover { own, literals: Vec::new(), parameters, streamed };
         let mut edits = Vec::new();
         for (edit, oid, original) in std::mem::take(&mut self.literals).into_values() {
             if others.iter().any(|other| other.start <= edit.start && edit.end <= other.end) {

@@ -250,9 +250,11 @@ impl Text<'_> {
     }
 }
 
-fn unescape(raw: &[u8]) -> Vec<u8> {
+/// What a value in text format means (`CopyReadAttributesText`).
+pub(super) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(raw.len());
-    let mut bytes = raw.iter().copied();
+    let mut bytes = raw.iter().copied().peekable();
+    let digit = |byte: Option<&u8>, radix: u32| byte.and_then(|byte| char::from(*byte).to_digit(radix));
     while let Some(byte) = bytes.next() {
         if byte != b'\\' {
             value.push(byte);
@@ -265,6 +267,24 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             Some(b'v') => 11,
             Some(b'f') => 12,
             Some(b'r') => 13,
+            Some(first @ b'0'..=b'7') => {
+                let mut number = u32::from(first - b'0');
+                for _ in 0..2 {
+                    let Some(next) = digit(bytes.peek(), 8) else { break };
+                    number = number * 8 + next;
+                    bytes.next();
+                }
+                number.to_be_bytes()[3]
+            }
+            Some(b'x') if digit(bytes.peek(), 16).is_some() => {
+                let mut number = 0;
+                for _ in 0..2 {
+                    let Some(next) = digit(bytes.peek(), 16) else { break };
+                    number = number * 16 + next;
+                    bytes.next();
+                }
+                number.to_be_bytes()[3]
+            }
             Some(other) => other,
             None => b'\\',
         });

@@ -25,7 +25,7 @@ impl Relay {
             return Err(End::Client);
         }
         if self.copy_in != CopyIn::Off {
-            return self.on_copy_in_frame(tag, frame);
+            return self.on_copy_in_frame(tag, body, frame);
         }
         if self.state.is_skipping() && tag != tag::SYNC && is_known(tag) {
             // The server reads and drops it; it need not even get there.
@@ -69,10 +69,14 @@ impl Relay {
         }
     }
 
-    fn on_copy_in_frame(&mut self, tag: u8, frame: &[u8]) -> Result<Step, End> {
+    fn on_copy_in_frame(&mut self, tag: u8, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         match tag {
+            tag::COPY_DATA | tag::COPY_DONE if self.copy_in_has_lost_access() => self.lose_copy_in(),
+            tag::COPY_DATA if self.copy_stream.is_some() => self.take_copy_data(body),
             tag::COPY_DATA => self.upstream.queue(frame),
+            tag::COPY_DONE if self.copy_stream.is_some() && !self.end_copy_data() => {}
             tag::COPY_DONE | tag::COPY_FAIL => {
+                self.copy_stream = None;
                 self.upstream.queue(frame);
                 self.copy_in = CopyIn::Off;
                 self.wait_for(Hold::Quiet);

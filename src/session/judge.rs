@@ -20,7 +20,7 @@ use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdic
 use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
-use crate::sql::analysis::{CatalogChange, CopyFormat};
+use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::classify::uncommitted_code;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
@@ -314,7 +314,8 @@ impl Relay {
     fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
         let columns: Arc<[ColumnDecision]> = std::mem::take(&mut verdict.columns).into();
         let edits = verdict.edits.clone();
-        let tokens = std::mem::take(&mut verdict.tokens);
+        let mut tokens = std::mem::take(&mut verdict.tokens);
+        let streamed = std::mem::take(&mut tokens.streamed);
         let matters = statement.touches_protected
             || statement.outputs.is_some()
             || statement.catalog_change != CatalogChange::None;
@@ -328,6 +329,9 @@ impl Relay {
                 has_outputs: statement.outputs.is_some() && !observe,
                 plan: Plan::None,
                 copy: copy_format(&statement.kind),
+                copy_in: copy_in(&statement.kind)
+                    .filter(|_| !streamed.is_empty())
+                    .map(|copy| (copy, streamed)),
                 shape: None,
                 reveals,
                 answer: None,
@@ -520,6 +524,13 @@ fn observed(columns: Vec<ColumnDecision>) -> Verdict {
 fn copy_format(kind: &StatementKind) -> Option<CopyFormat> {
     match kind {
         StatementKind::CopyOut(copy) => Some(copy.format.clone()),
+        _ => None,
+    }
+}
+
+fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
+    match kind {
+        StatementKind::CopyIn(copy) => Some(copy.clone()),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@
 mod by_parameters;
 pub mod cancel;
 pub mod copy;
+mod copy_in;
 mod decisions;
 mod extended;
 pub mod handshake;

@@ -23,6 +23,7 @@ use bytes::{Buf, Bytes};
 
 use super::by_parameters::AsQuery;
 use super::cancel::Cancellable;
+use super::copy_in::CopyInStream;
 use super::handshake::Established;
 use super::hold::Held;
 use super::registry::{Room, Seat};
@@ -167,6 +168,8 @@ pub(super) struct Relay {
     /// What a function of schema `bauta` answered, for the message that waits.
     pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,
+    /// The data of the COPY is looked at.
+    pub copy_stream: Option<Box<CopyInStream>>,
     /// EXECUTE and FETCH that the judging at hand has followed.
     pub following: usize,
     /// A Query that was sent as other messages.
@@ -193,6 +196,8 @@ pub(super) struct Relay {
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     client_pass: usize,
     client_drop: usize,
+    /// Bytes of a CopyData that is looked at in parts.
+    client_copy: usize,
     /// Bytes of a server frame that is passed on in parts.
     upstream_pass: usize,
     /// Newest audit record that the upstream queue waits for.
@@ -230,6 +235,7 @@ impl Relay {
             copy_shapes: Vec::new(),
             own_rows: None,
             copy_in: CopyIn::Off,
+            copy_stream: None,
             following: 0,
             as_query: None,
             parked: None,
@@ -243,6 +249,7 @@ impl Relay {
             pipeline_sets: false,
             client_pass: 0,
             client_drop: 0,
+            client_copy: 0,
             upstream_pass: 0,
             ticket: None,
             client_closed: None,
@@ -477,7 +484,7 @@ impl Relay {
         let limit = self.proxy.config.load().limits.message_bytes;
         while self.hold.is_none() && self.upstream.queued() < HIGH_WATER {
             let rest = input.get(*at..).unwrap_or_default();
-            if self.client_pass > 0 || self.client_drop > 0 {
+            if self.client_pass > 0 || self.client_drop > 0 || self.client_copy > 0 {
                 if rest.is_empty() {
                     break;
                 }
@@ -488,6 +495,9 @@ impl Relay {
             let Some(frame) = rest.get(..header.total) else {
                 let head = rest.get(HEADER..).unwrap_or_default();
                 if self.take_head(header, head)? {
+                    if self.client_copy > 0 {
+                        *at += HEADER;
+                    }
                     continue;
                 }
                 break;
@@ -514,6 +524,15 @@ impl Relay {
             self.client_drop -= count;
             return count;
         }
+        if self.client_copy > 0 {
+            let (part, _) = rest.split_at_checked(self.client_copy).unwrap_or((rest, b""));
+            self.client_copy -= part.len();
+            self.take_copy_data(part);
+            if self.copy_stream.is_none() {
+                self.client_drop = std::mem::take(&mut self.client_copy);
+            }
+            return part.len();
+        }
         let count = rest.len().min(self.client_pass);
         self.upstream.queue(rest.get(..count).unwrap_or_default());
         self.client_pass -= count;
@@ -531,7 +550,14 @@ impl Relay {
                 Ok(true)
             }
             tag::COPY_DATA if header.total > LARGE_FRAME && self.takes_copy_data() => {
-                self.client_pass = header.total;
+                if self.copy_in_has_lost_access() {
+                    self.lose_copy_in();
+                    self.client_drop = header.total;
+                } else if self.copy_stream.is_some() {
+                    self.client_copy = header.body();
+                } else {
+                    self.client_pass = header.total;
+                }
                 Ok(true)
             }
             tag::BIND if header.total > LARGE_FRAME => match Bind::names(head) {

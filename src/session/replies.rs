@@ -148,9 +148,11 @@ impl Relay {
                 if self.state.pending() > 1 {
                     return Err(out_of_step(tag));
                 }
-                self.copy_in = CopyIn::On { sync: false };
-                self.hold = None;
-                self.client.queue(frame);
+                let (format, columns) = backend::copy_response(body)?;
+                if self.begin_copy_in(format, columns) {
+                    self.hold = None;
+                    self.client.queue(frame);
+                }
                 Ok(())
             }
             tag::COPY_OUT_RESPONSE => self.on_copy_out(body, frame),
@@ -163,12 +165,12 @@ impl Relay {
         }
     }
 
-    fn current_run(&mut self) -> Option<&mut Run> {
+    pub(super) fn current_run(&mut self) -> Option<&mut Run> {
         let reply = &mut self.state.front_mut()?.run;
         reply.runs.get_mut(reply.current)
     }
 
-    fn current_guarded(&mut self) -> Option<&mut Guarded> {
+    pub(super) fn current_guarded(&mut self) -> Option<&mut Guarded> {
         self.current_run()?.guarded.as_deref_mut()
     }
 
@@ -604,6 +606,7 @@ impl Relay {
             }
         }
         self.fail_as_query();
+        self.copy_stream = None;
         if let CopyIn::On { sync } = std::mem::replace(&mut self.copy_in, CopyIn::Off)
             && sync
             && self.state.is_skipping()

@@ -17,8 +17,9 @@ use crate::error::ClientError;
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
 use crate::policy::decide::Verdict;
+use crate::policy::tokens::Streamed;
 use crate::policy::{Basis, ProtectedColumn};
-use crate::sql::analysis::{CatalogChange, CopyFormat};
+use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::wire::backend::Field;
 use crate::wire::reader::Reader;
 
@@ -202,6 +203,8 @@ pub struct Guarded {
     pub has_outputs: bool,
     pub plan: Plan,
     pub copy: Option<CopyFormat>,
+    /// COPY … FROM STDIN, of which these columns are looked at.
+    pub copy_in: Option<(CopyIn, Vec<Streamed>)>,
     pub shape: Option<Arc<Shape>>,
     /// The grants and roles that it leans on: when one ends, so does it.
     pub bases: Vec<(Basis, Arc<ProtectedColumn>)>,
@@ -240,6 +243,7 @@ impl Guarded {
             has_outputs: false,
             plan,
             copy: None,
+            copy_in: None,
             shape: None,
             bases: Vec::new(),
             grants: Vec::new(),

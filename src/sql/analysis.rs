@@ -114,8 +114,9 @@ pub enum StatementKind {
         name: Option<String>,
     },
     CopyOut(CopyOut),
-    /// COPY … FROM STDIN that the write rule lets pass.
-    CopyIn,
+    /// COPY … FROM STDIN, under the write rule: `$1` of its uses is what the
+    /// data holds in the first column.
+    CopyIn(CopyIn),
     /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT …
     Transaction(Transaction),
     /// DISCARD; `all` also forgets prepared statements and cursors.
@@ -150,6 +151,29 @@ pub struct CopyOut {
     pub describe: String,
     /// Where `describe` stands in the client's text, if it does: edits apply.
     pub describe_span: Option<Range<usize>>,
+}
+
+/// COPY table FROM STDIN.
+#[derive(Debug, Clone)]
+pub struct CopyIn {
+    /// How many columns the data has.
+    pub columns: usize,
+    /// How to read the data. Err: why it can't be read for certain.
+    pub format: Result<CopyInFormat, ClientError>,
+}
+
+/// How the data of a COPY … FROM STDIN is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyInFormat {
+    pub format: CopyFormat,
+    /// Stands for a column's default (text and CSV, PostgreSQL 16).
+    pub default: Option<String>,
+    /// Columns, from 0, in which even a quoted NULL marker is NULL (CSV).
+    pub force_null: Vec<usize>,
+    /// Columns in which the NULL marker is a text like any other (CSV).
+    pub force_not_null: Vec<usize>,
+    /// It says itself that the data is UTF-8.
+    pub utf8: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -370,7 +394,7 @@ impl Statement {
 
     /// May tokens stand in it?
     pub fn takes_tokens(&self) -> bool {
-        self.uses.iter().any(|use_| use_.given.is_some())
+        !matches!(self.kind, StatementKind::CopyIn(_)) && self.uses.iter().any(|use_| use_.given.is_some())
     }
 }
 

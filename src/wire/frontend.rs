@@ -206,6 +206,11 @@ pub fn write_query(text: &[u8], out: &mut BytesMut) {
     message(out, tag::QUERY, |out| put_cstr(out, text));
 }
 
+/// Writes CopyFail.
+pub fn write_copy_fail(why: &[u8], out: &mut BytesMut) {
+    message(out, tag::COPY_FAIL, |out| put_cstr(out, why));
+}
+
 /// Writes a message without a body: Sync, Flush, Terminate.
 pub fn write_bare(tag: u8, out: &mut BytesMut) {
     message(out, tag, |_| ());

@@ -9,7 +9,10 @@ use pg_query::protobuf::{CopyStmt, DefElem, RangeVar, Token};
 use super::Classifier;
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{CopyFormat, CopyOut, Flow, Otherwise, Statement, StatementKind, Use};
+use crate::sql::analysis::{
+    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Otherwise, Statement, StatementKind,
+    Use,
+};
 use crate::sql::lineage::{self, Lineage};
 use crate::sql::parse;
 
@@ -93,8 +96,29 @@ impl Classifier<'_> {
             values.join(", ")
         );
         let lineage = self.standing_for(&insert)?;
-        let statement = self.with_lineage(StatementKind::CopyIn, lineage);
+        let kind = CopyIn { columns: columns.len(), format: self.copy_in_format(copy, &columns) };
+        let statement = self.with_lineage(StatementKind::CopyIn(kind), lineage);
         Ok(Statement { outputs: None, ..statement })
+    }
+
+    fn copy_in_format(&self, copy: &CopyStmt, columns: &[String]) -> Result<CopyInFormat, ClientError> {
+        let given = self.options(copy)?;
+        // "force_null", "force_not_null" and the like name columns of the data.
+        let places = |names: &[String]| -> Option<Vec<usize>> {
+            names.iter().map(|name| columns.iter().position(|column| column == name)).collect()
+        };
+        let all = || (0..columns.len()).collect::<Vec<usize>>();
+        let chosen = |forced: &Forced| match forced {
+            Forced::None => Some(Vec::new()),
+            Forced::All => Some(all()),
+            Forced::Named(names) => places(names),
+        };
+        let force_null = chosen(&given.force_null).ok_or_else(|| self.unknown_option("force_null"))?;
+        let force_not_null =
+            chosen(&given.force_not_null).ok_or_else(|| self.unknown_option("force_not_null"))?;
+        let (default, utf8) = (given.default.clone(), given.utf8);
+        let format = given.format().ok_or_else(|| self.unknown_option("format"))?;
+        Ok(CopyInFormat { format, default, force_null, force_not_null, utf8 })
     }
 
     /// The lineage of a statement made of the snapshot's own names. Its places
@@ -106,7 +130,13 @@ impl Classifier<'_> {
         lineage.sensitive_literals.clear();
         lineage.accounted.clear();
         let position = self.position(self.span.start);
-        let here = |use_| Use { span: self.span.clone(), position, given: None, ..use_ };
+        // What it writes is `$1` and the like: the data's columns.
+        let given = |given: GivenValues| GivenValues {
+            values: given.values.into_iter().map(|v| Given { span: self.span.clone(), ..v }).collect(),
+            ..given
+        };
+        let here =
+            |use_: Use| Use { span: self.span.clone(), position, given: use_.given.map(given), ..use_ };
         lineage.uses = lineage.uses.into_iter().map(here).collect();
         Ok(lineage)
     }
@@ -162,14 +192,22 @@ impl Classifier<'_> {
     }
 
     fn copy_format(&self, copy: &CopyStmt) -> Result<CopyFormat, ClientError> {
+        self.options(copy)?.format().ok_or_else(|| self.unknown_option("format"))
+    }
+
+    fn options(&self, copy: &CopyStmt) -> Result<Options, ClientError> {
         let mut given = Options::default();
         for option in &copy.options {
             let Some(NodeEnum::DefElem(option)) = option.node.as_ref() else {
                 return Err(self.not_understood());
             };
-            given.take(option).ok_or_else(|| self.unknown_option(&option.defname))?;
+            let taken = match copy.is_from {
+                true => given.take_from(option),
+                false => given.take(option),
+            };
+            taken.ok_or_else(|| self.unknown_option(&option.defname))?;
         }
-        given.format().ok_or_else(|| self.unknown_option("format"))
+        Ok(given)
     }
 
     fn unknown_option(&self, name: &str) -> ClientError {
@@ -200,6 +238,19 @@ struct Options {
     quote: Option<u8>,
     escape: Option<u8>,
     forced: bool,
+    default: Option<String>,
+    force_null: Forced,
+    force_not_null: Forced,
+    utf8: bool,
+}
+
+/// The columns that an option names.
+#[derive(Default)]
+enum Forced {
+    #[default]
+    None,
+    All,
+    Named(Vec<String>),
 }
 
 impl Options {
@@ -215,6 +266,24 @@ impl Options {
             // With a list, masked values are quoted where they need it, which every reader accepts.
             "force_quote" => self.forced = matches!(option.arg.as_deref()?.node, Some(NodeEnum::AStar(_))),
             _ => return None,
+        }
+        Some(())
+    }
+
+    /// As [`take`](Self::take), of COPY FROM.
+    fn take_from(&mut self, option: &DefElem) -> Option<()> {
+        match option.defname.as_str() {
+            "default" => self.default = Some(string(option)?.to_owned()),
+            "force_null" => self.force_null = forced(option)?,
+            "force_not_null" => self.force_not_null = forced(option)?,
+            "freeze" => return switch(option).map(|_| ()),
+            "encoding" => {
+                let name = string(option)?.to_ascii_lowercase();
+                self.utf8 = matches!(name.as_str(), "utf8" | "utf-8" | "unicode");
+                return self.utf8.then_some(());
+            }
+            "force_quote" => return None,
+            _ => return self.take(option),
         }
         Some(())
     }
@@ -250,6 +319,20 @@ fn string(option: &DefElem) -> Option<&str> {
     }
 }
 
+fn forced(option: &DefElem) -> Option<Forced> {
+    match option.arg.as_deref()?.node.as_ref()? {
+        NodeEnum::AStar(_) => Some(Forced::All),
+        NodeEnum::List(list) => {
+            let name = |node: &pg_query::protobuf::Node| match node.node.as_ref() {
+                Some(NodeEnum::String(name)) => Some(name.sval.clone()),
+                _ => None,
+            };
+            list.items.iter().map(name).collect::<Option<Vec<String>>>().map(Forced::Named)
+        }
+        _ => None,
+    }
+}
+
 fn single_byte(option: &DefElem) -> Option<u8> {
     match string(option)?.as_bytes() {
         [byte] if byte.is_ascii() => Some(*byte),
@@ -261,7 +344,12 @@ fn switch(option: &DefElem) -> Option<bool> {
     let Some(argument) = option.arg.as_deref() else { return Some(true) };
     match argument.node.as_ref()? {
         NodeEnum::Boolean(value) => Some(value.boolval),
-        NodeEnum::Integer(value) => Some(value.ival != 0),
+        // A later version may count header lines.
+        NodeEnum::Integer(value) => match value.ival {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        },
         NodeEnum::String(value) => match value.sval.to_ascii_lowercase().as_str() {
             "true" | "on" | "match" => Some(true),
             "false" | "off" => Some(false),

@@ -1,0 +1,324 @@
+//! COPY … FROM STDIN into protected columns: what was dumped masked is loaded
+//! as it was, and nothing else gets in.
+//!
+//! Method: rows as a masked session sees them are sent in each format, cut
+//! anywhere; the table must then hold the originals. Whatever is no token must
+//! end the COPY with nothing stored, and no original may come back in an error.
+
+use super::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    [[protect]]
+    columns = ["public.customers.ssn", "public.vault.c_text"]
+    method = "token"
+    domain = "ssn"
+    [[protect]]
+    columns = ["public.vault.c_int4", "public.vault.c_uuid"]
+    method = "token"
+    [[protect]]
+    column = "public.customers.phone"
+    method = "fpe"
+    [[protect]]
+    column = "public.customers.email"
+    method = "email"
+    [[protect]]
+    column = "public.vault.written"
+    method = "token"
+    allow = ["write"]
+"#;
+
+fn error(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|f| f.tag == b'E').map(|f| f.field(b'C').unwrap())
+}
+
+fn data(frames: &[Frame]) -> Vec<u8> {
+    frames.iter().filter(|f| f.tag == b'd').flat_map(|f| f.body.clone()).collect()
+}
+
+fn shown(frames: &[Frame]) -> String {
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| frame.body.clone()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn tags(frames: &[Frame]) -> String {
+    frames.iter().map(|f| char::from(f.tag)).collect()
+}
+
+struct Shop {
+    server: Server,
+    bauta: Bauta,
+}
+
+impl Shop {
+    fn open() -> (Self, Raw) {
+        let server = Server::start();
+        server.sql(
+            "shop",
+            "CREATE TABLE copies (LIKE customers INCLUDING ALL); GRANT ALL ON copies, vault, customers TO PUBLIC;
+             ALTER TABLE vault ADD written text; UPDATE vault SET written = 'raw ' || id",
+        );
+        let policy = format!(
+            "{POLICY}\n[[protect]]\ncolumn = 'public.copies.ssn'\nmethod = 'token'\ndomain = 'ssn'\n\
+             [[protect]]\ncolumn = 'public.copies.phone'\nmethod = 'fpe'\ndomain = 'public.customers.phone'\n\
+             [[protect]]\ncolumn = 'public.copies.email'\nmethod = 'email'\n\
+             [[role]]\nname = 'analyst'\nmembers = ['ana']\nrequest = ['public.copies.*']\n"
+        );
+        let bauta = Bauta::start(&server, &policy);
+        let raw = Raw::connect(bauta.port, "ana");
+        (Self { server, bauta }, raw)
+    }
+
+    fn count(&self) -> String {
+        self.server.sql("shop", "SELECT count(*) FROM copies").trim().to_owned()
+    }
+
+    fn original(&self, id: u32) -> String {
+        let sql = format!("SELECT ssn FROM customers WHERE id = {id}");
+        self.server.sql("shop", &sql).trim().to_owned()
+    }
+}
+
+fn token(raw: &mut Raw, column: &str, table: &str, id: u32) -> String {
+    let frames = raw.query(&format!("SELECT {column} FROM {table} WHERE id = {id}"));
+    let row = frames.iter().find(|f| f.tag == b'D').expect("a row");
+    String::from_utf8(row.columns()[0].clone().unwrap()).unwrap()
+}
+
+/// Sends `sql`, then `data` in messages of `size` bytes.
+fn load(raw: &mut Raw, sql: &str, data: &[u8], size: usize) -> Vec<Frame> {
+    raw.send(&m::query(sql));
+    for part in data.chunks(size) {
+        raw.send(&m::copy_data(part));
+    }
+    raw.send(&m::copy_done());
+    raw.until_ready()
+}
+
+#[test]
+fn a_masked_dump_is_loaded_as_it_was() {
+    let (shop, mut raw) = Shop::open();
+    let columns = "id, name, ssn, phone, country, notes";
+    let same = "SELECT count(*) FROM customers a JOIN copies b USING (id, name, ssn, phone, country) \
+                WHERE a.notes IS NOT DISTINCT FROM b.notes";
+    for (options, size) in [
+        ("", 7),
+        ("(FORMAT csv)", 1),
+        ("(FORMAT csv, HEADER, FORCE_QUOTE *, DELIMITER ';', QUOTE '''', ESCAPE '!')", 64),
+        ("(DELIMITER '|')", 1 << 20),
+        ("(FORMAT csv, NULL 'nothing')", 3),
+        ("(FORMAT binary)", 5),
+        ("WITH CSV HEADER", 1000),
+    ] {
+        let dump = raw.query(&format!("COPY (SELECT {columns} FROM customers) TO STDOUT {options}"));
+        let dump = data(&dump);
+        assert!(!String::from_utf8_lossy(&dump).contains(&shop.original(1)), "{options}");
+        let options = options.replace("FORCE_QUOTE *, ", "");
+        let frames = load(&mut raw, &format!("COPY copies ({columns}) FROM STDIN {options}"), &dump, size);
+        assert_eq!((error(&frames), tags(&frames).as_str()), (None, "GCZ"), "{options}: {}", shown(&frames));
+        assert_eq!(shop.server.sql("shop", same).trim(), "50", "{options}");
+        shop.server.sql("shop", "DELETE FROM copies");
+    }
+    // By the extended protocol, and among several statements.
+    let dump = data(&raw.query(&format!("COPY (SELECT {columns} FROM customers) TO STDOUT")));
+    let copy = format!("COPY copies ({columns}) FROM STDIN");
+    let parts = [
+        m::parse("", &copy, &[]),
+        m::bind("", "", &[], &[]),
+        m::execute("", 0),
+        m::copy_data(&dump),
+        m::copy_done(),
+        m::sync(),
+    ];
+    let frames = raw.exchange(&parts.concat());
+    assert_eq!((tags(&frames).as_str(), shop.count().as_str()), ("12GCZ", "50"), "{}", shown(&frames));
+    let several = format!("DELETE FROM copies WHERE id > 0; {copy}; SELECT 1");
+    let frames = load(&mut raw, &several, &dump, 100);
+    assert_eq!((tags(&frames).as_str(), shop.count().as_str()), ("CGCTDCZ", "50"), "{}", shown(&frames));
+    // A large message is read in parts.
+    shop.server.sql("shop", "DELETE FROM copies");
+    let notes = "n".repeat(300_000);
+    let t = token(&mut raw, "ssn", "customers", 1);
+    let rows = format!("1\tx\t{notes}\t{t}\n2\ty\t{notes}\t{t}\n");
+    let frames = load(&mut raw, "COPY copies (id, name, notes, ssn) FROM STDIN", rows.as_bytes(), rows.len());
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    let stored = shop.server.sql("shop", "SELECT ssn, length(notes) FROM copies ORDER BY id");
+    assert_eq!(stored.trim(), format!("{0}|300000\n{0}|300000", shop.original(1)));
+    // Numbers and UUIDs.
+    for options in ["", "(FORMAT csv)", "(FORMAT binary)"] {
+        let dump = raw
+            .query(&format!("COPY (SELECT id + 100, c_int4, c_uuid, c_text FROM vault) TO STDOUT {options}"));
+        let load_sql = format!("COPY vault (id, c_int4, c_uuid, c_text) FROM STDIN {options}");
+        let frames = load(&mut raw, &load_sql, &data(&dump), 9);
+        assert_eq!(error(&frames), None, "{options}: {}", shown(&frames));
+        let sql = "SELECT count(*) FROM vault a JOIN vault b ON b.id = a.id + 100 WHERE \
+                   (a.c_int4, a.c_uuid, a.c_text) IS NOT DISTINCT FROM (b.c_int4, b.c_uuid, b.c_text)";
+        assert_eq!(shop.server.sql("shop", sql).trim(), "3", "{options}");
+        shop.server.sql("shop", "DELETE FROM vault WHERE id > 100");
+    }
+}
+
+#[test]
+fn what_is_no_token_ends_the_copy_with_nothing_stored() {
+    let (shop, mut raw) = Shop::open();
+    let (t, phone) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "phone", "customers", 1));
+    let original = shop.original(1);
+    let copy = "COPY copies (id, name, ssn, email) FROM STDIN";
+    for (value, mail) in [
+        (original.as_str(), "\\N"),
+        ("", "\\N"),
+        ("tok_", "\\N"),
+        (phone.as_str(), "\\N"),
+        (&format!("{t}x"), "\\N"),
+        (&format!("{t} "), "\\N"),
+        (&t, "a@b.example"),
+        (&t, "a***@e***.com"),
+        (&t, "***"),
+    ] {
+        let rows = format!("1\tgood\t{t}\t\\N\n2\tbad\t{value}\t{mail}\n3\tgood\t{t}\t\\N\n");
+        for size in [1 << 20, 10] {
+            let frames = load(&mut raw, copy, rows.as_bytes(), size);
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{value} {mail}: {}", shown(&frames));
+            assert_eq!(tags(&frames), "GEZ");
+            assert!(!shown(&frames).contains(&original), "{}", shown(&frames));
+            let told = frames.iter().find(|f| f.tag == b'E').unwrap();
+            assert!(told.field(b'D').unwrap().starts_with("Row 2 of COPY "), "{}", shown(&frames));
+        }
+        assert_eq!(shop.count(), "0");
+    }
+    // Extended, with the rest of the data and a Sync behind, or a Sync before.
+    let rows = format!("1\tgood\t{t}\t\\N\n2\tbad\tx\t\\N\n");
+    let open = [m::parse("", copy, &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
+    let end = [m::copy_data(rows.as_bytes()), m::copy_data(b"3\tmore\n"), m::copy_done()].concat();
+    let frames = raw.exchange(&[&open[..], &end, &m::sync()].concat());
+    assert_eq!((tags(&frames).as_str(), error(&frames).as_deref()), ("12GEZ", Some("42501")));
+    let frames = raw.exchange(&[&open[..], &m::sync(), &end].concat());
+    assert_eq!((tags(&frames).as_str(), error(&frames).as_deref()), ("12GEZ", Some("42501")));
+    // In a transaction, which fails with it; the session goes on.
+    raw.query("BEGIN");
+    let frames = load(&mut raw, copy, rows.as_bytes(), 100);
+    assert_eq!(frames.last().unwrap().body, b"E");
+    raw.query("ROLLBACK");
+    let frames = load(&mut raw, copy, format!("1\tgood\t{t}\t\\N\n").as_bytes(), 100);
+    assert_eq!((tags(&frames).as_str(), shop.count().as_str()), ("GCZ", "1"));
+    // Binary: the same.
+    let row = |value: &[u8]| {
+        let mut row = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\0\x02\0\0\0\x04\0\0\x03\x85".to_vec();
+        row.extend(i32::try_from(value.len()).unwrap().to_be_bytes());
+        [&row[..], value, &[0xff, 0xff]].concat()
+    };
+    let copy_binary = "COPY copies (id, ssn) FROM STDIN (FORMAT binary)";
+    let frames = load(&mut raw, copy_binary, &row(original.as_bytes()), 4);
+    assert_eq!(error(&frames).as_deref(), Some("42501"));
+    // The client may give up itself.
+    raw.send(&[m::query(copy), m::copy_data(b"4\tx"), m::copy_fail("enough")].concat());
+    assert_eq!(error(&raw.until_ready()).as_deref(), Some("57014"));
+    assert_eq!(shop.count(), "1");
+    // The log says what was refused, and shows no value.
+    let log = shop.bauta.cli_ok(&["audit", "search", "--user", "ana"]);
+    assert!(log.contains("42501") && !log.contains(&original), "{log}");
+}
+
+/// Errors of the server come when the original is in its hands already.
+#[test]
+fn an_error_of_the_server_shows_no_original() {
+    let (shop, mut raw) = Shop::open();
+    shop.server.sql(
+        "shop",
+        "CREATE UNIQUE INDEX ON copies (ssn); ALTER TABLE copies ADD CHECK (length(ssn) > 3), \
+         ALTER COLUMN phone TYPE varchar(20);
+         CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN RAISE NOTICE 'got %', NEW.ssn; IF NEW.id = 9 THEN RAISE EXCEPTION 'no %', NEW.ssn; END IF; \
+         RETURN NEW; END$$;
+         CREATE TRIGGER loud BEFORE INSERT ON copies FOR EACH ROW EXECUTE FUNCTION loud()",
+    );
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let t = token(&mut raw, "ssn", "customers", 1);
+    let original = shop.original(1);
+    raw.query("SET client_min_messages = log");
+    for (rows, code) in [
+        (format!("1\tx\t{t}\n2\ty\t{t}\n"), "23505"),
+        (format!("1\tx\t{t}\nz\ty\t{t}\n"), "22P02"),
+        (format!("1\t\\N\t{t}\n"), "23502"),
+        (format!("9\tx\t{t}\n"), "P0001"),
+    ] {
+        let frames = load(&mut raw, "COPY copies (id, name, ssn) FROM STDIN", rows.as_bytes(), 20);
+        assert_eq!(error(&frames).as_deref(), Some(code), "{}", shown(&frames));
+        assert!(!shown(&frames).contains(&original), "{}", shown(&frames));
+        assert!(frames.iter().all(|f| f.tag != b'E' || f.field(b'W').is_none()));
+    }
+    assert_eq!(shop.count(), "0");
+}
+
+/// Rows must not get into a table that the client reads as it likes.
+#[test]
+fn originals_go_into_the_protected_table_only() {
+    let (shop, mut raw) = Shop::open();
+    let t = token(&mut raw, "ssn", "customers", 1);
+    let row = format!("1\tx\t{t}\n");
+    let copy = "COPY copies (id, name, ssn) FROM STDIN";
+    // No table of the client's own stands before the protected one in its search_path.
+    let shadow = "CREATE TEMP TABLE copies (id int, name text, ssn text)";
+    for sql in [shadow, "CREATE TEMP TABLE other (id int, name text, ssn text)"] {
+        raw.query("BEGIN");
+        let made = error(&raw.query(sql));
+        assert_eq!(made.as_deref(), (sql == shadow).then_some("42501"), "{sql}");
+        // In one transaction nobody may have seen what a name means now.
+        let frames = load(&mut raw, copy, row.as_bytes(), 100);
+        let code = error(&frames).unwrap();
+        assert!(matches!(code.as_str(), "0A000" | "25P02"), "{sql}: {}", shown(&frames));
+        raw.query("ROLLBACK");
+    }
+    // Columns in another order are the same columns.
+    let frames =
+        load(&mut raw, "COPY copies (ssn, id, name) FROM STDIN", format!("{t}\t1\tx\n").as_bytes(), 8);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    assert_eq!(shop.server.sql("shop", "SELECT ssn FROM copies").trim(), shop.original(1));
+    let options = "COPY copies (id, ssn, notes) FROM STDIN (FORMAT csv, FORCE_NULL (ssn), NULL 'x')";
+    let frames = load(&mut raw, options, b"", 1);
+    assert_eq!(error(&frames).as_deref(), Some("0A000"), "{}", shown(&frames));
+    for options in ["ENCODING 'latin1'", "ENCODING 'nothing'"] {
+        let frames = load(&mut raw, &format!("COPY copies (id, ssn) FROM STDIN ({options})"), b"", 1);
+        assert_eq!(error(&frames).as_deref(), Some("42501"), "{}", shown(&frames));
+    }
+}
+
+#[test]
+fn access_lifts_the_rule_as_long_as_it_lasts() {
+    let (shop, mut raw) = Shop::open();
+    let t = token(&mut raw, "ssn", "customers", 1);
+    // allow = ["write"]: a token or the value itself.
+    let v = token(&mut raw, "written", "vault", 1);
+    let rows = format!("801\t{v}\n802\tplain\n");
+    let frames = load(&mut raw, "COPY vault (id, written) FROM STDIN", rows.as_bytes(), 5);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    let stored = "SELECT written FROM vault WHERE id IN (801, 802) ORDER BY id";
+    assert_eq!(shop.server.sql("shop", stored).trim(), "raw 1\nplain");
+    // Under a grant too.
+    let line = shop.bauta.cli_ok(&[
+        "grant",
+        "ana",
+        "--column",
+        "public.copies.*",
+        "--for",
+        "1h",
+        "--reason",
+        "test",
+        "--json",
+    ]);
+    let grant: serde_json::Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+    let copy = "COPY copies (id, name, ssn, email) FROM STDIN";
+    let rows = format!("1\tx\t{t}\ta@b.example\n2\ty\t999-9\t\\N\n");
+    let frames = load(&mut raw, copy, rows.as_bytes(), 5);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    let stored = shop.server.sql("shop", "SELECT ssn, email FROM copies ORDER BY id");
+    assert_eq!(stored.trim(), format!("{}|a@b.example\n999-9|", shop.original(1)));
+    // It ends in the middle.
+    shop.server.sql("shop", "DELETE FROM copies");
+    raw.send(&[m::query(copy), m::copy_data(b"1\tx\t999-9\ta@b.example\n")].concat());
+    assert_eq!(raw.receive().unwrap().tag, b'G');
+    shop.bauta.cli_ok(&["revoke", &grant["id"].to_string()]);
+    raw.send(&[m::copy_data(b"2\tx\t999-9\ta@b.example\n"), m::copy_done()].concat());
+    let frames = raw.until_ready();
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{}", shown(&frames));
+    assert_eq!(shop.count(), "0");
+}
