@@ -30,6 +30,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("names", include_str!("interference_data/attacks/names.sql")),
     ("lexing", include_str!("interference_data/attacks/lexing.sql")),
     ("writes", include_str!("interference_data/attacks/writes.sql")),
+    ("changing", include_str!("interference_data/attacks/changing.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

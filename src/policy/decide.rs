@@ -34,6 +34,8 @@ pub struct Verdict {
     pub edits: Vec<Edit>,
     /// One per output column.
     pub outputs: Vec<OutputAction>,
+    /// As [`Statement::witnessed`].
+    pub witnessed: Vec<(usize, ColumnId)>,
     /// Where names may mean several relations: the outputs of each reading.
     pub readings: Vec<ReadingActions>,
     /// One NOTICE each, shown once per execution.
@@ -136,6 +138,7 @@ pub fn decide_with(
         let outputs = reading.outputs.iter().map(|output| ruling.show(output)).collect();
         ruling.verdict.readings.push(ReadingActions { outputs, excluded: reading.excluded.clone() });
     }
+    ruling.verdict.witnessed.clone_from(&statement.witnessed);
     ruling.look_for_full_grant(statement);
     if let Err(error) = ruling.hand_over() {
         return Decision::refuse(error, ruling.verdict.columns);
@@ -163,6 +166,12 @@ impl Verdict {
         let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
         let mut all = self.outputs.iter().chain(of_readings);
         all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
+    }
+
+    /// Are the outputs that `*` gave the columns that they were when it was read?
+    pub fn is_witnessed(&self, origins: &[Option<ColumnId>]) -> bool {
+        let holds = |(place, column): &(usize, ColumnId)| origins.get(*place) == Some(&Some(*column));
+        self.witnessed.iter().all(holds)
     }
 
     /// The outputs' fate, once the server has said where each comes from

@@ -13,7 +13,7 @@ use super::state::{Entry, Kind};
 use crate::audit::record::Tripwire;
 use crate::audit::{Conceal, Event, Record, Sql};
 use crate::error::{ClientError, sqlstate};
-use crate::policy::decide::OutputAction;
+use crate::policy::decide::{OutputAction, Verdict};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
 use crate::wire::backend::{self, ErrorFields, Field, TransactionStatus};
@@ -206,7 +206,8 @@ impl Relay {
         let outputs = self
             .current_guarded()
             .filter(|guarded| guarded.has_outputs)
-            .map(|guarded| guarded.verdict.outputs_for(&origins(fields)));
+            .map(|guarded| announced(&guarded.verdict, fields))
+            .transpose()?;
         if outputs.is_none() && fields.iter().all(|field| field.origin.is_none()) {
             if let Some(guarded) = self.current_guarded() {
                 guarded.plan = Plan::Plain;
@@ -422,11 +423,11 @@ impl Relay {
             return Err(out_of_step(tag::COPY_OUT_RESPONSE));
         };
         let fields: Vec<Field> = fields.iter().map(|field| Field { format, ..*field }).collect();
-        let outputs = guarded.verdict.outputs_for(&origins(&fields));
-        let plan = if columns == fields.len() {
-            self.row_plan(Some(&outputs), &fields)
-        } else {
-            Err(RowFault::ColumnCount { server: columns, analysis: fields.len() })
+        let outputs = announced(&guarded.verdict, &fields);
+        let plan = match outputs {
+            Ok(outputs) if columns == fields.len() => self.row_plan(Some(&outputs), &fields),
+            Ok(_) => Err(RowFault::ColumnCount { server: columns, analysis: fields.len() }),
+            Err(fault) => Err(fault),
         };
         match plan {
             Ok((rows, _)) => {
@@ -700,6 +701,16 @@ impl Done {
 fn count_rows(run: &mut Run, command: &[u8]) {
     if run.rows == 0 {
         run.rows = backend::tag_rows(command).unwrap_or(0);
+    }
+}
+
+/// The fate of each output, where the server's description is what the
+/// analysis found.
+fn announced(verdict: &Verdict, fields: &[Field]) -> Result<Vec<OutputAction>, RowFault> {
+    let origins = origins(fields);
+    match verdict.is_witnessed(&origins) {
+        true => Ok(verdict.outputs_for(&origins)),
+        false => Err(RowFault::Moved),
     }
 }
 

@@ -26,6 +26,8 @@ use crate::wire::frame::{self, backend as tag};
 pub enum RowFault {
     #[error("the server returns {server} columns where the analysis found {analysis}")]
     ColumnCount { server: usize, analysis: usize },
+    #[error("other columns stand behind * than the analysis found")]
+    Moved,
     #[error("the server sent a malformed row")]
     Malformed,
     #[error("column {column} could not be masked")]

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::splice::Edit;
-use crate::catalog::Oid;
+use crate::catalog::{ColumnId, Oid};
 use crate::error::ClientError;
 use crate::mask::ValueType;
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -25,6 +25,9 @@ pub struct Statement {
     /// What the statement returns to the client, in order. None: it names
     /// nothing protected and its columns need no look.
     pub outputs: Option<Vec<Output>>,
+    /// What the server must say of outputs that `*` gave: which column each
+    /// is, by its place. Else others are not where they were when it was read.
+    pub witnessed: Vec<(usize, ColumnId)>,
     /// Where an unqualified name may mean several relations: what the outputs
     /// are for each. Empty: there is one reading. `outputs` unites those with
     /// as many columns as the first.
@@ -380,6 +383,7 @@ impl Statement {
             span,
             kind,
             outputs: None,
+            witnessed: Vec::new(),
             readings: Vec::new(),
             uses: Vec::new(),
             named: Vec::new(),

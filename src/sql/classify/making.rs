@@ -3,20 +3,28 @@
 //! A DBA's trigger that says `INSERT INTO audit` writes into whatever `audit`
 //! the caller's session finds first, a temporary table before all. So a
 //! session without `exempt` makes nothing of such a name, by whatever
-//! statement. Invariant: a statement that can give an object a name is among
+//! statement. Nor of a name that the analysis takes for PostgreSQL's own
+//! (`lower`, `=`, `text`), or that counts: another session's statement may be
+//! read by the server a moment after it was judged here. Invariant: a statement that can give an object a name is among
 //! those that are looked through here, or needs `exempt` anyway.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, RangeVar, SelectStmt};
+use pg_query::protobuf::{Node, ObjectType, RangeVar, SelectStmt};
 
 use super::Classifier;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::Statement;
+use crate::sql::lineage::taken_for_catalogs;
 
 impl Classifier<'_> {
     /// Holds the statement back if it makes something of a name relied on.
     pub(super) fn keeps_names(&self, node: &NodeEnum, statement: Statement) -> Statement {
-        let relied_on = |name: &&str| self.guard.relied_on.contains(*name);
+        let relied_on = |name: &&str| {
+            self.guard.relied_on.contains(*name)
+                || self.is_known_as_catalogs(name)
+                || self.names_counted(name)
+                || (makes_function(node) && self.names_field(name))
+        };
         match made_names(node).into_iter().find(relied_on) {
             Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
                 Statement { needs_exempt: Some(self.relied_on(name)), ..statement }
@@ -25,13 +33,42 @@ impl Classifier<'_> {
         }
     }
 
+    fn is_known_as_catalogs(&self, name: &str) -> bool {
+        !self.guard.protected.is_empty() && taken_for_catalogs(name)
+    }
+
+    fn names_counted(&self, name: &str) -> bool {
+        let known = self.guard.snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        known.iter().any(|oid| self.guard.counted_relations.contains(oid) && !oid.is_builtin())
+    }
+
+    /// `ssn(c)` is `c.ssn` as long as no function is called so.
+    fn names_field(&self, name: &str) -> bool {
+        self.guard.protected.values().any(|column| &*column.column == name)
+    }
+
     fn relied_on(&self, name: &str) -> ClientError {
         ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
-            format!("permission denied: code that runs over protected data uses the name \"{name}\""),
+            format!("permission denied: what is done with protected data relies on the name \"{name}\""),
         )
         .with_hint("Use another name. A role with \"exempt = true\" in the policy may use this one.")
         .at(self.position(self.span.start))
+    }
+}
+
+fn makes_function(node: &NodeEnum) -> bool {
+    use ObjectType::{ObjectAggregate, ObjectFunction, ObjectRoutine};
+    match node {
+        NodeEnum::CreateFunctionStmt(_) | NodeEnum::DefineStmt(_) => true,
+        NodeEnum::RenameStmt(rename) => {
+            matches!(rename.rename_type(), ObjectAggregate | ObjectFunction | ObjectRoutine)
+        }
+        NodeEnum::AlterObjectSchemaStmt(moved) => {
+            matches!(moved.object_type(), ObjectAggregate | ObjectFunction | ObjectRoutine)
+        }
+        // Makes no function.
+        _ => false,
     }
 }
 

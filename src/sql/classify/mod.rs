@@ -184,6 +184,7 @@ impl<'a> Classifier<'a> {
         Statement {
             parameters,
             outputs: Some(lineage.outputs),
+            witnessed: lineage.witnessed,
             readings: lineage.readings,
             uses: lineage.uses,
             named: lineage.named,

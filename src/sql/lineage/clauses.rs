@@ -11,7 +11,7 @@ use super::names::inner;
 use super::query::Target;
 use super::scope::Scope;
 use super::value::{Purpose, Value, all_columns};
-use super::{Analysed, Walk};
+use super::{Analysed, Walk, changing};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
@@ -99,7 +99,7 @@ impl<'a> Walk<'a> {
         prefers: Prefers,
         kind: UseKind,
     ) -> Analysed<Option<(Value, Range<usize>)>> {
-        match self.item(node, scope, targets, prefers) {
+        match self.item(node, scope, targets, prefers)? {
             Item::Output(target) => Ok(Some((target.value.clone(), target.span.clone()))),
             Item::Expression(node) => {
                 let value = self.expression(node, scope, Purpose { kind, ..Purpose::GROUP })?;
@@ -146,21 +146,20 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         targets: &'t [Target],
         prefers: Prefers,
-    ) -> Item<'t, 'a> {
+    ) -> Analysed<Item<'t, 'a>> {
+        let expression = Ok(Item::Expression(node));
         match node.node.as_ref() {
             Some(NodeEnum::ColumnRef(reference)) => {
-                let [only] = reference.fields.as_slice() else { return Item::Expression(node) };
-                let Some(NodeEnum::String(name)) = only.node.as_ref() else { return Item::Expression(node) };
-                if prefers == Prefers::Inputs && scope.own_column(&name.sval).is_some() {
-                    return Item::Expression(node);
-                }
-                let Some(target) = targets.iter().find(|target| target.name == name.sval) else {
-                    return Item::Expression(node);
-                };
+                let [only] = reference.fields.as_slice() else { return expression };
+                let Some(NodeEnum::String(name)) = only.node.as_ref() else { return expression };
+                let target = targets.iter().find(|target| target.name == name.sval);
+                let input = scope.own_column(&name.sval).filter(|_| prefers == Prefers::Inputs);
+                self.keeps_meaning(input.as_ref(), target, scope, targets)?;
+                let Some(target) = target.filter(|_| input.is_none()) else { return expression };
                 self.at(reference.location);
                 let span = self.places.token(reference.location);
                 self.found.accounted.push(span);
-                Item::Output(target)
+                Ok(Item::Output(target))
             }
             Some(NodeEnum::AConst(constant)) => {
                 let number = match &constant.val {
@@ -169,9 +168,13 @@ impl<'a> Walk<'a> {
                 };
                 let target = number.and_then(|number| targets.get(number.checked_sub(1)?));
                 self.at(constant.location);
-                target.map_or(Item::Expression(node), Item::Output)
+                // The server's description shows the places of the statement's own outputs.
+                if target.is_some() && !scope.is_outermost() {
+                    self.keeps_places(targets.iter().map(Target::place))?;
+                }
+                Ok(target.map_or(Item::Expression(node), Item::Output))
             }
-            _ => Item::Expression(node),
+            _ => expression,
         }
     }
 
@@ -189,7 +192,7 @@ impl<'a> Walk<'a> {
         for node in &select.sort_clause {
             let sorted = self.sort_node(node)?;
             self.leftmost = usize::MAX;
-            match self.item(sorted, scope, targets, Prefers::Outputs) {
+            match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => order.cut(&target.value, self.leftmost),
                 Item::Expression(node) => {
                     let value = self.expression(node, scope, expression)?;
@@ -217,10 +220,10 @@ impl<'a> Walk<'a> {
         for node in &select.sort_clause {
             let sorted = self.sort_node(node)?;
             self.leftmost = usize::MAX;
-            match self.item(sorted, scope, targets, Prefers::Outputs) {
+            match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => order.cut(&target.value, self.leftmost),
                 Item::Expression(node) => {
-                    let fields = targets.iter().map(Target::field).collect();
+                    let fields = changing::fields_of(targets);
                     let outputs = super::scope::Source { fields, ..Default::default() };
                     let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
                     let value = self.expression(node, &level, Purpose::SORT)?;

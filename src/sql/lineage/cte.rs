@@ -10,7 +10,7 @@ use super::names::inner;
 use super::query::Target;
 use super::scope::{Cte, CteState, Field, Scope};
 use super::value::Purpose;
-use super::{Analysed, Walk};
+use super::{Analysed, Walk, changing};
 use crate::sql::analysis::Flow;
 
 /// Flows only grow, a column at a time; more rounds than this mean an error of ours.
@@ -139,7 +139,10 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Rc<[Field]>> {
         let names = self.strings_of(&cte.aliascolnames)?;
         self.placeless(&names);
-        let mut fields: Vec<Field> = targets.iter().map(Target::field).collect();
+        if !names.is_empty() {
+            self.keeps_places(targets.iter().map(Target::place))?;
+        }
+        let mut fields = changing::fields_of(targets);
         for (field, name) in fields.iter_mut().zip(names) {
             field.name = name.to_owned();
         }

@@ -462,6 +462,7 @@ impl<'a> Walk<'a> {
                 let tested = self.expression(tested, scope, Purpose::DECIDE)?.not_given();
                 let targets = self.statement(query, scope)?;
                 let names = self.strings_of(&link.oper_name)?;
+                self.keeps_places(targets.iter().map(Target::place))?;
                 let found = match targets.as_slice() {
                     [only] => only.value.clone(),
                     _ => Value::of_elements(targets.into_iter().map(|target| target.value).collect()),

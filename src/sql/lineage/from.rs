@@ -11,8 +11,8 @@ use super::names::inner;
 use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
-use super::{Analysed, Walk};
-use crate::sql::analysis::UseKind;
+use super::{Analysed, Walk, changing};
+use crate::sql::analysis::{Flow, UseKind};
 
 impl<'a> Walk<'a> {
     /// The items of a FROM clause. `before` are lateral neighbours.
@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
         let level = Scope::inside(Some(scope), visible);
         let targets = self.statement(query, &level)?;
         let mut source = Source {
-            fields: targets.iter().map(|target| target.field()).collect(),
+            fields: changing::fields_of(&targets),
             row: RowShape::Record,
             ..Source::default()
         };
@@ -164,7 +164,8 @@ impl<'a> Walk<'a> {
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
             self.equality(&left, &right, &[], UseKind::Join);
-            merged.push(a.or(&b));
+            // USING holds its name.
+            merged.push(Field { loose: join.is_natural && (a.loose || b.loose), ..a.or(&b) });
         }
         Ok(merged)
     }
@@ -174,6 +175,15 @@ impl<'a> Walk<'a> {
             left.iter().chain(right).filter(|item| item.bare).find_map(|item| item.source.open.clone());
         if let Some(reason) = open {
             return self.refuse(format!("NATURAL JOIN: {reason}"), -1);
+        }
+        let changes =
+            |side: &[Item]| side.iter().any(|item| item.bare && item.source.may_have_others());
+        let protects = |side: &[Item]| {
+            let fields = side.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields);
+            fields.into_iter().any(|field| field.flow != Flow::Clean)
+        };
+        if (changes(left) && protects(right)) || (changes(right) && protects(left)) {
+            return self.refuse("which columns NATURAL JOIN compares may change: name them with USING", -1);
         }
         let mut names: Vec<String> = Vec::new();
         for field in left.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields) {

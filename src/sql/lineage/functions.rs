@@ -15,6 +15,9 @@ use crate::sql::analysis::{Flow, UseKind};
 
 const PG_CATALOG: &str = "pg_catalog";
 
+/// Functions of `pg_catalog` that are given protected values.
+pub(super) const KEEPING: &[&str] = &["count", "min", "max", "lower", "upper", "btrim", "ltrim", "rtrim"];
+
 /// Functions that leave something to be read later. They pass unless what is
 /// protected can reach them or decide whether they run.
 const TRACES: &[&str] = &["set_config", "pg_notify", "nextval", "setval", "pg_logical_emit_message"];

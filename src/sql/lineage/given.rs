@@ -31,6 +31,11 @@ const PG_CATALOG: &str = "pg_catalog";
 const CASTS: &[(&str, Oid)] =
     &[("text", TEXT), ("varchar", VARCHAR), ("int4", INT4), ("int8", INT8), ("uuid", UUID)];
 
+/// Is it the name of a type that values pass through?
+pub(super) fn is_castable(name: &str) -> bool {
+    name == "bpchar" || CASTS.iter().any(|(known, _)| *known == name)
+}
+
 /// Most literals in one statement that are looked at as tokens.
 const MOST_LITERALS: usize = 10_000;
 

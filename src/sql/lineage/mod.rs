@@ -12,9 +12,11 @@
 //!   ├── expression ── functions, compare, structured
 //!   │        └── given          literals and parameters that may be tokens
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
+//!   ├── changing                 what the client may change meanwhile
 //!   └── dml ── writes            the write rule
 //! ```
 
+mod changing;
 mod clauses;
 mod compare;
 mod cte;
@@ -49,7 +51,7 @@ use pg_query::NodeEnum;
 use super::analysis::{Flow, Otherwise, Output, Reading, Use, UseKind};
 use super::parse::{self, Tokens};
 use super::splice::Edit;
-use crate::catalog::Oid;
+use crate::catalog::{ColumnId, Oid};
 use crate::catalog::guard::Facts;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -60,6 +62,12 @@ use scope::Scope;
 use value::{Point, Purpose, Value};
 
 pub(crate) use given::parameters;
+
+/// Does the analysis take a function, operator or type of this name for
+/// `pg_catalog`'s, and let protected values reach it?
+pub(crate) fn taken_for_catalogs(name: &str) -> bool {
+    matches!(name, "=" | "<>") || functions::KEEPING.contains(&name) || given::is_castable(name)
+}
 
 type Analysed<T> = Result<T, ClientError>;
 
@@ -73,6 +81,8 @@ const MAX_NODES: usize = 2_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct Lineage {
     pub outputs: Vec<Output>,
+    /// As [`Statement::witnessed`](super::analysis::Statement::witnessed).
+    pub witnessed: Vec<(usize, ColumnId)>,
     /// As [`Statement::readings`](super::analysis::Statement::readings).
     pub readings: Vec<Reading>,
     pub uses: Vec<Use>,
@@ -235,6 +245,7 @@ impl<'a> Walk<'a> {
         found.sensitive.dedup();
         Lineage {
             outputs,
+            witnessed: Vec::new(),
             readings: Vec::new(),
             uses: without_repeats(found.uses),
             named: self.named,

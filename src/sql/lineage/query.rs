@@ -11,7 +11,7 @@ use super::scope::{Field, Scope};
 use super::value::{Purpose, Value, unite};
 use super::{Analysed, Walk, naming};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::UseKind;
+use crate::sql::analysis::{Flow, UseKind};
 
 /// An output column while its query is read.
 #[derive(Debug, Clone)]
@@ -19,9 +19,16 @@ pub(super) struct Target {
     pub name: String,
     pub value: Value,
     pub span: Range<usize>,
+    /// As [`Field::loose`]: `*` gave it.
+    pub loose: bool,
 }
 
 impl Target {
+    /// What it carries at its place, and whether it may be gone from there.
+    pub fn place(&self) -> (&Flow, bool) {
+        (&self.value.flow, self.loose)
+    }
+
     pub fn field(&self) -> Field {
         Field {
             name: self.name.clone(),
@@ -29,6 +36,7 @@ impl Target {
             type_oid: self.value.type_oid,
             collated: self.value.collated,
             origin: None,
+            loose: self.loose,
         }
     }
 }
@@ -111,7 +119,7 @@ impl<'a> Walk<'a> {
                 [only] => only.clone(),
                 _ => Value::one_of(values),
             };
-            targets.push(Target { name: format!("column{}", column + 1), value, span: self.here..self.here });
+            targets.push(Target { name: format!("column{}", column + 1), value, span: self.here..self.here, loose: false });
         }
         self.order_by_names(select, scope, &targets)?;
         self.limit_and_locks(select, scope)?;
@@ -131,6 +139,8 @@ impl<'a> Walk<'a> {
             )
             .at(self.places.position(self.here)));
         }
+        self.keeps_places(left.iter().map(Target::place))?;
+        self.keeps_places(right.iter().map(Target::place))?;
         let compares = select.op() != SetOperation::SetopUnion || !select.all;
         let mut targets = Vec::with_capacity(left.len());
         for (a, b) in left.into_iter().zip(right) {
@@ -145,7 +155,7 @@ impl<'a> Walk<'a> {
             value.points = a.value.points.into_iter().chain(b.value.points).collect();
             value.type_oid = a.value.type_oid.filter(|oid| b.value.type_oid == Some(*oid));
             value.collated = a.value.collated || b.value.collated;
-            targets.push(Target { name: a.name, value, span: a.span });
+            targets.push(Target { name: a.name, value, span: a.span, loose: a.loose });
         }
         self.order_by_names(select, scope, &targets)?;
         self.limit_and_locks(select, scope)?;
@@ -193,7 +203,7 @@ impl<'a> Walk<'a> {
         }
         let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
-        targets.push(Target { name, value, span });
+        targets.push(Target { name, value, span, loose: false });
         Ok(())
     }
 
@@ -277,5 +287,5 @@ impl<'a> Walk<'a> {
 fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
     value.points.clear();
-    Target { name: field.name.clone(), value, span: span.clone() }
+    Target { name: field.name.clone(), value, span: span.clone(), loose: field.loose }
 }

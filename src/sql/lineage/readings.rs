@@ -80,7 +80,9 @@ impl Text<'_, '_> {
         ambiguous.append(&mut walk.ambiguous);
         let candidates = ambiguous.values().flatten();
         let excluded = candidates.copied().filter(|oid| !walk.resolved.contains(oid)).collect();
-        read.map(|targets| (walk.finish(targets), excluded))
+        let targets = read?;
+        let witnessed = walk.witnessed(&targets)?;
+        Ok((Lineage { witnessed, ..walk.finish(targets) }, excluded))
     }
 }
 

@@ -62,6 +62,9 @@ impl<'a> Walk<'a> {
         if names.len() > source.fields.len() || (source.open.is_some() && !names.is_empty()) {
             return self.rename_open(source, names);
         }
+        if !names.is_empty() {
+            self.keeps_places(source.fields.iter().map(|field| (&field.flow, field.loose)))?;
+        }
         for (field, name) in source.fields.iter_mut().zip(names) {
             field.name = name;
         }
@@ -228,6 +231,7 @@ impl<'a> Walk<'a> {
                     type_oid: Some(column.type_oid),
                     collated: column.nondeterministic,
                     origin: None,
+                    loose: false,
                 }
             })
             .collect()
@@ -252,6 +256,8 @@ impl<'a> Walk<'a> {
         for fields in all {
             unite_by_name(&mut source.fields, fields);
         }
+        let loose = self.may_change(named, relations);
+        source.fields.iter_mut().for_each(|field| field.loose = loose);
         source
     }
 

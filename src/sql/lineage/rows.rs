@@ -168,10 +168,6 @@ fn is_reference(node: &Node, value: &Value) -> bool {
 
 /// `(SELECT r FROM (SELECT t.id, … AS email) AS r)`.
 fn record(fields: &[Field], qualifier: &str) -> String {
-    let mut alias = "whole row".to_owned();
-    while fields.iter().any(|field| field.name == alias) {
-        alias.push('+');
-    }
     let items: Vec<String> = fields
         .iter()
         .map(|field| {
@@ -182,8 +178,8 @@ fn record(fields: &[Field], qualifier: &str) -> String {
             }
         })
         .collect();
-    let alias = quoted(&alias);
-    format!("(SELECT {alias} FROM (SELECT {}) AS {alias})", items.join(", "))
+    // A bare name would be looked up as a column first, also outside.
+    format!("(SELECT r.*::pg_catalog.record FROM (SELECT {}) AS r)", items.join(", "))
 }
 
 fn quoted(name: &str) -> String {

@@ -11,7 +11,7 @@ use pg_query::protobuf::CommonTableExpr;
 
 use super::keys::Origin;
 use super::rows::RowShape;
-use super::value::unite;
+use super::value::{mixed, unite};
 use crate::catalog::Oid;
 use crate::sql::analysis::Flow;
 
@@ -24,6 +24,9 @@ pub(super) struct Field {
     pub collated: bool,
     /// Which column of which table reference it is, unchanged.
     pub origin: Option<Origin>,
+    /// A relation gives it its name, which the client may change: see
+    /// [`changing`](super::changing).
+    pub loose: bool,
 }
 
 /// Something that stands in FROM.
@@ -79,9 +82,18 @@ pub(super) enum CteState {
 /// `pg_attribute`'s system columns (PostgreSQL's `sysattr.h`).
 const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
 
+/// Around a statement's SELECT: what stands outside, its WITH, its FROM.
+const STATEMENT_LEVELS: usize = 3;
+
 impl Field {
     pub fn clean(name: impl Into<String>) -> Self {
-        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false, origin: None }
+        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false, origin: None, loose: false }
+    }
+
+    /// What a name means that means this, unless the client has changed that
+    /// relation: then it means the other. Alike as long as both are clean.
+    fn unless(self, other: Self) -> Self {
+        if self.flow == Flow::Clean && other.flow == Flow::Clean { self } else { self.or(&other) }
     }
 
     /// A column that is this one or the other.
@@ -92,11 +104,23 @@ impl Field {
             type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
             collated: self.collated || other.collated,
             origin: if self.origin == other.origin { self.origin } else { None },
+            loose: self.loose && other.loose,
         }
     }
 }
 
 impl Source {
+    /// May it have, or come to have, other columns than these?
+    pub fn may_have_others(&self) -> bool {
+        self.open.is_some() || self.fields.iter().any(|field| field.loose)
+    }
+
+    /// Its whole row as a value.
+    fn as_field(&self) -> Field {
+        let flow = mixed(self.fields.iter().map(|field| &field.flow));
+        Field { flow, ..Field::clean(self.alias.clone().unwrap_or_default()) }
+    }
+
     /// The column of that name. An open source may have any.
     pub fn field(&self, name: &str) -> Option<Field> {
         let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
@@ -122,6 +146,11 @@ impl<'s, 'a> Scope<'s, 'a> {
         Self { outer, items, ctes: RefCell::default() }
     }
 
+    /// Is it the level of a statement's own SELECT?
+    pub fn is_outermost(&self) -> bool {
+        self.levels().count() <= STATEMENT_LEVELS
+    }
+
     fn levels(&'s self) -> impl Iterator<Item = &'s Scope<'s, 'a>> {
         std::iter::successors(Some(self), |scope| scope.outer)
     }
@@ -136,23 +165,40 @@ impl<'s, 'a> Scope<'s, 'a> {
 
     /// A column named without its relation (`colNameToVar`).
     pub fn column(&self, name: &str) -> Option<Field> {
-        let mut maybe_elsewhere = false;
+        let (mut open, mut maybe): (bool, Option<Field>) = (false, None);
+        // It is found in a relation that may lose it.
+        let mut found = false;
         for level in self.levels() {
-            let bare = || level.items.iter().filter(|item| item.bare);
-            let known = bare()
-                .flat_map(|item| item.source.fields.iter().filter(|field| field.name == name))
-                .cloned()
-                .reduce(|a, b| a.or(&b));
-            match known {
-                Some(field) if maybe_elsewhere => return Some(field.or(&Field::clean(name))),
-                Some(field) => return Some(field),
-                None if SYSTEM_COLUMNS.contains(&name) && level.items.iter().any(|i| i.source.system) => {
-                    return Some(Field::clean(name));
+            match level.own_column(name) {
+                Some(field) => {
+                    let is_loose = field.loose;
+                    maybe = Some(match maybe {
+                        Some(inner) => inner.unless(field),
+                        None => field,
+                    });
+                    if !is_loose {
+                        return maybe;
+                    }
+                    found = true;
                 }
-                None => maybe_elsewhere |= bare().any(|item| item.source.open.is_some()),
+                None if SYSTEM_COLUMNS.contains(&name) && level.items.iter().any(|i| i.source.system) => {
+                    return Some(maybe.unwrap_or_else(|| Field::clean(name)));
+                }
+                None => {
+                    let bare = || level.items.iter().filter(|item| item.bare);
+                    open |= bare().any(|item| item.source.open.is_some());
+                    if maybe.is_none() && bare().any(|item| item.source.may_have_others()) {
+                        maybe = Some(Field::clean(name));
+                    }
+                }
             }
         }
-        (maybe_elsewhere && self.source(None, name).is_none()).then(|| Field::clean(name))
+        let row = self.source(None, name);
+        match (found, row) {
+            (true, Some(row)) => maybe.map(|field| field.unless(row.as_field())),
+            (true, None) => maybe,
+            (false, row) => (open && row.is_none()).then(|| Field::clean(name)),
+        }
     }
 
     /// Is it a column of this very level?
