@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use super::harness::{Bauta, Frame, Raw, Server, message, password};
 
@@ -330,6 +331,70 @@ fn nothing_that_reaches_a_client_depends_on_a_protected_value() {
         }
     }
     assert!(faults.is_empty(), "these attacks learn something:\n{faults}\nlog:\n{}", bauta.log());
+}
+
+/// A statement that waits for a lock is read by the server after it was judged.
+/// Another session changes what its names mean in between: directly, the value
+/// comes out, or a function of the client's is given it; through bauta neither.
+#[test]
+fn a_statement_that_waits_for_a_lock_is_read_as_it_was_judged() {
+    let server = Server::start();
+    prepare(&server, MORE_SCHEMA);
+    let [[direct, _], [masked, _]] = copies(&server, "race", MORE_DATA);
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{MORE_POLICY}"));
+    assert_eq!(races(&server, server.port(), direct), [true, true]);
+    assert_eq!(races(&server, bauta.port, masked), [false, false], "{}", bauta.log());
+}
+
+/// Does each race show the value of the first customer?
+fn races(server: &Server, port: u16, database: &str) -> [bool; 2] {
+    let session = || {
+        Raw::connect_with(port, &[("user", "ana"), ("database", database)], &password("ana"))
+            .unwrap_or_else(|error| panic!("login to {database}: {:?}", error.field(b'M')))
+    };
+    let (mut victim, mut other) = (session(), session());
+    server.sql(database, "CREATE SCHEMA evil AUTHORIZATION ana");
+    for setup in [
+        "CREATE TABLE evil.loot (t text)",
+        "CREATE TABLE evil.bait (id int, ssn text)",
+        "INSERT INTO evil.bait VALUES (1, 'bait')",
+    ] {
+        assert!(other.query(setup).iter().all(|frame| frame.tag != b'E'), "{setup}");
+    }
+    victim.query("SET search_path = evil, pg_catalog, public");
+    let races = [
+        ("ALTER TABLE evil.bait DROP COLUMN ssn", "SELECT (SELECT ssn || '' FROM evil.bait) FROM customers"),
+        (
+            "CREATE FUNCTION evil.lower(text) RETURNS text LANGUAGE sql AS \
+             'INSERT INTO evil.loot VALUES ($1) RETURNING t'",
+            "SELECT lower(ssn) FROM evil.bait, customers",
+        ),
+    ];
+    races.map(|(change, statement)| {
+        other.query("BEGIN");
+        other.query("LOCK TABLE evil.bait IN ACCESS EXCLUSIVE MODE");
+        let changed = other.query(change).iter().all(|frame| frame.tag != b'E');
+        if changed {
+            victim.send(&message::query(statement));
+            wait_for_lock(server, database);
+        }
+        other.query("COMMIT");
+        let mut seen = if changed { victim.until_ready() } else { Vec::new() };
+        seen.extend(other.query("SELECT t FROM evil.loot"));
+        seen.iter().any(|frame| frame.body.windows(6).any(|bytes| bytes == b"007919"))
+    })
+}
+
+/// Until some session of the database waits for a lock.
+fn wait_for_lock(server: &Server, database: &str) {
+    let waiting = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
+    );
+    let started = Instant::now();
+    while server.sql("postgres", &waiting).trim() == "0" {
+        assert!(started.elapsed() < Duration::from_secs(30), "nobody waits for a lock");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 pub fn attack_names() -> Vec<String> {
