@@ -66,11 +66,8 @@ impl<'a> Walk<'a> {
         let visible = if subselect.lateral { neighbours.to_vec() } else { Vec::new() };
         let level = Scope::inside(Some(scope), visible);
         let targets = self.statement(query, &level)?;
-        let mut source = Source {
-            fields: changing::fields_of(&targets),
-            row: RowShape::Record,
-            ..Source::default()
-        };
+        let mut source =
+            Source { fields: changing::fields_of(&targets), row: RowShape::Record, ..Source::default() };
         self.rename(&mut source, subselect.alias.as_ref())?;
         Ok(vec![Item::visible(source)])
     }
@@ -176,8 +173,7 @@ impl<'a> Walk<'a> {
         if let Some(reason) = open {
             return self.refuse(format!("NATURAL JOIN: {reason}"), -1);
         }
-        let changes =
-            |side: &[Item]| side.iter().any(|item| item.bare && item.source.may_have_others());
+        let changes = |side: &[Item]| side.iter().any(|item| item.bare && item.source.may_have_others());
         let protects = |side: &[Item]| {
             let fields = side.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields);
             fields.into_iter().any(|field| field.flow != Flow::Clean)

@@ -119,7 +119,12 @@ impl<'a> Walk<'a> {
                 [only] => only.clone(),
                 _ => Value::one_of(values),
             };
-            targets.push(Target { name: format!("column{}", column + 1), value, span: self.here..self.here, loose: false });
+            targets.push(Target {
+                name: format!("column{}", column + 1),
+                value,
+                span: self.here..self.here,
+                loose: false,
+            });
         }
         self.order_by_names(select, scope, &targets)?;
         self.limit_and_locks(select, scope)?;

@@ -87,7 +87,14 @@ const STATEMENT_LEVELS: usize = 3;
 
 impl Field {
     pub fn clean(name: impl Into<String>) -> Self {
-        Self { name: name.into(), flow: Flow::Clean, type_oid: None, collated: false, origin: None, loose: false }
+        Self {
+            name: name.into(),
+            flow: Flow::Clean,
+            type_oid: None,
+            collated: false,
+            origin: None,
+            loose: false,
+        }
     }
 
     /// What a name means that means this, unless the client has changed that

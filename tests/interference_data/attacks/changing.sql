@@ -88,11 +88,11 @@ SELECT x.cid FROM (SELECT f.*, c.id AS cid FROM pub_f f, customers c ORDER BY ss
 ROLLBACK
 DROP TABLE pub_f
 == group by a name that an input has no more
-CREATE TABLE pub_g (id int, ssn text)
+CREATE TABLE pub_g (id int, grade text)
 INSERT INTO pub_g VALUES (1, 'x')
 BEGIN
-ALTER TABLE pub_g DROP COLUMN ssn
-SELECT c.vip AS ssn, count(*) FROM pub_g, customers c GROUP BY ssn ORDER BY 2
+ALTER TABLE pub_g DROP COLUMN grade
+SELECT c.vip AS grade, count(*) FROM pub_g, customers c GROUP BY grade ORDER BY 2
 ROLLBACK
 DROP TABLE pub_g
 == a table of a protected one's name by INTO
