@@ -3,6 +3,7 @@
 
 mod harness;
 
+mod activation;
 mod audit;
 mod auth;
 mod catalog;

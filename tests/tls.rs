@@ -10,7 +10,10 @@ use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::Command;
 
-use bauta::config::{ListenTls, ListenTlsMode, Upstream, UpstreamAddress, UpstreamTls};
+use bauta::config::{
+    Auth, CertificateLogin, ListenTls, ListenTlsMode, Secret, TlsVersion, Upstream, UpstreamAddress,
+    UpstreamTls,
+};
 use bauta::net::Stream;
 use bauta::net::tls::ServerTls;
 use bauta::net::upstream::Connector;
@@ -65,6 +68,98 @@ fn clients_use_tls_and_bind_the_login_to_the_certificate() {
     let unbindable = Certificate::self_signed("localhost", &rcgen::PKCS_ED25519);
     let door = door(server, &unbindable, ListenTlsMode::Prefer);
     gets_in(door.port, "sslmode=require channel_binding=prefer");
+}
+
+/// A door that demands certificates of this authority for these logins.
+fn certificate_door(server: &Server, authority: &Authority, logins: &[(&str, &[&str], String)]) -> Door {
+    let mut config = config(server);
+    let mut tls = listen_tls(&authority.sign("localhost"), ListenTlsMode::Prefer);
+    tls.client_ca = Some(authority.file.clone());
+    config.listen.tls = Some(tls);
+    let login = |(login, names, password): &(&str, &[&str], String)| CertificateLogin {
+        login: (*login).to_owned(),
+        certificates: names.iter().map(|name| (*name).to_owned()).collect(),
+        password: Secret::new(password.clone()),
+    };
+    config.auth = Auth::Cert(logins.iter().map(login).collect());
+    Door::open(server, config)
+}
+
+fn shows(certificate: &Certificate) -> String {
+    // libpq refuses a key that others may read.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&certificate.key, mode).unwrap();
+    format!("sslmode=require sslcert={} sslkey={}", certificate.cert.display(), certificate.key.display())
+}
+
+#[test]
+fn a_certificate_opens_its_own_login_and_no_other() {
+    let server = Server::shared();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let logins: [(&str, &[&str], String); 3] = [
+        ("ana", &["ana.example.com"], password("ana")),
+        ("sam", &["sam.example.com"], "an old password".to_owned()),
+        ("nobody", &["nobody.example.com"], "x".to_owned()),
+    ];
+    let port = certificate_door(server, &authority, &logins);
+    let port = port.port;
+    gets_in(port, &shows(&authority.sign("ana.example.com")));
+    is_refused(port, "sslmode=require", "connection requires a valid client certificate");
+    is_refused(port, "sslmode=disable", "connection requires a valid client certificate");
+    for name in ["sam.example.com", "ana", "eve.example.com"] {
+        let shown = shows(&authority.sign(name));
+        is_refused(port, &shown, "certificate authentication failed for user \"ana\"");
+    }
+    // The handshake itself fails: psql's words differ by version.
+    is_refused(port, &shows(&stranger.sign("ana.example.com")), "");
+    is_refused(
+        port,
+        &shows(&Certificate::self_signed("ana.example.com", &rcgen::PKCS_ECDSA_P256_SHA256)),
+        "",
+    );
+    let as_user = |user: &str, name: &str| format!("{} user={user}", shows(&authority.sign(name)));
+    is_refused(port, &as_user("sam", "sam.example.com"), "could not log in to the server as \"sam\"");
+    is_refused(port, &as_user("nobody", "nobody.example.com"), "SCRAM-SHA-256 password");
+    is_refused(port, &as_user("bauta", "ana.example.com"), "service role");
+}
+
+#[test]
+fn with_scram_a_certificate_is_looked_at_and_not_demanded() {
+    let server = Server::shared();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let mut config = config(server);
+    let mut tls = listen_tls(&authority.sign("localhost"), ListenTlsMode::Prefer);
+    tls.client_ca = Some(authority.file.clone());
+    config.listen.tls = Some(tls);
+    let door = Door::open(server, config);
+    gets_in(door.port, "sslmode=require");
+    gets_in(door.port, &shows(&authority.sign("anybody.example.com")));
+    is_refused(door.port, &shows(&stranger.sign("anybody.example.com")), "");
+}
+
+#[test]
+fn older_versions_of_tls_than_configured_are_not_spoken() {
+    let server = Server::shared();
+    let mut config = config(server);
+    let certificate = Certificate::self_signed("localhost", &rcgen::PKCS_ECDSA_P256_SHA256);
+    let mut tls = listen_tls(&certificate, ListenTlsMode::Require);
+    tls.min_version = TlsVersion::V1_3;
+    config.listen.tls = Some(tls);
+    let door = Door::open(server, config);
+    gets_in(door.port, "sslmode=require");
+    is_refused(door.port, "sslmode=require ssl_max_protocol_version=TLSv1.2", "");
+    // The server's own certificate comes by TLS 1.2 alone, so bauta does not log in.
+    let old = Server::start();
+    old.enable_tls(&certificate);
+    old.sql("postgres", "ALTER SYSTEM SET ssl_max_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf()");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    for (oldest, works) in [(TlsVersion::V1_2, true), (TlsVersion::V1_3, false)] {
+        let mut config = self::config(&old);
+        config.upstream.tls = UpstreamTls::Require;
+        config.upstream.tls_min_version = oldest;
+        let door = Door::open(&old, config);
+        assert_eq!(psql(door.port, "sslmode=disable").0, works, "{oldest:?}");
+    }
 }
 
 #[test]
@@ -256,12 +351,14 @@ fn man_in_the_middle(target: u16, strip: bool) -> u16 {
                 cert: own.cert,
                 key: own.key,
                 client_ca: None,
+                min_version: TlsVersion::V1_2,
             })
             .unwrap();
             let upstream = Upstream {
                 addresses: vec![UpstreamAddress::Tcp { host: "127.0.0.1".into(), port: target }],
                 wanted: bauta::config::SessionAttrs::Any,
                 tls: UpstreamTls::Require,
+                tls_min_version: TlsVersion::V1_2,
                 ca: None,
                 service_user: String::new(),
                 service_password: None,

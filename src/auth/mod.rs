@@ -1,4 +1,4 @@
-//! Who is this: SCRAM-SHA-256 pass-through.
+//! Who is this: SCRAM-SHA-256 pass-through, or a client certificate.
 //!
 //! bauta checks a client's proof with the role's own verifier, as PostgreSQL
 //! would, and recovers from that proof the ClientKey, with which it logs in
@@ -7,6 +7,7 @@
 //! memory that is wiped, and only for the length of the handshake.
 
 pub mod binding;
+pub mod certificate;
 pub mod scram;
 pub mod scram_client;
 pub mod verifier;
@@ -65,6 +66,29 @@ pub fn password_failed(login: &str) -> ClientError {
         sqlstate::INVALID_PASSWORD,
         format!("password authentication failed for user \"{login}\""),
     )
+}
+
+/// A client without a certificate, where one is demanded; PostgreSQL's words.
+pub fn no_certificate() -> ClientError {
+    ClientError::new(sqlstate::INVALID_AUTHORIZATION, "connection requires a valid client certificate")
+        .with_hint("Connect over TLS with sslcert and sslkey.")
+}
+
+/// For a login that a certificate doesn't name, or that nobody may use so.
+pub fn certificate_failed(login: &str) -> ClientError {
+    ClientError::new(
+        sqlstate::INVALID_AUTHORIZATION,
+        format!("certificate authentication failed for user \"{login}\""),
+    )
+}
+
+/// For a role whose password is another than the configuration holds.
+pub fn stored_password_failed(login: &str) -> ClientError {
+    ClientError::new(
+        sqlstate::INVALID_PASSWORD,
+        format!("this proxy could not log in to the server as \"{login}\""),
+    )
+    .with_hint("Tell its administrator: the password stored for this login is not the role's.")
 }
 
 /// For a role whose stored password SCRAM can't work with.

@@ -189,19 +189,17 @@ pub struct Challenge {
     auth_message: String,
 }
 
-/// The client knows the password.
+/// The client has shown who it is.
 pub struct Proven {
     pub client_key: ClientKey,
     /// The verifier it was checked with.
     pub verifier: Verifier,
-    /// server-final-message.
-    pub server_final: String,
 }
 
 impl Challenge {
-    /// Takes client-final-message. A wrong proof and a role that can't be
+    /// Takes client-final-message; gives server-final-message. A wrong proof and a role that can't be
     /// authenticated give the same error after the same work.
-    pub fn client_final(self, message: &[u8]) -> Result<Proven, ScramError> {
+    pub fn client_final(self, message: &[u8]) -> Result<(Proven, String), ScramError> {
         let message = text(message)?;
         let (without_proof, proof) =
             message.split_once(",p=").ok_or(ScramError::Malformed("The proof is missing."))?;
@@ -220,11 +218,8 @@ impl Challenge {
             return Err(ScramError::Proof);
         }
         let server_signature = hmac(&self.verifier.server_key, auth_message.as_bytes());
-        Ok(Proven {
-            client_key: ClientKey(client_key),
-            verifier: self.verifier,
-            server_final: format!("v={}", STANDARD.encode(server_signature)),
-        })
+        let proven = Proven { client_key: ClientKey(client_key), verifier: self.verifier };
+        Ok((proven, format!("v={}", STANDARD.encode(server_signature))))
     }
 
     fn check_binding_and_nonce(&self, without_proof: &str) -> Result<(), ScramError> {

@@ -41,7 +41,10 @@ fn load(path: &Path) -> anyhow::Result<Config> {
 }
 
 async fn run_proxy(config: Config) -> anyhow::Result<()> {
-    let listeners = listen::bind(&config.listen.addresses)?;
+    let listeners = match listen::inherited()? {
+        Some(listeners) => listeners,
+        None => listen::bind(&config.listen.addresses)?,
+    };
     let metrics = match config.metrics {
         Some(address) => Some(http::Door::open(address).await.context("metrics.address")?),
         None => None,

@@ -39,6 +39,7 @@ pub struct Config {
     pub sha256: String,
     pub listen: Listen,
     pub upstream: Upstream,
+    pub auth: Auth,
     pub keys_file: PathBuf,
     pub state: StateUrl,
     pub audit: Audit,
@@ -185,6 +186,15 @@ pub struct ListenTls {
     pub cert: PathBuf,
     pub key: PathBuf,
     pub client_ca: Option<PathBuf>,
+    pub min_version: TlsVersion,
+}
+
+/// The oldest version of TLS that is spoken; named as by PostgreSQL's
+/// `ssl_min_protocol_version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    V1_2,
+    V1_3,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +211,7 @@ pub struct Upstream {
     pub wanted: SessionAttrs,
     pub tls: UpstreamTls,
     pub ca: Option<PathBuf>,
+    pub tls_min_version: TlsVersion,
     pub service_user: String,
     pub service_password: Option<Secret>,
     /// How often the catalog is looked at for DDL behind bauta's back.
@@ -211,6 +222,24 @@ pub struct Upstream {
 pub enum UpstreamAddress {
     Tcp { host: String, port: u16 },
     Unix { directory: PathBuf, port: u16 },
+}
+
+/// How clients say who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    Scram,
+    /// By certificate; those who may, each login once.
+    Cert(Vec<CertificateLogin>),
+}
+
+/// A login by certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateLogin {
+    pub login: String,
+    /// Names in certificates whose holder this is.
+    pub certificates: Vec<String>,
+    /// The role's own, for the login upstream.
+    pub password: Secret,
 }
 
 /// libpq's `target_session_attrs`.

@@ -365,10 +365,15 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// The sections of an array: `[[protect]]`.
     pub fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 'a>> {
+        self.sections_named(key, key)
+    }
+
+    /// As [`Section::sections`], with the whole name: `[[auth.login]]`.
+    pub fn sections_named(&mut self, key: &'static str, name: &'static str) -> Vec<Section<'r, 'a>> {
         let Some(Located { value, line }) = self.take(key) else { return Vec::new() };
         let reader = self.reader;
         let DeValue::Array(array) = value else {
-            reader.fault(line, format!("{key} must be written in double brackets: [[{key}]]"));
+            reader.fault(line, format!("{name} must be written in double brackets: [[{name}]]"));
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -378,14 +383,14 @@ impl<'r, 'a> Section<'r, 'a> {
                 DeValue::Table(table) => {
                     sections.push(Section {
                         reader,
-                        name: key,
+                        name,
                         line,
                         table,
                         known: Vec::new(),
                         given: Vec::new(),
                     });
                 }
-                _ => reader.fault(line, format!("{key} must be written in double brackets: [[{key}]]")),
+                _ => reader.fault(line, format!("{name} must be written in double brackets: [[{name}]]")),
             }
         }
         sections

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::raw::{Reader, Section};
 use super::{
-    Admin, Audit, AuditSql, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls,
-    ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl, TicketPattern, Upstream,
-    UpstreamAddress, UpstreamTls,
+    Admin, Audit, AuditSql, Auth, CertificateLogin, Config, Control, Defaults, Limits, Listen, ListenAddress,
+    ListenTls, ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl, TicketPattern,
+    TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
 };
 use crate::notify::Template;
 
@@ -21,16 +21,12 @@ use crate::notify::Template;
 const UNAVAILABLE: &[(Feature, &str)] = &[
     (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
     (Feature::Observe, "mode = \"observe\": use \"enforce\""),
-    (Feature::ClientCertificates, "client certificates (client_ca): remove the key"),
-    (Feature::CertificateAuth, "method = \"cert\": use \"scram\""),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feature {
     PostgresState,
     Observe,
-    ClientCertificates,
-    CertificateAuth,
 }
 
 /// Notes a fault if the feature is not built.
@@ -56,10 +52,13 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
     let protect = super::rules::protect(rules);
     // A rule that could not be read would make others look wrong.
     let all_rules = protect.len() == given;
+    let listen = listen(reader, top.section("listen", "listen"));
+    let has_client_ca = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     let config = Config {
         path,
         sha256,
-        listen: listen(reader, top.section("listen", "listen")),
+        listen,
+        auth: auth(top.section("auth", "auth"), has_client_ca),
         upstream: upstream(top.section("upstream", "upstream")),
         keys_file: one_path(reader, top.section("keys", "keys"), "bauta.key"),
         state: state(reader, top.section("state", "state")),
@@ -73,7 +72,6 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
         protect,
         roles: super::rules::roles(top.sections("role")),
     };
-    auth(reader, top.section("auth", "auth"));
     super::rules::cross_check(reader, &config, all_rules);
     top.finish();
     config
@@ -97,7 +95,7 @@ fn listen(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Listen {
                 }
             }
         }
-        listen.tls = section.section("tls", "listen.tls").map(|tls| listen_tls(reader, tls));
+        listen.tls = section.section("tls", "listen.tls").map(|tls| listen_tls(tls));
         section.finish();
     }
     if listen.addresses.is_empty() {
@@ -137,7 +135,7 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
     plain.then_some((host, port))
 }
 
-fn listen_tls(reader: &Reader<'_>, mut section: Section<'_, '_>) -> ListenTls {
+fn listen_tls(mut section: Section<'_, '_>) -> ListenTls {
     let modes = [("prefer", ListenTlsMode::Prefer), ("require", ListenTlsMode::Require)];
     let mode = section.choice("mode", &modes).map_or(ListenTlsMode::Prefer, |m| m.value);
     let mut file = |key| match section.readable(key) {
@@ -150,12 +148,15 @@ fn listen_tls(reader: &Reader<'_>, mut section: Section<'_, '_>) -> ListenTls {
         }
     };
     let (cert, key) = (file("cert"), file("key"));
-    let client_ca = section.readable("client_ca");
-    if let Some(found) = &client_ca {
-        require(reader, found.line, Feature::ClientCertificates);
-    }
+    let client_ca = section.readable("client_ca").map(|c| c.value);
+    let min_version = tls_version(&mut section, "min_version");
     section.finish();
-    ListenTls { mode, cert, key, client_ca: client_ca.map(|c| c.value) }
+    ListenTls { mode, cert, key, client_ca, min_version }
+}
+
+fn tls_version(section: &mut Section<'_, '_>, key: &'static str) -> TlsVersion {
+    let versions = [("TLSv1.2", TlsVersion::V1_2), ("TLSv1.3", TlsVersion::V1_3)];
+    section.choice(key, &versions).map_or(TlsVersion::V1_2, |v| v.value)
 }
 
 fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
@@ -164,6 +165,7 @@ fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
         wanted: SessionAttrs::Any,
         tls: UpstreamTls::Prefer,
         ca: None,
+        tls_min_version: TlsVersion::V1_2,
         service_user: "bauta".to_owned(),
         service_password: None,
         catalog_poll: SECOND,
@@ -196,6 +198,7 @@ fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     ];
     upstream.tls = section.choice("tls", &modes).map_or(upstream.tls, |m| m.value);
     upstream.ca = section.readable("ca").map(|c| c.value);
+    upstream.tls_min_version = tls_version(&mut section, "tls_min_version");
     upstream.service_user = section.text("service_user").map_or(upstream.service_user, |u| u.value);
     upstream.service_password = section.secret("service_password");
     let poll = section.duration("catalog_poll", Duration::from_millis(100)..=HOUR, None);
@@ -235,14 +238,44 @@ fn upstream_address(reader: &Reader<'_>, text: &str) -> Option<UpstreamAddress> 
     Some(UpstreamAddress::Tcp { host, port })
 }
 
-fn auth(reader: &Reader<'_>, section: Option<Section<'_, '_>>) {
-    let Some(mut section) = section else { return };
-    if let Some(found) = section.choice("method", &[("scram", true), ("cert", false)])
-        && !found.value
-    {
-        require(reader, found.line, Feature::CertificateAuth);
+fn auth(section: Option<Section<'_, '_>>, has_client_ca: bool) -> Auth {
+    let Some(mut section) = section else { return Auth::Scram };
+    let method = section.choice("method", &[("scram", false), ("cert", true)]);
+    let by_certificate = method.as_ref().is_some_and(|method| method.value);
+    if let Some(found) = method.filter(|_| by_certificate && !has_client_ca) {
+        section.fault(
+            found.line,
+            "method",
+            "\"cert\" needs the certificates' authority: listen.tls.client_ca",
+        );
+    }
+    let mut logins: Vec<CertificateLogin> = Vec::new();
+    for entry in section.sections_named("login", "auth.login") {
+        let line = entry.line;
+        if !by_certificate {
+            section.fault(line, "login", "is for method = \"cert\" only");
+        }
+        let Some(login) = certificate_login(entry) else { continue };
+        match logins.iter().any(|known| known.login == login.login) {
+            true => section.fault(line, "login", format_args!("{:?} stands here twice", login.login)),
+            false => logins.push(login),
+        }
     }
     section.finish();
+    if by_certificate { Auth::Cert(logins) } else { Auth::Scram }
+}
+
+fn certificate_login(mut section: Section<'_, '_>) -> Option<CertificateLogin> {
+    let login = section.text("login");
+    let certificates = section.list("certificate");
+    let password = section.secret("password");
+    for key in ["login", "password"] {
+        section.demand(key);
+    }
+    section.finish();
+    let login = login?.value;
+    let certificates = certificates.map_or_else(|| vec![login.clone()], |found| found.value);
+    Some(CertificateLogin { login, certificates, password: password? })
 }
 
 /// A section whose only key is `file`.

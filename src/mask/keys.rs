@@ -59,6 +59,13 @@ pub enum KeyFault {
     Random(#[source] getrandom::Error),
 }
 
+/// PostgreSQL's rule for `ssl_key_file`: a file of root's, for a proxy that
+/// isn't root, may be readable by its group, as mounted secrets are.
+fn too_open(mode: u32, owner: u32, me: u32) -> bool {
+    let forbidden = if owner == 0 && me != 0 { 0o037 } else { 0o077 };
+    mode & forbidden != 0
+}
+
 /// Far more than 255 keys need; a wrong path must not fill the memory.
 const LARGEST_FILE: u64 = 64 * 1024;
 
@@ -69,7 +76,7 @@ const HEADER: &str = "\
 ";
 
 impl KeyRing {
-    /// Reads the file. Refuses one that group or others may touch.
+    /// Reads the file. Refuses one that others may touch.
     pub fn open(path: &Path) -> Result<Self, KeyFault> {
         let read = |source| KeyFault::Read { path: path.to_owned(), source };
         let file = File::open(path).map_err(read)?;
@@ -78,7 +85,7 @@ impl KeyRing {
             return Err(KeyFault::NotAFile { path: path.to_owned() });
         }
         let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
+        if too_open(mode, metadata.uid(), nix::unistd::geteuid().as_raw()) {
             return Err(KeyFault::Permissions { path: path.to_owned(), mode });
         }
         let mut text = Zeroizing::new(String::new());
@@ -329,6 +336,21 @@ mod tests {
         assert!(KeyRing::open(&path).is_ok());
         assert!(matches!(KeyRing::open(directory.path()), Err(KeyFault::NotAFile { .. })));
         assert!(matches!(KeyRing::open(&directory.path().join("none")), Err(KeyFault::Read { .. })));
+    }
+
+    #[test]
+    fn a_file_of_roots_may_be_read_by_the_proxys_group() {
+        for (mode, owner, me, open) in [
+            (0o640, 0, 999, false),
+            (0o440, 0, 999, false),
+            (0o660, 0, 999, true),
+            (0o644, 0, 999, true),
+            (0o640, 999, 999, true),
+            (0o640, 0, 0, true),
+            (0o600, 999, 999, false),
+        ] {
+            assert_eq!(too_open(mode, owner, me), open, "{mode:o} {owner} {me}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::tls::{ServerTls, TlsFault};
 use super::upstream::Connector;
-use crate::config::{Config, Limits};
+use crate::config::{Auth, Config, Limits};
 use crate::session::cancel::Cancels;
 use crate::session::handshake::Stage;
 use crate::telemetry::metric::{Counter, Labelled, Timing};
@@ -23,6 +23,7 @@ pub struct Settings {
     /// `None`: no TLS towards clients.
     pub tls: Option<ServerTls>,
     pub connector: Connector,
+    pub auth: Auth,
 }
 
 impl Settings {
@@ -32,6 +33,7 @@ impl Settings {
             service_user: config.upstream.service_user.clone(),
             tls: config.listen.tls.as_ref().map(ServerTls::load).transpose()?,
             connector: Connector::new(&config.upstream, config.limits.connect_timeout)?,
+            auth: config.auth.clone(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Listening sockets: bound before anything runs, accepted from without ever
+//! Listening sockets: bound, or taken over, before anything runs, accepted from without ever
 //! spinning.
 
 use std::io;
@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use listenfd::ListenFd;
 use nix::errno::Errno;
 use socket2::{SockRef, TcpKeepalive};
 
@@ -35,6 +36,8 @@ pub enum ListenError {
     NotASocket(PathBuf),
     #[error("another process is listening on {}", .0.display())]
     InUse(PathBuf),
+    #[error("socket {number} of those that the service manager passed: {source}")]
+    Inherit { number: usize, source: io::Error },
 }
 
 /// An accepted connection, not yet known to any runtime.
@@ -44,11 +47,38 @@ pub enum Accepted {
     Unix(UnixStream),
 }
 
-/// One listening socket. Dropping a Unix one removes its file.
+/// One listening socket. Dropping a Unix one that was bound here removes its
+/// file.
 #[derive(Debug)]
 pub enum Listener {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
+    /// The service manager's own, which outlives this process.
+    Inherited(UnixListener),
+}
+
+/// The sockets that a service manager passes (sd_listen_fds(3)), which then
+/// take the place of the configured addresses: it keeps them open while one
+/// process ends and the next begins, so that clients wait and none is refused.
+/// `None`: there are none. To be called once.
+pub fn inherited() -> Result<Option<Vec<Listener>>, ListenError> {
+    let mut passed = ListenFd::from_env();
+    let listeners: Vec<Listener> = (0..passed.len())
+        .map(|number| inherit(&mut passed, number).map_err(|source| ListenError::Inherit { number, source }))
+        .collect::<Result<_, _>>()?;
+    Ok((!listeners.is_empty()).then_some(listeners))
+}
+
+fn inherit(passed: &mut ListenFd, number: usize) -> io::Result<Listener> {
+    let taken = || io::Error::other("it was taken already");
+    if let Ok(tcp) = passed.take_tcp_listener(number) {
+        let tcp = tcp.ok_or_else(taken)?;
+        tcp.set_nonblocking(true)?;
+        return Ok(Listener::Tcp(tcp));
+    }
+    let unix = passed.take_unix_listener(number)?.ok_or_else(taken)?;
+    unix.set_nonblocking(true)?;
+    Ok(Listener::Inherited(unix))
 }
 
 /// Binds every address; all or none.
@@ -127,6 +157,11 @@ impl Listener {
         match self {
             Listener::Tcp(tcp) => tcp.local_addr().map(|a| a.to_string()).unwrap_or_default(),
             Listener::Unix(_, path) => path.display().to_string(),
+            Listener::Inherited(unix) => {
+                let address = unix.local_addr().ok();
+                let path = address.as_ref().and_then(|a| a.as_pathname());
+                path.map(|path| path.display().to_string()).unwrap_or_default()
+            }
         }
     }
 
@@ -134,7 +169,7 @@ impl Listener {
     fn register(&self) -> io::Result<Registered> {
         Ok(match self {
             Listener::Tcp(tcp) => Registered::Tcp(tokio::net::TcpListener::from_std(tcp.try_clone()?)?),
-            Listener::Unix(unix, _) => {
+            Listener::Unix(unix, _) | Listener::Inherited(unix) => {
                 Registered::Unix(tokio::net::UnixListener::from_std(unix.try_clone()?)?)
             }
         })

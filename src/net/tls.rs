@@ -14,12 +14,13 @@ use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
-use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::Stream;
 use crate::auth::binding;
-use crate::config::{ListenTls, ListenTlsMode};
+use crate::config::{ListenTls, ListenTlsMode, TlsVersion};
 
 /// The protocol's name in ALPN, as IANA registered it.
 pub const ALPN: &[u8] = b"postgresql";
@@ -65,6 +66,17 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
+static FROM_1_2: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
+static FROM_1_3: [&SupportedProtocolVersion; 1] = [&TLS13];
+
+/// The versions of TLS from `oldest` on.
+pub(super) fn versions(oldest: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    match oldest {
+        TlsVersion::V1_2 => &FROM_1_2,
+        TlsVersion::V1_3 => &FROM_1_3,
+    }
+}
+
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let read = |source| TlsFault::ReadCertificates { path: path.to_owned(), source };
     let found: Vec<_> =
@@ -100,7 +112,7 @@ impl ServerTls {
         let key = PrivateKeyDer::from_pem_file(&settings.key)
             .map_err(|source| TlsFault::ReadKey { path: settings.key.clone(), source })?;
         let builder = ServerConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions(settings.min_version))
             .map_err(TlsFault::Library)?;
         let builder = match &settings.client_ca {
             None => builder.with_no_client_auth(),

@@ -22,7 +22,7 @@ use tokio_rustls::rustls::{
 };
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
-use super::tls::{ALPN, TlsFault, add_roots, certificates, provider};
+use super::tls::{ALPN, TlsFault, add_roots, certificates, provider, versions};
 use crate::config::{Upstream, UpstreamTls};
 
 /// What the server's certificate must show.
@@ -57,7 +57,7 @@ pub(super) fn client_config(upstream: &Upstream) -> Result<Option<Arc<ClientConf
     let provider = provider();
     let trust = Trust { demand, roots, pinned, provider: provider.clone() };
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions(upstream.tls_min_version))
         .map_err(TlsFault::Library)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(trust))

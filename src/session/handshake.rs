@@ -23,8 +23,9 @@ pub use super::refusal::{Refused, Stage};
 use super::refusal::{end, pass_on, refuse};
 use super::registry::{Introduction, Registry, Room, Seat};
 use crate::auth::scram::{Offer, Proven, ScramError};
-use crate::auth::{self, Stored, Verifiers};
+use crate::auth::{self, Stored, Verifiers, certificate};
 use crate::clock::SharedClock;
+use crate::config::{Auth, CertificateLogin};
 use crate::error::{ClientError, sqlstate};
 use crate::net::front::Settings;
 use crate::net::stream::FrameError;
@@ -242,16 +243,56 @@ impl Guest {
         Ok(room)
     }
 
-    /// Agrees on the protocol and checks the password.
+    /// Agrees on the protocol and finds out whether the client is who it says.
     async fn prove(&mut self, door: &Door, settings: &Settings) -> Result<Proven, Failure> {
         self.negotiate(settings).await?;
-        let stored = door.verifiers.verifier(&self.who.login).await.map_err(|fault| {
+        match &settings.auth {
+            Auth::Scram => self.prove_password(door, settings).await,
+            Auth::Cert(logins) => self.prove_certificate(door, logins).await,
+        }
+    }
+
+    async fn stored(&self, door: &Door) -> Result<Stored, Failure> {
+        door.verifiers.verifier(&self.who.login).await.map_err(|fault| {
             tracing::error!(%fault, login = ?self.who.login, "login");
             let report =
                 ClientError::new(sqlstate::CANNOT_CONNECT_NOW, "logins can't be checked at the moment")
                     .with_hint("The proxy's service connection is not available; see its log.");
             Failure::Told(Stage::Upstream, report)
-        })?;
+        })
+    }
+
+    /// The certificate that the TLS handshake verified names the login, and
+    /// the role's stored password opens the server.
+    async fn prove_certificate(&self, door: &Door, logins: &[CertificateLogin]) -> Result<Proven, Failure> {
+        let told = |report| Failure::Told(Stage::Authentication, report);
+        let shown = self.client.tls_session().and_then(|tls| tls.get_ref().1.peer_certificates()?.first());
+        let Some(shown) = shown else {
+            return Err(told(auth::no_certificate()));
+        };
+        let names = certificate::names(shown);
+        let Some(entry) = certificate::entry(logins, &self.who.login, &names) else {
+            tracing::info!(login = ?self.who.login, ?names, "certificate of somebody else");
+            return Err(told(auth::certificate_failed(&self.who.login)));
+        };
+        let Stored::Scram(verifier) = self.stored(door).await? else {
+            return Err(told(auth::no_scram_password(&self.who.login)));
+        };
+        let (password, of) = (entry.password.clone(), verifier.clone());
+        // As many rounds as the role's verifier wants: not on a thread that runs sessions.
+        let key = tokio::task::spawn_blocking(move || certificate::client_key(&password, &of)).await;
+        match key {
+            Ok(Some(client_key)) => Ok(Proven { client_key, verifier: *verifier }),
+            Ok(None) | Err(_) => {
+                tracing::error!(login = ?self.who.login, "the stored password is not the role's");
+                Err(Failure::Told(Stage::Upstream, auth::stored_password_failed(&self.who.login)))
+            }
+        }
+    }
+
+    /// SCRAM with the role's own verifier.
+    async fn prove_password(&mut self, door: &Door, settings: &Settings) -> Result<Proven, Failure> {
+        let stored = self.stored(door).await?;
         let binding =
             settings.tls.as_ref().filter(|_| self.client.is_tls()).and_then(|tls| tls.end_point.clone());
         let login = self.who.login.clone();
@@ -305,8 +346,8 @@ impl Guest {
         let (challenge, server_first) = offer.client_first(mechanism, first)?;
         self.ask(request::SASL_CONTINUE, |body| body.put_slice(server_first.as_bytes()))?;
         let answer = self.answer().await?;
-        let proven = challenge.client_final(answer.body())?;
-        self.ask(request::SASL_FINAL, |body| body.put_slice(proven.server_final.as_bytes()))?;
+        let (proven, server_final) = challenge.client_final(answer.body())?;
+        self.ask(request::SASL_FINAL, |body| body.put_slice(server_final.as_bytes()))?;
         Ok(proven)
     }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bauta::auth::{Stored, VerifierFuture, Verifiers};
 use bauta::clock::SystemClock;
 use bauta::config::{
-    Audit, AuditSql, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls, Mode, RefusalMode,
-    StateUrl, Upstream, UpstreamAddress, UpstreamTls,
+    Audit, AuditSql, Auth, Config, Control, Defaults, Limits, Listen, ListenAddress, ListenTls, Mode,
+    RefusalMode, StateUrl, TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
 };
 use bauta::demo::cluster::free_port;
 use bauta::net::workers::Ending;
@@ -64,10 +64,12 @@ pub fn config(server: &Server) -> Config {
             wanted: bauta::config::SessionAttrs::Any,
             tls: UpstreamTls::Prefer,
             ca: None,
+            tls_min_version: TlsVersion::V1_2,
             service_user: "bauta".into(),
             service_password: None,
             catalog_poll: Duration::from_secs(1),
         },
+        auth: Auth::Scram,
         keys_file: PathBuf::new(),
         state: StateUrl::Sqlite(PathBuf::new()),
         audit: Audit { file: PathBuf::new(), sql: AuditSql::Full, rotate: 0, rotate_age: Duration::ZERO },
@@ -105,7 +107,13 @@ pub fn config(server: &Server) -> Config {
 
 /// TLS towards clients with this certificate, in `mode`.
 pub fn listen_tls(certificate: &super::Certificate, mode: bauta::config::ListenTlsMode) -> ListenTls {
-    ListenTls { mode, cert: certificate.cert.clone(), key: certificate.key.clone(), client_ca: None }
+    ListenTls {
+        mode,
+        cert: certificate.cert.clone(),
+        key: certificate.key.clone(),
+        client_ca: None,
+        min_version: TlsVersion::V1_2,
+    }
 }
 
 impl Door {
