@@ -2,17 +2,39 @@
 
 use super::*;
 
-/// RFC 4231, test cases 1 and 2.
+/// RFC 4231, sections 4.2 to 4.5, 4.7 and 4.8: keys shorter and longer than a block.
 #[test]
 fn hmac_answers_as_the_rfc_says() {
     use hmac::{Hmac, KeyInit, Mac};
+    let counted: Vec<u8> = (1..=25).collect();
     for (key, data, expected) in [
-        ([0x0b; 20].as_slice(), b"Hi There".as_slice(), "b0344c61d8db38535ca8afceaf0bf12b"),
-        (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c7"),
+        (
+            [0x0b; 20].as_slice(),
+            b"Hi There".as_slice(),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        ),
+        (
+            b"Jefe",
+            b"what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
+        (&counted, &[0xcd; 50], "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"),
+        (
+            &[0xaa; 131],
+            b"Test Using Larger Than Block-Size Key - Hash Key First",
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+        ),
+        (
+            &[0xaa; 131],
+            b"This is a test using a larger than block-size key and a larger than block-size data. \
+              The key needs to be hashed before being used by the HMAC algorithm.",
+            "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
+        ),
     ] {
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
         mac.update(data);
-        assert_eq!(hex(&mac.finalize().into_bytes()[..16]), expected);
+        assert_eq!(hex(&mac.finalize().into_bytes()), expected);
     }
 }
 

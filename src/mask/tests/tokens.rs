@@ -6,20 +6,41 @@ use super::*;
 use crate::mask::original as original_of;
 use crate::mask::permute::{Direction, Permutation};
 
-/// RFC 5297, appendix A.1, through the same calls as a token.
+fn unhex(s: &str) -> Vec<u8> {
+    (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
+}
+
+/// RFC 5297, appendices A.1 and A.2, through the same calls as a token.
 #[test]
 fn siv_answers_as_the_rfc_says() {
     use aes_siv::{KeyInit, siv::Aes128Siv};
-    let unhex = |s: &str| -> Vec<u8> {
-        (0..s.len()).step_by(2).map(|i| u8::from_str_radix(&s[i..i + 2], 16).unwrap()).collect()
-    };
-    let key = unhex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
-    let mut body = unhex("112233445566778899aabbccddee");
-    let header = unhex("101112131415161718191a1b1c1d1e1f2021222324252627");
-    let mut siv = Aes128Siv::new(key.as_slice().try_into().unwrap());
-    let iv = siv.encrypt_inout_detached([&header], body.as_mut_slice().into()).unwrap();
-    assert_eq!(hex(&iv), "85632d07c6e8f37f950acd320a2ecc93");
-    assert_eq!(hex(&body), "40c02b9690c4dc04daef7f6afe5c");
+    let deterministic = (
+        "fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff",
+        &["101112131415161718191a1b1c1d1e1f2021222324252627"][..],
+        "112233445566778899aabbccddee",
+        "85632d07c6e8f37f950acd320a2ecc93",
+        "40c02b9690c4dc04daef7f6afe5c",
+    );
+    let nonce_based = (
+        "7f7e7d7c7b7a79787776757473727170404142434445464748494a4b4c4d4e4f",
+        &[
+            "00112233445566778899aabbccddeeffdeaddadadeaddadaffeeddccbbaa99887766554433221100",
+            "102030405060708090a0",
+            "09f911029d74e35bd84156c5635688c0",
+        ][..],
+        "7468697320697320736f6d6520706c61696e7465787420746f20656e6372797074207573696e67205349562d414553",
+        "7bdb6e3b432667eb06f4d14bff2fbd0f",
+        "cb900f2fddbe404326601965c889bf17dba77ceb094fa663b7a3f748ba8af829ea64ad544a272e9c485b62a3fd5c0d",
+    );
+    for (key, headers, plain, iv, cipher) in [deterministic, nonce_based] {
+        let headers: Vec<Vec<u8>> = headers.iter().map(|header| unhex(header)).collect();
+        let mut body = unhex(plain);
+        let mut siv = Aes128Siv::new(unhex(key).as_slice().try_into().unwrap());
+        let made = siv.encrypt_inout_detached(&headers, body.as_mut_slice().into()).unwrap();
+        assert_eq!((hex(&made).as_str(), hex(&body).as_str()), (iv, cipher));
+        siv.decrypt_inout_detached(&headers, body.as_mut_slice().into(), &made).unwrap();
+        assert_eq!(body, unhex(plain));
+    }
 }
 
 fn token(domain: &str, ty: &ValueType, value: &str, keys: &KeyRing) -> String {
@@ -104,24 +125,36 @@ fn a_forged_token_resolves_to_nothing() {
 
 // ---- permutations ----
 
-/// Samples 1, 2 and 3 of NIST's FF1 examples.
+/// Samples 1 to 9 of NIST's examples for FF1 (SP 800-38G): keys of 128, 192
+/// and 256 bits, without and with a tweak, radix 10 and 36.
 #[test]
 fn ff1_answers_as_the_standard_says() {
     use ::fpe::ff1::{FF1, FlexibleNumeralString};
-    use aes::Aes128;
-    let key =
-        [0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7, 0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c];
-    for (radix, tweak, plain, cipher) in [
-        (10, "", "0123456789", "2433477484"),
-        (10, "9876543210", "0123456789", "6124200773"),
-        (36, "7777pqrs777", "0123456789abcdefghi", "a9tv40mll9kdu509eum"),
+    const KEY: &str = "2b7e151628aed2a6abf7158809cf4f3cef4359d8d580aa4f7f036d6f04fc6a94";
+    const DIGITS: &str = "0123456789";
+    const LETTERS: &str = "0123456789abcdefghi";
+    let digits = |s: &str| -> Vec<u16> {
+        s.chars().map(|c| u16::try_from(c.to_digit(36).unwrap()).unwrap()).collect()
+    };
+    for (bits, radix, tweak, plain, cipher) in [
+        (128, 10, "", DIGITS, "2433477484"),
+        (128, 10, "9876543210", DIGITS, "6124200773"),
+        (128, 36, "7777pqrs777", LETTERS, "a9tv40mll9kdu509eum"),
+        (192, 10, "", DIGITS, "2830668132"),
+        (192, 10, "9876543210", DIGITS, "2496655549"),
+        (192, 36, "7777pqrs777", LETTERS, "xbj3kv35jrawxv32ysr"),
+        (256, 10, "", DIGITS, "6657667009"),
+        (256, 10, "9876543210", DIGITS, "1001623463"),
+        (256, 36, "7777pqrs777", LETTERS, "xs8a0azh2avyalyzuwd"),
     ] {
-        let digits = |s: &str| -> Vec<u16> {
-            s.chars().map(|c| u16::try_from(c.to_digit(36).unwrap()).unwrap()).collect()
+        let (key, tweak) = (unhex(&KEY[..bits / 4]), tweak.as_bytes());
+        let text = FlexibleNumeralString::from(digits(plain));
+        let turned = match bits {
+            128 => FF1::<aes::Aes128>::new(&key, radix).unwrap().encrypt(tweak, &text),
+            192 => FF1::<aes::Aes192>::new(&key, radix).unwrap().encrypt(tweak, &text),
+            _ => FF1::<aes::Aes256>::new(&key, radix).unwrap().encrypt(tweak, &text),
         };
-        let ff1 = FF1::<Aes128>::new(&key, radix).unwrap();
-        let turned = ff1.encrypt(tweak.as_bytes(), &FlexibleNumeralString::from(digits(plain))).unwrap();
-        assert_eq!(Vec::from(turned), digits(cipher));
+        assert_eq!(Vec::from(turned.unwrap()), digits(cipher), "{bits} bits, radix {radix}");
     }
 }
 
