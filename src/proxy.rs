@@ -30,6 +30,7 @@ use crate::grants::model::Actor;
 use crate::grants::sqlite::Sqlite;
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
+use crate::mask::keys::KeyFault;
 use crate::net::{Drain, Front};
 use crate::notify::Notifier;
 use crate::policy::{ProtectedColumn, explain};
@@ -51,7 +52,7 @@ const ANALYSER_THREADS: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("keys.file")]
-    Keys(#[from] crate::mask::keys::KeyFault),
+    Keys(#[from] KeyFault),
     #[error("audit.file")]
     Audit(#[from] audit::OpenError),
     #[error("state.url")]
@@ -83,7 +84,7 @@ pub struct ReloadError(String);
 /// See the module. Everything in it is cheap to share.
 pub struct Proxy {
     pub config: ArcSwap<Config>,
-    pub keys: Arc<KeyRing>,
+    pub keys: ArcSwap<KeyRing>,
     pub databases: Arc<Databases>,
     pub grants: Arc<Engine>,
     pub audit: audit::Log,
@@ -105,7 +106,7 @@ impl Proxy {
     /// # Errors
     /// What could not be opened, naming the key of the file.
     pub async fn start(config: Config, clock: SharedClock) -> Result<Arc<Self>, StartError> {
-        let keys = Arc::new(KeyRing::open(&config.keys_file)?);
+        let keys = KeyRing::open(&config.keys_file)?;
         let StateUrl::Sqlite(state) = &config.state else { return Err(StartError::StateUrl) };
         let audit = audit::Log::open(LogSettings::new(&config.audit), &keys.audit_key(), clock.clone())?;
         let store = Box::new(Sqlite::open(state)?);
@@ -129,7 +130,7 @@ impl Proxy {
             started_at: clock.now().wall,
             reloading: tokio::sync::Mutex::default(),
             config: ArcSwap::from_pointee(config),
-            keys,
+            keys: ArcSwap::from_pointee(keys),
             databases,
             grants,
             audit,
@@ -150,8 +151,8 @@ impl Proxy {
     }
 
     /// Puts a new configuration in force: policy, roles, limits, certificates,
-    /// the way upstream. Grants and requests that its roles no longer allow end.
-    /// Addresses, key, state and audit file stay as they are.
+    /// the way upstream, keys that were added. Grants and requests that its roles
+    /// no longer allow end. Addresses, state and audit file stay as they are.
     ///
     /// All that can fail comes first, the record in the audit log last of it.
     ///
@@ -162,6 +163,7 @@ impl Proxy {
         let path = self.config.load().path.clone();
         let config = Config::load(&path).map_err(|faults| ReloadError(faults.to_string()))?;
         let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
+        let keys = self.grown_keys(&config).map_err(|fault| failed(&format!("keys.file: {fault}")))?;
         let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
         let rebinding = self.databases.prepare(&config).map_err(|fault| failed(&fault))?;
         let targets = self.notifier.prepare(&config.notify).map_err(|fault| failed(&fault))?;
@@ -172,12 +174,22 @@ impl Proxy {
         self.front.adopt(settings);
         self.notifier.adopt(targets);
         self.grants.set_roles(Roles::new(&config));
-        let summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
+        let mut summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
+        if self.keys.load().newest_id() != keys.newest_id() {
+            summary.push_str(&format!(", new tokens of key {}", keys.newest_id()));
+        }
+        self.keys.store(Arc::new(keys));
         self.config.store(Arc::new(config));
         self.databases.settle().await;
         self.grants.flush().await;
         tracing::info!(because, "configuration reloaded: {summary}");
         Ok(summary)
+    }
+
+    fn grown_keys(&self, config: &Config) -> Result<KeyRing, KeyFault> {
+        let keys = KeyRing::open(&config.keys_file)?;
+        keys.check_grown_from(&self.keys.load())?;
+        Ok(keys)
     }
 
     async fn record_policy(&self, config: &Config, because: &str) -> Result<(), audit::AuditError> {
@@ -197,7 +209,7 @@ impl Proxy {
             front: self.front.clone(),
             verifiers: self.databases.clone(),
             registry: self.sessions.clone(),
-            mock_key: self.keys.made_up_salt_key(),
+            mock_key: self.keys.load().made_up_salt_key(),
             clock: self.clock.clone(),
         })
     }
@@ -307,7 +319,8 @@ impl Host for Proxy {
                     let permits = self.permits(&who, &guard);
                     let text = String::from_utf8_lossy(&text);
                     let now = self.clock.now();
-                    let tokens = Keys::of_text(&self.keys);
+                    let keys = self.keys.load_full();
+                    let tokens = Keys::of_text(&keys);
                     explain::explain(&text, &analysis.statements, &*permits, permits.exempt(), now, &tokens)
                 }
             };

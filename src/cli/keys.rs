@@ -23,7 +23,7 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Add a new key, which new text tokens, hashes, noise and fakes use from the next start on
+    /// Add a new key, which new text tokens, hashes, noise and fakes use from `bauta reload` on
     Rotate {
         #[command(flatten)]
         config: ConfigArg,
@@ -63,6 +63,6 @@ fn rotate(config: &ConfigArg) -> anyhow::Result<ExitCode> {
     let id = KeyRing::rotate(&path, SystemClock.now().wall)?;
     output::line(format!("key {id} is in {}", output::printable(&path.display().to_string())))?;
     output::line("older text tokens still lead back; hashes, noise and fakes of a value will change")?;
-    output::line("next: keep a copy, bring it to every proxy that shares it, restart them")?;
+    output::line("next: keep a copy, bring it to every proxy that shares it, then `bauta reload` on each")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -40,6 +40,10 @@ pub(super) struct MasterKey {
 /// Why there is no key ring.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFault {
+    #[error("key {id}, which is in use, is missing or another one: keys can only be added while bauta runs")]
+    Lost { id: u8 },
+    #[error("key {id} is older than those in use: a new key needs a higher id")]
+    Older { id: u8 },
     #[error("the key file {path} could not be read")]
     Read { path: PathBuf, source: io::Error },
     #[error("the key file {path} could not be written")]
@@ -110,7 +114,7 @@ impl KeyRing {
     }
 
     /// Appends a new key to the file, which keeps its owner; the new key's id.
-    /// A running proxy reads it at its next start.
+    /// A running proxy reads it when it is told to reload.
     pub fn rotate(path: &Path, now: Timestamp) -> Result<u8, KeyFault> {
         let ring = Self::open(path)?;
         let id = ring.newest().id.checked_add(1).ok_or(KeyFault::Full)?;
@@ -145,6 +149,26 @@ impl KeyRing {
         let mut keys = keys.into_iter();
         let oldest = keys.next().ok_or(KeyFault::Empty)?;
         Ok(Self { oldest, newer: keys.collect() })
+    }
+
+    /// Can this ring take the place of `old` while it is in use? Every key of
+    /// it must still be there, and the oldest be the oldest.
+    ///
+    /// # Errors
+    /// Which key is missing, or is another one now.
+    pub fn check_grown_from(&self, old: &Self) -> Result<(), KeyFault> {
+        let kept =
+            |key: &&MasterKey| self.all().any(|known| known.id == key.id && *known.secret == *key.secret);
+        match old.all().find(|key| !kept(key)) {
+            Some(lost) => Err(KeyFault::Lost { id: lost.id }),
+            None if self.oldest.id != old.oldest.id => Err(KeyFault::Older { id: self.oldest.id }),
+            None => Ok(()),
+        }
+    }
+
+    /// The id of the key for new hashes and tokens.
+    pub fn newest_id(&self) -> u8 {
+        self.newest().id
     }
 
     /// The key of the audit chain: `HKDF(master, "bauta audit v1")`. Of the
@@ -252,16 +276,36 @@ mod tests {
         Some(*ring.all().find(|key| key.id == id)?.derive(purpose, domain))
     }
 
-    /// RFC 5869, appendix A.3: no salt, no info.
+    /// RFC 5869, appendix A.1 to A.3: with salt and info, with long ones, without.
     #[test]
     fn hkdf_answers_as_the_rfc_says() {
-        let mut okm = [0; 42];
-        Hkdf::<Sha256>::new(None, &[0x0b; 22]).expand(b"", &mut okm).unwrap();
-        let hex: String = okm.iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(
-            hex,
-            "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8"
-        );
+        let from = |first: u8, count: u8| -> Vec<u8> { (first..=first + (count - 1)).collect() };
+        for (input, salt, info, expected) in [
+            (
+                vec![0x0b; 22],
+                Some(from(0, 13)),
+                from(0xf0, 10),
+                "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865",
+            ),
+            (
+                from(0, 80),
+                Some(from(0x60, 80)),
+                from(0xb0, 80),
+                "b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e59\
+                 0e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87",
+            ),
+            (
+                vec![0x0b; 22],
+                None,
+                Vec::new(),
+                "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+            ),
+        ] {
+            let mut output = vec![0; expected.len() / 2];
+            Hkdf::<Sha256>::new(salt.as_deref(), &input).expand(&info, &mut output).unwrap();
+            let hex: String = output.iter().map(|b| format!("{b:02x}")).collect();
+            assert_eq!(hex, expected);
+        }
     }
 
     /// The audit key is fixed by the interface: changing it breaks every chain.
@@ -376,5 +420,20 @@ mod tests {
     fn nothing_prints_a_secret() {
         let shown = format!("{:?}", KeyRing::parse(ONE).unwrap());
         assert_eq!(shown, "KeyRing { keys: 1, .. }");
+    }
+
+    /// A token of a key that was taken out would lead nowhere, one of a key that
+    /// was exchanged to somebody else; and the chain of the audit log would break.
+    #[test]
+    fn a_running_proxy_takes_added_keys_only() {
+        let ring = |text: &str| KeyRing::parse(text).unwrap();
+        let other = ONE.replace("AAEC", "AQEC");
+        let (one, both) = (ring(ONE), ring(&format!("{ONE}\n{TWO}")));
+        both.check_grown_from(&one).unwrap();
+        both.check_grown_from(&both).unwrap();
+        assert_eq!((one.newest_id(), both.newest_id()), (1, 7));
+        for (new, old) in [(&one, &both), (&ring(TWO), &one), (&ring(&other), &one), (&both, &ring(TWO))] {
+            assert!(new.check_grown_from(old).is_err());
+        }
     }
 }

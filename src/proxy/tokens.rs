@@ -66,7 +66,7 @@ impl Proxy {
         let who = who(login, &found.guard);
         let seen = self.seen(&who, found).await?;
         let start = self.intend(&who, "resolve", found, seen).await?;
-        let (column, keys) = (&found.column, &self.keys);
+        let (column, keys) = (&found.column, &*self.keys.load_full());
         let original =
             mask::original(&column.method, &column.domain, &found.ty, Format::Text, token.as_bytes(), keys);
         self.ended(who, start, original.is_some());
@@ -81,7 +81,7 @@ impl Proxy {
         let who = who(by.login.as_deref().unwrap_or(&by.name), &found.guard);
         let told = ColumnDecision { column: found.column.clone(), use_: "equality", what: What::Disclosed };
         let start = self.intend(&who, "of", found, vec![told]).await?;
-        let (column, keys) = (&found.column, &self.keys);
+        let (column, keys) = (&found.column, &*self.keys.load_full());
         let mask = mask::plan(&column.method, &column.domain, &found.ty, Format::Text, keys);
         let mut out = BytesMut::new();
         let masked = mask.ok().and_then(|mask| mask.apply(value.as_bytes(), &mut out).ok());

@@ -287,7 +287,8 @@ impl Relay {
         self.fresh_permits();
         self.one_policy().map_err(Stop::Hold)?;
         let now = self.proxy.clock.now();
-        let tokens = Keys::new(&self.proxy.keys, self.settings.encoding(), handed);
+        let keys = self.proxy.keys.load_full();
+        let tokens = Keys::new(&keys, self.settings.encoding(), handed);
         let exempt = self.permits.exempt();
         let decision = decide::decide_with(statement, &*self.permits, exempt, now, &tokens);
         let observe = self.observes();

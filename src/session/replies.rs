@@ -236,17 +236,14 @@ impl Relay {
         self.fresh_permits();
         let now = self.proxy.clock.now();
         let observe = self.observes();
+        let keys = self.proxy.keys.load_full();
         let permits = &self.permits;
         let sees = |column: &ProtectedColumn| {
             // What came unannounced is not counted.
             observe || matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
         };
-        let witness = Witness {
-            guard: &self.guard,
-            keys: &self.proxy.keys,
-            encoding: self.settings.encoding(),
-            sees: &sees,
-        };
+        let witness =
+            Witness { guard: &self.guard, keys: &keys, encoding: self.settings.encoding(), sees: &sees };
         let (plan, trips) = RowPlan::new(outputs, fields, &witness)?;
         for trip in &trips {
             tracing::warn!(column = %trip.column.name, session = self.seat.id, "tripwire: a protected column came unannounced");

@@ -33,7 +33,7 @@ impl Relay {
         columns: usize,
     ) -> Result<Option<Box<CopyInStream>>, ClientError> {
         let encoding = self.settings.encoding();
-        let proxy = self.proxy.clone();
+        let keys = self.proxy.keys.load_full();
         let Some((copy, streamed)) = self.current_guarded().and_then(|guarded| guarded.copy_in.as_ref())
         else {
             return Ok(None);
@@ -45,7 +45,7 @@ impl Relay {
             )
             .with_hint("Try again."));
         }
-        CopyInStream::new(copy, streamed, &proxy.keys, encoding).map(|stream| Some(Box::new(stream)))
+        CopyInStream::new(copy, streamed, &keys, encoding).map(|stream| Some(Box::new(stream)))
     }
 
     /// The next part of the client's data.
