@@ -1,4 +1,4 @@
-//! A driver that is not Rust: psycopg 3, over libpq; and SQLAlchemy over it.
+//! A driver that is not Rust: psycopg 3, over libpq; SQLAlchemy and Django over it.
 //!
 //! Goal: what holds for frames holds for people's programs. Method: a script
 //! that touches nothing protected runs directly and through bauta, and must
@@ -99,4 +99,43 @@ fn an_orm_that_saves_what_it_read_leaves_it_as_it_was() {
     let twin = "SELECT count(*) FROM customers c JOIN customers t ON t.id = 2 AND t.ssn = c.ssn";
     assert_eq!(one(&format!("{twin} WHERE c.id IN (201, 202)")), "2");
     assert_eq!(one("SELECT ssn IS NULL FROM customers WHERE id = 203"), "t");
+}
+
+/// The same for Django, which writes values into the text or has the server bind them.
+#[test]
+fn django_saves_what_it_read_or_is_refused_before_it_writes() {
+    let server = Server::start();
+    let policy = r#"
+        [[protect]]
+        column = "public.customers.email"
+        method = "email"
+        [[protect]]
+        column = "public.customers.notes"
+        method = "redact"
+        [[protect]]
+        column = "public.customers.ssn"
+        method = "token"
+        [[protect]]
+        column = "public.customers.phone"
+        method = "fpe"
+    "#;
+    let bauta = Bauta::start(&server, policy);
+    let one = |sql: &str| server.sql("shop", sql).trim().to_owned();
+    let values = "SELECT md5(string_agg((id, email, ssn, phone, birth_date, salary, country, notes)::text, '' \
+                  ORDER BY id)) FROM customers WHERE id <= 50";
+    let before = one(values);
+    let seen = run("django_tokens.py", bauta.port, "ana", "shop");
+    let said = "tokens True\nfound by token 2\nfound by list [1, 2, 3]\nnot found 1\nsaved what was loaded\n\
+                refused whole 42501\nsaved fields\nrefused update 42501\ncopied True\nrefused half 42501\n";
+    assert_eq!(seen, said.repeat(2), "log:\n{}", bauta.log());
+    assert_eq!(one("SELECT country FROM customers WHERE id = 2"), "SE");
+    assert_eq!(one("SELECT count(*) FROM customers WHERE name LIKE 'must not%'"), "0");
+    assert_eq!(one("SELECT name FROM customers WHERE id = 2"), "bound two");
+    server.sql(
+        "shop",
+        "UPDATE customers SET country = (ARRAY['SE', 'NO', 'DE', 'FI'])[1 + 2 % 4] WHERE id = 2",
+    );
+    assert_eq!(one(values), before);
+    let twin = "SELECT count(*) FROM customers c JOIN customers t ON t.id = 3 AND (t.ssn, t.phone) = (c.ssn, c.phone)";
+    assert_eq!(one(&format!("{twin} WHERE c.id IN (401, 501)")), "2");
 }

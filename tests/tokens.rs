@@ -586,6 +586,24 @@ fn a_token_written_back_stores_its_original() {
     assert_eq!(stored(102).split('|').next(), two.split('|').next());
     assert_eq!(error(&raw.query(&format!("INSERT INTO customers (id, name) VALUES (1, 'c') ON CONFLICT (id) DO UPDATE SET ssn = '{other}', name = 'c'"))), None);
     assert_eq!(stored(1).split('|').next(), two.split('|').next());
+    // As ORMs write it: the row that could not be inserted.
+    let upsert = "INSERT INTO customers (id, name, ssn, phone) VALUES (1, 'c', $1, $2) \
+                  ON CONFLICT (id) DO UPDATE SET ssn = EXCLUDED.ssn, phone = excluded.phone, name = EXCLUDED.name";
+    let literal = upsert.replace("$1", &format!("'{ssn}'")).replace("$2", &format!("'{phone}'"));
+    assert_eq!(error(&raw.query(&literal)), None);
+    assert_eq!(stored(1), before);
+    assert_eq!(error(&raw.exchange(&extended(upsert, &[], &[Some(&other), Some(&phone)]))), None);
+    assert_eq!(stored(1).split('|').next(), two.split('|').next());
+    for wrong in [
+        literal.replace(&ssn, "123"),
+        literal.replace("excluded.phone", "excluded.ssn"),
+        literal.replace("name = EXCLUDED.name", "notes = EXCLUDED.ssn"),
+        literal.replace("= EXCLUDED.ssn", "= lower(EXCLUDED.ssn)"),
+        literal.replace("= EXCLUDED.ssn", "= EXCLUDED.ssn || ''"),
+        literal.replace("INTO customers (", "INTO customers AS excluded (").replace("(1, 'c'", "(900, 'c'"),
+    ] {
+        assert!(error(&raw.query(&wrong)).is_some(), "{wrong}");
+    }
     let merge = format!(
         "MERGE INTO customers c USING (VALUES (1)) v (id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET ssn = '{ssn}'"
     );
@@ -703,10 +721,36 @@ fn tokens_made_before_a_rotation_lead_back_after_it() {
     drop(raw);
     let said = shop.bauta.cli_ok(&["keys", "rotate"]);
     assert!(said.contains("key 2 is in"), "{said}");
+    let mut raw = Raw::connect(shop.bauta.port, "ana");
+    assert_eq!(token(&mut raw, "ssn", "customers", 5), before[0], "not before it is told");
+    // A file that has lost the old key is not taken, nor anything with it.
+    let file = shop.bauta.directory.join("bauta.key");
+    let keys = std::fs::read_to_string(&file).unwrap();
+    let newest = keys.lines().last().unwrap();
+    std::fs::write(&file, newest).unwrap();
+    let refused = shop.bauta.cli(&["reload"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("key 1, which is in use, is missing"), "{}", refused.stderr);
+    assert_eq!(token(&mut raw, "ssn", "customers", 5), before[0]);
+    std::fs::write(&file, &keys).unwrap();
+    // An open session, with a statement prepared before.
+    let by = "SELECT id FROM customers WHERE ssn = $1";
+    raw.exchange(&[m::parse("s", by, &[]), m::sync()].concat());
+    let said = shop.bauta.cli_ok(&["reload"]);
+    assert!(said.contains("new tokens of key 2"), "{said}");
+    let after = ["ssn", "phone"].map(|name| token(&mut raw, name, "customers", 5));
+    for token in [&before[0], &after[0]] {
+        let frames =
+            raw.exchange(&[m::bind("", "s", &[Some(token)], &[]), m::execute("", 0), m::sync()].concat());
+        assert_eq!(column(&frames), ["5"], "{frames:?}");
+    }
+    let stored = shop.server.sql("shop", "SELECT phone FROM customers WHERE id = 5").trim().to_owned();
+    let resolved = shop.bauta.cli_ok(&["token", "resolve", &before[1], "--column", "public.customers.phone"]);
+    assert_eq!(resolved.trim_end(), stored);
     shop.bauta.stop();
     shop.bauta.serve();
     let mut raw = Raw::connect(shop.bauta.port, "ana");
-    let after = ["ssn", "phone"].map(|name| token(&mut raw, name, "customers", 5));
+    assert_eq!(after, ["ssn", "phone"].map(|name| token(&mut raw, name, "customers", 5)));
     assert_ne!(before[0], after[0]);
     assert_eq!(before[1], after[1]);
     for sql in [
@@ -715,4 +759,44 @@ fn tokens_made_before_a_rotation_lead_back_after_it() {
     ] {
         assert_eq!(column(&raw.query(&sql)), ["5"], "{sql}");
     }
+}
+
+/// DBeaver and pgAdmin write back a row they show with every old value in the
+/// WHERE, so that nobody else's change is lost.
+#[test]
+fn a_grid_that_compares_all_old_values_saves_or_is_refused() {
+    let (shop, mut raw) = Shop::open();
+    let row = rows(&raw.query("SELECT id, name, ssn, phone, country, email FROM customers WHERE id = 6"));
+    let old: Vec<String> = row[0].iter().map(|value| value.clone().unwrap()).collect();
+    let names = ["id", "name", "ssn", "phone", "country", "email"];
+    let state = || {
+        let rows = "SELECT string_agg((id, ssn, phone, country, email)::text, '' ORDER BY id) FROM customers";
+        shop.server.sql("shop", &format!("SELECT md5(x) FROM ({rows}) y (x)"))
+    };
+    let before = state();
+    let literal = |value: &str| format!("'{}'", value.replace('\'', "''"));
+    let update = |shown: &[usize], value: &dyn Fn(usize) -> String| {
+        let set: Vec<String> = shown.iter().map(|i| format!("{} = {}", names[*i], value(*i))).collect();
+        let seen: Vec<String> = shown.iter().map(|i| format!("{} = {}", names[*i], value(*i))).collect();
+        format!("UPDATE customers SET {} WHERE {}", set.join(", "), seen.join(" AND "))
+    };
+    // What leads back can be compared and saved, as literals and as parameters.
+    let reversible = [0, 1, 2, 3, 4];
+    let sql = update(&reversible, &|i| literal(&old[i]));
+    let frames = raw.query(&sql);
+    let done = |frames: &[Frame]| frames.iter().find(|f| f.tag == b'C').map(|f| f.body.clone());
+    assert_eq!(done(&frames).as_deref(), Some(&b"UPDATE 1\0"[..]), "{sql}: {frames:?}");
+    let sql = update(&reversible, &|i| format!("${}", i + 1));
+    let values: Vec<Option<&str>> = reversible.iter().map(|i| Some(old[*i].as_str())).collect();
+    let frames = raw.exchange(&extended(&sql, &[], &values));
+    assert_eq!(done(&frames).as_deref(), Some(&b"UPDATE 1\0"[..]), "{sql}: {frames:?}");
+    assert_eq!(state(), before);
+    // A mask that leads nowhere finds no row and is not stored: all is refused.
+    let all = [0, 1, 2, 3, 4, 5];
+    let frames = raw.query(&update(&all, &|i| literal(&old[i])));
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
+    let values: Vec<Option<&str>> = old.iter().map(|value| Some(value.as_str())).collect();
+    let frames = raw.exchange(&extended(&update(&all, &|i| format!("${}", i + 1)), &[], &values));
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
+    assert_eq!(state(), before);
 }

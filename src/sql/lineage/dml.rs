@@ -169,7 +169,7 @@ impl<'a> Walk<'a> {
         };
         let excluded = Item { source: Rc::new(excluded), named: true, bare: false };
         let scope = Scope::inside(Some(outer), vec![to.item.clone(), excluded]);
-        self.assignments(&conflict.target_list, &scope, to)?;
+        self.assignments(&conflict.target_list, &scope, to, Some("excluded"))?;
         if let Some(condition) = conflict.where_clause.as_deref() {
             self.choosing(|walk| walk.decide(condition, &scope))?;
         }
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         let to = self.destination(update.relation.as_ref())?;
         let items = self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
-        self.assignments(&update.target_list, &scope, &to)?;
+        self.assignments(&update.target_list, &scope, &to, None)?;
         if let Some(condition) = update.where_clause.as_deref() {
             self.choosing(|walk| walk.decide(condition, &scope))?;
         }
@@ -250,7 +250,7 @@ impl<'a> Walk<'a> {
             self.choosing(|walk| walk.decide(condition, scope))?;
         }
         match when.command_type() {
-            CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to),
+            CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
             CmdType::CmdInsert => {
                 let columns = self.insert_columns(&when.target_list, to)?;
                 for (number, node) in when.values.iter().enumerate() {
@@ -268,12 +268,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// SET lists.
+    /// SET lists. `excluded`: the row that ON CONFLICT could not insert.
     fn assignments(
         &mut self,
         nodes: &'a [Node],
         scope: &Scope<'_, 'a>,
         to: &Destination<'a>,
+        excluded: Option<&str>,
     ) -> Analysed<()> {
         for node in nodes {
             let Some(NodeEnum::ResTarget(column)) = node.node.as_ref() else { return self.unknown("SET") };
@@ -298,6 +299,8 @@ impl<'a> Walk<'a> {
             }
             written.changes = true;
             written.is_present = is_present(value, &column.name, &to.item.source);
+            let is_alone = column.indirection.is_empty() && to.item.source.alias.as_deref() != excluded;
+            written.is_excluded = is_alone && excluded.is_some_and(|row| is_field(value, row, &column.name));
             self.write(to, Some(&column.name), &written);
         }
         Ok(())
@@ -376,6 +379,12 @@ fn is_values(select: &SelectStmt) -> bool {
         && select.sort_clause.is_empty()
         && select.limit_count.is_none()
         && select.limit_offset.is_none()
+}
+
+/// `row.column`, by itself.
+fn is_field(node: &Node, row: &str, column: &str) -> bool {
+    let Some(NodeEnum::ColumnRef(reference)) = node.node.as_ref() else { return false };
+    matches!(super::names::strings(&reference.fields).as_deref(), Some([first, name]) if *first == row && *name == column)
 }
 
 /// `SET x = x`, `SET x = t.x`: the value that is there already.

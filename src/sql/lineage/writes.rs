@@ -17,21 +17,26 @@ pub(super) struct Written {
     pub literals: Vec<Range<usize>>,
     /// It is the value that the column holds already.
     pub is_present: bool,
+    /// `EXCLUDED.x` for x: what the INSERT was to store there, which was judged.
+    pub is_excluded: bool,
     /// It goes into a row that is there already.
     pub changes: bool,
 }
 
 impl Written {
     pub fn of(value: Value, span: Range<usize>) -> Self {
-        Self { value, span, literals: Vec::new(), is_present: false, changes: false }
+        Self { value, span, literals: Vec::new(), is_present: false, is_excluded: false, changes: false }
     }
 }
 
 impl<'a> Walk<'a> {
     /// `column`: none where the statement gives more values than there are columns.
     pub(super) fn write(&mut self, to: &Destination<'a>, column: Option<&str>, written: &Written) {
-        let constant = written.value.constant;
-        if !written.value.is_clean() {
+        let mut constant = written.value.constant;
+        if written.is_excluded && !written.value.is_clean() {
+            // It may be NULL or the default; anything else was given as a token.
+            constant = Constant::Default;
+        } else if !written.value.is_clean() {
             self.export(written);
         }
         let Some(column) = column else { return };
