@@ -26,7 +26,7 @@ use crate::control::problem::Problem;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
 use crate::grants::event::Answer;
-use crate::grants::model::Actor;
+use crate::grants::model::{Actor, END_USER};
 use crate::grants::sqlite::Sqlite;
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
@@ -221,8 +221,23 @@ impl Proxy {
 
     /// What a session may see at this moment.
     pub fn permits(&self, who: &Who, guard: &Guard) -> Arc<SessionPermits> {
-        let roles = guard.snapshot.memberships.get(&who.user).map_or(&[][..], Vec::as_slice);
-        self.grants.permits(&who.user, who.session, roles)
+        let subject = self.subject(who);
+        let roles = guard.snapshot.memberships.get(&subject).map_or(&[][..], Vec::as_slice);
+        self.grants.permits(&subject, who.session, roles)
+    }
+
+    /// Whose access counts: the person's that a shared login named, and nothing
+    /// of the login's own. Empty, nobody's: a login that must name somebody has
+    /// not, or may no longer.
+    pub fn subject(&self, who: &Who) -> Arc<str> {
+        let config = self.config.load();
+        let shared = config.end_users.iter().find(|shared| *shared.login == *who.user);
+        match (&who.end_user, shared) {
+            (Some(person), Some(_)) => format!("{END_USER}{person}").into(),
+            (None, Some(shared)) if shared.required => "".into(),
+            (Some(_), None) => "".into(),
+            (None, _) => who.user.clone(),
+        }
     }
 
     /// Has the server cancel what a session runs; returns when it was told.

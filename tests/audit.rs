@@ -65,7 +65,13 @@ fn under_grant(id: i64) -> What {
 }
 
 fn who(user: &str, session: i64) -> Arc<Who> {
-    Arc::new(Who { session, user: user.into(), database: "shop".into(), client: "10.0.0.7:51234".into() })
+    Arc::new(Who {
+        session,
+        user: user.into(),
+        database: "shop".into(),
+        client: "10.0.0.7:51234".into(),
+        ..Who::default()
+    })
 }
 
 /// A log in a directory of its own, with the key file and a configuration.

@@ -30,10 +30,15 @@ fn python() -> &'static Path {
 }
 
 fn run(script: &str, port: u16, user: &str, database: &str) -> String {
+    run_with(script, port, user, database, &[])
+}
+
+/// Runs a script of tests/driver with more arguments than its login.
+pub fn run_with(script: &str, port: u16, user: &str, database: &str, more: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/driver").join(script);
     let login =
         format!("host=127.0.0.1 port={port} user={user} password={} dbname={database}", password(user));
-    let output = Command::new(python()).arg(script).arg(login).output().expect("python");
+    let output = Command::new(python()).arg(script).arg(login).args(more).output().expect("python");
     let stdout = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
     stdout

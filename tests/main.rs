@@ -15,6 +15,7 @@ mod copy;
 mod copy_in;
 mod demo;
 mod driver;
+mod end_user;
 mod extended;
 mod failover;
 mod faults;

@@ -81,6 +81,8 @@ pub(super) struct Head<'a> {
     pub event: &'static str,
     pub session: Option<i64>,
     pub user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<&'a str>,
     pub database: Option<&'a str>,
     pub client: Option<&'a str>,
 }
@@ -95,6 +97,7 @@ impl<'a> Head<'a> {
             event: event.name(),
             session: (who.session != 0).then_some(who.session),
             user: known(&who.user),
+            end_user: who.end_user.as_deref(),
             database: known(&who.database),
             client: known(&who.client),
         }

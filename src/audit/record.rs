@@ -24,6 +24,8 @@ pub struct Who {
     pub session: i64,
     /// Empty: unknown; `null` in the record, here and below.
     pub user: Arc<str>,
+    /// The person behind a shared login; the member is there only if one was named.
+    pub end_user: Option<Arc<str>>,
     pub database: Arc<str>,
     /// Client address as text.
     pub client: Arc<str>,

@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
     fn start(&mut self, record: &Seen) {
         let scope = self.scope;
         let in_time = scope.since.is_none_or(|t| record.at >= t) && scope.until.is_none_or(|t| record.at < t);
-        if !in_time || scope.user.is_some() && scope.user != record.user {
+        if !in_time || scope.user.is_some() && scope.user != record.user && scope.user != record.end_user {
             return;
         }
         let mut keys: Vec<(Key, Vec<String>)> = Vec::new();
@@ -165,7 +165,7 @@ impl<'a> Reader<'a> {
                 (None, None) => Basis::Unknown,
             };
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
-            let key = (text(&record.database), column.clone(), text(&record.user), basis);
+            let key = (text(&record.database), column.clone(), text(&record.person()), basis);
             match keys.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, uses)) => uses.push(use_.clone()),
                 None => keys.push((key, vec![use_.clone()])),

@@ -13,6 +13,7 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 
 use super::read::for_each_line;
+use crate::grants::model::END_USER;
 
 /// Starts that wait for their end at most; the oldest are shown without.
 const MAX_OPEN: usize = 100_000;
@@ -38,6 +39,9 @@ pub struct Seen {
     pub event: String,
     pub session: Option<i64>,
     pub user: Option<String>,
+    /// The person behind a shared login.
+    #[serde(default)]
+    pub end_user: Option<String>,
     pub database: Option<String>,
     pub client: Option<String>,
     #[serde(default)]
@@ -81,6 +85,13 @@ impl SeenColumn {
 impl Seen {
     pub fn number(&self, member: &str) -> Option<u64> {
         self.rest.get(member)?.as_u64()
+    }
+    /// Who it is about: the end user, as grants name one, or else the login.
+    pub fn person(&self) -> Option<String> {
+        match &self.end_user {
+            Some(person) => Some(format!("{END_USER}{person}")),
+            None => self.user.clone(),
+        }
     }
     pub fn text(&self, member: &str) -> Option<&str> {
         self.rest.get(member)?.as_str()
@@ -132,7 +143,8 @@ impl Query {
         if let Some(user) = &self.user
             && let Ok(user) = serde_json::to_string(user)
         {
-            finders.push(Finder::new(&format!("\"user\":{user},")).into_owned());
+            // The end of `"end_user":` too.
+            finders.push(Finder::new(&format!("user\":{user},")).into_owned());
         }
         if let Some(session) = self.session {
             finders.push(Finder::new(&format!("\"session\":{session},")).into_owned());
@@ -142,7 +154,7 @@ impl Query {
 
     fn matches(&self, record: &Seen) -> bool {
         let is = |want: &Option<String>, have: &Option<String>| want.is_none() || want == have;
-        is(&self.user, &record.user)
+        (is(&self.user, &record.user) || self.user == record.end_user)
             && (self.session.is_none() || self.session == record.session)
             && self.since.is_none_or(|t| record.at >= t)
             && self.until.is_none_or(|t| record.at < t)

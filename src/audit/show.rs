@@ -16,7 +16,8 @@ pub fn show(found: &Found) -> Vec<String> {
 
 /// `2026-11-23 21:05:45Z  ana@shop  session 42`
 fn head(record: &Seen) -> String {
-    let user = record.user.as_deref().unwrap_or("-");
+    let person = record.person();
+    let user = person.as_deref().unwrap_or("-");
     let mut out = format!("{}  {user}", record.at.strftime("%Y-%m-%d %H:%M:%SZ"));
     if let Some(database) = &record.database {
         out.push_str(&format!("@{database}"));

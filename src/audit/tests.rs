@@ -33,7 +33,13 @@ pub(super) fn settings(file: impl Into<PathBuf>, rotate: u64) -> LogSettings {
 }
 
 fn ana() -> Arc<Who> {
-    Arc::new(Who { session: 42, user: "ana".into(), database: "shop".into(), client: "[local]".into() })
+    Arc::new(Who {
+        session: 42,
+        user: "ana".into(),
+        database: "shop".into(),
+        client: "[local]".into(),
+        ..Who::default()
+    })
 }
 
 pub(super) fn start(sql: &str) -> Record {

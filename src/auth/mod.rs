@@ -8,6 +8,7 @@
 
 pub mod binding;
 pub mod certificate;
+pub mod end_user;
 pub mod scram;
 pub mod scram_client;
 pub mod verifier;

@@ -47,6 +47,7 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     pub limits: Limits,
     pub admins: Vec<Admin>,
+    pub end_users: Vec<EndUser>,
     pub defaults: Defaults,
     pub notify: Vec<Notify>,
     pub protect: Vec<ProtectRule>,
@@ -334,6 +335,20 @@ pub struct Limits {
 pub struct Admin {
     pub os_user: String,
     pub login: String,
+    /// The same person as an end user's token names them.
+    pub end_user: Option<String>,
+}
+
+/// A login that several people share, and how its connections name them.
+#[derive(Debug, Clone)]
+pub struct EndUser {
+    pub login: String,
+    /// Signs the tokens.
+    pub key: Secret,
+    /// From `iat` to `exp`, at most.
+    pub max_lifetime: Duration,
+    /// Nothing is revealed to a connection that names nobody.
+    pub required: bool,
 }
 
 #[derive(Debug, Clone)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::raw::{Reader, Section};
 use super::{
-    Admin, Audit, AuditSql, Auth, CertificateLogin, Config, Control, Defaults, Limits, Listen, ListenAddress,
-    ListenTls, ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl, TicketPattern,
-    TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
+    Admin, Audit, AuditSql, Auth, CertificateLogin, Config, Control, Defaults, EndUser, Limits, Listen,
+    ListenAddress, ListenTls, ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl,
+    TicketPattern, TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
 };
 use crate::notify::Template;
 
@@ -67,6 +67,7 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
         metrics: metrics(top.section("metrics", "metrics")),
         limits: limits(top.section("limits", "limits")),
         admins: top.sections("admin").into_iter().filter_map(admin).collect(),
+        end_users: end_users(top.sections("end_user")),
         defaults: defaults(reader, top.section("defaults", "defaults")),
         notify: top.sections("notify").into_iter().filter_map(notify).collect(),
         protect,
@@ -413,11 +414,54 @@ fn half_the_cpus() -> usize {
 
 fn admin(mut section: Section<'_, '_>) -> Option<Admin> {
     let (os_user, login) = (section.text("os_user"), section.text("login"));
+    let end_user = section.text("end_user").map(|user| user.value);
     for key in ["os_user", "login"] {
         section.demand(key);
     }
     section.finish();
-    Some(Admin { os_user: os_user?.value, login: login?.value })
+    Some(Admin { os_user: os_user?.value, login: login?.value, end_user })
+}
+
+/// Bytes of a key of HS256, at least: as long as its hash (RFC 7518, 3.2).
+const SHORTEST_KEY: usize = 32;
+
+fn end_users(sections: Vec<Section<'_, '_>>) -> Vec<EndUser> {
+    let mut found: Vec<EndUser> = Vec::new();
+    for mut section in sections {
+        let (login, key) = (section.text("login"), section.secret("key"));
+        let lifetime = section.duration("max_lifetime", SECOND..=HOUR, None);
+        let required = section.boolean("required");
+        for name in ["login", "key"] {
+            section.demand(name);
+        }
+        if let (Some(login), Some(key)) = (login, key) {
+            if key.expose().len() < SHORTEST_KEY {
+                section.fault(
+                    section.line_of("key"),
+                    "key",
+                    format_args!("must hold at least {SHORTEST_KEY} bytes: `openssl rand -hex 32` makes one"),
+                );
+            }
+            if found.iter().any(|other| other.login == login.value) {
+                section.fault(login.line, "login", format_args!("{:?} has a section already", login.value));
+            }
+            if found.iter().any(|other| other.key == key) {
+                section.fault(
+                    section.line_of("key"),
+                    "key",
+                    "is another login's too: its tokens would count for both",
+                );
+            }
+            found.push(EndUser {
+                login: login.value,
+                key,
+                max_lifetime: lifetime.unwrap_or(300 * SECOND),
+                required: required.unwrap_or(true),
+            });
+        }
+        section.finish();
+    }
+    found
 }
 
 fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {

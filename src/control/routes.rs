@@ -204,7 +204,7 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
     let of_session = match body.session {
         None => None,
         Some(id) => match control.sessions.get(id) {
-            Some(info) => Some(info.user),
+            Some(info) => Some(info.subject()),
             None => return Err(Problem::not_found(format!("there is no session {id}"))),
         },
     };

@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{Control, routes};
 use crate::config::Admin;
-use crate::grants::model::Actor;
+use crate::grants::model::{Actor, END_USER};
 
 /// Why the socket can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -104,14 +104,13 @@ impl Peer {
     /// `[[admin]]` names may administer. Reads the user database: may block.
     pub fn actor(self, admins: &[Admin]) -> Actor {
         let Some(uid) = self.uid else {
-            return Actor { name: "uid:unknown".to_owned(), login: None, admin: false };
+            return Actor { name: "uid:unknown".to_owned(), login: None, end_user: None, admin: false };
         };
         let uid = Uid::from_raw(uid);
         let os_user = User::from_uid(uid).ok().flatten().map(|u| u.name);
-        let login = os_user
-            .as_ref()
-            .and_then(|name| admins.iter().find(|a| a.os_user == *name))
-            .map(|a| a.login.clone());
+        let admin = os_user.as_ref().and_then(|name| admins.iter().find(|a| a.os_user == *name));
+        let login = admin.map(|a| a.login.clone());
+        let end_user = admin.and_then(|a| a.end_user.as_ref()).map(|name| format!("{END_USER}{name}"));
         Actor {
             name: match os_user {
                 Some(name) => format!("uid:{uid}({name})"),
@@ -119,6 +118,7 @@ impl Peer {
             },
             admin: uid.is_root() || uid == geteuid() || login.is_some(),
             login,
+            end_user,
         }
     }
 }

@@ -120,8 +120,8 @@ fn run(directory: &Path, k: u64, late: bool) -> u64 {
     let (clock, paper) = (Hands::new(), Arc::new(Paper::default()));
     let desk = Desk::open(directory, clock.clone(), paper.clone(), plan.clone());
     let engine = &desk.engine;
-    let sam = Actor { name: "sam".into(), login: Some("sam".into()), admin: false };
-    let ana = Actor { name: "ana".into(), login: Some("ana".into()), admin: false };
+    let sam = Actor { name: "sam".into(), login: Some("sam".into()), end_user: None, admin: false };
+    let ana = Actor { name: "ana".into(), login: Some("ana".into()), end_user: None, admin: false };
 
     // Asked for and approved.
     let asked = || async { engine.ask(ask("ana", &[0], 600), None, ana.clone()).await };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event::{Answer, Event, Journal, JournalError};
-use super::model::{Actor, Grant, Request};
+use super::model::{Actor, END_USER, Grant, Request};
 use crate::audit::record::{
     GrantCreated, GrantExpired, GrantRevoked, GrantUsed, RequestApproved, RequestCreated, RequestDenied,
     RequestReviewed,
@@ -30,7 +30,9 @@ fn record(event: &Event) -> Record {
         Event::GrantCreated(g) | Event::GrantExpired(g) | Event::GrantRevoked(g) => (&g.user, g.session),
         Event::GrantUsed { user, session, .. } => (user, Some(*session)),
     };
-    let who = Who { session: session.unwrap_or(0), user: user.as_str().into(), ..Who::default() };
+    // A person behind a shared login is named in both members alike.
+    let end_user = user.strip_prefix(END_USER).map(Arc::from);
+    let who = Who { session: session.unwrap_or(0), user: user.as_str().into(), end_user, ..Who::default() };
     Record { who: Arc::new(who), event: audited(event) }
 }
 

@@ -10,13 +10,21 @@ use super::scope::ColumnName;
 use super::{GrantId, RequestId};
 use crate::policy::ProtectedColumn;
 
+/// Stands before the name of a person behind a shared login, wherever a login
+/// could stand too. No login may begin so.
+pub const END_USER: &str = "user:";
+
 /// Somebody who asks, decides, grants or revokes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// As recorded: a login for SQL sessions, `uid:0(root)` on the control socket.
     pub name: String,
-    /// The person's PostgreSQL login, where one is known.
+    /// The person's PostgreSQL login, where one is known; for one who is named
+    /// by a shared login's token, [`END_USER`] and that name.
     pub login: Option<String>,
+    /// What else the same person is called: [`END_USER`] and a name.
+    #[serde(default)]
+    pub end_user: Option<String>,
     /// May administer: decide anybody else's request, grant, revoke.
     pub admin: bool,
 }
@@ -24,23 +32,25 @@ pub struct Actor {
 impl Actor {
     /// Somebody in a SQL session.
     pub fn login(login: &str) -> Self {
-        Self { name: login.to_owned(), login: Some(login.to_owned()), admin: false }
+        Self { name: login.to_owned(), login: Some(login.to_owned()), end_user: None, admin: false }
     }
     /// Stands where an approver would, where there is none.
     pub fn break_glass() -> Self {
-        Self { name: "break-glass".to_owned(), login: None, admin: false }
+        Self { name: "break-glass".to_owned(), login: None, end_user: None, admin: false }
     }
     /// bauta itself.
     pub fn system() -> Self {
-        Self { name: "bauta".to_owned(), login: None, admin: false }
+        Self { name: "bauta".to_owned(), login: None, end_user: None, admin: false }
     }
     /// Two names may be one person: the same login counts, however they came in.
     pub fn is_same_person(&self, other: &Self) -> bool {
-        self.name == other.name || self.is_login(other.login.as_deref())
+        self.name == other.name
+            || self.is_login(other.login.as_deref())
+            || self.is_login(other.end_user.as_deref())
     }
-    /// Is this the person with that login?
+    /// Is this the person with that login, or end user's name?
     pub fn is_login(&self, login: Option<&str>) -> bool {
-        login.is_some() && self.login.as_deref() == login
+        login.is_some() && (self.login.as_deref() == login || self.end_user.as_deref() == login)
     }
     /// The login where there is one: what people call each other.
     pub fn called(&self) -> &str {
@@ -270,7 +280,7 @@ pub mod sample {
     }
 
     pub fn root() -> Actor {
-        Actor { name: "uid:0(root)".into(), login: None, admin: true }
+        Actor { name: "uid:0(root)".into(), login: None, end_user: None, admin: true }
     }
 
     pub fn ask(user: &str, columns: &[usize], seconds: u64) -> Ask {

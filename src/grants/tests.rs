@@ -130,7 +130,7 @@ pub(super) fn roles(approvals: usize) -> Roles {
                 request: pii(),
                 member_roles: vec!["reporting".into()],
                 max_duration: Some(Duration::from_secs(1800)),
-                ..role("analyst", &["ana", "eve"])
+                ..role("analyst", &["ana", "eve", "user:maria@example.com"])
             },
             Role { approve: pii(), request: pii(), ..role("security", &["sam", "kim"]) },
             Role { unmask: vec![Scope::Columns(customers)], exempt: true, ..role("billing", &["etl"]) },
@@ -385,7 +385,7 @@ fn break_glass_is_at_once_short_for_oneself_and_reviewed_by_another() {
     let bench = bench.restart();
     assert!(bench.engine.request(request.id).unwrap().needs_review());
     let reviewed = |by| bench.run(bench.engine.acknowledge(request.id, by, Some("justified".into())));
-    let ana = Actor { name: "uid:7(ana)".into(), login: Some("ana".into()), admin: true };
+    let ana = Actor { name: "uid:7(ana)".into(), login: Some("ana".into()), end_user: None, admin: true };
     assert!(reviewed(ana).is_err(), "her own, as an administrator");
     assert!(reviewed(Actor::login("eve")).is_err(), "somebody who approves nothing");
     assert!(!reviewed(Actor::login("sam")).unwrap().is_open());
@@ -556,7 +556,8 @@ fn nobody_decides_about_his_own_access() {
     let bench = Bench::new(1);
     let sam = Actor::login("sam");
     let (request, _) = bench.run(bench.engine.ask(ask("sam", &[0], 60), Some(1), sam.clone())).unwrap();
-    let as_root = Actor { name: "uid:0(root)".into(), login: Some("sam".into()), admin: true };
+    let as_root =
+        Actor { name: "uid:0(root)".into(), login: Some("sam".into()), end_user: None, admin: true };
     for who in [sam, as_root.clone()] {
         let fault = bench.run(bench.engine.approve(request.id, who, Narrowing::default())).unwrap_err();
         assert!(matches!(fault, Fault::Forbidden { .. }), "{fault}");
@@ -573,7 +574,8 @@ fn approvals_count_people_not_names() {
     assert!(new);
     let approve = |who| bench.run(bench.engine.approve(request.id, who, Narrowing::default()));
     assert_eq!(approve(Actor::login("sam")).unwrap().status, RequestStatus::Pending);
-    let sams_other_name = Actor { name: "uid:1000(sam)".into(), login: Some("sam".into()), admin: true };
+    let sams_other_name =
+        Actor { name: "uid:1000(sam)".into(), login: Some("sam".into()), end_user: None, admin: true };
     assert!(matches!(approve(sams_other_name), Err(Fault::Conflict { .. })));
     assert!(matches!(approve(Actor::login("eve")), Err(Fault::Forbidden { .. })));
     assert!(!bench.sees("ana", 0));
@@ -584,6 +586,25 @@ fn approvals_count_people_not_names() {
         *bench.ears.0.lock(),
         ["request.created", "request.approved", "request.approved", "grant.created"]
     );
+}
+
+/// A person behind a shared login may have a login of their own.
+#[test]
+fn an_end_user_never_approves_under_another_name() {
+    let bench = Bench::new(1);
+    let maria = || Actor::login("user:maria@example.com");
+    let wanted = ask("user:maria@example.com", &[0], 60);
+    let (request, _) = bench.run(bench.engine.ask(wanted, Some(1), maria())).unwrap();
+    let end_user = Some("user:maria@example.com".to_owned());
+    let as_admin = Actor { name: "uid:7(maria)".into(), login: Some("maria".into()), end_user, admin: true };
+    for who in [maria(), as_admin.clone()] {
+        let fault = bench.run(bench.engine.approve(request.id, who, Narrowing::default())).unwrap_err();
+        assert!(matches!(fault, Fault::Forbidden { .. }), "{fault}");
+    }
+    let own = ask("user:maria@example.com", &[0], 60);
+    assert!(bench.run(bench.engine.give(own, as_admin)).is_err());
+    let other = Actor { name: "uid:8(kim)".into(), login: Some("kim".into()), end_user: None, admin: true };
+    assert!(bench.run(bench.engine.approve(request.id, other, Narrowing::default())).is_ok());
 }
 
 #[test]

@@ -223,7 +223,7 @@ impl<'a> Giving<'a> {
             | StatementKind::CopyOut(_)
             | StatementKind::Transaction(_)
             | StatementKind::Discard { .. }
-            | StatementKind::Setting
+            | StatementKind::Setting { .. }
             | StatementKind::Utility => false,
         }
     }

@@ -165,7 +165,12 @@ impl Proxy {
 
 fn who(login: &str, guard: &Guard) -> Arc<Who> {
     let database = guard.snapshot.database.to_string();
-    Arc::new(Who { session: 0, user: login.into(), database: database.into(), client: "[control]".into() })
+    Arc::new(Who {
+        user: login.into(),
+        database: database.into(),
+        client: "[control]".into(),
+        ..Who::default()
+    })
 }
 
 fn found_in(guard: Arc<Guard>, body: &TokenBody) -> Option<Found> {

@@ -72,7 +72,7 @@ impl Registry {
     }
 
     fn tell_login(&self, login: &str, message: &str) {
-        for session in self.list().into_iter().filter(|s| s.user == login) {
+        for session in self.list().into_iter().filter(|s| s.subject() == login) {
             // It may have ended since: then nobody wants to know.
             self.notify(session.id, SessionNotice { message: message.to_owned(), hint: None });
         }

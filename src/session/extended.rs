@@ -12,6 +12,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::end_user::{self, Naming};
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
 use super::own::{OwnRows, answering, bound, write_stand_in};
@@ -47,9 +48,10 @@ impl Relay {
             return Ok(Step::Done);
         }
         let text = Bytes::copy_from_slice(parse.text);
-        let parsed = match self.own_statement(&text) {
-            Some(statement) => self.parse_own(&parse, text.clone(), statement),
-            None => self.parse(&parse, text.clone(), frame),
+        let parsed = match (end_user::recognise(&text), self.own_statement(&text)) {
+            (Some(naming), _) => self.parse_naming(&parse, text.clone(), naming),
+            (None, Some(statement)) => self.parse_own(&parse, text.clone(), statement),
+            (None, None) => self.parse(&parse, text.clone(), frame),
         };
         let stop = match parsed {
             Ok(()) => return Ok(Step::Done),
@@ -122,19 +124,38 @@ impl Relay {
         self.room_for_name()?;
         let statement = statement?;
         write_stand_in(&statement, parse, self.upstream.output());
+        self.expect_own(parse, text, Known::Own(statement));
+        Ok(())
+    }
+
+    fn parse_naming(
+        &mut self,
+        parse: &Parse<'_>,
+        text: Bytes,
+        naming: Result<Naming, ClientError>,
+    ) -> Result<(), Stop> {
+        check_name(parse.name)?;
+        self.room_for_name()?;
+        let naming = Arc::new(naming?);
+        self.write_naming(&naming, parse);
+        self.expect_own(parse, text, Known::Naming(naming));
+        Ok(())
+    }
+
+    /// A stand-in was parsed for a statement that bauta answers.
+    fn expect_own(&mut self, parse: &Parse<'_>, text: Bytes, known: Known) {
         let types = Bytes::copy_from_slice(parse.parameter_types);
         let prepared = Prepared {
             form: Some(Form::plain(&types)),
             parameter_types: types,
             version: self.guard.version,
-            known: Known::Own(statement),
+            known,
             by_sql: false,
             may_copy_in: false,
             text,
         };
         let undo = self.state.set_statement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
         self.expect(Entry::new(Kind::Parse, Reply::new(Audience::Client)).with_undo(undo));
-        Ok(())
     }
 
     /// Judges a text that is to be parsed. EXECUTE and FETCH are judged when
@@ -220,6 +241,11 @@ impl Relay {
                 let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
                 self.upstream.queue(frame);
                 self.expect_bind(bind.portal, unasked(prepared), Some(shape), Gate::Open);
+                return Ok(());
+            }
+            Known::Naming(_) => {
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
                 return Ok(());
             }
             Known::Harmless => {
@@ -398,7 +424,7 @@ impl Relay {
             reply.watch = match &prepared.known {
                 Known::Harmless => true,
                 Known::Analysed(lineage) => !wants_shape(lineage),
-                Known::Own(_) => false,
+                Known::Own(_) | Known::Naming(_) => false,
             };
             if touches(&prepared) {
                 reply.gate = Gate::Closed;
@@ -426,7 +452,7 @@ impl Relay {
 
     fn parse_again(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<(), Stop> {
         match self.known(&prepared).map_err(Stop::Hold)? {
-            Known::Harmless | Known::Own(_) => {
+            Known::Harmless | Known::Own(_) | Known::Naming(_) => {
                 let form = Form::plain(&prepared.parameter_types);
                 self.in_form(name, prepared, None, form)?
             }
@@ -460,6 +486,7 @@ impl Relay {
             (Known::Own(statement), Some(own)) => {
                 self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
             }
+            (Known::Naming(naming), _) => self.run_portal_of_naming(&portal.prepared, naming, frame),
             _ => self.execute(&portal, frame),
         };
         match done {
@@ -488,6 +515,18 @@ impl Relay {
         let answer = self.execute_own(statement, own, limit)?;
         let mut run = self.intend(execution_text(prepared), Arc::from([]))?;
         run.guarded = Some(Box::new(answering(answer)));
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        Ok(Step::Done)
+    }
+
+    fn run_portal_of_naming(
+        &mut self,
+        prepared: &Prepared,
+        naming: &Arc<Naming>,
+        frame: &[u8],
+    ) -> Result<Step, Stop> {
+        let (run, _) = self.run_naming(naming, execution_text(prepared))?;
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
         Ok(Step::Done)
@@ -604,6 +643,7 @@ impl Relay {
 fn execution_text(prepared: &Prepared) -> Sql {
     let conceal = match &prepared.known {
         Known::Harmless | Known::Own(_) => Conceal::Nothing,
+        Known::Naming(_) => Conceal::AllLiterals,
         Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
     };
     Sql::whole(prepared.text.clone(), conceal)
@@ -627,7 +667,7 @@ fn changed_meanwhile() -> ClientError {
 
 fn touches(prepared: &Prepared) -> bool {
     match &prepared.known {
-        Known::Harmless | Known::Own(_) => false,
+        Known::Harmless | Known::Own(_) | Known::Naming(_) => false,
         Known::Analysed(lineage) => lineage.statement().is_none_or(|statement| statement.touches_protected),
     }
 }
@@ -639,7 +679,7 @@ fn unasked(prepared: Arc<Prepared>) -> (Arc<Prepared>, Arc<[u16]>) {
 
 fn is_copy(prepared: &Prepared) -> bool {
     match &prepared.known {
-        Known::Harmless | Known::Own(_) => false,
+        Known::Harmless | Known::Own(_) | Known::Naming(_) => false,
         Known::Analysed(lineage) => {
             matches!(lineage.statement().map(|s| &s.kind), Some(StatementKind::CopyOut(_)))
         }

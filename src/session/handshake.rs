@@ -27,6 +27,7 @@ use crate::auth::{self, Stored, Verifiers, certificate};
 use crate::clock::SharedClock;
 use crate::config::{Auth, CertificateLogin};
 use crate::error::{ClientError, sqlstate};
+use crate::grants::model::END_USER;
 use crate::net::front::Settings;
 use crate::net::stream::FrameError;
 use crate::net::{Front, Stream};
@@ -230,6 +231,13 @@ impl Guest {
                 sqlstate::FEATURE_NOT_SUPPORTED,
                 "replication connections are not supported by this proxy",
             ));
+        }
+        if self.who.login.starts_with(END_USER) {
+            return Err(ClientError::new(
+                sqlstate::INVALID_AUTHORIZATION,
+                format!("logins whose names begin with \"{END_USER}\" are not supported by this proxy"),
+            )
+            .with_hint("End users are named so."));
         }
         if *self.who.login == settings.service_user {
             return Err(ClientError::new(

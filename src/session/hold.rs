@@ -143,7 +143,7 @@ impl Waiting {
     /// Asks, and waits for the end of it. Ok: judge the statement anew.
     async fn run(mut self) -> Result<(), ClientError> {
         let mut changes = self.proxy.grants.changes();
-        let actor = Actor::login(&self.who.user);
+        let actor = Actor::login(&self.proxy.subject(&self.who));
         let ask = self.ask()?;
         let limit = ask.held.unwrap_or_default();
         let filed = self.proxy.grants.ask(ask, Some(self.who.session), actor).await;
@@ -182,7 +182,7 @@ impl Waiting {
         let roles = self.proxy.grants.roles();
         let longest = roles.request_limit(permits.roles(), &self.lacking).map_err(|_| self.error.clone())?;
         Ok(Ask {
-            user: self.who.user.to_string(),
+            user: self.proxy.subject(&self.who).to_string(),
             session: None,
             columns: self.lacking.clone(),
             tags: Vec::new(),
@@ -252,7 +252,7 @@ impl Waiting {
     }
 
     async fn withdraw(&self, id: RequestId, why: &str) {
-        let actor = Actor::login(&self.who.user);
+        let actor = Actor::login(&self.proxy.subject(&self.who));
         // Decided a moment before: then there is nothing to withdraw.
         let withdrawn = self.proxy.grants.deny(id, actor, Some(why.to_owned())).await;
         if let Err(fault) = withdrawn {

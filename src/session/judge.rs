@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::end_user;
 use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
@@ -151,6 +152,7 @@ impl Relay {
         let (index, inner) = match &prepared.known {
             known if prepared.version == self.guard.version => return Ok(known.clone()),
             Known::Own(statement) => return Ok(Known::Own(statement.clone())),
+            Known::Naming(naming) => return Ok(Known::Naming(naming.clone())),
             Known::Analysed(lineage) => (lineage.index, lineage.inner),
             Known::Harmless => (0, false),
         };
@@ -168,6 +170,7 @@ impl Relay {
             Known::Harmless => Ok(Judged::plain()),
             Known::Analysed(lineage) => self.judge(&lineage, handed),
             Known::Own(_) => Err(own_by_name().into()),
+            Known::Naming(_) => Err(end_user::by_name()),
         }
     }
 
@@ -319,7 +322,8 @@ impl Relay {
         let streamed = std::mem::take(&mut tokens.streamed);
         let matters = statement.touches_protected
             || statement.outputs.is_some()
-            || statement.catalog_change != CatalogChange::None;
+            || statement.catalog_change != CatalogChange::None
+            || forgets_person(&statement.kind);
         let reveals = verdict.outputs.iter().any(|o| matches!(o, OutputAction::Reveal { .. }));
         let bases = bases(&columns);
         let guarded = matters.then(|| {
@@ -340,6 +344,7 @@ impl Relay {
                 noticed: false,
                 catalog_change: statement.catalog_change,
                 touches: statement.touches_protected,
+                forgets_person: forgets_person(&statement.kind),
                 verdict,
             })
         });
@@ -520,6 +525,11 @@ fn grants(bases: &[(Basis, Arc<ProtectedColumn>)]) -> Vec<GrantId> {
 /// `mode = "observe"`: the log says what would happen; nothing does.
 fn observed(columns: Vec<ColumnDecision>) -> Verdict {
     Verdict { columns, full_grant: true, ..Verdict::default() }
+}
+
+/// It resets all settings, so the session is its login's again.
+fn forgets_person(kind: &StatementKind) -> bool {
+    matches!(kind, StatementKind::Setting { resets_all: true } | StatementKind::Discard { all: true, .. })
 }
 
 fn copy_format(kind: &StatementKind) -> Option<CopyFormat> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: the startup parameters go upstream as the client gave them,
 //! except protocol options (`_pq_.…`), which could change the protocol behind
-//! bauta's back; and what the server says until the first ReadyForQuery
+//! bauta's back, and the token that names an end user; and what the server says until the first ReadyForQuery
 //! comes back as it was, except its cancel key.
 
 use std::io;
@@ -191,6 +191,7 @@ fn own_startup(startup: &StartupMessage) -> StartupMessage {
         version: startup.version.min(Version::V3_2),
         parameters: startup.parameters.iter().filter(known).cloned().collect(),
     }
+    .without_setting(super::end_user::NAME)
 }
 
 /// Up to AuthenticationOk. A server that trusts us sends it at once: its
@@ -441,5 +442,21 @@ mod tests {
         let own = own_startup(&sent);
         assert_eq!(own.version, Version::V3_2);
         assert_eq!(own.parameters, [pair("user", "ana"), pair("options", "-c a=b")]);
+    }
+
+    #[test]
+    fn a_token_that_names_somebody_never_goes_upstream() {
+        let pair = |n: &'static str, v: &'static str| (n.into(), v.into());
+        let sent = StartupMessage {
+            version: Version::V3_0,
+            parameters: vec![
+                pair("user", "superset"),
+                pair("Bauta.End_User", "secret"),
+                pair("options", "-c bauta.end_user=secret -c a=b"),
+            ],
+        };
+        let own = own_startup(&sent);
+        assert_eq!(own.parameters, [pair("user", "superset"), pair("options", "-c a=b")]);
+        assert_eq!(sent.setting("bauta.end_user").as_deref(), Some(&b"secret"[..]));
     }
 }

@@ -15,6 +15,7 @@ pub mod cancel;
 pub mod copy;
 mod copy_in;
 mod decisions;
+pub mod end_user;
 mod extended;
 pub mod handshake;
 mod hold;
@@ -63,9 +64,18 @@ pub async fn serve(client: Stream, proxy: Arc<Proxy>, door: Arc<Door>) {
 
 /// Runs an established session to its end.
 pub async fn run(session: Established, proxy: Arc<Proxy>) {
+    let end_user = match end_user::at_start(&proxy, &session) {
+        Ok(end_user) => end_user,
+        Err(error) => {
+            record_unnamed(&proxy, &session, &error).await;
+            return turn_away(session, &error).await;
+        }
+    };
+    session.seat.set_end_user(end_user.clone());
     let who = Arc::new(Who {
         session: session.seat.id,
         user: session.login.clone(),
+        end_user,
         database: session.database.clone(),
         client: session.client.peer().clone(),
     });
@@ -83,6 +93,19 @@ pub async fn run(session: Established, proxy: Arc<Proxy>) {
     tracing::debug!(session = who.session, ?end, "session ends");
     relay.close(&end).await;
     record_end(&proxy, &who, &relay, &end);
+}
+
+/// The token that should name the person behind a shared login is not sound.
+async fn record_unnamed(proxy: &Proxy, session: &Established, error: &ClientError) {
+    let who = Arc::new(Who {
+        user: session.login.clone(),
+        database: session.database.clone(),
+        client: session.client.peer().clone(),
+        ..Who::default()
+    });
+    let event =
+        Event::AuthFailed(AuthFailed { sqlstate: error.code.clone(), reason: error.message.clone().into() });
+    let _ = proxy.audit.submit(Record { who, event }).await;
 }
 
 /// Says why a session that was let in can't begin.
@@ -135,6 +158,7 @@ async fn record_refused(proxy: &Proxy, refused: Refused) {
         user: login.unwrap_or_else(nobody),
         database: database.unwrap_or_else(nobody),
         client,
+        ..Who::default()
     });
     let event =
         Event::AuthFailed(AuthFailed { sqlstate: error.code.clone(), reason: error.message.clone().into() });

@@ -145,9 +145,11 @@ impl Relay {
         let (permits, own) = (self.permits.clone(), own.clone());
         let columns = self.guard.protected.values().cloned().collect();
         self.job = Some(Box::pin(async move {
+            let subject = proxy.subject(&who);
             let context = SessionContext {
                 login: &who.user,
-                end_user: None,
+                end_user: who.end_user.as_deref(),
+                subject: &subject,
                 session: who.session,
                 columns,
                 permits: &permits,

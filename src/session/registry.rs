@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::error::{ClientError, sqlstate};
+use crate::grants::model::END_USER;
 
 /// Notices kept for a session that does not read them; older ones go first.
 const MAX_PENDING_NOTICES: usize = 32;
@@ -32,12 +33,21 @@ pub struct Introduction {
 pub struct SessionInfo {
     pub id: i64,
     pub user: String,
+    /// The person behind a shared login, where the connection named one.
+    pub end_user: Option<String>,
     pub database: String,
     pub client: String,
     pub backend_pid: i32,
     pub application: String,
     pub started_at: Timestamp,
     pub statements: u64,
+}
+
+impl SessionInfo {
+    /// Whose access counts in it.
+    pub fn subject(&self) -> String {
+        self.end_user.as_ref().map_or_else(|| self.user.clone(), |person| format!("{END_USER}{person}"))
+    }
 }
 
 /// A message for a running session, sent to its client as a NOTICE.
@@ -54,6 +64,7 @@ pub struct Handle {
     pub started_at: Timestamp,
     statements: AtomicU64,
     application: Mutex<Arc<str>>,
+    end_user: Mutex<Option<Arc<str>>>,
     killed: AtomicBool,
     notices: Mutex<Vec<SessionNotice>>,
     wake: Notify,
@@ -72,6 +83,10 @@ impl Handle {
     pub fn set_application(&self, name: &str) {
         *self.application.lock() = Arc::from(name);
     }
+    /// The person that the connection named; None: nobody, or no more.
+    pub fn set_end_user(&self, person: Option<Arc<str>>) {
+        *self.end_user.lock() = person;
+    }
     /// Has somebody asked this session to end?
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
@@ -88,6 +103,7 @@ impl Handle {
         SessionInfo {
             id: self.id,
             user: self.who.login.to_string(),
+            end_user: self.end_user.lock().as_ref().map(ToString::to_string),
             database: self.who.database.to_string(),
             client: self.who.client.to_string(),
             backend_pid: self.who.backend_pid,
@@ -190,6 +206,7 @@ impl Registry {
             started_at,
             statements: AtomicU64::new(0),
             application: Mutex::new(Arc::from("")),
+            end_user: Mutex::default(),
             killed: AtomicBool::new(false),
             notices: Mutex::new(Vec::new()),
             wake: Notify::new(),

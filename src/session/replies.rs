@@ -537,6 +537,9 @@ impl Relay {
     fn note_done(&mut self, done: &Done) {
         self.tainted |= done.taints;
         self.uncommitted = self.uncommitted.max(done.catalog_change);
+        if done.forgets_person {
+            self.become_person(None);
+        }
     }
 
     fn on_ready(&mut self, status: TransactionStatus, frame: &[u8]) -> Result<(), End> {
@@ -682,6 +685,7 @@ impl Revealed {
 struct Done {
     taints: bool,
     catalog_change: CatalogChange,
+    forgets_person: bool,
 }
 
 impl Done {
@@ -690,6 +694,7 @@ impl Done {
         Self {
             taints: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
+            forgets_person: guarded.is_some_and(|g| g.forgets_person),
         }
     }
 }

@@ -222,6 +222,8 @@ pub struct Guarded {
     pub noticed: bool,
     pub catalog_change: CatalogChange,
     pub touches: bool,
+    /// Done, it returns the session to its login.
+    pub forgets_person: bool,
 }
 
 #[derive(Default)]
@@ -254,6 +256,7 @@ impl Guarded {
             noticed: true,
             catalog_change: CatalogChange::None,
             touches: false,
+            forgets_person: false,
         }
     }
 }

@@ -46,6 +46,9 @@ impl Relay {
             return Ok(self.send_query(plan));
         }
         let text = Bytes::copy_from_slice(text);
+        if let Some(step) = self.on_naming_query(&text) {
+            return Ok(step);
+        }
         if let Some(step) = self.on_own_query(&text) {
             return Ok(step);
         }

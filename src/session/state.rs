@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::end_user::Naming;
 use super::virtual_schema::VirtualStatement;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
@@ -59,6 +60,8 @@ pub enum Known {
     Analysed(Lineage),
     /// It calls schema `bauta`: a stand-in goes upstream.
     Own(Arc<VirtualStatement>),
+    /// It names the person behind a shared login: a stand-in goes upstream.
+    Naming(Arc<Naming>),
 }
 
 /// A statement that the server holds under a name, or that a portal runs.

@@ -127,8 +127,10 @@ pub enum StatementKind {
         all: bool,
         plans: bool,
     },
-    /// SET, RESET, SHOW.
-    Setting,
+    /// SET, RESET, SHOW; `resets_all`: RESET ALL.
+    Setting {
+        resets_all: bool,
+    },
     /// Any other utility statement that may pass.
     Utility,
 }

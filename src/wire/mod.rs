@@ -8,6 +8,7 @@ pub mod backend;
 pub mod condition;
 pub mod frame;
 pub mod frontend;
+pub mod options;
 pub mod reader;
 pub mod report;
 pub mod startup;

@@ -150,6 +150,26 @@ fn read_parameters(reader: &mut Reader<'_>, body: &Bytes) -> Result<Vec<(Bytes, 
 impl StartupMessage {
     /// The last value given for a parameter, which is the one that counts in
     /// PostgreSQL.
+    /// The value of a setting, given by itself or in `options`, which comes later.
+    pub fn setting(&self, name: &str) -> Option<Vec<u8>> {
+        let alone = self.parameters.iter().find(|(given, _)| given.eq_ignore_ascii_case(name.as_bytes()));
+        let options = self.get("options").and_then(|options| super::options::take(options, name).0);
+        options.or_else(|| alone.map(|(_, value)| value.to_vec()))
+    }
+
+    /// The same message without a setting.
+    pub fn without_setting(mut self, name: &str) -> Self {
+        self.parameters.retain(|(given, _)| !given.eq_ignore_ascii_case(name.as_bytes()));
+        for (given, value) in &mut self.parameters {
+            if &given[..] == b"options"
+                && let (Some(_), rest) = super::options::take(value, name)
+            {
+                *value = rest.into();
+            }
+        }
+        self
+    }
+
     pub fn get(&self, name: &str) -> Option<&Bytes> {
         self.parameters.iter().rev().find(|(n, _)| n == name.as_bytes()).map(|(_, value)| value)
     }

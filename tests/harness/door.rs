@@ -88,6 +88,7 @@ pub fn config(server: &Server) -> Config {
             workers: 2,
         },
         admins: Vec::new(),
+        end_users: Vec::new(),
         defaults: Defaults {
             mode: Mode::Enforce,
             refusal: RefusalMode::Error,

@@ -16,6 +16,8 @@ pub struct SessionContext<'a> {
     pub login: &'a str,
     /// The person behind a shared login, where the connection named one.
     pub end_user: Option<&'a str>,
+    /// Whose access counts; empty: nobody's.
+    pub subject: &'a str,
     pub session: i64,
     /// The protected columns of the session's database.
     pub columns: Vec<Arc<ProtectedColumn>>,
@@ -33,7 +35,7 @@ pub(super) async fn rows(
         Function::Columns => Ok(columns(context)),
         Function::Request => request(arguments, context).await.map(|row| vec![row]),
         Function::Requests => {
-            let mine = |r: &Request| r.user == context.login;
+            let mine = |r: &Request| r.user == context.subject;
             Ok(context.engine.requests().iter().filter(|r| mine(r)).map(request_row).collect())
         }
         Function::Grants => Ok(grants(context)),
@@ -86,7 +88,7 @@ async fn request(arguments: &[Option<String>], context: &SessionContext<'_>) -> 
     let length = duration::parse(required(1, "duration")?)
         .map_err(|e| ClientError::new(sqlstate::INVALID_PARAMETER_VALUE, e.to_string()))?;
     let ask = Ask {
-        user: context.login.to_owned(),
+        user: context.subject.to_owned(),
         session: None,
         columns: scope::resolve(&scopes, &context.columns).map_err(|f| f.to_client())?,
         tags: tags.collect(),
@@ -99,7 +101,7 @@ async fn request(arguments: &[Option<String>], context: &SessionContext<'_>) -> 
         held: None,
         break_glass: argument(5).map(read_bool).transpose()?.unwrap_or(false),
     };
-    let by = Actor::login(context.login);
+    let by = Actor::login(context.subject);
     let filed = context.engine.ask(ask, Some(context.session), by).await;
     filed.map(|(request, _)| request_row(&request)).map_err(|f| f.to_client())
 }
@@ -122,7 +124,7 @@ fn request_row(request: &Request) -> Row {
 /// Mine that are valid in this session now.
 fn grants(context: &SessionContext<'_>) -> Vec<Row> {
     let states = context.engine.grants(false);
-    let mine = states.into_iter().filter(|s| s.grant.user == context.login);
+    let mine = states.into_iter().filter(|s| s.grant.user == context.subject);
     let here = mine.filter(|s| s.grant.session.is_none_or(|id| id == context.session));
     here.map(|state| {
         let seconds = state.left.as_millis().div_ceil(1000);

@@ -176,7 +176,7 @@ pub fn recognise(text: &str) -> Option<Result<VirtualStatement, ClientError>> {
 
 /// The schema's name, in any case, with something after it that may call a
 /// function.
-fn mentions(text: &[u8]) -> bool {
+pub(super) fn mentions(text: &[u8]) -> bool {
     const NAME: &[u8] = b"bauta";
     memchr::memchr2_iter(b'b', b'B', text).any(|at| {
         let Some((word, rest)) = text.get(at..).and_then(|t| t.split_at_checked(NAME.len())) else {

@@ -82,6 +82,7 @@ impl Bench {
         let context = SessionContext {
             login: "ana",
             end_user: None,
+            subject: "ana",
             session: 7,
             columns: shop(),
             permits: &permits,

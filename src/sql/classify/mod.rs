@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DiscardMode, TransactionStmtKind};
+use pg_query::protobuf::{DiscardMode, TransactionStmtKind, VariableSetKind};
 
 use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transaction, Use, UseKind};
 use super::lineage::{self, Lineage};
@@ -149,9 +149,10 @@ impl<'a> Classifier<'a> {
                     plans: target == DiscardMode::DiscardPlans,
                 })
             }
-            NodeEnum::VariableSetStmt(_) | NodeEnum::VariableShowStmt(_) => {
-                self.plain(StatementKind::Setting)
+            NodeEnum::VariableSetStmt(set) => {
+                self.plain(StatementKind::Setting { resets_all: set.kind() == VariableSetKind::VarResetAll })
             }
+            NodeEnum::VariableShowStmt(_) => self.plain(StatementKind::Setting { resets_all: false }),
             NodeEnum::ExplainStmt(explain) => self.explain(explain),
             NodeEnum::CopyStmt(copy) => self.copy(copy),
             NodeEnum::CreateTableAsStmt(_) => self.create_table_as(node),
@@ -223,7 +224,7 @@ impl<'a> Classifier<'a> {
             | StatementKind::Fetch { .. }
             | StatementKind::ClosePortal { .. }
             | StatementKind::Transaction(_)
-            | StatementKind::Setting => true,
+            | StatementKind::Setting { .. } => true,
             _ => false,
         }
     }
