@@ -107,6 +107,41 @@ fn a_running_session_sees_from_its_next_statement_until_the_end() {
     assert!(bench.events("grant.used") >= 1);
 }
 
+/// A grant is about columns, so however a statement is spelled it is the same.
+#[test]
+fn an_approved_statement_may_be_spelled_in_another_way() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    let ask = "SELECT id FROM bauta.request('public.customers.email', '5m', 'INC-4711')";
+    let ids = [value(&ana.query(&format!("{ask}\n"))), value(&ana.query(&format!("{ask};\r\n")))];
+    assert_eq!(ids[0], ids[1], "the same open request");
+    bench.bauta.cli_ok(&["approve", &ids[0]]);
+    let truth = bench.truth();
+    for sql in [
+        format!("{EMAIL}\n"),
+        format!("{EMAIL}\r\n\r\n"),
+        format!("\n{EMAIL} ;\n"),
+        format!("{EMAIL} -- done\n"),
+        format!("/* report */ {}", EMAIL.replace(' ', "\n\t")),
+        EMAIL.to_lowercase().replace("select", "SeLeCt"),
+    ] {
+        assert_eq!(value(&ana.query(&sql)), truth, "{sql:?}");
+    }
+}
+
+#[test]
+fn a_connection_made_late_does_not_start_the_clock_anew() {
+    let bench = Bench::new();
+    bench.grant("4s", &[]);
+    let given = Instant::now();
+    sleep(Duration::from_secs(2));
+    let mut late = bench.session();
+    late.query(EMAIL);
+    sleep(Duration::from_secs(4).saturating_sub(given.elapsed()) + Duration::from_millis(50));
+    assert!(is_masked(&value(&late.query(EMAIL))));
+    assert!(is_masked(&value(&bench.session().query(EMAIL))));
+}
+
 #[test]
 fn an_open_portal_shows_nothing_after_the_grant_is_revoked() {
     let bench = Bench::new();

@@ -37,6 +37,7 @@ mod oracle_sql;
 mod oracle_tree;
 mod psql;
 mod reading;
+mod remote;
 mod startup;
 mod tls;
 mod tokens;

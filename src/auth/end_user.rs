@@ -78,14 +78,14 @@ pub fn person(token: &str, shared: &EndUser, now: Timestamp) -> Result<String, T
     if claims.aud.is_some_and(|aud| !aud.names(&shared.login)) {
         return Err(TokenFault::OtherLogin);
     }
-    // Written so that what is not a number passes nowhere.
-    if !(claims.exp > now) {
+    // JSON has no number that is none.
+    if claims.exp <= now {
         return Err(TokenFault::Expired);
     }
-    if !(claims.iat <= now + LEEWAY && claims.nbf.is_none_or(|from| from <= now + LEEWAY)) {
+    if claims.iat.max(claims.nbf.unwrap_or(claims.iat)) > now + LEEWAY {
         return Err(TokenFault::Early);
     }
-    if !(claims.exp - claims.iat <= seconds(shared.max_lifetime)) {
+    if claims.exp - claims.iat > seconds(shared.max_lifetime) {
         return Err(TokenFault::TooLong);
     }
     let named = !claims.sub.is_empty() && claims.sub.len() <= MAX_NAME;

@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/requests/{}/acknowledge", args.id);
     let body = ReasonBody { reason: args.reason };
-    let request: RequestView = args.socket.client().call(Method::POST, &path, &body)?;
+    let request: RequestView = args.socket.client()?.call(Method::POST, &path, &body)?;
     output::line(match args.json {
         true => serde_json::to_string(&request)?,
         false => format!("request {} is reviewed", request.id),

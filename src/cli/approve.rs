@@ -37,7 +37,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         columns: (!args.columns.is_empty()).then_some(args.columns),
     };
     let path = format!("/v1/requests/{}/approve", args.id);
-    let request: RequestView = args.socket.client().call(Method::POST, &path, &body)?;
+    let request: RequestView = args.socket.client()?.call(Method::POST, &path, &body)?;
     if args.json {
         output::line(serde_json::to_string(&request)?)?;
         return Ok(ExitCode::SUCCESS);

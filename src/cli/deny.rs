@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/requests/{}/deny", args.id);
     let body = ReasonBody { reason: args.reason };
-    let request: RequestView = args.socket.client().call(Method::POST, &path, &body)?;
+    let request: RequestView = args.socket.client()?.call(Method::POST, &path, &body)?;
     if args.json {
         output::line(serde_json::to_string(&request)?)?;
     } else {

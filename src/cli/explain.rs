@@ -46,7 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => args.sql,
     };
     let body = ExplainBody { database: args.database, user: args.user, sql };
-    let list: Items<Explanation> = args.socket.client().call(Method::POST, "/v1/explain", &body)?;
+    let list: Items<Explanation> = args.socket.client()?.call(Method::POST, "/v1/explain", &body)?;
     for item in &list.items {
         if args.json {
             output::line(serde_json::to_string(item)?)?;

@@ -31,7 +31,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let body = args.ask.body(args.user, args.session);
-    let grant: GrantView = args.socket.client().call(Method::POST, "/v1/grants", &body)?;
+    let grant: GrantView = args.socket.client()?.call(Method::POST, "/v1/grants", &body)?;
     if args.json {
         output::line(serde_json::to_string(&grant)?)?;
     } else {

@@ -41,7 +41,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = args.socket.client();
+    let client = args.socket.client()?;
     let fetch = || {
         let list: Items<GrantView> = client.get("/v1/grants")?;
         let mut items = list.items;

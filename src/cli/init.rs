@@ -94,7 +94,7 @@ mod tests {
     fn the_template_is_a_valid_configuration() {
         let text = template("ana");
         let config = Config::parse(Path::new("proxy.toml"), &text, &environment).unwrap();
-        assert_eq!(config.admins[0].os_user, "ana");
+        assert_eq!(config.admins[0].os_user.as_deref(), Some("ana"));
         assert!(config.protect.is_empty());
     }
 
@@ -102,9 +102,10 @@ mod tests {
     #[test]
     fn each_commented_setting_of_the_template_is_valid_and_shows_the_default() {
         let directory = tempfile::tempdir().unwrap();
-        for file in ["server.crt", "server.key", "upstream-ca.crt"] {
+        for file in ["server.crt", "server.key", "upstream-ca.crt", "approvers-ca.crt"] {
             fs::write(directory.path().join(file), "").unwrap();
         }
+        fs::write(directory.path().join("superset-end-users.key"), [b'k'; 32]).unwrap();
         let setting =
             |l: &str| l.starts_with("#[") || l.starts_with('#') && l[1..].starts_with(char::is_alphabetic);
         let all: String = TEMPLATE
@@ -117,7 +118,10 @@ mod tests {
         assert_eq!((all.protect.len(), all.roles.len()), (3, 3));
         assert_eq!(format!("{:?}", all.limits), format!("{:?}", plain.limits));
         assert_eq!(format!("{:?}", all.audit), format!("{:?}", plain.audit));
-        assert_eq!(format!("{:?}", all.control), format!("{:?}", plain.control));
+        assert_eq!((&all.control.socket, all.control.mode), (&plain.control.socket, plain.control.mode));
+        assert_eq!(all.control.remote.unwrap().address, "0.0.0.0:6433");
+        assert_eq!(all.end_users[0].max_lifetime, std::time::Duration::from_secs(300));
+        assert!(all.end_users[0].required);
         assert_eq!(all.upstream.catalog_poll, plain.upstream.catalog_poll);
         assert_eq!(all.defaults.max_duration, plain.defaults.max_duration);
     }

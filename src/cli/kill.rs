@@ -22,7 +22,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/sessions/{}", args.id);
-    let session: SessionInfo = args.socket.client().call(Method::DELETE, &path, &ReasonBody::default())?;
+    let session: SessionInfo = args.socket.client()?.call(Method::DELETE, &path, &ReasonBody::default())?;
     if args.json {
         output::line(serde_json::to_string(&session)?)?;
     } else {

@@ -27,6 +27,7 @@ mod report_forms;
 pub mod request;
 pub mod requests;
 pub mod revoke;
+mod screen;
 pub mod serve;
 pub mod sessions;
 pub mod setup_sql;
@@ -190,15 +191,34 @@ pub struct SocketArg {
     /// The proxy's control socket [default: what ./proxy.toml says, else ./bauta.sock]
     #[arg(long, value_name = "PATH", env = "BAUTA_SOCKET")]
     pub socket: Option<PathBuf>,
+    /// A proxy elsewhere: https://host:port, its control.address
+    #[arg(long, value_name = "URL", env = "BAUTA_URL", requires_all = ["cert", "key"])]
+    pub url: Option<String>,
+    /// Your certificate, for --url
+    #[arg(long, value_name = "FILE", env = "BAUTA_CERT")]
+    pub cert: Option<PathBuf>,
+    /// Its key, for --url
+    #[arg(long, value_name = "FILE", env = "BAUTA_KEY")]
+    pub key: Option<PathBuf>,
+    /// Who signed the proxy's certificate, for --url [default: what this system trusts]
+    #[arg(long, value_name = "FILE", env = "BAUTA_CA")]
+    pub ca: Option<PathBuf>,
 }
 
 impl SocketArg {
-    /// The client of that socket.
-    pub fn client(&self) -> Client {
-        match &self.socket {
+    /// The client of that socket, or of the proxy elsewhere.
+    ///
+    /// # Errors
+    /// An address or certificate that can't be used.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        if let (Some(url), Some(cert), Some(key)) = (&self.url, &self.cert, &self.key) {
+            let (url, cert, key, ca) = (url.clone(), cert.clone(), key.clone(), self.ca.clone());
+            return Ok(Client::remote(&client::Remote { url, cert, key, ca })?);
+        }
+        Ok(match &self.socket {
             Some(path) => Client::new(path),
             None => Client::new(&client::default_socket(Path::new(""))),
-        }
+        })
     }
 }
 

@@ -44,16 +44,22 @@ pub fn records<T: Serialize>(
         }
         return Ok(());
     }
-    let mut table = Builder::with_capacity(records.len() + 1, header.len());
+    raw(table(header, records.iter(), row).as_bytes())
+}
+
+/// The same table as text, each line ended.
+pub fn table<'a, T: 'a>(
+    header: &[&str],
+    records: impl Iterator<Item = &'a T>,
+    row: impl Fn(&T) -> Vec<String>,
+) -> String {
+    let mut table = Builder::default();
     table.push_record(header.iter().map(|h| (*h).to_owned()));
     for record in records {
         table.push_record(row(record).iter().map(|cell| printable(cell)));
     }
     let text = table.build().with(Style::empty()).with(Padding::new(0, 2, 0, 0)).to_string();
-    for row in text.lines() {
-        line(row.trim_end())?;
-    }
-    Ok(())
+    text.lines().flat_map(|row| [row.trim_end(), "\n"]).collect()
 }
 
 /// Prints records of a list that goes on: no header, cells between two spaces.

@@ -20,7 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let answer: Reloaded = args.socket.client().call(Method::POST, "/v1/reload", &NoBody {})?;
+    let answer: Reloaded = args.socket.client()?.call(Method::POST, "/v1/reload", &NoBody {})?;
     if args.json {
         output::line(serde_json::to_string(&answer)?)?;
     } else {

@@ -36,7 +36,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let body = AskBody { break_glass: args.break_glass, ..args.ask.body(args.user, args.session) };
-    let request: RequestView = args.socket.client().call(Method::POST, "/v1/requests", &body)?;
+    let request: RequestView = args.socket.client()?.call(Method::POST, "/v1/requests", &body)?;
     if args.json {
         output::line(serde_json::to_string(&request)?)?;
     } else {

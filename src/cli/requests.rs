@@ -1,10 +1,11 @@
 //! `bauta requests`.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use super::watch::watch;
-use super::{SocketArg, ask, output};
+use super::{SocketArg, ask, output, screen};
 use crate::control::api::{Items, RequestView};
 use crate::grants::duration;
 
@@ -19,7 +20,8 @@ pub struct Args {
     /// Only those for this login
     #[arg(long, value_name = "LOGIN")]
     user: Option<String>,
-    /// Go on, and show each that is new or has been decided, until Ctrl-C
+    /// Go on until Ctrl-C: on a terminal a screen of what is open, with what is
+    /// left of it; elsewhere each that is new or has been decided
     #[arg(long)]
     watch: bool,
     /// One JSON object a line
@@ -30,27 +32,35 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let client = args.socket.client();
+    let client = args.socket.client()?;
+    if args.watch && !args.json && !args.all && std::io::stdout().is_terminal() {
+        screen::run(&client, args.user.as_deref())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let fetch = || {
         let list: Items<RequestView> = client.get("/v1/requests")?;
         let mut items = list.items;
         items.retain(|r| args.user.as_ref().is_none_or(|user| *user == r.user));
         Ok(items)
     };
-    let open = |r: &RequestView| r.status == "pending" || r.needs_review;
     if !args.watch {
         let mut items = fetch()?;
-        items.retain(|r| args.all || open(r));
+        items.retain(|r| args.all || is_open(r));
         output::records(args.json, &HEADER, &items, row)?;
         return Ok(ExitCode::SUCCESS);
     }
     // What was decided before is no news; what is decided from now on is.
     let old: Vec<_> = if args.all { Vec::new() } else { fetch()? };
-    let old: Vec<_> = old.into_iter().filter(|r| !open(r)).map(|r| r.id).collect();
+    let old: Vec<_> = old.into_iter().filter(|r| !is_open(r)).map(|r| r.id).collect();
     let news = || fetch().map(|items| items.into_iter().rev().filter(|r| !old.contains(&r.id)).collect());
     let state = |r: &RequestView| (r.status.clone(), r.approvals.len(), r.needs_review);
     watch(news, |r| r.id, state, |items| output::follow(args.json, items, row))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// To be decided, or to be reviewed.
+pub(super) fn is_open(request: &RequestView) -> bool {
+    request.status == "pending" || request.needs_review
 }
 
 fn row(r: &RequestView) -> Vec<String> {
@@ -69,7 +79,7 @@ fn row(r: &RequestView) -> Vec<String> {
 }
 
 /// Columns, and what the access would be limited to or go beyond.
-fn asked(request: &RequestView) -> String {
+pub(super) fn asked(request: &RequestView) -> String {
     let mut text = ask::columns(&request.columns);
     if request.once {
         text.push_str(", once");
@@ -83,7 +93,7 @@ fn asked(request: &RequestView) -> String {
     text
 }
 
-fn status(request: &RequestView) -> String {
+pub(super) fn status(request: &RequestView) -> String {
     match (request.held && request.status == "pending", request.needs_review) {
         (true, _) => "pending, held".to_owned(),
         (false, true) => "needs review".to_owned(),

@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/grants/{}", args.id);
     let body = ReasonBody { reason: args.reason };
-    let grant: GrantView = args.socket.client().call(Method::DELETE, &path, &body)?;
+    let grant: GrantView = args.socket.client()?.call(Method::DELETE, &path, &body)?;
     if args.json {
         output::line(serde_json::to_string(&grant)?)?;
     } else {

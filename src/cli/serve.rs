@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::control::remote::RemoteDoor;
 use crate::control::server::Door;
 use crate::net::listen;
 use crate::net::workers::{Ending, serve};
@@ -54,12 +55,19 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         let config = proxy.config.load();
         Door::open(&config.control.socket, config.control.mode).await.context("control.socket")?
     };
+    let remote = match proxy.config.load().control.remote.clone() {
+        Some(settings) => Some(RemoteDoor::open(&settings).await.context("control.address")?),
+        None => None,
+    };
     tokio::spawn(watch_signals(proxy.clone()));
     tokio::spawn(proxy.clone().keep_heads());
     let metrics = metrics.map(|door| Metrics::serve(door, &proxy));
     let closing = proxy.drain.clone();
     let served = control.serve(proxy.control(), async move { closing.begun().await });
     let control = tokio::spawn(served);
+    let closing = proxy.drain.clone();
+    let remote =
+        remote.map(|door| tokio::spawn(door.serve(proxy.control(), async move { closing.begun().await })));
     let (door, shared) = (proxy.door(), proxy.clone());
     let ending = Ending {
         drain: proxy.drain.clone(),
@@ -76,6 +84,11 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     serve(listeners, workers, ending, session, move || audit.clone().attend()).await?;
     if let Err(fault) = control.await? {
         tracing::warn!(%fault, "the control socket ended");
+    }
+    if let Some(remote) = remote
+        && let Err(fault) = remote.await?
+    {
+        tracing::warn!(%fault, "control.address ended");
     }
     proxy.grants.flush().await;
     let (notifier, audit) = (proxy.notifier.clone(), proxy.audit.clone());

@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let list: Items<SessionInfo> = args.socket.client().get("/v1/sessions")?;
+    let list: Items<SessionInfo> = args.socket.client()?.get("/v1/sessions")?;
     let header = ["ID", "USER", "DATABASE", "CLIENT", "APPLICATION", "BACKEND", "STATEMENTS", "SINCE (UTC)"];
     output::records(args.json, &header, &list.items, |s| {
         vec![

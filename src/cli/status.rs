@@ -16,7 +16,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let status: StatusView = args.socket.client().get("/v1/status")?;
+    let status: StatusView = args.socket.client()?.get("/v1/status")?;
     if args.json {
         output::line(serde_json::to_string(&status)?)?;
         return Ok(ExitCode::SUCCESS);

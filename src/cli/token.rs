@@ -59,7 +59,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let (token, value) = if resolve { (Some(text), None) } else { (None, Some(text)) };
     let body = TokenBody { column: given.column, database: given.database, token, value };
-    let view: TokenView = given.socket.client().call(Method::POST, "/v1/tokens", &body)?;
+    let view: TokenView = given.socket.client()?.call(Method::POST, "/v1/tokens", &body)?;
     let shown = if resolve { &view.value } else { &view.token };
     output::line(if given.json { serde_json::to_string(&view)? } else { output::printable(shown) })?;
     Ok(ExitCode::SUCCESS)

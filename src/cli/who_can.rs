@@ -27,7 +27,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = format!("/v1/columns/{}/who", encoded(&args.column));
-    let list: Items<PowerView> = args.socket.client().get(&path)?;
+    let list: Items<PowerView> = args.socket.client()?.get(&path)?;
     let header = ["COLUMN", "WHO", "CAN", "BY", "AT MOST", "UNTIL (UTC)"];
     output::records(args.json, &header, &list.items, |p| {
         vec![

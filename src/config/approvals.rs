@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{ColumnPattern, Config, Fault, ProtectRule, Role, Scope};
+use super::{ColumnPattern, Config, Fault, ProtectRule, Rights, Role, Scope};
 
 /// One fault for each role and protect rule that can't meet.
 pub fn unapprovable(config: &Config) -> Vec<Fault> {
@@ -28,7 +28,7 @@ fn can_be_approved(config: &Config, asking: &Role, rule: &ProtectRule) -> bool {
     let people: HashSet<&str> = approving
         .iter()
         .flat_map(|r| &r.members)
-        .chain(config.admins.iter().map(|a| &a.login))
+        .chain(config.admins.iter().filter(|a| a.rights == Rights::All).map(|a| &a.login))
         .map(String::as_str)
         .collect();
     let needed = usize::try_from(config.defaults.approvals).unwrap_or(usize::MAX);

@@ -311,6 +311,19 @@ pub enum AuditSql {
 pub struct Control {
     pub socket: PathBuf,
     pub mode: u32,
+    /// For approvers elsewhere.
+    pub remote: Option<RemoteControl>,
+}
+
+/// HTTPS with client certificates.
+#[derive(Debug, Clone)]
+pub struct RemoteControl {
+    /// `host:port`
+    pub address: String,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// Who signs the callers' certificates.
+    pub client_ca: PathBuf,
 }
 
 #[derive(Debug, Clone)]
@@ -333,10 +346,23 @@ pub struct Limits {
 
 #[derive(Debug, Clone)]
 pub struct Admin {
-    pub os_user: String,
+    /// Who calls on the control socket.
+    pub os_user: Option<String>,
+    /// A name in the certificate of who calls from elsewhere.
+    pub certificate: Option<String>,
     pub login: String,
+    pub rights: Rights,
     /// The same person as an end user's token names them.
     pub end_user: Option<String>,
+}
+
+/// What somebody may do by the control API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Everything but deciding about their own access.
+    All,
+    /// Look, ask, and decide what their roles have under `approve`.
+    Approve,
 }
 
 /// A login that several people share, and how its connections name them.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::raw::{Reader, Section};
 use super::{
     Admin, Audit, AuditSql, Auth, CertificateLogin, Config, Control, Defaults, EndUser, Limits, Listen,
-    ListenAddress, ListenTls, ListenTlsMode, Mode, Notify, RefusalMode, Secret, SessionAttrs, StateUrl,
-    TicketPattern, TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
+    ListenAddress, ListenTls, ListenTlsMode, Mode, Notify, RefusalMode, RemoteControl, Rights, Secret,
+    SessionAttrs, StateUrl, TicketPattern, TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
 };
 use crate::notify::Template;
 
@@ -334,7 +334,7 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
 }
 
 fn control(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Control {
-    let mut control = Control { socket: reader.path("bauta.sock"), mode: 0o660 };
+    let mut control = Control { socket: reader.path("bauta.sock"), mode: 0o660, remote: None };
     let Some(mut section) = section else { return control };
     if let Some(found) = section.path("socket") {
         // sockaddr_un has room for 107 bytes and a NUL.
@@ -352,8 +352,37 @@ fn control(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Control {
         u32::from_str_radix(text, 8).ok().filter(|m| *m <= 0o777 && m & 0o600 == 0o600)
     });
     control.mode = mode.map_or(control.mode, |m| m.value);
+    control.remote = remote_control(&mut section);
     section.finish();
     control
+}
+
+fn remote_control(section: &mut Section<'_, '_>) -> Option<RemoteControl> {
+    let address =
+        section.text_as("address", "\"host:port\"", |text| host_and_port(text).map(|_| text.to_owned()));
+    let tls = section.section("tls", "control.tls");
+    let (address, mut tls) = match (address, tls) {
+        (Some(address), Some(tls)) => (address.value, tls),
+        (Some(address), None) => {
+            let mend = "needs [control.tls] with cert, key and client_ca: callers show a certificate";
+            section.fault(address.line, "address", mend);
+            return None;
+        }
+        (None, Some(tls)) => {
+            tls.finish();
+            if !section.names("address") {
+                section.fault(section.line, "address", "is missing: [control.tls] is for it");
+            }
+            return None;
+        }
+        (None, None) => return None,
+    };
+    let (cert, key, client_ca) = (tls.readable("cert"), tls.readable("key"), tls.readable("client_ca"));
+    for name in ["cert", "key", "client_ca"] {
+        tls.demand(name);
+    }
+    tls.finish();
+    Some(RemoteControl { address, cert: cert?.value, key: key?.value, client_ca: client_ca?.value })
 }
 
 fn metrics(section: Option<Section<'_, '_>>) -> Option<SocketAddr> {
@@ -413,13 +442,24 @@ fn half_the_cpus() -> usize {
 }
 
 fn admin(mut section: Section<'_, '_>) -> Option<Admin> {
-    let (os_user, login) = (section.text("os_user"), section.text("login"));
+    let (os_user, certificate) = (section.text("os_user"), section.text("certificate"));
+    let login = section.text("login");
+    let rights = section.choice("rights", &[("all", Rights::All), ("approve", Rights::Approve)]);
     let end_user = section.text("end_user").map(|user| user.value);
-    for key in ["os_user", "login"] {
-        section.demand(key);
+    section.demand("login");
+    if !section.names("certificate") {
+        section.demand("os_user");
     }
     section.finish();
-    Some(Admin { os_user: os_user?.value, login: login?.value, end_user })
+    let rights = rights.map_or(Rights::All, |found| found.value);
+    let value = |found: Option<super::raw::Located<String>>| found.map(|found| found.value);
+    Some(Admin {
+        os_user: value(os_user),
+        certificate: value(certificate),
+        login: login?.value,
+        rights,
+        end_user,
+    })
 }
 
 /// Bytes of a key of HS256, at least: as long as its hash (RFC 7518, 3.2).

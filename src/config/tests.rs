@@ -315,6 +315,21 @@ fn values_out_of_range_are_named_with_their_range() {
         ("[[auth.login]]\nlogin = \"ana\"", "1: auth.login.password is missing"),
         ("[[auth.login]]\nlogin = \"ana\"\npassword = \"x\"", "1: auth.login is for method = \"cert\" only"),
         ("[[admin]]\nos_user = \"root\"", "1: admin.login is missing"),
+        ("[[admin]]\nlogin = \"root\"", "1: admin.os_user is missing"),
+        (
+            "control.address = \"0.0.0.0:6433\"",
+            "1: control.address needs [control.tls] with cert, key and client_ca: callers show a certificate",
+        ),
+        ("[end_user]\nlogin = \"bi\"", "1: end_user must be written in double brackets: [[end_user]]"),
+        ("[[end_user]]\nlogin = \"bi\"", "1: end_user.key is missing"),
+        (
+            "[[end_user]]\nlogin = \"bi\"\nkey = \"short\"",
+            "3: end_user.key must hold at least 32 bytes: `openssl rand -hex 32` makes one",
+        ),
+        (
+            "[[end_user]]\nlogin = \"a\"\nkey = \"0123456789012345678901234567890123\"\n[[end_user]]\nlogin = \"b\"\nkey = \"0123456789012345678901234567890123\"",
+            "6: end_user.key is another login's too: its tokens would count for both",
+        ),
         ("[protect]\ncolumn = \"a.b.c\"", "1: protect must be written in double brackets: [[protect]]"),
         ("[[protect]]\nmethod = \"null\"", "1: protect.column is missing: \"schema.table.column\""),
         ("[[protect]]\ncolumn = \"a.b.c\"", "1: protect.method is missing"),

@@ -1,4 +1,5 @@
-//! The other end of the control socket, for the command line.
+//! The other end of the control API, for the command line: the socket, or
+//! HTTPS with a certificate.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,15 @@ use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::problem::{ErrorBody, ErrorView};
 use crate::config::Places;
+use crate::net::mutual;
+use crate::net::tls::TlsFault;
 
 /// Of an answer: lists of a busy proxy fit, a mad server does not eat memory.
 const MAX_ANSWER: usize = 256 * 1024 * 1024;
@@ -20,27 +26,92 @@ const MAX_ANSWER: usize = 256 * 1024 * 1024;
 /// Why a call brought no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    #[error(
-        "cannot reach bauta at {path}: {cause}; is `bauta serve` running? (--socket or BAUTA_SOCKET names its socket)"
-    )]
-    Unreachable { path: PathBuf, cause: std::io::Error },
-    #[error("the connection to {path} broke: {cause}")]
-    Broken { path: PathBuf, cause: String },
-    #[error("{path} does not answer as bauta does: {cause}")]
-    Strange { path: PathBuf, cause: String },
+    #[error("cannot reach bauta at {place}: {cause}; is `bauta serve` running? ({hint})")]
+    Unreachable { place: String, cause: std::io::Error, hint: &'static str },
+    #[error("the connection to {place} broke: {cause}")]
+    Broken { place: String, cause: String },
+    #[error("{place} does not answer as bauta does: {cause}")]
+    Strange { place: String, cause: String },
     #[error("{}{}", .0.message, .0.hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
     Refused(ErrorView),
 }
 
-/// One socket; a connection a call.
-#[derive(Debug, Clone)]
+/// One place; a connection a call.
+#[derive(Clone)]
 pub struct Client {
-    path: PathBuf,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    Socket(PathBuf),
+    Remote { url: String, host: String, port: u16, tls: TlsConnector },
+}
+
+/// How a proxy elsewhere is called.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// `https://host:port`
+    pub url: String,
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    /// None: what this system trusts.
+    pub ca: Option<PathBuf>,
+}
+
+/// Why a proxy elsewhere can't be called at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    #[error("\"{0}\" is no address of a proxy: https://host:port")]
+    Url(String),
+    #[error(transparent)]
+    Tls(#[from] TlsFault),
+}
+
+/// What a call goes over.
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+impl Place {
+    async fn connect(&self) -> std::io::Result<Box<dyn Wire>> {
+        match self {
+            Self::Socket(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Remote { host, port, tls, .. } => {
+                let name = ServerName::try_from(host.clone()).map_err(std::io::Error::other)?;
+                let socket = TcpStream::connect((host.as_str(), *port)).await?;
+                Ok(Box::new(tls.connect(name, socket).await?))
+            }
+        }
+    }
+    fn name(&self) -> String {
+        match self {
+            Self::Socket(path) => path.display().to_string(),
+            Self::Remote { url, .. } => url.clone(),
+        }
+    }
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Socket(_) => "--socket or BAUTA_SOCKET names its socket",
+            Self::Remote { .. } => "--url or BAUTA_URL names its control.address",
+        }
+    }
 }
 
 impl Client {
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { place: Place::Socket(path.to_owned()) }
+    }
+
+    /// # Errors
+    /// The address can't be read, or a certificate not used.
+    pub fn remote(remote: &Remote) -> Result<Self, RemoteError> {
+        let wrong = || RemoteError::Url(remote.url.clone());
+        let url: hyper::Uri = remote.url.parse().map_err(|_| wrong())?;
+        let host = url.host().filter(|_| url.scheme_str() == Some("https")).ok_or_else(wrong)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let port = url.port_u16().ok_or_else(wrong)?;
+        let tls = mutual::client(&remote.cert, &remote.key, remote.ca.as_deref())?;
+        Ok(Self { place: Place::Remote { url: remote.url.clone(), host, port, tls } })
     }
 
     /// Calls and waits, in a runtime of its own: commands have none.
@@ -53,7 +124,7 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T, CallError> {
-        let unreachable = |cause| CallError::Unreachable { path: self.path.clone(), cause };
+        let unreachable = |cause| self.unreachable(cause);
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(unreachable)?;
         runtime.block_on(self.exchange(method, path, body))
@@ -63,6 +134,10 @@ impl Client {
         self.call(Method::GET, path, &())
     }
 
+    fn unreachable(&self, cause: std::io::Error) -> CallError {
+        CallError::Unreachable { place: self.place.name(), cause, hint: self.place.hint() }
+    }
+
     /// One request, one answer.
     pub async fn exchange<B: Serialize, T: DeserializeOwned>(
         &self,
@@ -70,11 +145,11 @@ impl Client {
         path: &str,
         body: &B,
     ) -> Result<T, CallError> {
-        let unreachable = |cause| CallError::Unreachable { path: self.path.clone(), cause };
+        let unreachable = |cause| self.unreachable(cause);
         let broken =
-            |cause: hyper::Error| CallError::Broken { path: self.path.clone(), cause: cause.to_string() };
-        let strange = |cause: String| CallError::Strange { path: self.path.clone(), cause };
-        let stream = UnixStream::connect(&self.path).await.map_err(unreachable)?;
+            |cause: hyper::Error| CallError::Broken { place: self.place.name(), cause: cause.to_string() };
+        let strange = |cause: String| CallError::Strange { place: self.place.name(), cause };
+        let stream = self.place.connect().await.map_err(unreachable)?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let driver = tokio::spawn(connection);
         let bytes = if method == Method::GET {

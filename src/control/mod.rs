@@ -1,11 +1,13 @@
-//! The control socket: HTTP/1.1 with JSON. `api` is the vocabulary of both
-//! ends, `server` the socket and who is at it, `routes` what each endpoint
-//! does, `client` the other end, used by the command line.
+//! The control API: HTTP/1.1 with JSON. `api` is the vocabulary of both ends,
+//! `server` the socket, `remote` the same over HTTPS, `peer` who is at the
+//! other end, `routes` what each endpoint does, `client` the other end, used by the command line.
 
 pub mod api;
 pub mod client;
+mod peer;
 mod powers;
 pub mod problem;
+pub mod remote;
 mod routes;
 pub mod server;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::api::PowerView;
-use crate::config::{Admin, Role, Scope};
+use crate::config::{Admin, Rights, Role, Scope};
 use crate::grants::engine::GrantState;
 use crate::grants::{ColumnName, Roles, break_glass, scope};
 use crate::policy::ProtectedColumn;
@@ -22,7 +22,7 @@ pub(super) fn powers(
         for role in roles.all() {
             found.extend(of_role(column, &name, role, roles));
         }
-        found.extend(admins.iter().map(|admin| PowerView {
+        found.extend(admins.iter().filter(|a| a.rights == Rights::All).map(|admin| PowerView {
             column: name.to_string(),
             who: admin.login.clone(),
             can: "approve".to_owned(),

@@ -1,8 +1,9 @@
 //! What each endpoint does: read the body strictly, ask the engine or the
 //! host, answer in the vocabulary of `api`.
 //!
-//! Who may: root, the proxy's own user, and the users that `[[admin]]` maps to
-//! a login. Anybody else who can open the socket gets 403. What an
+//! Who may: root, the proxy's own user, and those whom `[[admin]]` maps to a
+//! login, by operating-system user or by certificate. Anybody else gets 403.
+//! With `rights = "approve"` they look, ask, and decide by their roles. What an
 //! administrator may not do all the same (decide about himself) the engine
 //! refuses.
 
@@ -25,9 +26,9 @@ use super::api::{
     ApproveBody, AskBody, Body, ColumnView, ExplainBody, GrantView, Items, NoBody, ReasonBody, Reloaded,
     RequestView, StatusView, TokenBody, known,
 };
+use super::peer::Peer;
 use super::powers::powers;
 use super::problem::Problem;
-use super::server::Peer;
 use crate::config::Scope;
 use crate::grants::decisions::Narrowing;
 use crate::grants::model::{Actor, Ask, RequestStatus};
@@ -75,13 +76,25 @@ async fn who(
     let Ok(actor) = actor else {
         return Problem::unavailable("cannot tell who is calling").into_response();
     };
-    if !actor.admin {
-        return Problem::forbidden(format!("{} may not use the control socket", actor.name))
-            .with_hint("add [[admin]] with os_user and login to the configuration")
-            .into_response();
-    }
+    let actor = match actor {
+        Ok(actor) => actor,
+        Err(name) => {
+            return Problem::forbidden(format!("{name} may not use the control socket"))
+                .with_hint("add [[admin]] with os_user or certificate, and login, to the configuration")
+                .into_response();
+        }
+    };
     request.extensions_mut().insert(actor);
     next.run(request).await
+}
+
+/// What takes more than the right to approve.
+fn need_admin(caller: &Caller, to: &str) -> Result<(), Problem> {
+    match caller.admin {
+        true => Ok(()),
+        false => Err(Problem::forbidden(format!("{} may not {to}", caller.name))
+            .with_hint("it takes an [[admin]] entry without rights = \"approve\"")),
+    }
 }
 
 type Caller = axum::Extension<Actor>;
@@ -140,7 +153,8 @@ async fn sessions(State(control): State<Control>) -> Reply {
     list(control.sessions.list())
 }
 
-async fn kill(State(control): State<Control>, Path(id): Path<String>, body: Bytes) -> Reply {
+async fn kill(State(control): State<Control>, Path(id): Path<String>, caller: Caller, body: Bytes) -> Reply {
+    need_admin(&caller, "end sessions")?;
     ReasonBody::read(&body)?;
     let session = number::<i64>(&id, "session")?;
     let info = control.sessions.get(session).filter(|_| control.sessions.kill(session));
@@ -341,7 +355,8 @@ async fn revoke(
     ok(&GrantView::from(&state))
 }
 
-async fn explain(State(control): State<Control>, body: Bytes) -> Reply {
+async fn explain(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+    need_admin(&caller, "explain statements")?;
     let body = ExplainBody::read(&body)?;
     for (name, value) in [("database", &body.database), ("user", &body.user), ("sql", &body.sql)] {
         if value.is_empty() {
@@ -352,6 +367,7 @@ async fn explain(State(control): State<Control>, body: Bytes) -> Reply {
 }
 
 async fn token(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+    need_admin(&caller, "lead tokens back")?;
     let body = TokenBody::read(&body)?;
     if body.column.is_empty() {
         return Err(
@@ -361,7 +377,8 @@ async fn token(State(control): State<Control>, caller: Caller, body: Bytes) -> R
     ok(&control.host.token(body, caller.0).await?)
 }
 
-async fn reload(State(control): State<Control>, body: Bytes) -> Reply {
+async fn reload(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+    need_admin(&caller, "reload the configuration")?;
     NoBody::read(&body)?;
     ok(&Reloaded { message: control.host.reload().await? })
 }

@@ -1,4 +1,4 @@
-//! The socket itself, and who is at its other end.
+//! The socket itself.
 //!
 //! Invariant: the file never exists with a wider mode than configured, and a
 //! running proxy's socket is never taken from it.
@@ -7,14 +7,10 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
-use nix::unistd::{Uid, User, geteuid};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::peer::Peer;
 use super::{Control, routes};
-use crate::config::Admin;
-use crate::grants::model::{Actor, END_USER};
 
 /// Why the socket can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -82,43 +78,5 @@ impl Door {
         let served = axum::serve(self.listener, app).with_graceful_shutdown(shutdown).await;
         drop(self.file);
         served
-    }
-}
-
-/// The process at the other end, as the kernel says (SO_PEERCRED).
-#[derive(Debug, Clone, Copy)]
-pub struct Peer {
-    /// None: the kernel did not say.
-    pub uid: Option<u32>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self { uid: stream.io().peer_cred().ok().map(|c| c.uid()) }
-    }
-}
-
-impl Peer {
-    /// Who that is: recorded by uid and name, known as the login that
-    /// `[[admin]]` maps the name to. Root, the proxy's own user and those whom
-    /// `[[admin]]` names may administer. Reads the user database: may block.
-    pub fn actor(self, admins: &[Admin]) -> Actor {
-        let Some(uid) = self.uid else {
-            return Actor { name: "uid:unknown".to_owned(), login: None, end_user: None, admin: false };
-        };
-        let uid = Uid::from_raw(uid);
-        let os_user = User::from_uid(uid).ok().flatten().map(|u| u.name);
-        let admin = os_user.as_ref().and_then(|name| admins.iter().find(|a| a.os_user == *name));
-        let login = admin.map(|a| a.login.clone());
-        let end_user = admin.and_then(|a| a.end_user.as_ref()).map(|name| format!("{END_USER}{name}"));
-        Actor {
-            name: match os_user {
-                Some(name) => format!("uid:{uid}({name})"),
-                None => format!("uid:{uid}"),
-            },
-            admin: uid.is_root() || uid == geteuid() || login.is_some(),
-            login,
-            end_user,
-        }
     }
 }

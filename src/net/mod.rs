@@ -8,6 +8,7 @@
 pub mod drain;
 pub mod front;
 pub mod listen;
+pub mod mutual;
 pub mod stream;
 pub mod tls;
 pub mod trust;

@@ -57,8 +57,20 @@ impl Authority {
     }
 
     pub fn sign(&self, name: &str) -> Certificate {
+        self.sign_with(params(name))
+    }
+
+    /// One whose time is over.
+    pub fn sign_expired(&self, name: &str) -> Certificate {
+        let mut params = params(name);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+        self.sign_with(params)
+    }
+
+    fn sign_with(&self, params: CertificateParams) -> Certificate {
         let key = KeyPair::generate().unwrap();
-        write(&params(name).signed_by(&key, &self.issuer).unwrap().pem(), &key)
+        write(&params.signed_by(&key, &self.issuer).unwrap().pem(), &key)
     }
 }
 

@@ -73,7 +73,7 @@ pub fn config(server: &Server) -> Config {
         keys_file: PathBuf::new(),
         state: StateUrl::Sqlite(PathBuf::new()),
         audit: Audit { file: PathBuf::new(), sql: AuditSql::Full, rotate: 0, rotate_age: Duration::ZERO },
-        control: Control { socket: PathBuf::new(), mode: 0o660 },
+        control: Control { socket: PathBuf::new(), mode: 0o660, remote: None },
         metrics: None,
         limits: Limits {
             max_sessions: 100,
