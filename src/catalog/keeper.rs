@@ -24,6 +24,7 @@ use super::load::{self, LoadError, Loaded};
 use super::queries;
 use super::service::{Connection, DDL_CHANNEL, Service, ServiceError, chain};
 use super::snapshot::Snapshot;
+use crate::sql::parse;
 use crate::sql::prefilter::BuildError;
 
 /// How long a session waits for a guard before it is refused.
@@ -39,8 +40,6 @@ const LINGER: Duration = Duration::from_secs(1);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// A load that DDL in progress kept incomplete is repeated after this.
 const INCOMPLETE_PAUSE: Duration = Duration::from_millis(250);
-/// Views nest, and their reader recurses; the memory is mapped where touched.
-const STACK_BYTES: usize = 256 << 20;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
@@ -373,7 +372,7 @@ pub(super) async fn on_large_stack<T: Send + 'static>(
     let (answer, answered) = oneshot::channel();
     std::thread::Builder::new()
         .name("catalog-bind".to_owned())
-        .stack_size(STACK_BYTES)
+        .stack_size(parse::STACK_BYTES)
         .spawn(move || drop(answer.send(work())))
         .ok()?;
     answered.await.ok()

@@ -5,7 +5,7 @@
 //! says whether the bytes were worth anything: read well, masked, analysed.
 //! Compiled for tests and for the feature `fuzzing` only.
 
-mod catalog;
+pub(crate) mod catalog;
 mod decoding;
 mod masks;
 mod messages;

@@ -19,17 +19,13 @@ use tokio::sync::oneshot;
 
 use super::analysis::{Analysis, Statement, StatementKind};
 use super::classify::classify;
-use super::parse::{self, Tokens};
+use super::parse::{self, STACK_BYTES, Tokens};
 use super::prefilter::HitKind;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::telemetry::metric::{Counter, Labelled, Timing};
 use crate::telemetry::names;
 use crate::telemetry::registry::Registry;
-
-/// PostgreSQL's parser, the tree's decoder and lineage recurse; the memory is
-/// mapped only where it is touched.
-const STACK_BYTES: usize = 256 << 20;
 
 /// Texts waiting for an analysis thread; a full queue makes sessions wait.
 const QUEUE: usize = 1024;

@@ -9,5 +9,8 @@ pub mod parse;
 pub mod prefilter;
 pub mod splice;
 
+#[cfg(test)]
+mod limit_tests;
+
 pub use analyser::{Analyser, Verdict};
 pub use analysis::{Analysis, CatalogChange, Flow, Output, Statement, StatementKind, Use, UseKind};

@@ -36,15 +36,16 @@ pub(super) fn read(text: &str) -> Option<Read<VirtualStatement>> {
             format!("a statement for schema \"bauta\" is longer than {MAX_TEXT} bytes"),
         )));
     }
-    let parsed = match parse::parse(text, MAX_DEPTH) {
-        Ok(parsed) => parsed,
-        Err(error) => return Some(Err(error)),
-    };
-    let mut statements = parsed.statements.into_iter();
-    Some(match (statements.next(), statements.next()) {
-        (Some(only), None) => statement(&only.node),
+    let read = parse::with_room(|| only_statement(text));
+    Some(read.unwrap_or_else(|_| Err(unsupported("a statement that can't be read now"))))
+}
+
+fn only_statement(text: &str) -> Read<VirtualStatement> {
+    let parsed = parse::parse(text, MAX_DEPTH)?;
+    match parsed.statements.as_slice() {
+        [only] => statement(&only.node),
         _ => Err(unsupported("several statements in one text")),
-    })
+    }
 }
 
 /// `bauta . name (` in the tokens.

@@ -214,6 +214,9 @@ fn other_uses_are_refused_and_never_forwarded() {
     }
     let deep = format!("SELECT * FROM bauta.columns() WHERE {}true{}", "(".repeat(5000), ")".repeat(5000));
     assert!(recognise(&deep).unwrap().is_err());
+    // Read on the session's own thread, its tree would end the process.
+    let chain = format!("SELECT * FROM bauta.columns() WHERE method = ''{}", "||''".repeat(4_000));
+    assert!(recognise(&chain).unwrap().is_err());
     let long = format!("SELECT * FROM bauta.columns() -- {}", "x".repeat(100_000));
     assert_eq!(recognise(&long).unwrap().unwrap_err().code, "54000");
 }

@@ -30,8 +30,11 @@ const CURSOR_HOLD: i32 = 0x0020;
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
     let mut earlier_code = false;
+    let mut hits = hits.to_vec();
+    hits.sort_by_key(|hit| hit.span.start);
     for raw in &parsed.statements {
-        let classifier = Classifier::new(guard, text, parsed, hits, depth, raw);
+        let tokens = parsed.tokens.part(&raw.span);
+        let classifier = Classifier::new(guard, text, &tokens, hits_inside(&hits, &raw.span), depth, raw);
         let mut statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         if earlier_code && classifier.is_counted() {
             statement.refusal = Some(uncommitted_code());
@@ -40,6 +43,13 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         statements.push(statement);
     }
     statements
+}
+
+/// Of hits in order of their starts, those that begin inside `span`.
+fn hits_inside<'h>(hits: &'h [Hit], span: &Range<usize>) -> &'h [Hit] {
+    let first = hits.partition_point(|hit| hit.span.start < span.start);
+    let end = hits.partition_point(|hit| hit.span.start < span.end);
+    hits.get(first..end).unwrap_or_default()
 }
 
 /// A function or operator that no snapshot knows yet could change what the
@@ -71,13 +81,13 @@ impl<'a> Classifier<'a> {
     fn new(
         guard: &'a Guard,
         text: &'a str,
-        parsed: &'a Parsed,
+        tokens: &'a Tokens,
         hits: &[Hit],
         depth: usize,
         raw: &RawStatement,
     ) -> Self {
         let inside = |hit: &&Hit| hit.span.start >= raw.span.start && hit.span.end <= raw.span.end;
-        let live = |span: &Range<usize>| !parsed.tokens.is_inert(span);
+        let live = |span: &Range<usize>| !tokens.is_inert(span);
         let (names, quoted) = hits
             .iter()
             .filter(inside)
@@ -88,7 +98,7 @@ impl<'a> Classifier<'a> {
             .iter()
             .filter(inside)
             .any(|hit| hit.kind == HitKind::Keyword && !hit.span.is_empty() && live(&hit.span));
-        Self { guard, text, tokens: &parsed.tokens, depth, span: raw.span.clone(), names, quoted, escapes }
+        Self { guard, text, tokens, depth, span: raw.span.clone(), names, quoted, escapes }
     }
 
     /// Does the statement spell anything counted?
@@ -174,7 +184,8 @@ impl<'a> Classifier<'a> {
     /// The lineage of a query, with every counted name accounted for.
     fn lineage(&self, node: &NodeEnum) -> Result<Lineage, ClientError> {
         let lineage = lineage::analyse(self.guard.facts(), self.text, node, self.tokens, self.depth)?;
-        match self.names.iter().find(|name| !covers(&lineage.accounted, name)) {
+        let accounted = Covered::by(&lineage.accounted);
+        match self.names.iter().find(|name| !accounted.holds(name)) {
             Some(name) => Err(self.unaccounted(name)),
             None => Ok(lineage),
         }
@@ -294,8 +305,27 @@ impl<'a> Classifier<'a> {
     }
 }
 
-fn covers(spans: &[Range<usize>], inner: &Range<usize>) -> bool {
-    spans.iter().any(|span| span.start <= inner.start && inner.end <= span.end)
+/// Spans by their start, each with the furthest end of it and all before it.
+struct Covered(Vec<(usize, usize)>);
+
+impl Covered {
+    fn by(spans: &[Range<usize>]) -> Self {
+        let mut reaches: Vec<(usize, usize)> = spans.iter().map(|span| (span.start, span.end)).collect();
+        reaches.sort_unstable();
+        let mut furthest = 0;
+        for (_, end) in &mut reaches {
+            furthest = furthest.max(*end);
+            *end = furthest;
+        }
+        Self(reaches)
+    }
+
+    /// Does `inner` lie inside one of the spans?
+    fn holds(&self, inner: &Range<usize>) -> bool {
+        let begun = self.0.partition_point(|(start, _)| *start <= inner.start);
+        let last = begun.checked_sub(1).and_then(|index| self.0.get(index));
+        last.is_some_and(|(_, end)| inner.end <= *end)
+    }
 }
 
 fn transaction_kind(kind: TransactionStmtKind) -> Option<Transaction> {

@@ -113,6 +113,7 @@ impl<'a> Walk<'a> {
         let right = self.source_item(right, scope, &seen)?;
         let merged = self.merged_columns(join, &left, &right)?;
         let joined = joined_source(&merged, &left, &right);
+        self.burn(joined.fields.len())?;
 
         let (left_missing, right_missing) = match join.jointype() {
             JoinType::JoinInner => (false, false),

@@ -7,6 +7,7 @@
 //! value is given only where it is itself an operand, with no function,
 //! branch or subquery between, and meets one other operand.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use pg_query::protobuf::{AConst, AExpr, Node, ParamRef, Token, TypeCast, TypeName, a_const};
@@ -271,14 +272,15 @@ pub(crate) fn parameters<'t>(
     uses: &[Use],
 ) -> crate::sql::analysis::Parameters {
     let given = uses.iter().filter_map(|use_| use_.given.as_ref()).filter(|given| !given.only_null);
-    let given: Vec<&Given> = given.flat_map(|given| &given.values).collect();
+    let given: HashSet<&Range<usize>> =
+        given.flat_map(|given| &given.values).map(|given| &given.span).collect();
     let mut parameters = crate::sql::analysis::Parameters::default();
     for (span, _) in tokens.filter(|(_, token)| *token == Token::Param) {
         let number = text.get(span.clone()).and_then(|raw| raw.strip_prefix('$')?.parse::<u16>().ok());
         // PostgreSQL refuses a number beyond 65,535 itself.
         let Some(number) = number else { continue };
         parameters.count = parameters.count.max(number);
-        if !given.iter().any(|given| given.span == span) {
+        if !given.contains(&span) {
             parameters.loose.push(number);
         }
     }

@@ -294,13 +294,20 @@ impl<'a> Walk<'a> {
             too_complex("statement is nested too deeply to be analysed")
                 .with_hint("Break the statement into parts, or raise limits.depth.")
         })?;
-        self.fuel = self.fuel.checked_sub(1).ok_or_else(|| {
-            too_complex("statement takes too long to be analysed")
-                .with_hint("Break the statement into parts, or write it without nested recursions.")
-        })?;
+        self.burn(1)?;
         let result = inner(self);
         self.room += 1;
         result
+    }
+
+    /// Work that a short text may ask for again and again: nodes visited,
+    /// columns of joins upon joins.
+    fn burn(&mut self, work: usize) -> Analysed<()> {
+        self.fuel = self.fuel.checked_sub(work).ok_or_else(|| {
+            too_complex("statement takes too long to be analysed")
+                .with_hint("Break the statement into parts, or write it without nested recursions.")
+        })?;
+        Ok(())
     }
 
     /// Notes a node's location.

@@ -13,6 +13,13 @@ use super::{Analysed, Walk, naming};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, UseKind};
 
+/// What the server allows a query (`MaxTupleAttributeNumber` in its
+/// `htup_details.h`). A megabyte of stars would name a hundred million columns.
+const MAX_OUTPUTS: usize = 1_664;
+
+/// The server's own SQLSTATE and words (`free_parsestate` in its `parse_node.c`).
+const TOO_MANY_COLUMNS: &str = "54011";
+
 /// An output column while its query is read.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
@@ -157,7 +164,9 @@ impl<'a> Walk<'a> {
                 _ => unite(&a.value.flow, &b.value.flow),
             };
             let mut value = Value::of(flow);
-            value.points = a.value.points.into_iter().chain(b.value.points).collect();
+            // A chain of a thousand arms must not copy what it has a thousand times.
+            value.points = a.value.points;
+            value.points.extend(b.value.points);
             value.type_oid = a.value.type_oid.filter(|oid| b.value.type_oid == Some(*oid));
             value.collated = a.value.collated || b.value.collated;
             targets.push(Target { name: a.name, value, span: a.span, loose: a.loose });
@@ -195,6 +204,10 @@ impl<'a> Walk<'a> {
         let Some(node) = target.val.as_deref() else { return self.unknown("an output column") };
         if let Some(columns) = self.star(node, scope, purpose)? {
             targets.extend(columns);
+            if targets.len() > MAX_OUTPUTS {
+                let message = format!("target lists can have at most {MAX_OUTPUTS} entries");
+                return Err(ClientError::new(TOO_MANY_COLUMNS, message));
+            }
             return Ok(());
         }
         self.placeless(&[&target.name]);

@@ -139,6 +139,9 @@ impl Source {
 impl Item {
     /// The same on the side of an outer join that may be missing.
     pub fn missing(self) -> Self {
+        if self.source.nullable {
+            return self;
+        }
         Self { source: Rc::new(Source { nullable: true, ..Source::clone(&self.source) }), ..self }
     }
 
