@@ -180,3 +180,31 @@ fn random_sessions_see_no_raw_value() {
     }
     assert!(rows > 0, "no masked row was ever seen");
 }
+
+/// A portal whose statement is a FETCH of itself, or of one that fetches from
+/// it: the error is the server's.
+#[test]
+fn portals_that_fetch_from_each_other_fail_as_on_the_server() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let bound = |portal: &str, sql: &str| [m::parse("", sql, &[]), m::bind(portal, "", &[], &[])].concat();
+    let scripts = [
+        vec![bound("a", "FETCH 1 FROM a"), m::execute("a", 0)],
+        vec![bound("a", "FETCH 1 FROM b"), bound("b", "FETCH 1 FROM a"), m::execute("a", 0)],
+        vec![bound("a", "FETCH 1 FROM a"), m::query("FETCH 1 FROM a")],
+        vec![bound("a", "FETCH 1 FROM c"), m::execute("a", 0)],
+        vec![m::query("PREPARE s AS SELECT 1"), bound("a", "EXECUTE s"), m::execute("a", 0)],
+    ];
+    for script in scripts {
+        let answers = [server.port(), bauta.port].map(|port| {
+            let mut raw = Raw::connect(port, "ana");
+            raw.query("BEGIN; DECLARE c CURSOR FOR SELECT 1");
+            let mut frames = Vec::new();
+            for message in &script {
+                frames.extend(raw.exchange(&[message.clone(), m::sync()].concat()));
+            }
+            show(&frames)
+        });
+        assert_eq!(answers[0], answers[1]);
+    }
+}

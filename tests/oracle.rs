@@ -62,6 +62,14 @@ fn guard(server: &Server, database: &str) -> Arc<Guard> {
 
 /// A policy bound to what a database holds now.
 pub fn guard_of(server: &Server, database: &str, policy: &str) -> Arc<Guard> {
+    let config = config_of(server, policy);
+    let store = Arc::new(SqliteBindings::in_memory().expect("store"));
+    let databases = Databases::start(&config, store).expect("databases");
+    tokio::runtime::Runtime::new().expect("runtime").block_on(databases.guard(database)).expect("guard")
+}
+
+/// The configuration of a policy's text on this server.
+pub fn config_of(server: &Server, policy: &str) -> Config {
     let text = format!(
         "keys.file = \"k\"\nstate.url = \"sqlite:s\"\naudit.file = \"a\"\ncontrol.socket = \"c\"\n\
          listen.address = \"127.0.0.1:1\"\nupstream.address = \"127.0.0.1:1\"\n\
@@ -71,18 +79,16 @@ pub fn guard_of(server: &Server, database: &str, policy: &str) -> Arc<Guard> {
     let mut config = door::config(server);
     config.upstream.service_password = Some(Secret::new(password("bauta")));
     config.protect = parsed.protect;
-    let store = Arc::new(SqliteBindings::in_memory().expect("store"));
-    let databases = Databases::start(&config, store).expect("databases");
-    tokio::runtime::Runtime::new().expect("runtime").block_on(databases.guard(database)).expect("guard")
+    config
 }
 
-fn session(server: &Server, database: &str) -> Raw {
+pub fn session(server: &Server, database: &str) -> Raw {
     Raw::connect_with(server.port(), &[("user", "postgres"), ("database", database)], &password("postgres"))
         .unwrap_or_else(|error| panic!("login: {:?}", error.field(b'M')))
 }
 
 /// The one statement of a text that is a query.
-fn query(guard: &Guard, sql: &str) -> Option<Statement> {
+pub fn query(guard: &Guard, sql: &str) -> Option<Statement> {
     let analysis: Analysis = analyser::analyse(guard, sql.as_bytes(), 1_000);
     match <[Statement; 1]>::try_from(analysis.statements) {
         Ok([statement]) if matches!(statement.kind, StatementKind::Query) => Some(statement),
@@ -95,7 +101,7 @@ pub fn on_deep_stack(run: impl FnOnce() + Send + 'static) {
 }
 
 /// What PostgreSQL says of a Parse: its tree, unless it refuses the text.
-fn judged(session: &mut Raw, sql: &str) -> Option<oracle_tree::Columns> {
+pub fn judged(session: &mut Raw, sql: &str) -> Option<oracle_tree::Columns> {
     let frames = session.exchange(&[message::parse("", sql, &[]), message::sync()].concat());
     if frames.iter().any(|frame| frame.tag == b'E') {
         return None;
@@ -138,7 +144,7 @@ fn names(columns: &[Arc<ProtectedColumn>]) -> BTreeSet<String> {
 }
 
 /// Children and parents hold the same values under other names.
-fn family(guard: &Guard) -> BTreeMap<String, String> {
+pub fn family(guard: &Guard) -> BTreeMap<String, String> {
     let mut families = BTreeMap::new();
     for (id, column) in &guard.protected {
         let parents =
@@ -187,7 +193,7 @@ fn lineage_names_what_postgresql_says_stands_behind_a_statement() {
     });
 }
 
-fn difference(
+pub fn difference(
     guard: &Guard,
     head: &dyn Fn(BTreeSet<String>) -> BTreeSet<String>,
     statement: &Statement,

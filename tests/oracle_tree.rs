@@ -124,6 +124,12 @@ impl<'t> Query<'t> {
                     query.column(index, attribute, found);
                 }
             }
+            // What EXISTS selects is never evaluated.
+            Tree::Node { name, fields } if name == "SUBLINK" && tree.field("subLinkType").atom() == "0" => {
+                if let Some(query @ Tree::Node { .. }) = fields.get("subselect") {
+                    Query::new(query, Some(self)).everything(query, found);
+                }
+            }
             Tree::Node { name, .. } if name == "QUERY" => {
                 let query = Query::new(tree, Some(self));
                 for output in query.outputs() {

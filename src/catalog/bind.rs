@@ -1,7 +1,7 @@
 //! Binds a policy to a snapshot: a [`Guard`], and what is wrong with the fit.
 //!
 //! ```text
-//! rules ── named columns ── renamed ones ── spread (inheritance, foreign keys, generated) ── new ones
+//! rules ── named columns ── renamed ones ── spread (inheritance, foreign keys, generated) ── parted ones ── new ones
 //!       └─ what can't be bound locks its tables
 //! ```
 //!
@@ -66,6 +66,8 @@ pub fn bind(
         let mut binder = Binder::new(&snapshot, rules, known);
         binder.bind_named();
         binder.bind_renamed();
+        binder.spread();
+        binder.bind_left();
         binder.spread();
         binder.bind_new(defaults.new_columns_masked);
         binder.spread();
@@ -233,7 +235,12 @@ struct Reason {
     writable: bool,
     because: Arc<str>,
     place: Arc<str>,
+    /// The column that a rule names, whose values these are.
+    follows: Option<Names>,
 }
+
+/// Schema, table, column.
+type Names = [Arc<str>; 3];
 
 struct Binder<'a> {
     snapshot: &'a Snapshot,
@@ -299,7 +306,8 @@ impl<'a> Binder<'a> {
                 if can_be_bound(relation) {
                     self.matched.extend(matching.iter().map(|p| p.index));
                     self.note_rivals(relation, column, &matching, pattern);
-                    self.bind_rule(relation, column, pattern, &column_name(relation, &column.name));
+                    let names = [&relation.schema, &relation.name, &column.name].map(Arc::clone);
+                    self.bind_rule(relation, column, pattern, names);
                 } else if pattern.columns.table != ANY && is_view(relation) {
                     self.matched.insert(pattern.index);
                     self.lock_view(relation, pattern);
@@ -329,14 +337,14 @@ impl<'a> Binder<'a> {
     }
 
     /// `origin`: the name that the rule means, also after a rename.
-    fn bind_rule(&mut self, relation: &Relation, column: &Column, pattern: Pattern<'_>, origin: &str) {
+    fn bind_rule(&mut self, relation: &Relation, column: &Column, pattern: Pattern<'_>, origin: Names) {
         let id = ColumnId { relation: relation.oid, attribute: column.attribute };
         let rule = pattern.rule;
         if rule.method == MethodSpec::Show {
             self.shown.insert(id);
             return;
         }
-        let domain: Arc<str> = rule.domain.as_deref().unwrap_or(origin).into();
+        let domain = rule.domain.as_deref().map_or_else(|| origin.join(".").into(), Arc::from);
         let reason = Reason {
             method: rule.method.clone(),
             domain,
@@ -345,6 +353,7 @@ impl<'a> Binder<'a> {
             writable: rule.allow.contains(&Allow::Write),
             because: rule.place.as_str().into(),
             place: rule.place.as_str().into(),
+            follows: Some(origin),
         };
         let reason = self.fitted(relation, column, reason, Severity::Error);
         self.columns.insert(id, reason);
@@ -416,7 +425,7 @@ impl<'a> Binder<'a> {
             if origin == name || self.columns.contains_key(id) || self.shown.contains(id) {
                 continue;
             }
-            self.bind_rule(relation, column, pattern, &origin);
+            self.bind_rule(relation, column, pattern, known.names());
             if self.columns.contains_key(id) {
                 self.renamed.insert(*id);
                 self.findings.push(

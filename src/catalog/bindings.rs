@@ -16,7 +16,8 @@ use super::{ColumnId, Oid};
 /// What is known of a column of a table that has something protected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownColumn {
-    /// Names when the table was first seen, or when a rule last matched.
+    /// Names when the table was first seen, or when a rule last matched; of a
+    /// followed column, those of the column that it follows.
     pub schema: Arc<str>,
     pub table: Arc<str>,
     pub column: Arc<str>,
@@ -29,8 +30,19 @@ pub enum Standing {
     Seen,
     /// A rule matched these names.
     Bound,
+    /// Its values were those of the column that the names mean, as a child's,
+    /// a partition's or a foreign key's are: they still are when it is
+    /// detached.
+    Followed,
     /// It came later: masked until a rule names it.
     New,
+}
+
+impl KnownColumn {
+    /// Schema, table, column.
+    pub fn names(&self) -> [Arc<str>; 3] {
+        [&self.schema, &self.table, &self.column].map(Arc::clone)
+    }
 }
 
 /// The known columns of one database.
@@ -65,7 +77,7 @@ pub struct SqliteBindings {
 }
 
 const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS catalog_column (
+CREATE TABLE IF NOT EXISTS column_memory (
     database      TEXT NOT NULL,
     database_oid  INTEGER NOT NULL,
     relation      INTEGER NOT NULL,
@@ -73,7 +85,7 @@ CREATE TABLE IF NOT EXISTS catalog_column (
     schema_name   TEXT NOT NULL,
     table_name    TEXT NOT NULL,
     column_name   TEXT NOT NULL,
-    standing      TEXT NOT NULL CHECK (standing IN ('seen', 'bound', 'new')),
+    standing      TEXT NOT NULL,
     PRIMARY KEY (database, relation, attribute)
 )";
 
@@ -116,6 +128,7 @@ impl Standing {
         match self {
             Self::Seen => "seen",
             Self::Bound => "bound",
+            Self::Followed => "followed",
             Self::New => "new",
         }
     }
@@ -125,6 +138,7 @@ impl Standing {
         match name {
             "seen" => Self::Seen,
             "bound" => Self::Bound,
+            "followed" => Self::Followed,
             _ => Self::New,
         }
     }
@@ -137,7 +151,7 @@ impl BindingStore for SqliteBindings {
         let mut query = connection
             .prepare(
                 "SELECT relation, attribute, schema_name, table_name, column_name, standing \
-                 FROM catalog_column WHERE database = ?1 AND database_oid = ?2",
+                 FROM column_memory WHERE database = ?1 AND database_oid = ?2",
             )
             .map_err(fault)?;
         let rows = query
@@ -160,10 +174,10 @@ impl BindingStore for SqliteBindings {
         let fault = |source| BindingError::Write { database: database.to_owned(), source };
         let mut connection = self.connection.lock();
         let transaction = connection.transaction().map_err(fault)?;
-        transaction.execute("DELETE FROM catalog_column WHERE database = ?1", [database]).map_err(fault)?;
+        transaction.execute("DELETE FROM column_memory WHERE database = ?1", [database]).map_err(fault)?;
         {
             let mut insert = transaction
-                .prepare("INSERT INTO catalog_column VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+                .prepare("INSERT INTO column_memory VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
                 .map_err(fault)?;
             for (id, column) in known {
                 insert

@@ -209,6 +209,21 @@ impl Relay {
         judged
     }
 
+    fn judge_fetch(&mut self, cursor: &str) -> Result<Judged, Stop> {
+        self.need_quiet()?;
+        match self.state.portal(cursor.as_bytes()) {
+            Lookup::Found(slot) => {
+                let mend = "CLOSE the cursor and DECLARE it again.";
+                let Portal { prepared, tokens, .. } = &slot.value;
+                let judged = self.judge_in_form(prepared, mend, Handed::kept(tokens))?;
+                // They were handed over with the DECLARE or Bind.
+                Ok(Judged { tokens: Handover::default(), ..judged })
+            }
+            Lookup::Missing => Ok(Judged::must_fail()),
+            Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+        }
+    }
+
     fn judge_followed(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else { return Err(lost().into()) };
         self.check_session(statement)?;
@@ -241,18 +256,14 @@ impl Relay {
                 }
             }
             StatementKind::Fetch { cursor, .. } => {
-                self.need_quiet()?;
-                match self.state.portal(cursor.as_bytes()) {
-                    Lookup::Found(slot) => {
-                        let mend = "CLOSE the cursor and DECLARE it again.";
-                        let Portal { prepared, tokens, .. } = &slot.value;
-                        let judged = self.judge_in_form(prepared, mend, Handed::kept(tokens))?;
-                        // They were handed over with the DECLARE or Bind.
-                        Ok(Judged { tokens: Handover::default(), ..judged })
-                    }
-                    Lookup::Missing => Ok(Judged::must_fail()),
-                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+                // A portal that runs can't be fetched from: the server says so.
+                if self.fetching.contains(cursor) {
+                    return Ok(Judged::must_fail());
                 }
+                self.fetching.push(cursor.clone());
+                let judged = self.judge_fetch(cursor);
+                self.fetching.pop();
+                judged
             }
             StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => {
                 self.decide(statement, handed)?;

@@ -172,6 +172,8 @@ pub(super) struct Relay {
     pub copy_stream: Option<Box<CopyInStream>>,
     /// EXECUTE and FETCH that the judging at hand has followed.
     pub following: usize,
+    /// Cursors of the FETCHes that are being followed.
+    pub fetching: Vec<String>,
     /// A Query that was sent as other messages.
     pub as_query: Option<AsQuery>,
     /// A message that waits for leave to use its grants.
@@ -237,6 +239,7 @@ impl Relay {
             copy_in: CopyIn::Off,
             copy_stream: None,
             following: 0,
+            fetching: Vec::new(),
             as_query: None,
             parked: None,
             leave: None,

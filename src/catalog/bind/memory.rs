@@ -4,6 +4,33 @@
 use super::*;
 
 impl<'a> Binder<'a> {
+    /// Columns that followed a protected one until a migration parted them: a
+    /// detached partition, a child or foreign key no more. They hold what they held.
+    pub(super) fn bind_left(&mut self) {
+        let mut followed: Vec<(&ColumnId, &KnownColumn)> =
+            self.remembered.iter().filter(|(_, known)| known.standing == Standing::Followed).collect();
+        followed.sort_by_key(|(id, _)| **id);
+        for (id, known) in followed {
+            let Some((relation, column)) = self.column(*id) else { continue };
+            if self.columns.contains_key(id) || self.shown.contains(id) {
+                continue;
+            }
+            let matching = self.rules.matching(&known.schema, &known.table, &known.column);
+            let Some(pattern) = strongest(&matching) else { continue };
+            self.bind_rule(relation, column, pattern, known.names());
+            if !self.columns.contains_key(id) {
+                continue;
+            }
+            let name = column_name(relation, &column.name);
+            let message =
+                format!("{name} no longer follows {}, and stays protected", known.names().join("."));
+            self.findings.push(
+                self.finding(Severity::Warning, message)
+                    .mend("write a rule for it, with method \"show\" if it is public"),
+            );
+        }
+    }
+
     /// Columns that a protected table got since it was first seen.
     pub(super) fn bind_new(&mut self, masked: bool) {
         if !masked {
@@ -38,6 +65,7 @@ impl<'a> Binder<'a> {
                         writable: false,
                         because: "new column (defaults.new_columns)".into(),
                         place: "defaults.new_columns".into(),
+                        follows: None,
                     },
                 ));
             }
@@ -96,6 +124,10 @@ impl<'a> Binder<'a> {
             return past.clone();
         }
         let bound = !self.rules.matching(&relation.schema, &relation.name, &column.name).is_empty();
+        let follows = self.columns.get(&id).and_then(|reason| reason.follows.clone());
+        if let Some([schema, table, column]) = follows.filter(|_| !bound) {
+            return KnownColumn { schema, table, column, standing: Standing::Followed };
+        }
         KnownColumn {
             schema: Arc::clone(&relation.schema),
             table: Arc::clone(&relation.name),

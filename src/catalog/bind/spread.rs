@@ -85,6 +85,7 @@ impl Binder<'_> {
                         writable: false,
                         because: format!("generated from a protected column ({})", first.place).into(),
                         place: Arc::clone(&first.place),
+                        follows: None,
                     },
                 ));
             }

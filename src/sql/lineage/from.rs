@@ -12,7 +12,12 @@ use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk, changing};
+use crate::catalog::Oid;
 use crate::sql::analysis::{Flow, UseKind};
+
+/// Types whose columns all have one form, so that two of them meet without a
+/// cast: bool, int8, int2, int4, text, date, uuid.
+const NO_MODIFIER: &[Oid] = &[Oid(16), Oid(20), Oid(21), Oid(23), Oid(25), Oid(1082), Oid(2950)];
 
 impl<'a> Walk<'a> {
     /// The items of a FROM clause. `before` are lateral neighbours.
@@ -163,7 +168,8 @@ impl<'a> Walk<'a> {
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
             self.equality(&left, &right, &[], UseKind::Join);
             // USING holds its name.
-            merged.push(Field { loose: join.is_natural && (a.loose || b.loose), ..a.or(&b) });
+            let loose = join.is_natural && (a.loose || b.loose);
+            merged.push(Field { loose, ..merged_field(join.jointype(), &a, &b) });
         }
         Ok(merged)
     }
@@ -283,6 +289,19 @@ fn joined_source(merged: &[Field], left: &[Item], right: &[Item]) -> Source {
         source.fields.extend(others.cloned());
     }
     source
+}
+
+/// `buildMergedJoinVar` in `parse_clause.c`: a left join shows the left
+/// column, a right join the right one. An inner join shows the left one too, if
+/// it needs no cast.
+fn merged_field(join: JoinType, left: &Field, right: &Field) -> Field {
+    let type_oid = left.type_oid.filter(|oid| right.type_oid == Some(*oid));
+    match join {
+        JoinType::JoinLeft => left.clone(),
+        JoinType::JoinRight => right.clone(),
+        JoinType::JoinInner if type_oid.is_some_and(|oid| NO_MODIFIER.contains(&oid)) => left.clone(),
+        _ => left.or(right),
+    }
 }
 
 fn side_column(side: &[Item], name: &str) -> Option<Field> {

@@ -176,6 +176,13 @@ impl<'a> Walk<'a> {
         self.touches = true;
         let columns = self.fields_of(relation);
         self.named.extend(value::all_columns(columns.iter().map(|field| &field.flow)));
+        // What its policies, defaults and CHECKs read, an error may carry.
+        for oid in &relation.depends_on_relations {
+            if let Some(read) = self.facts.snapshot.relations.get(oid) {
+                let fields = self.fields_of(read);
+                self.named.extend(value::all_columns(fields.iter().map(|field| &field.flow)));
+            }
+        }
         let is_view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
         if let (true, Some(definition)) = (is_view, relation.definition.as_deref()) {
             self.named.extend(self.inside_view(definition));
