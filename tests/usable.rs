@@ -31,6 +31,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("gui", "work", include_str!("usable_data/gui.sql")),
     ("drivers", "work", include_str!("usable_data/drivers.sql")),
     ("bi", "work", include_str!("usable_data/bi.sql")),
+    ("deep", "work", include_str!("usable_data/deep.sql")),
     ("dbt", "work", include_str!("usable_data/dbt.sql")),
     ("postgrest", "work", include_str!("usable_data/postgrest.sql")),
     ("tpch", "tpch", include_str!("usable_data/tpch.sql")),
