@@ -211,6 +211,10 @@ fn anything_but_a_token_is_refused_and_no_original_gets_elsewhere() {
         let frames = raw.exchange(&extended(&sql, &[], &[]));
         assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql} (extended)");
     }
+    for literal in [one.as_str(), "x"] {
+        let frames = raw.query(&format!("COPY (SELECT id FROM customers WHERE ssn = '{literal}') TO STDOUT"));
+        assert!(frames[0].field(b'D').unwrap().contains("COPY takes no tokens"), "{frames:?}");
+    }
     // The message is that of any literal.
     let told = |frames: Vec<Frame>| frames[0].body.clone();
     assert_eq!(

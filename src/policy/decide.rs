@@ -128,6 +128,10 @@ pub fn decide_with(
         if let StatementKind::CopyIn(CopyIn { format: Err(why), .. }) = &statement.kind {
             error = error.with_detail(why.message.clone());
         }
+        // Said whatever was given, so that it does not tell what is a token.
+        if matches!(statement.kind, StatementKind::CopyOut(_)) && ruling.lacks_tokens() {
+            error = error.with_detail("COPY takes no tokens. Send the SELECT by itself.");
+        }
         return Decision::Refuse { error, columns: ruling.verdict.columns, lacking };
     }
     if statement.readings.is_empty() {
@@ -388,6 +392,11 @@ impl<'a> Ruling<'a> {
         .with_hint(if export { export_request(&all) } else { request(&all) });
         // The right to copy is an administrator's to give.
         Some((error.at(first.position), if export { Vec::new() } else { all }))
+    }
+
+    /// Was something refused that a token could have been given to?
+    fn lacks_tokens(&self) -> bool {
+        self.refused.iter().any(|(use_, _)| use_.given.as_ref().is_some_and(|given| !given.only_null))
     }
 
     fn show(&mut self, output: &Output) -> OutputAction {
