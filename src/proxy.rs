@@ -142,6 +142,7 @@ impl Proxy {
             heads,
             clock,
         });
+        tokio::spawn(tell_sessions(proxy.drain.clone(), proxy.sessions.clone()));
         proxy.record_lost_head().await?;
         let config = proxy.config.load_full();
         proxy.record_policy(&config, "start").await?;
@@ -246,6 +247,12 @@ impl Proxy {
             tracing::warn!(%fault, "a statement could not be cancelled");
         }
     }
+}
+
+/// Sessions that wait for their clients don't look whether the proxy drains.
+async fn tell_sessions(drain: Drain, sessions: Registry) {
+    drain.begun().await;
+    sessions.call_all();
 }
 
 /// The protected columns and roles of all databases that sessions use.

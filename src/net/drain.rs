@@ -1,6 +1,7 @@
 //! The word that bauta is stopping, heard by acceptors and sessions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -8,21 +9,24 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub struct Drain {
     word: Arc<watch::Sender<bool>>,
+    /// The same word for those who ask at every statement.
+    begun: Arc<AtomicBool>,
 }
 
 impl Drain {
     pub fn new() -> Self {
-        Self { word: Arc::new(watch::Sender::new(false)) }
+        Self { word: Arc::new(watch::Sender::new(false)), begun: Arc::default() }
     }
 
     /// Stop accepting; sessions end as soon as they are idle outside a
     /// transaction. Can't be taken back.
     pub fn begin(&self) {
+        self.begun.store(true, Ordering::SeqCst);
         self.word.send_replace(true);
     }
 
     pub fn has_begun(&self) -> bool {
-        *self.word.borrow()
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Completes when the drain begins, at once if it has. Cancel-safe.

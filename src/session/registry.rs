@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
 
 use dashmap::DashMap;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use crate::error::{ClientError, sqlstate};
 use crate::grants::model::END_USER;
@@ -67,7 +67,9 @@ pub struct Handle {
     end_user: Mutex<Option<Arc<str>>>,
     killed: AtomicBool,
     notices: Mutex<Vec<SessionNotice>>,
-    wake: Notify,
+    /// It was killed, has notices, or the proxy drains: it must look.
+    called: AtomicBool,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Handle {
@@ -91,9 +93,26 @@ impl Handle {
     pub fn is_killed(&self) -> bool {
         self.killed.load(Ordering::Acquire)
     }
-    /// Completes when the session was killed or has notices. Cancel-safe.
-    pub async fn called(&self) {
-        self.wake.notified().await;
+    /// Ready, once, when the session was killed, has notices, or the proxy
+    /// drains. It is polled at every wake-up, so it costs next to nothing:
+    /// the waker of a task stays the same.
+    pub fn poll_called(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.called.load(Ordering::Relaxed) && self.called.swap(false, Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        let mut waker = self.waker.lock();
+        if waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        *waker = Some(cx.waker().clone());
+        // Whoever called before found no waker.
+        if self.called.swap(false, Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+    }
+    fn call(&self) {
+        self.called.store(true, Ordering::SeqCst);
+        if let Some(waker) = &*self.waker.lock() {
+            waker.wake_by_ref();
+        }
     }
     /// Takes the notices that wait.
     pub fn take_notices(&self) -> Vec<SessionNotice> {
@@ -209,7 +228,8 @@ impl Registry {
             end_user: Mutex::default(),
             killed: AtomicBool::new(false),
             notices: Mutex::new(Vec::new()),
-            wake: Notify::new(),
+            called: AtomicBool::new(false),
+            waker: Mutex::default(),
         });
         self.shared.sessions.insert(id, handle.clone());
         Ok(Seat { handle, shared: self.shared.clone() })
@@ -243,7 +263,7 @@ impl Registry {
     pub fn kill(&self, id: i64) -> bool {
         let Some(handle) = self.shared.sessions.get(&id) else { return false };
         handle.killed.store(true, Ordering::Release);
-        handle.wake.notify_one();
+        handle.call();
         true
     }
 
@@ -251,7 +271,14 @@ impl Registry {
     pub fn kill_all(&self) {
         for handle in &self.shared.sessions {
             handle.killed.store(true, Ordering::Release);
-            handle.wake.notify_one();
+            handle.call();
+        }
+    }
+
+    /// Has every session look what is new.
+    pub fn call_all(&self) {
+        for handle in &self.shared.sessions {
+            handle.call();
         }
     }
 
@@ -264,7 +291,7 @@ impl Registry {
         }
         notices.push(notice);
         drop(notices);
-        handle.wake.notify_one();
+        handle.call();
         true
     }
 }
@@ -303,6 +330,29 @@ mod tests {
         assert!(registry.admit(1).is_ok());
         let _seat = registry.enter(ana(), 1, Timestamp::UNIX_EPOCH).unwrap();
         assert!(registry.enter(ana(), 1, Timestamp::UNIX_EPOCH).is_err());
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicU64);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_call_is_heard_once_before_the_session_waits_and_while_it_does() {
+        let registry = Registry::new();
+        let seat = registry.enter(ana(), 0, Timestamp::UNIX_EPOCH).unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let cx = Context::from_waker(&waker);
+        registry.call_all();
+        assert_eq!((seat.poll_called(&cx), seat.poll_called(&cx)), (Poll::Ready(()), Poll::Pending));
+        assert!(registry.kill(seat.id));
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert_eq!((seat.poll_called(&cx), seat.poll_called(&cx)), (Poll::Ready(()), Poll::Pending));
     }
 
     #[test]

@@ -32,6 +32,7 @@ use super::settings::Settings;
 use super::state::{Entry, Kind, State};
 use super::virtual_schema::Row;
 use crate::audit::{AuditError, Ticket, Who};
+use crate::catalog::Database;
 use crate::catalog::guard::Guard;
 use crate::clock::Clock;
 use crate::config::Mode;
@@ -156,6 +157,8 @@ pub(super) struct Relay {
     pub upstream: Stream,
     pub state: State<Reply, ShapeRef>,
     pub settings: Settings,
+    /// Gives today's guard.
+    database: Arc<Database>,
     pub guard: Arc<Guard>,
     pub permits: Arc<SessionPermits>,
     pub hold: Option<Hold>,
@@ -220,6 +223,7 @@ impl Relay {
         permits: Arc<SessionPermits>,
     ) -> Self {
         let settings = Settings::new(session.parameters.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        let database = proxy.databases.database(&who.database);
         Self {
             proxy,
             seat: session.seat,
@@ -229,6 +233,7 @@ impl Relay {
             upstream: session.upstream,
             state: State::default(),
             settings,
+            database,
             guard,
             permits,
             hold: None,
@@ -301,8 +306,7 @@ impl Relay {
                 self.job = None;
                 self.on_job(done)
             }
-            () = self.seat.called() => Ok(()),
-            () = self.proxy.drain.begun(), if !wants.draining => Ok(()),
+            () = std::future::poll_fn(|cx| self.seat.poll_called(cx)) => Ok(()),
             () = sleep_until(deadline) => Ok(()),
         }
     }
@@ -314,7 +318,6 @@ impl Relay {
                 && (!waiting || self.client.input.len() < WAITING_INPUT + self.room_for_held()),
             upstream_read: self.client.queued() < HIGH_WATER && !self.awaits_client(),
             upstream_write: self.ticket.is_none(),
-            draining: self.proxy.drain.has_begun(),
         }
     }
 
@@ -689,7 +692,7 @@ impl Relay {
 
     /// Asks for today's guard; starts a job if that must be awaited.
     pub(super) fn fresh_guard(&mut self) -> Result<(), Hold> {
-        match self.proxy.databases.current(&self.who.database) {
+        match self.database.current() {
             Some(guard) => {
                 self.guard = guard;
                 Ok(())
@@ -790,7 +793,6 @@ struct Wants {
     client_read: bool,
     upstream_read: bool,
     upstream_write: bool,
-    draining: bool,
 }
 
 enum Event {
