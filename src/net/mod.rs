@@ -9,6 +9,7 @@ pub mod drain;
 pub mod front;
 pub mod listen;
 pub mod mutual;
+mod spare;
 pub mod stream;
 pub mod tls;
 pub mod trust;

@@ -20,11 +20,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
+use super::spare;
 use crate::wire::frame::{self, Frame};
 use crate::wire::reader::Malformed;
 
 /// First size of a read, in bytes; doubled while reads come back full.
-const READ_MIN: usize = 8 * 1024;
+const READ_MIN: usize = spare::SIZE;
 const READ_MAX: usize = 128 * 1024;
 
 /// A plain socket.
@@ -153,16 +154,16 @@ impl Stream {
         match &mut self.transport {
             Transport::Plain(Socket::Tcp(tcp)) => {
                 ready!(tcp.poll_read_ready(cx))?;
-                self.input.reserve(self.read_size);
+                make_room(&mut self.input, self.read_size);
                 pin!(tcp.read_buf(&mut self.input)).poll(cx)
             }
             Transport::Plain(Socket::Unix(unix)) => {
                 ready!(unix.poll_read_ready(cx))?;
-                self.input.reserve(self.read_size);
+                make_room(&mut self.input, self.read_size);
                 pin!(unix.read_buf(&mut self.input)).poll(cx)
             }
             Transport::Tls(tls) => {
-                self.input.reserve(self.read_size);
+                make_room(&mut self.input, self.read_size);
                 pin!(tls.read_buf(&mut self.input)).poll(cx).map(truncation_is_end)
             }
         }
@@ -180,7 +181,7 @@ impl Stream {
     /// Gives the read buffer back when nothing waits in it.
     pub fn release_input(&mut self) {
         if self.input.is_empty() && self.input.capacity() > 0 {
-            self.input = BytesMut::new();
+            spare::give(std::mem::take(&mut self.input));
         }
     }
 
@@ -205,7 +206,9 @@ impl Stream {
     /// Appends to what the next flush writes. Never blocks and has no limit:
     /// the caller flushes, or stops reading, when [`Stream::queued`] grows.
     pub fn queue(&mut self, bytes: &[u8]) {
-        self.output.extend_from_slice(bytes);
+        if !bytes.is_empty() {
+            self.output().extend_from_slice(bytes);
+        }
     }
 
     /// [`Stream::queue`] without a copy where nothing is queued yet.
@@ -219,6 +222,9 @@ impl Stream {
 
     /// The queue itself, for encoders that append.
     pub fn output(&mut self) -> &mut BytesMut {
+        if self.output.capacity() == 0 {
+            self.output = spare::take();
+        }
         &mut self.output
     }
 
@@ -238,7 +244,7 @@ impl Stream {
             self.output.advance(written);
         }
         if self.output.capacity() > 0 {
-            self.output = BytesMut::new();
+            spare::give(std::mem::take(&mut self.output));
         }
         match &mut self.transport {
             Transport::Plain(_) => Poll::Ready(Ok(())),
@@ -273,6 +279,14 @@ impl Stream {
     pub async fn close(&mut self) -> io::Result<()> {
         std::future::poll_fn(|cx| self.poll_close(cx)).await
     }
+}
+
+/// Room for the next read, from the thread's spare buffers where there is none.
+fn make_room(input: &mut BytesMut, size: usize) {
+    if input.capacity() == 0 {
+        *input = spare::take();
+    }
+    input.reserve(size);
 }
 
 /// A peer that drops the TCP connection without close_notify ends the stream
