@@ -6,7 +6,6 @@
 //! PostgreSQL's `commit_delay` does; where there are fewer than its default
 //! `commit_siblings`, nobody waits for others.
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::queue::Entry;
@@ -14,9 +13,9 @@ use super::queue::Entry;
 /// Busy sessions from which on it is worth to wait for them.
 const ENOUGH: usize = 5;
 /// The longest wait for others, in syncs: a statement waits for its own too.
-const SYNCS: u32 = 4;
+const SYNCS: u32 = 8;
 /// The longest wait for others.
-const LONGEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(2);
 
 /// Whom to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +28,9 @@ pub(super) struct Others {
 
 #[derive(Default)]
 pub(super) struct Crowd {
-    /// Sessions of the last group, and of the one before.
-    last: HashSet<i64>,
-    before: HashSet<i64>,
+    /// Sessions of the last group, and of the one before, in order.
+    last: Vec<i64>,
+    before: Vec<i64>,
     at: Option<Instant>,
     /// How long a sync takes, lately.
     sync: Duration,
@@ -48,6 +47,8 @@ impl Crowd {
         self.last.clear();
         let intents = group.iter().filter(|entry| entry.record.event.is_intent());
         self.last.extend(intents.map(|entry| entry.record.who.session));
+        self.last.sort_unstable();
+        self.last.dedup();
     }
 
     /// A group was made durable in this time.
@@ -57,7 +58,8 @@ impl Crowd {
 
     /// Whom the next group waits for.
     pub fn others(&self) -> Option<Others> {
-        let expected = self.last.len() + self.before.difference(&self.last).count();
+        let gone = self.before.iter().filter(|session| self.last.binary_search(session).is_err());
+        let expected = self.last.len() + gone.count();
         let patience = (self.sync * SYNCS).min(LONGEST);
         (expected >= ENOUGH && !patience.is_zero()).then_some(Others { expected, patience })
     }
@@ -109,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_follows_the_disk_and_ends_at_a_millisecond() {
+    fn the_wait_follows_the_disk_and_has_an_end() {
         let mut crowd = Crowd::default();
         crowd.saw(&group(0..8), Instant::now());
         assert_eq!(crowd.others(), None, "nothing was synced yet");
         crowd.synced(Duration::from_micros(80));
-        assert_eq!(crowd.others().map(|o| o.patience), Some(Duration::from_micros(40)));
+        assert_eq!(crowd.others().map(|o| o.patience), Some(Duration::from_micros(80)));
         crowd.synced(Duration::from_secs(1));
         assert_eq!(crowd.others().map(|o| o.patience), Some(LONGEST));
     }

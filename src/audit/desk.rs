@@ -6,8 +6,9 @@
 //! which costs no system call.
 //!
 //! Invariant: a waker that is kept belongs to a ticket that was not settled
-//! after the bell was set. Setting it and settling are ordered by the queue's
-//! lock (`Queue::want`, `Queue::settle`), so no settling is missed.
+//! after the bell was set. Whoever waits sets the bell and then looks whether
+//! its ticket is settled, the writer settles and then looks at the bell, both
+//! sequentially consistent: one sees the other, so no settling is missed.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -51,10 +51,6 @@ struct Waiting {
     intents: usize,
     /// The writer lingers until this many intents are there; 0: it does not.
     awaited: usize,
-    /// Somebody waits for this ticket.
-    wanted: u64,
-    /// The writer sleeps.
-    idle: bool,
     closing: bool,
     /// Intents refused while the log could not be written.
     refused: u64,
@@ -83,6 +79,10 @@ pub(super) struct Queue {
     /// The newest durable record; None: none since the log was opened.
     head: Mutex<Option<Head>>,
     waiting: Mutex<Waiting>,
+    /// Somebody waits for this ticket.
+    wanted: AtomicU64,
+    /// The writer sleeps, or is about to and has yet to look at `wanted`.
+    idle: AtomicBool,
     writer_wakes: Condvar,
     room: Notify,
     settled: AtomicU64,
@@ -106,6 +106,8 @@ impl Queue {
             tally: Tally::new(),
             head: Mutex::default(),
             waiting: Mutex::default(),
+            wanted: AtomicU64::new(0),
+            idle: AtomicBool::new(false),
             writer_wakes: Condvar::new(),
             room: Notify::new(),
             settled: AtomicU64::new(0),
@@ -138,7 +140,8 @@ impl Queue {
             return Err(Rejected::Failed(error));
         }
         if waiting.is_full() && !always {
-            self.wake_writer(&mut waiting);
+            drop(waiting);
+            self.wake_writer();
             return Err(Rejected::Full(Box::new(record)));
         }
         self.tally.accepted(&record.event);
@@ -147,12 +150,18 @@ impl Queue {
         waiting.bytes += record.event.weight();
         waiting.intents += usize::from(record.event.is_intent());
         waiting.entries.push(Entry { ticket, at, record });
-        if waiting.is_half_full() {
-            self.wake_writer(&mut waiting);
-        }
-        if waiting.awaited > 0 && waiting.intents >= waiting.awaited {
+        let hurry = waiting.is_half_full();
+        let complete = waiting.awaited > 0 && waiting.intents >= waiting.awaited;
+        if complete {
             waiting.awaited = 0;
+        }
+        // Before the writer is woken: it needs the lock itself, and a lock
+        // that is handed to a thread which has yet to run keeps all others out.
+        drop(waiting);
+        if complete {
             self.writer_wakes.notify_one();
+        } else if hurry {
+            self.wake_writer();
         }
         Ok(ticket)
     }
@@ -185,7 +194,7 @@ impl Queue {
 
     /// None: not settled yet.
     pub fn status(&self, ticket: Ticket) -> Option<Result<(), AuditError>> {
-        if self.settled.load(Ordering::Acquire) < ticket.0 {
+        if self.settled.load(Ordering::SeqCst) < ticket.0 {
             return None;
         }
         if !self.any_failed.load(Ordering::Acquire) {
@@ -236,26 +245,27 @@ impl Queue {
         self.bells.lock().push(Arc::downgrade(bell));
     }
 
-    /// Has the writer hurry.
+    /// Has the writer hurry. Takes the lock only where the writer sleeps: it
+    /// says so before it looks at what is wanted, so one of us sees the other.
     pub(super) fn want(&self, ticket: Ticket) {
-        let mut waiting = self.waiting.lock();
-        if waiting.wanted < ticket.0 {
-            waiting.wanted = ticket.0;
-            self.wake_writer(&mut waiting);
+        if self.wanted.fetch_max(ticket.0, Ordering::SeqCst) < ticket.0 {
+            self.wake_writer();
         }
     }
 
-    fn wake_writer(&self, waiting: &mut Waiting) {
-        if std::mem::take(&mut waiting.idle) {
+    /// Not with the lock held.
+    fn wake_writer(&self) {
+        if self.idle.load(Ordering::SeqCst) && self.idle.swap(false, Ordering::SeqCst) {
+            // Who said that it sleeps holds the lock until it does.
+            drop(self.waiting.lock());
             self.writer_wakes.notify_one();
         }
     }
 
     /// Ends the queue: what is in it is still written, nothing new is taken.
     pub fn close(&self) {
-        let mut waiting = self.waiting.lock();
-        waiting.closing = true;
-        self.wake_writer(&mut waiting);
+        self.waiting.lock().closing = true;
+        self.writer_wakes.notify_one();
     }
 
     // The writer's side.
@@ -268,14 +278,14 @@ impl Queue {
     pub fn take(&self, into: &mut Vec<Entry>, patience: Duration, others: Option<Others>) -> Batch {
         let mut waiting = self.waiting.lock();
         let settled = self.settled.load(Ordering::Acquire);
-        let hurry = |w: &Waiting| w.closing || w.wanted > settled || w.is_half_full();
-        if !hurry(&waiting) {
-            waiting.idle = true;
+        let is_wanted = || self.wanted.load(Ordering::SeqCst) > settled;
+        self.idle.store(true, Ordering::SeqCst);
+        if !(waiting.closing || is_wanted() || waiting.is_half_full()) {
             self.writer_wakes.wait_for(&mut waiting, patience);
-            waiting.idle = false;
         }
+        self.idle.store(false, Ordering::SeqCst);
         if let Some(others) = others
-            && waiting.wanted > settled
+            && is_wanted()
             && waiting.intents < others.expected
             && !waiting.closing
         {
@@ -301,9 +311,9 @@ impl Queue {
     pub fn rest(&self, patience: Duration) -> bool {
         let mut waiting = self.waiting.lock();
         if !waiting.closing {
-            waiting.idle = true;
+            self.idle.store(true, Ordering::SeqCst);
             self.writer_wakes.wait_for(&mut waiting, patience);
-            waiting.idle = false;
+            self.idle.store(false, Ordering::SeqCst);
         }
         waiting.closing
     }
@@ -330,7 +340,7 @@ impl Queue {
         }
         // Under the lock, so that a blocking waiter can't miss it.
         let waiting = self.waiting.lock();
-        self.settled.fetch_max(last.0, Ordering::AcqRel);
+        self.settled.fetch_max(last.0, Ordering::SeqCst);
         drop(waiting);
         self.bells.lock().retain(|bell| bell.upgrade().inspect(|bell| bell.ring()).is_some());
         self.settled_changed.notify_waiters();

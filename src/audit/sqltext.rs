@@ -32,13 +32,14 @@ pub(super) struct Shown<'a> {
     pub sql: Option<Cow<'a, str>>,
     /// Set if `sql` was cut.
     pub sql_bytes: Option<usize>,
-    pub fingerprint: Option<String>,
+    pub fingerprint: Option<Arc<str>>,
 }
 
 /// What is known of a text that was seen before.
 #[derive(Clone)]
 struct Known {
-    fingerprint: Option<u64>,
+    /// In hexadecimal.
+    fingerprint: Option<Arc<str>>,
     /// The text without literals; None: it may be written as it is.
     stripped: Option<Arc<str>>,
 }
@@ -48,7 +49,7 @@ struct KnownWeighter;
 
 impl Weighter<(u64, u64), Known> for KnownWeighter {
     fn weight(&self, _: &(u64, u64), known: &Known) -> u64 {
-        64 + known.stripped.as_ref().map_or(0, |s| s.len() as u64)
+        96 + known.stripped.as_ref().map_or(0, |s| s.len() as u64)
     }
 }
 
@@ -71,7 +72,7 @@ impl SqlTexts {
     pub fn show<'a>(&mut self, sql: &'a Sql) -> Shown<'a> {
         let bytes = sql.text.bytes().get(sql.span.clone()).unwrap_or_default();
         let known = self.look_up(bytes, matches!(sql.conceal, Conceal::AllLiterals));
-        let fingerprint = known.fingerprint.map(|f| format!("{f:016x}"));
+        let fingerprint = known.fingerprint;
         let text = match (self.mode, known.stripped) {
             (AuditSql::Fingerprint, _) => return Shown { sql: None, sql_bytes: None, fingerprint },
             (_, Some(stripped)) => Cow::Owned(stripped.to_string()),
@@ -98,7 +99,7 @@ impl SqlTexts {
         let secret = self.secrets.as_ref().is_none_or(|s| s.is_match(bytes));
         let strip = all_literals || secret || self.mode == AuditSql::Normalized;
         let known = Known {
-            fingerprint: fingerprint(&text),
+            fingerprint: fingerprint(&text).map(|f| Arc::from(format!("{f:016x}"))),
             stripped: (strip && self.mode != AuditSql::Fingerprint)
                 .then(|| Arc::from(without_literals(&text))),
         };

@@ -55,6 +55,7 @@ pub(super) struct Writer {
     failing: Option<Failing>,
     /// Who is busy now.
     crowd: Crowd,
+    times: encode::Times,
 }
 
 #[derive(Clone, Copy)]
@@ -107,6 +108,7 @@ impl Writer {
             starts: Vec::new(),
             failing: None,
             crowd: Crowd::default(),
+            times: encode::Times::default(),
         }
     }
 
@@ -280,8 +282,8 @@ impl Writer {
     ) -> Result<(), AuditError> {
         let seq = self.at.seq + 1;
         let start = self.buffer.len();
-        let time = encode::timestamp(at);
-        let head = encode::Head::new(seq, &time, &self.node, event, who);
+        let time = self.times.text(at);
+        let head = encode::Head::new(seq, time, &self.node, event, who);
         let starts = &self.starts;
         let queue = &self.queue;
         let seq_of = |ticket| seq_of(starts, queue, ticket);
