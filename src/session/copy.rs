@@ -7,6 +7,8 @@
 //! Invariant: every field is either copied because its column is not masked,
 //! or read, masked and written anew.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 use super::rows::{RowFault, RowPlan};
@@ -25,6 +27,8 @@ pub struct CopyPlan {
     head: bool,
     /// The binary trailer was seen.
     ended: bool,
+    /// Room for a masked value, for a moment.
+    masked: BytesMut,
 }
 
 impl From<Malformed> for RowFault {
@@ -39,7 +43,7 @@ impl CopyPlan {
             CopyFormat::Text { header, .. } | CopyFormat::Csv { header, .. } => *header,
             CopyFormat::Binary => true,
         };
-        Self { format, rows, head, ended: false }
+        Self { format, rows, head, ended: false, masked: BytesMut::new() }
     }
 
     pub fn cells(&self) -> Cells {
@@ -62,75 +66,24 @@ impl CopyPlan {
     }
 
     fn put_rows(&mut self, body: &[u8], out: &mut BytesMut) -> Result<u64, RowFault> {
-        match self.format.clone() {
+        let Self { format, rows, head, masked, .. } = self;
+        match format {
             CopyFormat::Binary => self.put_binary(body, out),
             CopyFormat::Text { delimiter, null, .. } => {
-                let text = Text { delimiter, null: null.as_bytes() };
-                self.put_lines(body, out, |rest| text.split(rest), |value, out| text.put(value, out))
+                let text = Text { delimiter: *delimiter, null: null.as_bytes() };
+                put_lines(&text, rows, head, masked, body, out)
             }
             CopyFormat::Csv { delimiter, null, quote, escape, forced, .. } => {
-                let single = self.rows.columns() == 1;
-                let csv = Csv { delimiter, null: null.as_bytes(), quote, escape, single, forced };
-                self.put_lines(body, out, |rest| csv.split(rest), |value, out| csv.put(value, out))
+                let csv = Csv {
+                    delimiter: *delimiter,
+                    null: null.as_bytes(),
+                    quote: *quote,
+                    escape: *escape,
+                    single: rows.columns() == 1,
+                    forced: *forced,
+                };
+                put_lines(&csv, rows, head, masked, body, out)
             }
-        }
-    }
-
-    /// Takes a body of lines apart with `split` and writes fields with `put`.
-    fn put_lines(
-        &mut self,
-        mut body: &[u8],
-        out: &mut BytesMut,
-        split: impl Fn(&[u8]) -> Option<(Vec<RawField<'_>>, usize)>,
-        put: impl Fn(&[u8], &mut BytesMut),
-    ) -> Result<u64, RowFault> {
-        let mut rows = 0;
-        let mut masked = BytesMut::new();
-        while !body.is_empty() {
-            let (fields, length) = split(body).ok_or(RowFault::Malformed)?;
-            let (line, rest) = body.split_at_checked(length).ok_or(RowFault::Malformed)?;
-            body = rest;
-            if std::mem::take(&mut self.head) {
-                out.put_slice(line);
-                continue;
-            }
-            rows += 1;
-            let count = self.rows.columns();
-            // A table without columns has empty lines.
-            if fields.len() != count && !(count == 0 && fields.len() == 1) {
-                return Err(RowFault::ColumnCount { server: fields.len(), analysis: count });
-            }
-            for (index, field) in fields.iter().enumerate() {
-                if index > 0 {
-                    out.put_u8(self.delimiter());
-                }
-                match &field.value {
-                    Some(value) if self.rows.is_masked(index) => {
-                        masked.clear();
-                        match self.rows.mask_value(index, value, &mut masked)? {
-                            Some(()) => put(&masked, out),
-                            None => out.put_slice(self.null()),
-                        }
-                    }
-                    Some(_) | None => out.put_slice(field.raw),
-                }
-            }
-            out.put_u8(b'\n');
-        }
-        Ok(rows)
-    }
-
-    fn delimiter(&self) -> u8 {
-        match &self.format {
-            CopyFormat::Text { delimiter, .. } | CopyFormat::Csv { delimiter, .. } => *delimiter,
-            CopyFormat::Binary => 0,
-        }
-    }
-
-    fn null(&self) -> &[u8] {
-        match &self.format {
-            CopyFormat::Text { null, .. } | CopyFormat::Csv { null, .. } => null.as_bytes(),
-            CopyFormat::Binary => b"",
         }
     }
 
@@ -188,12 +141,77 @@ impl CopyPlan {
     }
 }
 
-/// One field of a line.
-struct RawField<'a> {
-    /// As it stands there.
-    raw: &'a [u8],
-    /// What it means; None: NULL.
-    value: Option<Vec<u8>>,
+/// How fields stand in a line. Nothing is allocated for one: what is not
+/// masked is copied as it stands there.
+trait Lines {
+    fn null(&self) -> &[u8];
+    /// Length of the field that `rest` begins with, up to the delimiter or the
+    /// line's end. None: it has no end here.
+    fn field(&self, rest: &[u8]) -> Option<usize>;
+    /// What a field means; None: NULL.
+    fn value<'a>(&self, raw: &'a [u8]) -> Option<Cow<'a, [u8]>>;
+    fn put(&self, value: &[u8], out: &mut BytesMut);
+}
+
+/// Takes a body of lines apart and writes each anew.
+fn put_lines(
+    lines: &impl Lines,
+    rows: &RowPlan,
+    head: &mut bool,
+    masked: &mut BytesMut,
+    mut body: &[u8],
+    out: &mut BytesMut,
+) -> Result<u64, RowFault> {
+    let mut count = 0;
+    while !body.is_empty() {
+        let is_head = std::mem::take(head);
+        let mut columns = 0;
+        let mut ended = false;
+        while !ended {
+            let length = lines.field(body).ok_or(RowFault::Malformed)?;
+            let (raw, rest) = body.split_at_checked(length).ok_or(RowFault::Malformed)?;
+            let (end, rest) = rest.split_first().ok_or(RowFault::Malformed)?;
+            body = rest;
+            if is_head || !rows.is_masked(columns) {
+                out.put_slice(raw);
+            } else {
+                put_masked(lines, rows, columns, masked, raw, out)?;
+            }
+            out.put_u8(*end);
+            columns += 1;
+            ended = *end == b'\n';
+        }
+        if is_head {
+            continue;
+        }
+        count += 1;
+        let analysis = rows.columns();
+        // A table without columns has empty lines.
+        if columns != analysis && !(analysis == 0 && columns == 1) {
+            return Err(RowFault::ColumnCount { server: columns, analysis });
+        }
+    }
+    Ok(count)
+}
+
+fn put_masked(
+    lines: &impl Lines,
+    rows: &RowPlan,
+    column: usize,
+    masked: &mut BytesMut,
+    raw: &[u8],
+    out: &mut BytesMut,
+) -> Result<(), RowFault> {
+    let Some(value) = lines.value(raw) else {
+        out.put_slice(lines.null());
+        return Ok(());
+    };
+    masked.clear();
+    match rows.mask_value(column, &value, masked)? {
+        Some(()) => lines.put(masked, out),
+        None => out.put_slice(lines.null()),
+    }
+    Ok(())
 }
 
 struct Text<'a> {
@@ -202,51 +220,60 @@ struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// The fields of the first line and its length with its end. None: no
-    /// whole line.
-    fn split<'b>(&self, body: &'b [u8]) -> Option<(Vec<RawField<'b>>, usize)> {
-        let mut fields = Vec::new();
-        let (mut start, mut at) = (0, 0);
+    /// The letter behind a backslash that stands for this byte.
+    fn letter(&self, byte: u8) -> Option<u8> {
+        match byte {
+            8 => Some(b'b'),
+            9 => Some(b't'),
+            10 => Some(b'n'),
+            11 => Some(b'v'),
+            12 => Some(b'f'),
+            13 => Some(b'r'),
+            b'\\' => Some(b'\\'),
+            byte => Some(byte).filter(|byte| *byte == self.delimiter),
+        }
+    }
+}
+
+impl Lines for Text<'_> {
+    fn null(&self) -> &[u8] {
+        self.null
+    }
+
+    fn field(&self, rest: &[u8]) -> Option<usize> {
+        let mut at = 0;
         loop {
-            match *body.get(at)? {
+            match *rest.get(at)? {
                 b'\\' => at += 2,
-                byte if byte == b'\n' || byte == self.delimiter => {
-                    fields.push(self.field(body.get(start..at)?));
-                    at += 1;
-                    start = at;
-                    if byte == b'\n' {
-                        return Some((fields, at));
-                    }
-                }
+                b'\n' => return Some(at),
+                byte if byte == self.delimiter => return Some(at),
                 _ => at += 1,
             }
         }
     }
 
-    fn field<'b>(&self, raw: &'b [u8]) -> RawField<'b> {
-        let value = (raw != self.null).then(|| unescape(raw));
-        RawField { raw, value }
+    fn value<'a>(&self, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        if raw == self.null {
+            return None;
+        }
+        match memchr::memchr(b'\\', raw) {
+            Some(_) => Some(Cow::Owned(unescape(raw))),
+            None => Some(Cow::Borrowed(raw)),
+        }
     }
 
     /// As `CopyAttributeOutText` writes it.
     fn put(&self, value: &[u8], out: &mut BytesMut) {
-        for &byte in value {
-            let letter = match byte {
-                8 => b'b',
-                9 => b't',
-                10 => b'n',
-                11 => b'v',
-                12 => b'f',
-                13 => b'r',
-                b'\\' => b'\\',
-                byte if byte == self.delimiter => byte,
-                byte => {
-                    out.put_u8(byte);
-                    continue;
-                }
-            };
+        let mut rest = value;
+        while let Some((at, letter)) =
+            rest.iter().enumerate().find_map(|(at, byte)| self.letter(*byte).map(|letter| (at, letter)))
+        {
+            let (plain, special) = rest.split_at_checked(at).unwrap_or((rest, b""));
+            out.put_slice(plain);
             out.put_slice(&[b'\\', letter]);
+            rest = special.get(1..).unwrap_or_default();
         }
+        out.put_slice(rest);
     }
 }
 
@@ -304,49 +331,48 @@ struct Csv<'a> {
 }
 
 impl Csv<'_> {
-    fn split<'b>(&self, body: &'b [u8]) -> Option<(Vec<RawField<'b>>, usize)> {
-        let mut fields = Vec::new();
-        let mut at = 0;
-        loop {
-            let start = at;
-            let quoted = *body.get(at)? == self.quote;
-            let mut value = Vec::new();
-            if quoted {
-                at = self.read_quoted(body, at + 1, &mut value)?;
-            }
-            while *body.get(at)? != b'\n' && *body.get(at)? != self.delimiter {
-                if quoted {
-                    // Nothing may stand behind the closing quote.
-                    return None;
-                }
-                value.push(*body.get(at)?);
-                at += 1;
-            }
-            let raw = body.get(start..at)?;
-            let value = (quoted || raw != self.null).then_some(value);
-            fields.push(RawField { raw, value });
-            at += 1;
-            if *body.get(at - 1)? == b'\n' {
-                return Some((fields, at));
-            }
-        }
-    }
-
-    /// Reads from behind the opening quote to behind the closing one.
-    fn read_quoted(&self, body: &[u8], mut at: usize, value: &mut Vec<u8>) -> Option<usize> {
+    /// Reads from behind the opening quote to behind the closing one, what it
+    /// means into `value`.
+    fn read_quoted(&self, body: &[u8], mut at: usize, mut value: impl FnMut(u8)) -> Option<usize> {
         loop {
             let byte = *body.get(at)?;
             let next = body.get(at + 1).copied();
             if byte == self.escape && next.is_some_and(|next| next == self.quote || next == self.escape) {
-                value.push(next?);
+                value(next?);
                 at += 2;
             } else if byte == self.quote {
                 return Some(at + 1);
             } else {
-                value.push(byte);
+                value(byte);
                 at += 1;
             }
         }
+    }
+}
+
+impl Lines for Csv<'_> {
+    fn null(&self) -> &[u8] {
+        self.null
+    }
+
+    fn field(&self, rest: &[u8]) -> Option<usize> {
+        let is_end = |byte: &u8| *byte == b'\n' || *byte == self.delimiter;
+        if *rest.first()? != self.quote {
+            return rest.iter().position(is_end);
+        }
+        let at = self.read_quoted(rest, 1, |_| {})?;
+        // Nothing may stand behind the closing quote.
+        is_end(rest.get(at)?).then_some(at)
+    }
+
+    fn value<'a>(&self, raw: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        if raw.first() != Some(&self.quote) {
+            return (raw != self.null).then_some(Cow::Borrowed(raw));
+        }
+        let mut value = Vec::with_capacity(raw.len());
+        // It was read before: it has its closing quote.
+        self.read_quoted(raw, 1, |byte| value.push(byte))?;
+        Some(Cow::Owned(value))
     }
 
     /// As `CopyAttributeOutCSV` writes it. Whether the original was quoted
