@@ -1,7 +1,7 @@
 # The commands that people and CI run. Each does its own set-up: on a fresh
 # Debian or Ubuntu with a Rust toolchain, `make test` is enough.
 
-.PHONY: demo test check bench setup
+.PHONY: demo test check bench performance setup
 
 # The main job on a throwaway PostgreSQL, step by step.
 demo:
@@ -24,6 +24,12 @@ check:
 bench:
 	scripts/setup.sh build
 	cargo bench --bench compare -- $(BENCH)
+
+# The same as a page: some twenty minutes.
+performance:
+	scripts/setup.sh build
+	cargo bench --bench compare -- --page $(BENCH) >target/performance.md
+	mv target/performance.md docs/PERFORMANCE.md
 
 setup:
 	scripts/setup.sh test

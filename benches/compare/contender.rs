@@ -1,6 +1,7 @@
 //! The ways to the server that are compared, each a process of its own.
 
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,6 +22,26 @@ pub const DATABASE: &str = "bench";
 /// First argument of this program when it is the relay.
 pub const RELAY: &str = "relay";
 
+/// What the server, pgbouncer and bauta show to clients that ask for TLS.
+pub struct Certificate {
+    /// PEM.
+    pub cert: String,
+    pub key: String,
+}
+
+impl Certificate {
+    pub fn new() -> anyhow::Result<Self> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        Ok(Self { cert: made.cert.pem(), key: made.signing_key.serialize_pem() })
+    }
+
+    fn write(&self, directory: &Path) -> std::io::Result<()> {
+        std::fs::write(directory.join("server.crt"), &self.cert)?;
+        std::fs::write(directory.join("server.key"), &self.key)?;
+        std::fs::set_permissions(directory.join("server.key"), std::fs::Permissions::from_mode(0o600))
+    }
+}
+
 pub struct Contender {
     name: &'static str,
     port: u16,
@@ -35,6 +56,7 @@ impl Contender {
         programs: &Programs,
         scratch: &Arc<Scratch>,
         cluster: &Cluster,
+        certificate: &Certificate,
     ) -> anyhow::Result<Vec<Contender>> {
         let upstream = cluster.port();
         let mut contenders =
@@ -44,9 +66,15 @@ impl Contender {
         };
         start("tcp relay", &|port, _| relay_command(port, upstream))?;
         if let Some(program) = pgbouncer(programs) {
-            start("pgbouncer", &|port, directory| pgbouncer_command(&program, port, upstream, directory))?;
+            start("pgbouncer", &|port, directory| {
+                certificate.write(directory)?;
+                pgbouncer_command(&program, port, upstream, directory)
+            })?;
         }
-        start("bauta", &|port, directory| bauta_command(port, upstream, directory))?;
+        start("bauta", &|port, directory| {
+            certificate.write(directory)?;
+            bauta_command(port, upstream, directory)
+        })?;
         Ok(contenders)
     }
 
@@ -80,6 +108,11 @@ impl Contender {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// None: the server itself.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
     }
 
     /// User and system time of the proxy so far.
@@ -148,7 +181,9 @@ fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path)
         "[databases]\n* = host=127.0.0.1 port={upstream}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
          listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = users\n\
          pool_mode = session\nmax_client_conn = 2000\ndefault_pool_size = 1200\n\
-         log_connections = 0\nlog_disconnections = 0\nserver_reset_query =\nmax_prepared_statements = 100\n"
+         log_connections = 0\nlog_disconnections = 0\nserver_reset_query =\nserver_tls_sslmode = disable\n\
+         client_tls_sslmode = allow\nclient_tls_cert_file = server.crt\nclient_tls_key_file = server.key\n\
+         max_prepared_statements = 100\n"
     );
     // Versions before 1.21 end on a setting that they don't know.
     let version = Command::new(program).arg("--version").output()?;
@@ -163,7 +198,8 @@ fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path)
         // It refuses root, as the server does.
         let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
         let user = user.context("no ordinary user to run pgbouncer as")?;
-        for path in [directory.to_owned(), directory.join("users"), directory.join("pgbouncer.ini")] {
+        let files = ["users", "pgbouncer.ini", "server.crt", "server.key"].map(|name| directory.join(name));
+        for path in std::iter::once(directory.to_owned()).chain(files) {
             chown(&path, Some(user.uid), Some(user.gid))?;
         }
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
@@ -187,6 +223,9 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path) -> anyhow::Result<C
         audit.file = "audit.jsonl"
         control.socket = "bauta.sock"
         limits.max_sessions = 2000
+        listen.tls.mode = "prefer"
+        listen.tls.cert = "server.crt"
+        listen.tls.key = "server.key"
 
         [[protect]]
         column = "public.people.name"
@@ -197,6 +236,18 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path) -> anyhow::Result<C
         [[protect]]
         column = "public.people.ssn"
         method = "token"
+        [[protect]]
+        columns = ["public.people_ten.c0", "public.people_ten.c4", "public.people_ten.c8"]
+        method = "redact"
+        [[protect]]
+        columns = ["public.people_ten.c1", "public.people_ten.c5", "public.people_ten.c9"]
+        method = "email"
+        [[protect]]
+        columns = ["public.people_ten.c2", "public.people_ten.c6"]
+        method = "token"
+        [[protect]]
+        columns = ["public.people_ten.c3", "public.people_ten.c7"]
+        method = "hash"
         "#
     );
     std::fs::write(directory.join("proxy.toml"), config)?;

@@ -1,38 +1,69 @@
 //! What is done through each contender: pgbench's SELECT-only script, a point
 //! select of masked columns, new connections, and whole tables.
 
-use std::process::{Command, Output};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, bail};
 use bauta::demo::cluster::SUPERUSER;
 use bauta::demo::{Cluster, Programs};
 
 use crate::Scale;
-use crate::contender::{DATABASE, PASSWORD, USER};
+use crate::contender::{Certificate, Contender, DATABASE, PASSWORD, USER};
 
 /// Whole tables; `people` has three protected columns, `people_plain` the same
-/// rows and none.
-pub const BULK: [(&str, &str); 4] = [
+/// rows and none, `people_ten` ten.
+pub const BULK: [(&str, &str); 8] = [
     ("SELECT *, no masked column", "SELECT * FROM people_plain"),
     ("SELECT *, 3 masked columns", "SELECT * FROM people"),
+    ("SELECT *, 10 masked columns", "SELECT * FROM people_ten"),
     ("COPY, no masked column", "COPY people_plain TO STDOUT"),
     ("COPY, 3 masked columns", "COPY people TO STDOUT"),
+    ("COPY, 10 masked columns", "COPY people_ten TO STDOUT"),
+    ("COPY BINARY, no masked column", "COPY people_plain TO STDOUT (FORMAT binary)"),
+    ("COPY BINARY, 3 masked columns", "COPY people TO STDOUT (FORMAT binary)"),
 ];
+
+/// Point selects of masked columns: each text is seen for the first time, or
+/// all are one.
+const NEW_TEXTS: &str =
+    "\\set id random(1, 2000000000)\nSELECT id, name, email, ssn FROM people WHERE id = :id;\n";
+const ONE_TEXT: &str = "SELECT id, name, email, ssn FROM people WHERE id = 4711;\n";
 
 pub struct PgbenchWork {
     pub name: String,
     arguments: Vec<String>,
     script: Option<&'static str>,
+    tls: bool,
 }
 
 pub struct PgbenchResult {
     pub per_second: f64,
-    pub transactions: f64,
+    /// Of the proxy, for 100,000 transactions, logins not counted.
+    pub cpu_seconds: Option<f64>,
+    /// Milliseconds, of a sample of the transactions: the middle one, and the
+    /// one that 99 of 100 are faster than.
+    pub latency: Option<(f64, f64)>,
 }
 
 /// Fills the database, makes the logins and bauta's service role.
-pub fn prepare(programs: &Programs, cluster: &mut Cluster, scale: &Scale) -> anyhow::Result<()> {
+pub fn prepare(
+    programs: &Programs,
+    cluster: &mut Cluster,
+    scale: &Scale,
+    certificate: &Certificate,
+) -> anyhow::Result<()> {
     sql(programs, cluster, "postgres", "ALTER SYSTEM SET max_connections = 1400")?;
+    // The server reads a key only from a file of its own that nobody else can read.
+    for (name, pem) in [("server.crt", &certificate.cert), ("server.key", &certificate.key)] {
+        let lines = pem.trim().replace('\n', ",");
+        let copy = format!(
+            "COPY (SELECT unnest(string_to_array('{lines}', ','))) TO PROGRAM 'umask 077; cat > {name}'"
+        );
+        sql(programs, cluster, "postgres", &copy)?;
+    }
+    sql(programs, cluster, "postgres", "ALTER SYSTEM SET ssl = on")?;
     cluster.restart(programs)?;
     sql(programs, cluster, "postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'"))?;
     sql(programs, cluster, "postgres", &format!("CREATE DATABASE {DATABASE} OWNER {USER}"))?;
@@ -51,7 +82,11 @@ pub fn prepare(programs: &Programs, cluster: &mut Cluster, scale: &Scale) -> any
              FROM generate_series(1, {rows}) i;
              CREATE TABLE people AS TABLE people_plain;
              ALTER TABLE people ADD PRIMARY KEY (id);
-             GRANT SELECT ON people, people_plain TO {USER};
+             CREATE TABLE people_ten AS SELECT id, name AS c0, email AS c1, ssn AS c2, city AS c3, \
+             name || 'a' AS c4, email || 'b' AS c5, ssn || 'c' AS c6, city || 'd' AS c7, \
+             name || 'e' AS c8, email || 'f' AS c9, amount, created FROM people_plain;
+             GRANT SELECT ON people, people_plain, people_ten TO {USER};
+             VACUUM ANALYZE people_ten;
              VACUUM ANALYZE people;
              VACUUM ANALYZE people_plain"
         ),
@@ -64,49 +99,144 @@ pub fn prepare(programs: &Programs, cluster: &mut Cluster, scale: &Scale) -> any
 /// Every pgbench run of a round.
 pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
     let mut works = Vec::new();
-    for protocol in ["simple", "extended", "prepared"] {
-        for clients in scale.clients {
-            works.push(PgbenchWork {
-                name: format!("pgbench -S, {protocol}, {clients} clients"),
-                arguments: vec!["-S".into(), "-M".into(), protocol.into(), "-c".into(), clients.to_string()],
-                script: None,
-            });
-        }
+    for (protocol, clients) in scale.clients {
+        works.push(PgbenchWork {
+            name: format!("pgbench -S, {protocol}, {clients} clients"),
+            arguments: vec!["-S".into(), "-M".into(), (*protocol).into(), "-c".into(), clients.to_string()],
+            script: None,
+            tls: false,
+        });
     }
-    works.push(PgbenchWork {
-        name: "point select of 3 masked columns, prepared, 16 clients".into(),
-        arguments: ["-M", "prepared", "-c", "16"].map(String::from).to_vec(),
-        script: Some("\\set id random(1, 100000)\nSELECT id, name, email, ssn FROM people WHERE id = :id;\n"),
-    });
-    works.push(PgbenchWork {
-        name: "a new connection for each, 4 clients".into(),
-        arguments: ["-S", "-C", "-c", "4"].map(String::from).to_vec(),
-        script: None,
-    });
+    let masked = |what, protocol: &str, script| PgbenchWork {
+        name: format!("point select of 3 masked columns, {what}, 16 clients"),
+        arguments: ["-M", protocol, "-c", "16"].map(String::from).to_vec(),
+        script: Some(script),
+        tls: false,
+    };
+    works.push(masked("prepared", "prepared", NEW_TEXTS));
+    works.push(masked("simple, always the same text", "simple", ONE_TEXT));
+    works.push(masked("simple, always a new text", "simple", NEW_TEXTS));
+    for (name, tls) in [("connection", false), ("TLS connection", true)] {
+        works.push(PgbenchWork {
+            name: format!("a new {name} for each, 4 clients"),
+            arguments: ["-S", "-C", "-c", "4"].map(String::from).to_vec(),
+            script: None,
+            tls,
+        });
+    }
     works
 }
 
-/// One run of pgbench.
+/// One run of pgbench. CPU is read when pgbench reports its progress, each
+/// second: the first time is after the logins.
 pub fn pgbench(
     programs: &Programs,
-    port: u16,
+    contender: &Contender,
     work: &PgbenchWork,
     scale: &Scale,
 ) -> anyhow::Result<PgbenchResult> {
-    let mut command = client(programs, "pgbench", port)?;
-    command.args(["-n", "-T", &scale.seconds.to_string()]).args(&work.arguments);
+    let mut command = client(programs, "pgbench", contender.port())?;
+    if work.tls {
+        command.env("PGSSLMODE", "require");
+    }
+    command.args(["-n", "-P", "1", "-T", &scale.seconds.to_string()]).args(&work.arguments);
+    let logs = tempfile::tempdir()?;
+    command.args(["--log", "--sampling-rate=0.2", "--log-prefix"]).arg(logs.path().join("log"));
     let mut script_file = tempfile::NamedTempFile::new()?;
     if let Some(script) = work.script {
         std::io::Write::write_all(&mut script_file, script.as_bytes())?;
         command.arg("-f").arg(script_file.path());
     }
-    let output = run(&mut command).with_context(|| work.name.clone())?;
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut watch = Watch::default();
+    let mut said = String::new();
+    for line in BufReader::new(child.stderr.take().context("stderr")?).lines() {
+        let line = line?;
+        match progress(&line) {
+            Some((at, per_second)) => watch.note(at, per_second, contender.cpu_seconds()?),
+            None => said.push_str(&line),
+        }
+    }
+    let output = child.wait_with_output()?;
+    if !output.status.success() {
+        bail!("{}: {said}", work.name);
+    }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // "tps = 1234.5 (without initial connection time)"; before 14 also a line that includes it.
     let per_second = number_after(&text, "tps = ").with_context(|| text.clone())?;
-    let transactions =
-        number_after(&text, "transactions actually processed: ").with_context(|| text.clone())?;
-    Ok(PgbenchResult { per_second, transactions })
+    Ok(PgbenchResult { per_second, cpu_seconds: watch.per_100k(), latency: latency(logs.path())? })
+}
+
+/// The proxy's CPU between the first and the last report of progress.
+#[derive(Default)]
+struct Watch {
+    first: Option<f64>,
+    last: Option<f64>,
+    at: f64,
+    transactions: f64,
+}
+
+impl Watch {
+    fn note(&mut self, at: f64, per_second: f64, cpu: Option<f64>) {
+        if self.first.is_none() {
+            self.first = cpu;
+        } else {
+            self.transactions += per_second * (at - self.at);
+            self.last = cpu;
+        }
+        self.at = at;
+    }
+
+    fn per_100k(&self) -> Option<f64> {
+        let spent = self.last? - self.first?;
+        (self.transactions > 0.0).then(|| spent / self.transactions * 100_000.0)
+    }
+}
+
+/// `progress: 2.0 s, 1234.5 tps, lat …`: seconds since the start, and
+/// transactions a second since the last one.
+fn progress(line: &str) -> Option<(f64, f64)> {
+    let (at, rest) = line.strip_prefix("progress: ")?.split_once(" s, ")?;
+    Some((at.parse().ok()?, rest.split_once(" tps")?.0.parse().ok()?))
+}
+
+/// Median and 99th percentile of pgbench's logs, whose third field is the
+/// latency in microseconds.
+fn latency(logs: &Path) -> anyhow::Result<Option<(f64, f64)>> {
+    let mut all: Vec<f64> = Vec::new();
+    for file in std::fs::read_dir(logs)? {
+        let text = std::fs::read_to_string(file?.path())?;
+        all.extend(text.lines().filter_map(|line| line.split(' ').nth(2)?.parse::<f64>().ok()));
+    }
+    all.sort_by(f64::total_cmp);
+    let at = |part: usize| all.get(all.len() * part / 100).map(|micros| micros / 1000.0);
+    Ok(at(50).zip(at(99)))
+}
+
+/// System calls of the proxy for one statement, as strace counts them; None
+/// where it is not installed. strace slows what it watches: no time is taken.
+pub fn system_calls(programs: &Programs, contender: &Contender) -> anyhow::Result<Option<f64>> {
+    let (Some(strace), Some(pid)) = (programs.client("strace"), contender.process_id()) else {
+        return Ok(None);
+    };
+    let summary = tempfile::NamedTempFile::new()?;
+    let mut pgbench = client(programs, "pgbench", contender.port())?;
+    pgbench.args(["-n", "-S", "-M", "prepared", "-c", "16", "-t", "200"]);
+    let mut watcher = Command::new(strace);
+    watcher.args(["-c", "-f", "-q", "-p", &pid.to_string(), "-o"]).arg(summary.path());
+    let mut watcher = watcher.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    // It says nothing when it has attached.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let done = run(&mut pgbench);
+    let watcher_id = nix::unistd::Pid::from_raw(i32::try_from(watcher.id())?);
+    nix::sys::signal::kill(watcher_id, nix::sys::signal::Signal::SIGINT)?;
+    watcher.wait()?;
+    done?;
+    let text = std::fs::read_to_string(summary.path())?;
+    // Columns: % time, seconds, usecs/call, calls, errors, name.
+    let calls = text.lines().find(|line| line.ends_with(" total"));
+    let calls = calls.and_then(|line| line.split_whitespace().nth(3)?.parse::<f64>().ok());
+    Ok(calls.map(|calls| calls / (16.0 * 200.0)))
 }
 
 fn number_after(text: &str, label: &str) -> Option<f64> {
@@ -118,7 +248,7 @@ fn client(programs: &Programs, name: &str, port: u16) -> anyhow::Result<Command>
     let program = programs.client(name).with_context(|| format!("{name} is not installed"))?;
     let mut command = Command::new(program);
     command.env("PGPASSWORD", PASSWORD).env("PGHOST", "127.0.0.1").env("PGPORT", port.to_string());
-    command.env("PGUSER", USER).env("PGDATABASE", DATABASE);
+    command.env("PGUSER", USER).env("PGDATABASE", DATABASE).env("PGSSLMODE", "disable");
     Ok(command)
 }
 

@@ -5,11 +5,13 @@
 //! Method: one throwaway server; contenders take turns within each round, so
 //! that what else the machine does meets all of them; the median of the rounds
 //! counts. CPU is the proxy process's own, from `/proc/PID/stat`. Prints
-//! Markdown. `cargo bench --bench compare -- --short` takes about a minute.
+//! Markdown, or with `--page` the whole of `docs/PERFORMANCE.md`. `cargo bench
+//! --bench compare -- --short` takes some minutes.
 //!
 //! Figures depend on the machine and are no test: nothing here fails because
 //! something is slow.
 
+mod bars;
 mod contender;
 mod load;
 mod report;
@@ -20,8 +22,20 @@ use std::sync::Arc;
 use bauta::demo::{Cluster, Programs, Scratch};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use contender::Contender;
+use contender::{Certificate, Contender};
 use report::{Report, Unit};
+
+const PREFACE: &str = "# What bauta costs
+
+Made by `make performance`; don't edit. One run on one machine: ratios say more than figures, and your machine \
+will say something else. `make bench` prints the same without writing this page.
+
+Each job is done directly, through a plain TCP relay that looks at nothing, through pgbouncer (session pooling) and \
+through bauta, in turns, against one throwaway PostgreSQL. Client, proxies and server share the machine. bauta's \
+audit log is on, as you run it: every statement, also one that names nothing protected, waits until its record is \
+synced to disk. pgbouncer and the relay sync nothing. CPU is what the proxy's process took between pgbench's first \
+and last report of progress, logins left out.
+";
 
 /// How much work is done.
 pub struct Scale {
@@ -30,13 +44,34 @@ pub struct Scale {
     seconds: u32,
     /// Of the bulk tables.
     rows: u32,
-    clients: &'static [u32],
+    /// Protocol and clients of pgbench -S.
+    clients: &'static [(&'static str, u32)],
     idle_sessions: usize,
 }
 
-const FULL: Scale =
-    Scale { rounds: 3, seconds: 5, rows: 1_000_000, clients: &[1, 16, 64], idle_sessions: 1000 };
-const SHORT: Scale = Scale { rounds: 1, seconds: 2, rows: 100_000, clients: &[1, 16], idle_sessions: 200 };
+const FULL: Scale = Scale {
+    rounds: 3,
+    seconds: 6,
+    rows: 1_000_000,
+    clients: &[
+        ("simple", 16),
+        ("simple", 64),
+        ("extended", 16),
+        ("extended", 64),
+        ("prepared", 1),
+        ("prepared", 16),
+        ("prepared", 64),
+        ("prepared", 256),
+    ],
+    idle_sessions: 1000,
+};
+const SHORT: Scale = Scale {
+    rounds: 1,
+    seconds: 3,
+    rows: 100_000,
+    clients: &[("simple", 16), ("extended", 16), ("prepared", 1), ("prepared", 16)],
+    idle_sessions: 200,
+};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,22 +85,35 @@ fn main() -> anyhow::Result<()> {
     let programs = Programs::find()?;
     let scratch = Arc::new(Scratch::new()?);
     let mut cluster = Cluster::create(&programs, &scratch, "server", contender::PASSWORD)?;
-    load::prepare(&programs, &mut cluster, &scale)?;
-    let contenders = Contender::all(&programs, &scratch, &cluster)?;
+    let certificate = Certificate::new()?;
+    load::prepare(&programs, &mut cluster, &scale, &certificate)?;
+    let contenders = Contender::all(&programs, &scratch, &cluster, &certificate)?;
     let mut report = Report::new(contenders.iter().map(Contender::name).collect());
     for round in 1..=scale.rounds {
         eprintln!("round {round} of {}", scale.rounds);
         run_round(&programs, &contenders, &scale, &mut report)?;
     }
+    for contender in &contenders {
+        if let Some(calls) = load::system_calls(&programs, contender)? {
+            report.add("pgbench -S, prepared, 16 clients", Unit::SystemCalls, contender.name(), calls);
+        }
+    }
     idle_memory(&contenders, &scale, &mut report)?;
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    if arguments.iter().any(|a| a == "--page") {
+        println!("{PREFACE}");
+    }
     println!(
-        "PostgreSQL {}, {} CPUs, {} rounds of {} s, {} rows; medians.\n",
+        "PostgreSQL {}, {} CPUs, {} rounds of {} s, {} rows; medians. Load average of the machine at \
+         the end, all that ran on it included: {}.\n",
         programs.major(),
         std::thread::available_parallelism()?,
         scale.rounds,
         scale.seconds,
-        scale.rows
+        scale.rows,
+        load.split(' ').next().unwrap_or_default()
     );
+    println!("## Bars\n\n{}", bars::Bars(&report));
     print!("{report}");
     Ok(())
 }
@@ -78,12 +126,14 @@ fn run_round(
 ) -> anyhow::Result<()> {
     for work in load::pgbench_works(scale) {
         for contender in contenders {
-            let before = contender.cpu_seconds()?;
-            let result = load::pgbench(programs, contender.port(), &work, scale)?;
+            let result = load::pgbench(programs, contender, &work, scale)?;
             report.add(&work.name, Unit::PerSecond, contender.name(), result.per_second);
-            if let (Some(before), Some(after)) = (before, contender.cpu_seconds()?) {
-                let per_100k = (after - before) / result.transactions * 100_000.0;
+            if let Some(per_100k) = result.cpu_seconds {
                 report.add(&work.name, Unit::CpuSeconds, contender.name(), per_100k);
+            }
+            if let Some((median, percentile)) = result.latency {
+                report.add(&work.name, Unit::Median, contender.name(), median);
+                report.add(&work.name, Unit::Percentile99, contender.name(), percentile);
             }
         }
     }

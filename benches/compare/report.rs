@@ -8,6 +8,12 @@ pub enum Unit {
     RowsPerSecond,
     /// Of the proxy, for 100,000 transactions.
     CpuSeconds,
+    /// The middle one.
+    Median,
+    /// 99 of 100 are faster.
+    Percentile99,
+    /// Of the proxy, for one statement.
+    SystemCalls,
     KiloBytes,
 }
 
@@ -17,6 +23,9 @@ impl Unit {
             Self::PerSecond => "Transactions a second",
             Self::RowsPerSecond => "Rows a second",
             Self::CpuSeconds => "The proxy's CPU seconds for 100,000 transactions",
+            Self::Median => "Milliseconds for a transaction, median",
+            Self::Percentile99 => "Milliseconds for a transaction, 99th percentile",
+            Self::SystemCalls => "The proxy's system calls for a statement",
             Self::KiloBytes => "The proxy's resident memory, kB",
         }
     }
@@ -44,7 +53,7 @@ impl Report {
         self.samples.push(Sample { work: work.to_owned(), unit, contender, value });
     }
 
-    fn median(&self, work: &str, unit: Unit, contender: &str) -> Option<f64> {
+    pub fn median(&self, work: &str, unit: Unit, contender: &str) -> Option<f64> {
         let wanted = |s: &&Sample| s.work == work && s.unit == unit && s.contender == contender;
         let mut values: Vec<f64> = self.samples.iter().filter(wanted).map(|s| s.value).collect();
         values.sort_by(f64::total_cmp);
@@ -65,7 +74,7 @@ impl Report {
             .filter(|c| works.iter().any(|work| self.median(work, unit, c).is_some()))
             .collect();
         let bases: Vec<&str> =
-            ["direct", "pgbouncer"].into_iter().filter(|base| shown.contains(base)).collect();
+            ["direct", "tcp relay", "pgbouncer"].into_iter().filter(|base| shown.contains(base)).collect();
         writeln!(f, "### {}\n", unit.title())?;
         let ratios = bases.iter().map(|base| format!(" bauta / {base} |")).collect::<String>();
         writeln!(f, "| | {} |{ratios}", shown.join(" | "))?;
@@ -88,7 +97,16 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for unit in [Unit::PerSecond, Unit::CpuSeconds, Unit::RowsPerSecond, Unit::KiloBytes] {
+        let units = [
+            Unit::PerSecond,
+            Unit::CpuSeconds,
+            Unit::Median,
+            Unit::Percentile99,
+            Unit::SystemCalls,
+            Unit::RowsPerSecond,
+            Unit::KiloBytes,
+        ];
+        for unit in units.into_iter().filter(|unit| self.samples.iter().any(|s| s.unit == *unit)) {
             self.table(unit, f)?;
         }
         Ok(())
