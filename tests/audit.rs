@@ -48,6 +48,8 @@ fn column(name: &str, method: Method) -> Arc<ProtectedColumn> {
         discloses: Disclosures(Disclosure::Nullness),
         writable: false,
         because: "proxy.toml:1".into(),
+        path: None,
+        paths: [].into(),
     })
 }
 

@@ -52,6 +52,8 @@ impl Directory for Shop {
                     discloses: Disclosures(Disclosure::Nullness),
                     writable: false,
                     because: "proxy.toml:9".into(),
+                    path: None,
+                    paths: [].into(),
                 })
             })
             .to_vec()

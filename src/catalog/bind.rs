@@ -9,6 +9,7 @@
 //! rule that can't do what it says locks the tables that it names.
 
 use std::collections::hash_map::Entry;
+mod documents;
 mod locks;
 mod memory;
 mod spread;
@@ -32,6 +33,7 @@ use crate::policy::rules::{ANY, Pattern, Rules, strongest};
 use crate::policy::{Disclosure, Disclosures, ProtectedColumn};
 use crate::sql::Flow;
 use crate::sql::prefilter::{BuildError, Prefilter};
+use documents::PathReason;
 use memory::RememberedTables;
 
 /// A guard, what is known of its columns now, and what is wrong.
@@ -237,6 +239,8 @@ struct Reason {
     place: Arc<str>,
     /// The column that a rule names, whose values these are.
     follows: Option<Names>,
+    /// If it is masked inside its documents.
+    paths: Vec<PathReason>,
 }
 
 /// Schema, table, column.
@@ -307,7 +311,7 @@ impl<'a> Binder<'a> {
                     self.matched.extend(matching.iter().map(|p| p.index));
                     self.note_rivals(relation, column, &matching, pattern);
                     let names = [&relation.schema, &relation.name, &column.name].map(Arc::clone);
-                    self.bind_rule(relation, column, pattern, names);
+                    self.bind_rule(relation, column, pattern, &matching, names);
                 } else if pattern.columns.table != ANY && is_view(relation) {
                     self.matched.insert(pattern.index);
                     self.lock_view(relation, pattern);
@@ -326,22 +330,39 @@ impl<'a> Binder<'a> {
         let rival = all.iter().find(|p| {
             p.index != chosen.index
                 && p.columns.wildcards() == chosen.columns.wildcards()
-                && p.rule.method != chosen.rule.method
+                && match (&p.rule.path, &chosen.rule.path) {
+                    (None, None) => p.rule.method != chosen.rule.method,
+                    (Some(a), Some(b)) if a == b => p.rule.method != chosen.rule.method,
+                    (Some(a), Some(b)) => a.overlaps(b),
+                    (None, Some(_)) | (Some(_), None) => true,
+                }
         });
         if let Some(rival) = rival {
             let name = column_name(relation, &column.name);
-            let message = format!("{name} is already protected with another method at {}", chosen.rule.place);
+            let message = format!("{name} is already protected otherwise at {}", chosen.rule.place);
             self.findings
                 .push(self.finding(Severity::Error, message).at(&rival.rule.place).mend("remove one"));
         }
     }
 
     /// `origin`: the name that the rule means, also after a rename.
-    fn bind_rule(&mut self, relation: &Relation, column: &Column, pattern: Pattern<'_>, origin: Names) {
+    fn bind_rule(
+        &mut self,
+        relation: &Relation,
+        column: &Column,
+        pattern: Pattern<'a>,
+        matching: &[Pattern<'a>],
+        origin: Names,
+    ) {
         let id = ColumnId { relation: relation.oid, attribute: column.attribute };
         let rule = pattern.rule;
-        if rule.method == MethodSpec::Show {
+        if rule.method == MethodSpec::Show && rule.path.is_none() {
             self.shown.insert(id);
+            return;
+        }
+        if let Some(reason) = self.document_reason(pattern, matching, &origin) {
+            let reason = self.fitted(relation, column, reason, Severity::Error);
+            self.columns.insert(id, reason);
             return;
         }
         let domain = rule.domain.as_deref().map_or_else(|| origin.join(".").into(), Arc::from);
@@ -354,6 +375,7 @@ impl<'a> Binder<'a> {
             because: rule.place.as_str().into(),
             place: rule.place.as_str().into(),
             follows: Some(origin),
+            paths: Vec::new(),
         };
         let reason = self.fitted(relation, column, reason, Severity::Error);
         self.columns.insert(id, reason);
@@ -379,22 +401,35 @@ impl<'a> Binder<'a> {
         }
         let redact = MethodSpec::of(Method::Redact);
         let method = if mask::fits(&redact, &value).is_ok() { redact } else { MethodSpec::Null };
-        Reason { method, domain: name.into(), discloses: Disclosure::Nullness, writable: false, ..reason }
+        Reason {
+            method,
+            domain: name.into(),
+            discloses: Disclosure::Nullness,
+            writable: false,
+            paths: Vec::new(),
+            ..reason
+        }
     }
 
     /// A domain has one method and one family of types, else equal values
     /// would get different tokens.
     fn domain_conflict(&mut self, reason: &Reason, value: &ValueType) -> Option<String> {
+        if !reason.paths.is_empty() {
+            return self.path_conflict(reason);
+        }
         if !reason.method.method().takes_domain() {
             return None;
         }
-        let now = (reason.method.name(), type_family(value));
-        let first = self.domains.entry(Arc::clone(&reason.domain)).or_insert_with(|| now.clone());
+        self.conflict_in(&reason.domain, (reason.method.name(), type_family(value)))
+    }
+
+    fn conflict_in(&mut self, domain: &Arc<str>, now: (&'static str, String)) -> Option<String> {
+        let first = self.domains.entry(Arc::clone(domain)).or_insert_with(|| now.clone());
         (*first != now).then(|| {
             format!(
-                "domain \"{}\" is used with method \"{}\" for type {} already, so it can't be \"{}\" for type {}: \
+                "domain \"{domain}\" is used with method \"{}\" for type {} already, so it can't be \"{}\" for type {}: \
                  give this column another domain",
-                reason.domain, first.0, first.1, now.0, now.1
+                first.0, first.1, now.0, now.1
             )
         })
     }
@@ -425,7 +460,7 @@ impl<'a> Binder<'a> {
             if origin == name || self.columns.contains_key(id) || self.shown.contains(id) {
                 continue;
             }
-            self.bind_rule(relation, column, pattern, known.names());
+            self.bind_rule(relation, column, pattern, &matching, known.names());
             if self.columns.contains_key(id) {
                 self.renamed.insert(*id);
                 self.findings.push(
@@ -455,7 +490,7 @@ impl<'a> Binder<'a> {
         let mut protected = HashMap::with_capacity(self.columns.len());
         for (id, reason) in &self.columns {
             if let Some((relation, column)) = self.column(*id) {
-                protected.insert(*id, Arc::new(protected_column(relation, column, reason.clone())));
+                protected.insert(*id, Arc::new(protected_column(relation, column, reason)));
             }
         }
         let known = self.known_now();
@@ -500,17 +535,21 @@ fn type_family(value: &ValueType) -> String {
     }
 }
 
-fn protected_column(relation: &Relation, column: &Column, reason: Reason) -> ProtectedColumn {
-    ProtectedColumn {
+fn protected_column(relation: &Relation, column: &Column, reason: &Reason) -> ProtectedColumn {
+    let column = ProtectedColumn {
         name: column_name(relation, &column.name).into(),
         schema: Arc::clone(&relation.schema),
         table: Arc::clone(&relation.name),
         column: Arc::clone(&column.name),
         discloses: Disclosures(reason.discloses),
-        method: reason.method,
-        domain: reason.domain,
-        tags: reason.tags,
+        method: reason.method.clone(),
+        domain: Arc::clone(&reason.domain),
+        tags: reason.tags.clone(),
         writable: reason.writable,
-        because: reason.because,
-    }
+        because: Arc::clone(&reason.because),
+        path: None,
+        paths: [].into(),
+    };
+    let paths = reason.protected_paths(&column);
+    ProtectedColumn { paths, ..column }
 }

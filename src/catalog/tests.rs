@@ -42,6 +42,7 @@ fn rule(column: &str, method: Method) -> ProtectRule {
         place: "proxy.toml:7".to_owned(),
         database: "*".to_owned(),
         columns: vec![ColumnPattern { schema: next(), table: next(), column: next() }],
+        path: None,
         method: MethodSpec::of(method),
         domain: None,
         tags: Vec::new(),

@@ -25,7 +25,7 @@ use std::time::Duration;
 use sha2::Digest as _;
 
 use self::raw::{Environment, Reader, Section};
-use crate::mask::MethodSpec;
+use crate::mask::{DocumentPath, MethodSpec};
 use crate::notify::Template;
 
 /// A configuration file holds this much at most.
@@ -454,6 +454,8 @@ pub struct ProtectRule {
     /// `*` or a database name.
     pub database: String,
     pub columns: Vec<ColumnPattern>,
+    /// Where inside the columns' documents; none: all of them.
+    pub path: Option<DocumentPath>,
     pub method: MethodSpec,
     pub domain: Option<String>,
     pub tags: Vec<String>,

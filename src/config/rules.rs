@@ -7,7 +7,7 @@ use super::fault::suggestion;
 use super::raw::{Given, Located, Reader, Section};
 use super::read::{LONGEST_GRANT, refusal, ticket_pattern};
 use super::{Allow, ColumnPattern, Config, ProtectRule, Role, Scope};
-use crate::mask::{MethodFault, MethodSpec};
+use crate::mask::{DocumentPath, MOST_PATHS, MethodFault, MethodSpec, fits_inside};
 
 /// PostgreSQL cuts longer names (NAMEDATALEN).
 const LONGEST_NAME: usize = 63;
@@ -20,6 +20,7 @@ fn protect_rule(mut section: Section<'_, '_>) -> Option<ProtectRule> {
     let place = format!("{}:{}", section.reader.file, section.line);
     let database = section.text("database").map_or_else(|| "*".to_owned(), |d| d.value);
     let columns = columns(&mut section);
+    let path = path(&mut section);
     let method = section.text("method");
     section.demand("method");
     let domain = section.text("domain");
@@ -38,9 +39,26 @@ fn protect_rule(mut section: Section<'_, '_>) -> Option<ProtectRule> {
         let mend = format!("method \"{}\" has no domain: remove the key", method.name());
         section.fault(domain.line, "domain", format_args!("does not fit: {mend}"));
     }
+    if let (Some(_), Some(method)) = (&path, &method)
+        && let Err(mend) = fits_inside(method)
+    {
+        let message = format_args!("\"{}\" does not fit a path: {mend}", method.name());
+        section.fault(section.line_of("method"), "method", message);
+    }
     section.finish();
     let domain = domain.map(|d| d.value);
-    Some(ProtectRule { place, database, columns, method: method?, domain, tags, allow })
+    Some(ProtectRule { place, database, columns, path, method: method?, domain, tags, allow })
+}
+
+fn path(section: &mut Section<'_, '_>) -> Option<DocumentPath> {
+    let found = section.text("path")?;
+    match DocumentPath::parse(&found.value) {
+        Ok(path) => Some(path),
+        Err(fault) => {
+            section.fault(found.line, "path", format_args!("{fault}, not {:?}", found.value));
+            None
+        }
+    }
 }
 
 fn columns(section: &mut Section<'_, '_>) -> Vec<ColumnPattern> {
@@ -310,14 +328,31 @@ fn line_of(place: &str) -> usize {
 }
 
 fn one_rule_a_column(reader: &Reader<'_>, config: &Config) {
-    let mut seen: HashMap<(&str, &ColumnPattern), &str> = HashMap::new();
+    let mut seen: HashMap<(&str, &ColumnPattern), Vec<&ProtectRule>> = HashMap::new();
     for rule in &config.protect {
         for column in &rule.columns {
-            if let Some(other) = seen.insert((&rule.database, column), &rule.place) {
-                let message = format!("protect.column {column} is named by the rule at {other} already");
-                reader.fault(line_of(&rule.place), message);
+            let others = seen.entry((&rule.database, column)).or_default();
+            let too_many =
+                || (others.len() == MOST_PATHS).then(|| format!("has more than {MOST_PATHS} paths"));
+            if let Some(fault) = others.iter().find_map(|other| clash(other, rule)).or_else(too_many) {
+                reader.fault(line_of(&rule.place), format!("protect.column {column} {fault}"));
             }
+            others.push(rule);
         }
+    }
+}
+
+/// Why two rules can't both speak for one column.
+fn clash(first: &ProtectRule, second: &ProtectRule) -> Option<String> {
+    let place = &first.place;
+    match (&first.path, &second.path) {
+        (None, None) => Some(format!("is named by the rule at {place} already")),
+        (None, Some(_)) => Some(format!("is named as a whole by the rule at {place}: remove one")),
+        (Some(path), None) => Some(format!("is named with path {path} by the rule at {place}: remove one")),
+        (Some(a), Some(b)) if a == b => Some(format!("has path {a} in the rule at {place} already")),
+        (Some(a), Some(b)) => a
+            .overlaps(b)
+            .then(|| format!("has path {b}, of which {a} at {place} is a part, or the other way round")),
     }
 }
 

@@ -267,6 +267,8 @@ pub mod sample {
             discloses: Disclosures(Disclosure::Nullness),
             writable: false,
             because: "proxy.toml:1".into(),
+            path: None,
+            paths: [].into(),
         }
     }
 

@@ -2,8 +2,11 @@
 //! the first half of a plan. Declared lengths and precisions must hold for
 //! every value, or the method does not fit, and the fault says what would.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 
+use super::document::{DocumentRule, MOST_PATHS};
 use super::fake::Kind;
 use super::fpe::Classes;
 use super::generalize::Unit;
@@ -42,27 +45,71 @@ pub fn example(method: Method, ty: &ValueType) -> Option<MethodSpec> {
 pub(super) enum Meaning {
     Null,
     Constant(Literal),
-    Partial { partial: Partial, shape: Shape },
-    Email { shape: Shape },
-    HashText { digits: usize, shape: Shape },
+    Partial {
+        partial: Partial,
+        shape: Shape,
+    },
+    Email {
+        shape: Shape,
+    },
+    HashText {
+        digits: usize,
+        shape: Shape,
+    },
     HashInteger(Width),
     HashUuid,
-    HashBytea { length: usize },
-    TokenText { shape: Shape },
+    HashBytea {
+        length: usize,
+    },
+    TokenText {
+        shape: Shape,
+    },
     TokenInteger(Width),
     TokenUuid,
-    Fpe { classes: Classes, shape: Shape },
-    GeneralizeInteger { bucket: i64, width: Width },
-    GeneralizeNumeric { bucket: Decimal, declared: Option<Declared> },
+    Fpe {
+        classes: Classes,
+        shape: Shape,
+    },
+    GeneralizeInteger {
+        bucket: i64,
+        width: Width,
+    },
+    GeneralizeNumeric {
+        bucket: Decimal,
+        declared: Option<Declared>,
+    },
     GeneralizeFloat4(f32),
     GeneralizeFloat8(f64),
-    GeneralizeMoment { unit: Unit, kind: datetime::Kind, hidden: Literal },
-    GeneralizeNetwork { prefixes: (u8, u8), is_cidr: bool },
-    NoiseInteger { amount: Millionths, width: Width },
-    NoiseNumeric { amount: Millionths, declared: Option<Declared> },
+    GeneralizeMoment {
+        unit: Unit,
+        kind: datetime::Kind,
+        hidden: Literal,
+    },
+    GeneralizeNetwork {
+        prefixes: (u8, u8),
+        is_cidr: bool,
+    },
+    NoiseInteger {
+        amount: Millionths,
+        width: Width,
+    },
+    NoiseNumeric {
+        amount: Millionths,
+        declared: Option<Declared>,
+    },
     NoiseFloat4(f32),
     NoiseFloat8(f64),
-    Fake { kind: Kind, shape: Shape },
+    Fake {
+        kind: Kind,
+        shape: Shape,
+    },
+    Document {
+        rules: Arc<[DocumentRule]>,
+        is_jsonb: bool,
+        hidden: Literal,
+    },
+    /// Of a document, as a text.
+    Part(DocumentRule),
 }
 
 /// Why a method has no meaning for a type.
@@ -113,6 +160,7 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
         (MethodSpec::Generalize(how), family) => generalize(how, family, ty.modifier),
         (MethodSpec::Noise { amount }, family) => noise(*amount, family, ty.modifier),
         (MethodSpec::Fake(kind), Family::Text(text)) => fake(*kind, Shape::of(text, ty.modifier)),
+        (MethodSpec::Document(rules), family) => document(rules, family, ty.modifier),
         (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
         (
             MethodSpec::Null
@@ -124,6 +172,28 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
             _,
         ) => Err(Misfit::Family),
     }
+}
+
+/// What a path leads to may also stand by itself, as a text.
+fn document(rules: &Arc<[DocumentRule]>, family: Family, modifier: i32) -> Result<Meaning, Misfit> {
+    match (family, &**rules) {
+        (Family::Json | Family::Jsonb, paths) if paths.len() <= MOST_PATHS => {
+            let hidden = literal(family, -1, None).map_err(Misfit::Mend)?.ok_or(Misfit::Family)?;
+            Ok(Meaning::Document { rules: Arc::clone(rules), is_jsonb: family == Family::Jsonb, hidden })
+        }
+        (Family::Json | Family::Jsonb, _) => {
+            Err(Misfit::Mend(format!("a column has at most {MOST_PATHS} paths, mask it as a whole")))
+        }
+        (Family::Text(kind), [rule]) if rule.path.is_whole() && is_free(kind, modifier) => {
+            Ok(Meaning::Part(rule.clone()))
+        }
+        _ => Err(Misfit::Mend("\"path\" leads into json and jsonb only, leave it out".to_owned())),
+    }
+}
+
+/// A text of any length, as the accessors give it.
+fn is_free(kind: text::Kind, modifier: i32) -> bool {
+    matches!(kind, text::Kind::Text | text::Kind::Varchar) && modifier < 0
 }
 
 fn partial(partial: &Partial, shape: Shape) -> Result<Meaning, Misfit> {

@@ -3,7 +3,9 @@
 //! Follows the table "Mask methods" of `docs/MASKS.md`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::document::DocumentRule;
 use super::fake::Kind;
 use super::generalize::Unit;
 use super::noise::Millionths;
@@ -25,10 +27,12 @@ pub enum Method {
     Generalize,
     Noise,
     Fake,
+    /// What rules with a `path` make of a column; no rule names it itself.
+    Document,
 }
 
 impl Method {
-    /// Every method, in the order of the documentation.
+    /// Every method that a rule can name, in the order of the documentation.
     pub const ALL: [Self; 11] = [
         Self::Redact,
         Self::Null,
@@ -57,6 +61,7 @@ impl Method {
             Self::Generalize => "generalize",
             Self::Noise => "noise",
             Self::Fake => "fake",
+            Self::Document => "document",
         }
     }
 
@@ -70,7 +75,8 @@ impl Method {
             | Self::Email
             | Self::Generalize
             | Self::Noise
-            | Self::Fake => Disclosure::Nullness,
+            | Self::Fake
+            | Self::Document => Disclosure::Nullness,
             Self::Hash | Self::Token | Self::Fpe => Disclosure::Equality,
             Self::Show => Disclosure::Value,
         }
@@ -91,7 +97,7 @@ impl Method {
             Self::Generalize => &["to", "bucket", "prefix", "prefix6"],
             Self::Noise => &["percent"],
             Self::Fake => &["kind"],
-            Self::Null | Self::Show | Self::Email | Self::Token => &[],
+            Self::Null | Self::Show | Self::Email | Self::Token | Self::Document => &[],
         }
     }
 }
@@ -128,6 +134,8 @@ pub enum MethodSpec {
     },
     /// A made-up value.
     Fake(Kind),
+    /// A document, masked at each of these paths.
+    Document(Arc<[DocumentRule]>),
 }
 
 /// What is left of a value.
@@ -202,7 +210,9 @@ impl MethodSpec {
             Method::Generalize => Self::Generalize(options.generalize()?),
             Method::Noise => Self::Noise { amount: options.percent()? },
             Method::Fake => Self::Fake(options.kind()?),
-            Method::Null | Method::Show | Method::Email | Method::Token => Self::of(method),
+            Method::Null | Method::Show | Method::Email | Method::Token | Method::Document => {
+                Self::of(method)
+            }
         })
     }
 
@@ -220,6 +230,7 @@ impl MethodSpec {
             Method::Generalize => Self::Generalize(Generalize::To(Unit::Year)),
             Method::Noise => Self::Noise { amount: TEN_PERCENT },
             Method::Fake => Self::Fake(Kind::Name),
+            Method::Document => Self::Document([].into()),
         }
     }
 
@@ -236,11 +247,19 @@ impl MethodSpec {
             Self::Generalize(_) => Method::Generalize,
             Self::Noise { .. } => Method::Noise,
             Self::Fake(_) => Method::Fake,
+            Self::Document(_) => Method::Document,
         }
     }
 
+    /// A part of a document by itself has its own method's name.
     pub fn name(&self) -> &'static str {
-        self.method().name()
+        match self {
+            Self::Document(rules) => match &**rules {
+                [only] if only.path.is_whole() => only.method.method().name(),
+                _ => Method::Document.name(),
+            },
+            other => other.method().name(),
+        }
     }
 
     pub fn discloses(&self) -> Disclosure {

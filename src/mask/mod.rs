@@ -1,6 +1,7 @@
 //! Replaces protected values in rows, text and binary wire formats alike.
 //! Pure: receives a plan, knows nothing of policy decisions, sockets or time.
 
+mod document;
 mod email;
 mod fake;
 mod fit;
@@ -22,6 +23,8 @@ mod tests;
 pub mod token;
 mod types;
 
+pub use document::path::{DocumentPath, PathFault};
+pub use document::{DocumentRule, MOST_PATHS, fits_inside};
 pub use fit::{example, fits, fitting};
 pub use keys::KeyRing;
 pub use method::{Generalize, Method, MethodFault, MethodSpec, Partial};

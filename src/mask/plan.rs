@@ -1,5 +1,6 @@
 //! From a method, a type and a format to a mask that has nothing left to decide.
 
+use super::document;
 use super::email::EmailMask;
 use super::fake::FakeMask;
 use super::fit::{Meaning, meaning};
@@ -17,7 +18,7 @@ use super::token::{self, TokenInteger, TokenMask, TokenUuid};
 use super::types::Literal;
 use super::types::array::ArrayMask;
 use super::types::text::{self, Shape, in_encoding};
-use super::{DoesNotFit, Format, Mask, UnreadableValue, ValueType, Wire};
+use super::{DoesNotFit, Encoding, Format, Mask, UnreadableValue, ValueType, Wire};
 
 /// The mask for one column of one result.
 ///
@@ -111,6 +112,15 @@ impl Meaning {
                 let keyed = keyed_for("fake text".to_owned());
                 Box::new(FakeMask { keyed, kind, shape, hidden: hidden(shape), encoding, unreadable })
             }
+            Self::Document { rules, is_jsonb, hidden } => {
+                // Names of other characters have other bytes here.
+                let readable = encoding == Encoding::Utf8
+                    || rules.iter().flat_map(|rule| &rule.path.keys).all(|key| key.is_ascii());
+                document::document(&rules, is_jsonb, wire, keys, unreadable)
+                    .filter(|_| readable)
+                    .unwrap_or_else(|| Box::new(constant(&hidden, wire)))
+            }
+            Self::Part(rule) => document::text(&rule, wire, keys).unwrap_or_else(|| Box::new(Null)),
             Self::Fpe { classes, shape } => match Cipher::new(keys, domain, classes) {
                 Some(cipher) => {
                     Box::new(FpeMask { cipher, shape, hidden: hidden(shape), encoding, unreadable })

@@ -9,7 +9,7 @@ use super::{Access, Basis, Disclosure, Permits, ProtectedColumn};
 use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
 use crate::error::{ClientError, sqlstate};
-use crate::mask::Method;
+use crate::mask::{Method, MethodSpec};
 use crate::sql::analysis::{CopyIn, Flow, Otherwise, Output, Statement, StatementKind, Use, UseKind};
 use crate::sql::splice::{self, Edit};
 
@@ -347,7 +347,7 @@ impl<'a> Ruling<'a> {
 
     fn note(&mut self, column: Arc<ProtectedColumn>, use_: &'static str, what: What) {
         let known = self.verdict.columns.iter();
-        if !known.clone().any(|c| c.use_ == use_ && c.column.name == column.name && c.what == what) {
+        if !known.clone().any(|c| c.use_ == use_ && c.column.is_same(&column) && c.what == what) {
             self.verdict.columns.push(ColumnDecision { column, use_, what });
         }
     }
@@ -457,11 +457,17 @@ fn too_many_tokens() -> ClientError {
 
 /// `partial` and `email` show of `lower(c)` what they show of `c`.
 fn keeps_case(columns: &[Arc<ProtectedColumn>]) -> bool {
-    columns.iter().all(|column| matches!(column.method.method(), Method::Partial | Method::Email))
+    let keeps = |method: &MethodSpec| matches!(method.method(), Method::Partial | Method::Email);
+    columns.iter().all(|column| match &column.method {
+        MethodSpec::Document(rules) => {
+            matches!(&**rules, [only] if only.path.is_whole() && keeps(&only.method))
+        }
+        method => keeps(method),
+    })
 }
 
 fn spelled(columns: &[Arc<ProtectedColumn>]) -> String {
-    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    let names: Vec<_> = columns.iter().map(|column| column.label()).collect();
     format!("protected column{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
 }
 
@@ -481,7 +487,8 @@ fn export_request(columns: &[Arc<ProtectedColumn>]) -> String {
 }
 
 fn names(columns: &[Arc<ProtectedColumn>]) -> String {
-    let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    let mut names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+    names.dedup();
     names.join(",")
 }
 

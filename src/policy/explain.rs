@@ -110,7 +110,7 @@ fn output_columns(statement: &Statement, verdict: &Verdict) -> Vec<OutputColumn>
         .zip(&verdict.outputs)
         .map(|(output, action)| OutputColumn {
             name: output.name.clone(),
-            sources: sources(&output.flow).iter().map(|column| column.name.to_string()).collect(),
+            sources: sources(&output.flow).iter().map(|column| column.label().into_owned()).collect(),
             action: match action {
                 OutputAction::Pass => "shown".to_owned(),
                 OutputAction::Reveal { columns } => revealed(columns, verdict),
@@ -153,7 +153,7 @@ fn use_lines(columns: &[ColumnDecision]) -> Vec<UseLine> {
     columns
         .iter()
         .map(|decision| UseLine {
-            column: decision.column.name.to_string(),
+            column: decision.column.label().into_owned(),
             use_: decision.use_.to_owned(),
             decision: match &decision.what {
                 What::Masked(method) => format!("masked ({method})"),

@@ -4,12 +4,15 @@
 pub mod decide;
 pub mod disclosure;
 pub mod explain;
+pub mod paths;
 pub mod rules;
 pub mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use disclosure::{Disclosure, Disclosures};
+pub use paths::ProtectedPath;
 
 use crate::mask::MethodSpec;
 
@@ -33,6 +36,25 @@ pub struct ProtectedColumn {
     pub writable: bool,
     /// Why it is protected: the rule's place in the file, or what made it so.
     pub because: Arc<str>,
+    /// Where in the column's documents this is; none: the column itself.
+    pub path: Option<Arc<str>>,
+    /// The protected paths below, if it is a document that is masked inside.
+    pub paths: Arc<[ProtectedPath]>,
+}
+
+impl ProtectedColumn {
+    /// The column's name, with the path that is meant.
+    pub fn label(&self) -> Cow<'_, str> {
+        match &self.path {
+            None => Cow::Borrowed(&self.name),
+            Some(path) => Cow::Owned(format!("{} {path}", self.name)),
+        }
+    }
+
+    /// Are both the same column, and the same place in it?
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.path == other.path
+    }
 }
 
 /// What one session may see at one moment. Made by `grants`, cheap to ask.

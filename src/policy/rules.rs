@@ -2,11 +2,13 @@
 //! which rule speaks for a column.
 //!
 //! Invariant: exactly one rule speaks for a column. The pattern with the
-//! fewest `*` wins, then the one that comes first in the file.
+//! fewest `*` wins, then the one that comes first in the file. If it has a
+//! path, all rules with a path speak for the column, each for its own.
 
 use std::collections::HashMap;
 
 use crate::config::{ColumnPattern, ProtectRule};
+use crate::mask::MethodSpec;
 
 /// Stands for any name in a pattern.
 pub const ANY: &str = "*";
@@ -82,13 +84,23 @@ impl<'a> Rules<'a> {
 
 /// The pattern that speaks for a column, out of all that mean it.
 pub fn strongest<'a>(matching: &[Pattern<'a>]) -> Option<Pattern<'a>> {
-    matching.iter().copied().min_by_key(|pattern| (pattern.columns.wildcards(), pattern.index))
+    let rank = |pattern: &Pattern<'_>| match (&pattern.rule.path, &pattern.rule.method) {
+        (None, MethodSpec::Show) => 2,
+        (Some(_), _) => 1,
+        (None, _) => 0,
+    };
+    let paths = matching.iter().any(|pattern| pattern.rule.path.is_some());
+    let order = |pattern: &Pattern<'_>| {
+        // Beside paths, a rule for the whole column hides more, and `show` less.
+        let rank = if paths { rank(pattern) } else { 0 };
+        (pattern.columns.wildcards(), rank, pattern.index)
+    };
+    matching.iter().copied().min_by_key(order)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mask::MethodSpec;
 
     fn rule(database: &str, columns: &[&str]) -> ProtectRule {
         ProtectRule {
@@ -102,6 +114,7 @@ mod tests {
                     ColumnPattern { schema: next(), table: next(), column: next() }
                 })
                 .collect(),
+            path: None,
             method: MethodSpec::Null,
             domain: None,
             tags: Vec::new(),

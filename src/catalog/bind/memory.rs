@@ -66,6 +66,7 @@ impl<'a> Binder<'a> {
                         because: "new column (defaults.new_columns)".into(),
                         place: "defaults.new_columns".into(),
                         follows: None,
+                        paths: Vec::new(),
                     },
                 ));
             }

@@ -18,6 +18,7 @@ impl Binder<'_> {
 
     pub(super) fn spread_inheritance(&mut self) -> bool {
         let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        let mut covered: Vec<(ColumnId, Reason)> = Vec::new();
         for (id, reason) in &self.columns {
             let Some((relation, column)) = self.column(*id) else { continue };
             let because = |other: &Relation, what: &str| -> Arc<str> {
@@ -33,11 +34,22 @@ impl Binder<'_> {
             // A parent shows its children's rows, whatever its own rule says.
             for parent in &relation.parents {
                 if let Some((_, same)) = self.named(*parent, &column.name) {
-                    found.push((same, Reason { because: because(relation, "parent"), ..reason.clone() }));
+                    let reason = Reason { because: because(relation, "parent"), ..reason.clone() };
+                    match self.columns.get(&same) {
+                        None => found.push((same, reason)),
+                        // Its own paths are not all that its children hide.
+                        Some(own) => covered.extend(own.covering(&reason).map(|reason| (same, reason))),
+                    }
                 }
             }
         }
-        self.take(found)
+        let added = !covered.is_empty();
+        for (id, reason) in covered {
+            let Some((relation, column)) = self.column(id) else { continue };
+            let reason = self.fitted(relation, column, reason, Severity::Warning);
+            self.columns.insert(id, reason);
+        }
+        self.take(found) || added
     }
 
     pub(super) fn spread_foreign_keys(&mut self) -> bool {
@@ -86,6 +98,7 @@ impl Binder<'_> {
                         because: format!("generated from a protected column ({})", first.place).into(),
                         place: Arc::clone(&first.place),
                         follows: None,
+                        paths: Vec::new(),
                     },
                 ));
             }

@@ -6,6 +6,7 @@
 mod arrays;
 mod coarse;
 mod constants;
+mod documents;
 mod fakes;
 mod grid;
 mod hashes;

@@ -31,7 +31,12 @@ impl<'a> Walk<'a> {
         let names = self.strings_of(&operation.name)?;
         let mark = self.mark();
         let flow = match operation.kind() {
-            AExprKind::AexprOp => self.operator(operation, &names, scope, purpose)?,
+            AExprKind::AexprOp => {
+                let value = self.operator(operation, &names, scope, purpose)?;
+                self.here = here;
+                self.hide_literals(&mark);
+                return Ok(value);
+            }
             AExprKind::AexprOpAny | AExprKind::AexprOpAll => {
                 self.account_operator(operation, &names)?;
                 self.any_or_all(operation, &names, scope)?
@@ -100,15 +105,24 @@ impl<'a> Walk<'a> {
         names: &[&str],
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
-    ) -> Analysed<Flow> {
+    ) -> Analysed<Value> {
         let name = names.last().copied().unwrap_or_default();
         if COMPARISONS.contains(&name) && operation.lexpr.is_some() {
             let (left, right) = self.both(operation, scope)?;
-            return self.compare(&left, &right, names, operation.location);
+            return Ok(Value::of(self.compare(&left, &right, names, operation.location)?));
         }
         self.account_operator(operation, names)?;
+        if let (Some(left), Some(right)) = (operation.lexpr.as_deref(), operation.rexpr.as_deref()) {
+            let document = self.expression(left, scope, purpose)?;
+            let key = self.expression(right, scope, purpose)?;
+            if let Some(value) = self.accessed(names, &document, right) {
+                return Ok(value);
+            }
+            let flows = [self.spend(&document, purpose), self.spend(&key, purpose)];
+            return Ok(Value::of(computed(all_columns(&flows))));
+        }
         let operands = operation.lexpr.as_deref().into_iter().chain(operation.rexpr.as_deref());
-        Ok(self.spend_all(operands, scope, purpose)?.flow)
+        self.spend_all(operands, scope, purpose)
     }
 
     pub(super) fn both(&mut self, operation: &'a AExpr, scope: &Scope<'_, 'a>) -> Analysed<(Value, Value)> {

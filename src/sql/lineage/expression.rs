@@ -253,6 +253,10 @@ impl<'a> Walk<'a> {
                 Some(NodeEnum::AIndices(indices)) => {
                     let bounds = indices.lidx.as_deref().into_iter().chain(indices.uidx.as_deref());
                     let chosen = self.spend_all(bounds, scope, purpose)?;
+                    if let Some(part) = self.subscripted(&value, indices) {
+                        value = part;
+                        continue;
+                    }
                     let left = self.spend(&value, purpose);
                     Value::of(super::value::computed(super::value::all_columns([&left, &chosen.flow])))
                 }
@@ -419,7 +423,9 @@ impl<'a> Walk<'a> {
             let value = self.given_through_cast(value, cast, type_name);
             return Ok(Value { row: None, elements: None, origin: None, null_with, ..value });
         }
-        let keeps = self.keeping_type(type_name).filter(|_| value.row.is_none() && value.elements.is_none());
+        let keeps = self
+            .keeping_type(type_name)
+            .filter(|_| value.row.is_none() && value.elements.is_none() && !self.may_be_document(&value));
         match keeps {
             Some(oid) => {
                 // The equality of the new type is another than the old one's:

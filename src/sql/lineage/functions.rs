@@ -59,8 +59,12 @@ impl<'a> Walk<'a> {
         for node in &call.args {
             arguments.push(self.expression(node, scope, purpose)?);
         }
-        let mut value = self.result(call, &names, arguments, purpose)?;
-        value.type_oid = None;
+        let plain_call = !call.func_variadic && !call.agg_distinct && !call.agg_star;
+        let builtin = self.builtin(&names).filter(|_| plain_call);
+        let mut value = match builtin.and_then(|name| self.extracted(name, &arguments, &call.args)) {
+            Some(part) => part,
+            None => Value { type_oid: None, ..self.result(call, &names, arguments, purpose)? },
+        };
         let around = self.around_call(call, scope, purpose)?;
         self.here = at;
         if around != Flow::Clean {

@@ -10,7 +10,8 @@
 //! query ── from ── relations     what stands in FROM, and its columns
 //!   │        └── statistics      pg_stats and its kin are read through a filter
 //!   ├── expression ── functions, compare, structured
-//!   │        └── given          literals and parameters that may be tokens
+//!   │        ├── given          literals and parameters that may be tokens
+//!   │        └── paths          accessors of documents
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
 //!   └── dml ── writes            the write rule
@@ -28,6 +29,7 @@ mod given;
 mod keys;
 mod names;
 mod naming;
+mod paths;
 mod query;
 mod readings;
 mod relations;

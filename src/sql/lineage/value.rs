@@ -255,7 +255,7 @@ pub(super) fn computed(columns: Vec<Arc<ProtectedColumn>>) -> Flow {
 pub(super) fn all_columns<'f>(flows: impl IntoIterator<Item = &'f Flow>) -> Vec<Arc<ProtectedColumn>> {
     let mut all: Vec<Arc<ProtectedColumn>> =
         flows.into_iter().flat_map(|flow| columns(flow).iter().cloned()).collect();
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all.dedup_by(|a, b| a.name == b.name);
+    all.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    all.dedup_by(|a, b| a.is_same(b));
     all
 }

@@ -13,9 +13,9 @@ use crate::catalog::{ColumnId, Oid};
 use crate::clock::{Clock, Now, SystemClock};
 use crate::error::ClientError;
 use crate::grants::GrantId;
-use crate::mask::{Method, MethodSpec};
+use crate::mask::{DocumentPath, Method, MethodSpec};
 use crate::policy::decide::{Decision, decide};
-use crate::policy::{Access, Basis, Disclosure, Disclosures, Permits, ProtectedColumn};
+use crate::policy::{Access, Basis, Disclosure, Disclosures, Permits, ProtectedColumn, ProtectedPath};
 use crate::sql::analysis::{Flow, Statement, StatementKind};
 use crate::sql::lineage::{Lineage, analyse, view_flows};
 use crate::sql::parse;
@@ -24,6 +24,8 @@ const TEXT: u32 = 25;
 const INT: u32 = 23;
 const BOOL: u32 = 16;
 const DATE: u32 = 1082;
+const JSON: u32 = 114;
+const JSONB: u32 = 3802;
 const CITEXT: u32 = 90_001;
 const ROW: u32 = 90_100;
 
@@ -69,6 +71,7 @@ const TABLES: &[(u32, &str, &str, &str)] = &[
     (111, "pg_catalog", "pg_class", "oid:int relname:text"),
     (113, "archive", "people", "id:int mail:text"),
     (114, "public", "people", "id:int name:text mail:text=email"),
+    (115, "public", "events", "id:int payload:jsonb=document raw:json=document free:jsonb"),
     (112, "public", "notes", "id:int customer_id:int body:text"),
 ];
 
@@ -92,6 +95,22 @@ const VIEWS: &[(u32, &str, &str, &str)] = &[
         "judged",
         "SELECT c.id, (c.email ~~ 'a%'::text) AS early, CASE WHEN c.vip THEN 'v'::text ELSE c.country END AS kind, count(c.ssn) OVER () AS n, max(c.birth) OVER () AS last FROM public.customers c WHERE (c.ssn > '5'::text)",
     ),
+    (
+        205,
+        "public",
+        "event_users",
+        "SELECT e.id, (e.payload -> 'user'::text) AS who, (e.payload ->> 'kind'::text) AS kind, ((e.payload -> 'user'::text) ->> 'email'::text) AS email FROM public.events e",
+    ),
+];
+
+/// Where every document is protected: `path=method[/domain][+allow]`.
+const PATHS: &[&str] = &[
+    "$.user.email=email",
+    "$.user.ssn=token/ssn",
+    "$.user.pin=redact+search",
+    "$.items[*].price=noise",
+    "$.tags[*]=redact",
+    "$.key=hash/key",
 ];
 
 /// Functions of `pg_catalog`, by volatility.
@@ -99,7 +118,8 @@ const STABLE: &str = "lower upper btrim ltrim rtrim count min max sum avg substr
     row_to_json to_json to_jsonb json_agg array_agg string_agg md5 left right replace position strpos \
     coalesce rank row_number lag lead first_value ntile date_part extract timezone like_escape \
     generate_series unnest jsonb_each json_each now percentile_disc mode num_nulls upper_inf \
-    json_build_object format encode json_populate_record bool_or similar_to_escape overlaps";
+    json_build_object format jsonb_extract_path jsonb_extract_path_text json_extract_path_text jsonb_set \
+    jsonb_array_elements jsonb_path_query encode json_populate_record bool_or similar_to_escape overlaps";
 const VOLATILE: &str = "random nextval setval set_config pg_notify pg_sleep pg_advisory_lock";
 
 impl Shop {
@@ -134,6 +154,8 @@ impl Shop {
             (INT, "pg_catalog", "int4", 'b'),
             (BOOL, "pg_catalog", "bool", 'b'),
             (DATE, "pg_catalog", "date", 'b'),
+            (JSON, "pg_catalog", "json", 'b'),
+            (JSONB, "pg_catalog", "jsonb", 'b'),
             (2249, "pg_catalog", "record", 'p'),
             (2283, "pg_catalog", "anyelement", 'p'),
             (CITEXT, "public", "citext", 'b'),
@@ -377,12 +399,27 @@ fn type_of(name: &str) -> Oid {
         "int" => INT,
         "bool" => BOOL,
         "date" => DATE,
+        "json" => JSON,
+        "jsonb" => JSONB,
         "citext" => CITEXT,
         other => panic!("type {other}"),
     })
 }
 
 fn protected(schema: &str, table: &str, column: &str, rule: &str) -> ProtectedColumn {
+    if rule != "document" {
+        return protected_by(schema, table, column, rule);
+    }
+    let of_path = |(path, rule): (&str, &str)| {
+        ProtectedPath::new(DocumentPath::parse(path).unwrap(), protected_by(schema, table, column, rule))
+    };
+    let paths: Vec<ProtectedPath> = PATHS.iter().map(|path| of_path(path.split_once('=').unwrap())).collect();
+    let method = MethodSpec::Document(paths.iter().map(ProtectedPath::rule).collect());
+    let column = protected_by(schema, table, column, "redact");
+    ProtectedColumn { method, paths: paths.into(), ..column }
+}
+
+fn protected_by(schema: &str, table: &str, column: &str, rule: &str) -> ProtectedColumn {
     let (rule, allow) = rule.split_once('+').unwrap_or((rule, ""));
     let (method, domain) = rule.split_once('/').unwrap_or((rule, ""));
     let method = Method::ALL.into_iter().find(|known| known.name() == method).unwrap();
@@ -403,6 +440,8 @@ fn protected(schema: &str, table: &str, column: &str, rule: &str) -> ProtectedCo
         discloses: Disclosures(method.discloses().max(allowed)),
         writable: allow == "write",
         because: "test".into(),
+        path: None,
+        paths: [].into(),
     }
 }
 

@@ -84,7 +84,7 @@ fn flow(flow: &Flow) -> String {
 }
 
 fn names(columns: &[std::sync::Arc<crate::policy::ProtectedColumn>]) -> String {
-    columns.iter().map(|column| &*column.name).collect::<Vec<_>>().join(" ")
+    columns.iter().map(|column| column.label()).collect::<Vec<_>>().join(" ")
 }
 
 fn described_use(sql: &str, use_: &Use) -> String {
@@ -120,7 +120,10 @@ fn describe_run(out: &mut String, sql: &str, verdict: &Verdict) {
         .map(|action| match action {
             OutputAction::Pass => "·".to_owned(),
             OutputAction::Reveal { .. } => "REVEALED".to_owned(),
-            OutputAction::Mask { column } => column.method.name().to_owned(),
+            OutputAction::Mask { column } => match &column.path {
+                Some(path) => format!("{}({path})", column.method.name()),
+                None => column.method.name().to_owned(),
+            },
             OutputAction::Redact { .. } => "redact*".to_owned(),
         })
         .collect();

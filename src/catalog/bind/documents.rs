@@ -1,0 +1,143 @@
+//! Rules with a `path`: all that mean one column make one mask of its
+//! documents. Invariant: of two paths where one leads through the other, the
+//! shorter one holds, which hides more.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::mask::{DocumentPath, DocumentRule};
+use crate::policy::ProtectedPath;
+
+/// What one rule says of a path.
+#[derive(Clone, PartialEq)]
+pub(super) struct PathReason {
+    path: DocumentPath,
+    method: MethodSpec,
+    domain: Arc<str>,
+    discloses: Disclosure,
+    writable: bool,
+    place: Arc<str>,
+}
+
+impl<'a> Binder<'a> {
+    /// The reason of a column whose strongest rule, `chosen`, has a path: every
+    /// other rule with a path counts too. None: it has none.
+    pub(super) fn document_reason(
+        &self,
+        chosen: Pattern<'a>,
+        matching: &[Pattern<'a>],
+        origin: &Names,
+    ) -> Option<Reason> {
+        chosen.rule.path.as_ref()?;
+        let name = origin.join(".");
+        let mut patterns: Vec<Pattern<'_>> =
+            matching.iter().copied().filter(|pattern| pattern.rule.path.is_some()).collect();
+        patterns.sort_by_key(|pattern| (pattern.columns.wildcards(), pattern.index));
+        let paths = patterns.iter().filter_map(|pattern| of_rule(pattern.rule, &name)).collect();
+        // A grant by tag shows the whole document: each path must have the tag.
+        let tagged = |tag: &&String| patterns.iter().all(|pattern| pattern.rule.tags.contains(tag));
+        let tags = chosen.rule.tags.iter().filter(tagged).map(|tag| tag.as_str().into()).collect();
+        let because: Arc<str> = chosen.rule.place.as_str().into();
+        let reason = Reason {
+            method: MethodSpec::of(Method::Document),
+            domain: name.as_str().into(),
+            tags,
+            discloses: Disclosure::Nullness,
+            writable: false,
+            because: Arc::clone(&because),
+            place: because,
+            follows: Some(origin.clone()),
+            paths: Vec::new(),
+        };
+        Some(reason.with_paths(paths))
+    }
+
+    /// The first path whose domain has another method or type somewhere.
+    pub(super) fn path_conflict(&mut self, reason: &Reason) -> Option<String> {
+        let paths = reason.paths.iter().filter(|known| known.method.method().takes_domain());
+        paths.into_iter().find_map(|known| {
+            let now = (known.method.name(), "text".to_owned());
+            let conflict = self.conflict_in(&known.domain, now)?;
+            Some(format!("path {}: {conflict}", known.path))
+        })
+    }
+}
+
+fn of_rule(rule: &ProtectRule, origin: &str) -> Option<PathReason> {
+    let path = rule.path.clone()?;
+    let domain = match &rule.domain {
+        Some(domain) => domain.as_str().into(),
+        None => format!("{origin} {path}").into(),
+    };
+    Some(PathReason {
+        path,
+        method: rule.method.clone(),
+        domain,
+        discloses: discloses(rule),
+        writable: rule.allow.contains(&Allow::Write),
+        place: rule.place.as_str().into(),
+    })
+}
+
+impl Reason {
+    /// The same column, masked at these paths; the first of two equal ones holds.
+    fn with_paths(self, all: Vec<PathReason>) -> Self {
+        let mut paths: Vec<PathReason> = Vec::with_capacity(all.len());
+        for path in all {
+            if paths.iter().any(|known| known.path.overlaps(&path.path) && known.hides(&path)) {
+                continue;
+            }
+            paths.retain(|known| !known.path.overlaps(&path.path));
+            paths.push(path);
+        }
+        paths.sort_by(|a, b| a.path.cmp(&b.path));
+        let rule = |known: &PathReason| DocumentRule {
+            path: known.path.clone(),
+            method: known.method.clone(),
+            domain: Arc::clone(&known.domain),
+        };
+        Self {
+            method: MethodSpec::Document(paths.iter().map(rule).collect()),
+            writable: paths.iter().all(|known| known.writable),
+            paths,
+            ..self
+        }
+    }
+
+    /// What must be said of a column that shows what this one and `other` say
+    /// of their own. None: this one says it already.
+    pub(super) fn covering(&self, other: &Self) -> Option<Self> {
+        match (self.paths.is_empty(), other.paths.is_empty()) {
+            (true, _) => None,
+            (false, true) => Some(other.clone()),
+            (false, false) => {
+                let united = self.clone().with_paths([self.paths.clone(), other.paths.clone()].concat());
+                (united.paths != self.paths).then_some(united)
+            }
+        }
+    }
+
+    pub(super) fn protected_paths(&self, column: &ProtectedColumn) -> Arc<[ProtectedPath]> {
+        self.paths.iter().map(|known| known.protected(column)).collect()
+    }
+}
+
+impl PathReason {
+    /// Does nothing of `other`, with which it overlaps, show past it?
+    fn hides(&self, other: &Self) -> bool {
+        let (own, others) = (self.path.keys.len(), other.path.keys.len());
+        own < others || (own == others && (!self.path.each || other.path.each))
+    }
+
+    fn protected(&self, column: &ProtectedColumn) -> ProtectedPath {
+        let value = ProtectedColumn {
+            method: self.method.clone(),
+            domain: Arc::clone(&self.domain),
+            discloses: Disclosures(self.discloses),
+            writable: self.writable,
+            because: Arc::clone(&self.place),
+            ..column.clone()
+        };
+        ProtectedPath::new(self.path.clone(), value)
+    }
+}
