@@ -14,6 +14,7 @@ mod control;
 mod copy;
 mod copy_in;
 mod demo;
+mod documents;
 mod driver;
 mod end_user;
 mod extended;
