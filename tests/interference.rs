@@ -32,6 +32,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("lexing", include_str!("interference_data/attacks/lexing.sql")),
     ("writes", include_str!("interference_data/attacks/writes.sql")),
     ("changing", include_str!("interference_data/attacks/changing.sql")),
+    ("documents", include_str!("interference_data/attacks/documents.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -115,7 +115,7 @@ mod tests {
         let path = directory.path().join("proxy.toml");
         let parse = |text: &str| Config::parse(&path, text, &environment).unwrap();
         let (all, plain) = (parse(&all), parse(TEMPLATE));
-        assert_eq!((all.protect.len(), all.roles.len()), (3, 3));
+        assert_eq!((all.protect.len(), all.roles.len()), (4, 3));
         assert_eq!(format!("{:?}", all.limits), format!("{:?}", plain.limits));
         assert_eq!(format!("{:?}", all.audit), format!("{:?}", plain.audit));
         assert_eq!((&all.control.socket, all.control.mode), (&plain.control.socket, plain.control.mode));

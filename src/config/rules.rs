@@ -350,9 +350,9 @@ fn clash(first: &ProtectRule, second: &ProtectRule) -> Option<String> {
         (None, Some(_)) => Some(format!("is named as a whole by the rule at {place}: remove one")),
         (Some(path), None) => Some(format!("is named with path {path} by the rule at {place}: remove one")),
         (Some(a), Some(b)) if a == b => Some(format!("has path {a} in the rule at {place} already")),
-        (Some(a), Some(b)) => a
-            .overlaps(b)
-            .then(|| format!("has path {b}, of which {a} at {place} is a part, or the other way round")),
+        (Some(a), Some(b)) => a.overlaps(b).then(|| {
+            format!("has path {b}, which leads through or into {a} at {place}: one of them is enough")
+        }),
     }
 }
 

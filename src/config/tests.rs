@@ -354,6 +354,34 @@ fn values_out_of_range_are_named_with_their_range() {
             "4: protect.column a.b.c is named by the rule at DIR/proxy.toml:1 already",
         ),
         (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a[0]\"\nmethod = \"email\"",
+            "3: protect.path can't name one element of an array, whose place may change: write [*] for all of them, not \"$.a[0]\"",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"generalize\"\nto = \"year\"",
+            "4: protect.method \"generalize\" does not fit a path: inside a document it takes \"bucket\" only, for numbers",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"show\"",
+            "4: protect.method \"show\" does not fit a path: what no path names is shown already: remove the rule",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"email\"\n[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"null\"",
+            "4: protect.column a.b.c is named as a whole by the rule at DIR/proxy.toml:1: remove one",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"email\"\n[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"null\"",
+            "5: protect.column a.b.c is named with path $.a by the rule at DIR/proxy.toml:1: remove one",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a[*].b\"\nmethod = \"email\"\n[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a.b\"\nmethod = \"null\"",
+            "5: protect.column a.b.c has path $.a.b in the rule at DIR/proxy.toml:1 already",
+        ),
+        (
+            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a.b\"\nmethod = \"email\"\n[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"null\"",
+            "5: protect.column a.b.c has path $.a, which leads through or into $.a.b at DIR/proxy.toml:1: one of them is enough",
+        ),
+        (
             "[[protect]]\ncolumn = \"a.b.c\"\nmethod = \"hash\"\ndomain = \"d\"\n[[protect]]\ncolumn = \"a.b.d\"\nmethod = \"token\"\ndomain = \"d\"",
             "5: protect.domain \"d\" has method \"token\" here and \"hash\" at DIR/proxy.toml:1: one domain has one method and its options",
         ),

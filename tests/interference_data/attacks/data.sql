@@ -11,4 +11,11 @@ INSERT INTO tickets SELECT i, 'a', 's' || (CASE :seed WHEN 0 THEN i / 2 ELSE i E
 INSERT INTO a_name_of_exactly_sixty_two_bytes_so_that_one_more_letter_fits SELECT i, 'z' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO secured SELECT i, 'ana', 'hidden' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO tenants SELECT i, (CASE :seed WHEN 0 THEN 'a.one' ELSE 'a.two' END) || i || '@example.com' FROM generate_series(1, 3) i;
+INSERT INTO docs
+SELECT i, d::jsonb, d::json, ARRAY[d::jsonb, NULL]
+FROM generate_series(1, 12) i,
+     LATERAL (SELECT format('{"kind": "k%s", "user": {"name": "n%s", "email": %s, "em\u0061il": %s, "pin": %s}, "items": [{"price": %s, "sku": "s"}, [{"price": %s}]], "codes": [%s, null, "%s"], "tail": [1, {"email": "free%s"}]}',
+         i % 3, i, e, e, (i % 5) * (7 + 4 * :seed), 1000 + i * (30 + 40 * :seed), 2999 - i - 500 * :seed,
+         CASE :seed WHEN 0 THEN '"c"' ELSE '{"deep": [1, 2]}' END, i * (1 + :seed), i) AS d,
+         e FROM (SELECT CASE WHEN (i + :seed) % 3 = 0 THEN '{"x": ' || i || '}' WHEN :seed = 0 THEN '"a' || i || '@one.org"' ELSE '"zz' || 50 - i / 2 || '@two.net"' END AS e) x) y;
 ANALYZE;
