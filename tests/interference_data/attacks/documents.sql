@@ -16,7 +16,7 @@ SELECT body #>> '{items, 0 ,price}', body #>> '{items,+0,price}', body #>> '{ite
 == document subscripts
 SELECT body['user']['email'], body['items'][0]['price'], body['codes'][0], body['codes']['0'] FROM docs ORDER BY id
 == document subscript of an array of documents
-SELECT list[1]->'user'->>'email', list[1]['user']['email'], list[1:1] FROM docs ORDER BY id
+SELECT list[1]->'user'->>'email', list[1:1], cardinality(list) FROM docs ORDER BY id
 == document extract functions
 SELECT jsonb_extract_path(body, 'user', 'email'), jsonb_extract_path_text(body, 'user', 'email'), json_extract_path_text(raw, 'user', 'email') FROM docs ORDER BY id
 == document extract function with an array
@@ -82,7 +82,7 @@ SELECT to_jsonb(d)->'body'->'user', row_to_json(d), d::text FROM docs d ORDER BY
 == document order
 SELECT id FROM docs ORDER BY body->'user'->>'email'
 == document order as JSON
-SELECT id FROM docs ORDER BY body->'user', id
+SELECT id FROM docs ORDER BY body->'user'->'email', id
 == document minimum
 SELECT min(body->'user'->>'email'), max(raw->'user'->>'pin') FROM docs
 == document grouping
