@@ -38,6 +38,8 @@ fn column() -> Arc<ProtectedColumn> {
         discloses: Disclosures(Disclosure::Equality),
         writable: false,
         because: "".into(),
+        path: None,
+        paths: [].into(),
     })
 }
 
