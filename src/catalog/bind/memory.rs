@@ -17,7 +17,7 @@ impl<'a> Binder<'a> {
             }
             let matching = self.rules.matching(&known.schema, &known.table, &known.column);
             let Some(pattern) = strongest(&matching) else { continue };
-            self.bind_rule(relation, column, pattern, known.names());
+            self.bind_rule(relation, column, pattern, &matching, known.names());
             if !self.columns.contains_key(id) {
                 continue;
             }
