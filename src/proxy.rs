@@ -14,14 +14,16 @@ use jiff::Timestamp;
 
 use crate::audit::anchor::Anchors;
 use crate::audit::record::PolicyLoaded;
+use crate::audit::sink::{SinkError, Sinks};
 use crate::audit::{self, Event, LogSettings, Record, Who};
 use crate::catalog::bindings::SqliteBindings;
 use crate::catalog::databases::Databases;
 use crate::catalog::finding::Severity;
 use crate::catalog::guard::Guard;
+use crate::catalog::service::chain;
 use crate::clock::SharedClock;
 use crate::config::{Config, StateUrl};
-use crate::control::api::{DatabaseHealth, ExplainBody, Health, TokenBody, TokenView};
+use crate::control::api::{DatabaseHealth, ExplainBody, Health, SinkHealth, TokenBody, TokenView};
 use crate::control::problem::Problem;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
@@ -69,6 +71,8 @@ pub enum StartError {
     Tls(#[from] crate::net::tls::TlsFault),
     #[error("starting the analysis threads")]
     Threads(#[source] std::io::Error),
+    #[error(transparent)]
+    Sinks(#[from] SinkError),
     #[error("starting the threads that send webhooks")]
     Notifier(#[source] std::io::Error),
     #[error("the audit log takes no record")]
@@ -92,6 +96,7 @@ pub struct Proxy {
     pub sessions: Registry,
     pub front: Arc<Front>,
     pub notifier: Arc<Notifier>,
+    pub sinks: Arc<Sinks>,
     pub drain: Drain,
     pub clock: SharedClock,
     heads: Heads,
@@ -115,6 +120,7 @@ impl Proxy {
         let sessions = Registry::new();
         let notifier =
             Notifier::start(&config.notify, audit.clone(), clock.clone()).map_err(StartError::Notifier)?;
+        let sinks = Sinks::start(&config.audit.sinks, audit.clone(), config.audit.file.clone())?;
         let grants = Engine::start(Parts {
             store,
             journal: Arc::new(audit.clone()),
@@ -138,6 +144,7 @@ impl Proxy {
             sessions,
             front,
             notifier,
+            sinks,
             drain: Drain::new(),
             heads,
             clock,
@@ -152,8 +159,8 @@ impl Proxy {
     }
 
     /// Puts a new configuration in force: policy, roles, limits, certificates,
-    /// the way upstream, keys that were added. Grants and requests that its roles
-    /// no longer allow end. Addresses, state and audit file stay as they are.
+    /// the way upstream, webhooks, sinks, keys that were added. Grants and requests
+    /// that its roles no longer allow end. Addresses, state and audit file stay as they are.
     ///
     /// All that can fail comes first, the record in the audit log last of it.
     ///
@@ -168,12 +175,14 @@ impl Proxy {
         let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
         let rebinding = self.databases.prepare(&config).map_err(|fault| failed(&fault))?;
         let targets = self.notifier.prepare(&config.notify).map_err(|fault| failed(&fault))?;
+        let sinks = self.sinks.prepare(&config.audit.sinks).map_err(|fault| failed(&chain(&fault)))?;
         self.record_policy(&config, because).await.map_err(|fault| failed(&fault))?;
         // Nothing from here on fails. A statement in between finds guard and
         // roles of different policies, and waits.
         self.databases.adopt(rebinding);
         self.front.adopt(settings);
         self.notifier.adopt(targets);
+        self.sinks.adopt(sinks);
         self.grants.set_roles(Roles::new(&config));
         let mut summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
         if self.keys.load().newest_id() != keys.newest_id() {
@@ -301,6 +310,8 @@ impl Host for Proxy {
             .collect();
         let mut problems: Vec<String> =
             self.grants.trouble().into_iter().chain(self.heads.problem()).collect();
+        let sinks: Vec<SinkHealth> = self.sinks.standing().into_iter().map(SinkHealth::from).collect();
+        problems.extend(sinks.iter().filter_map(SinkHealth::trouble));
         for finding in self.databases.findings() {
             if finding.severity != Severity::Error {
                 continue;
@@ -314,6 +325,7 @@ impl Host for Proxy {
             config: self.config.load().path.display().to_string(),
             started_at: self.started_at,
             databases,
+            sinks,
             problems,
         }
     }

@@ -41,6 +41,7 @@ mod oracle_tree;
 mod psql;
 mod reading;
 mod remote;
+mod sinks;
 mod startup;
 mod tls;
 mod tokens;

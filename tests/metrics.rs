@@ -28,7 +28,12 @@ struct Metered {
 impl Metered {
     fn start(server: &Server) -> Self {
         let port = free_port().unwrap();
-        let bauta = Bauta::start(server, &format!("metrics.address = \"127.0.0.1:{port}\"\n{POLICY}"));
+        let bauta = Bauta::start(
+            server,
+            &format!(
+                "metrics.address = \"127.0.0.1:{port}\"\naudit.sink = [{{ kind = \"stdout\" }}]\n{POLICY}"
+            ),
+        );
         Self { bauta, port }
     }
 

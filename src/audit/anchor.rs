@@ -130,7 +130,7 @@ pub fn compare(kept: Anchor, newest: Option<Head>, log: &Path) -> Result<Option<
 }
 
 /// The mac of a record, if its file is there.
-fn find(log: &Path, seq: u64) -> io::Result<Option<super::chain::Hex>> {
+pub(super) fn find(log: &Path, seq: u64) -> io::Result<Option<super::chain::Hex>> {
     let Some(file) = holder(log, seq)? else { return Ok(None) };
     let start = format!("{{\"seq\":{seq},").into_bytes();
     let mut found = None;
@@ -145,7 +145,7 @@ fn find(log: &Path, seq: u64) -> io::Result<Option<super::chain::Hex>> {
 }
 
 /// The file that a record is in: the last one that begins before it.
-fn holder(log: &Path, seq: u64) -> io::Result<Option<PathBuf>> {
+pub(super) fn holder(log: &Path, seq: u64) -> io::Result<Option<PathBuf>> {
     for file in all_files(log)?.into_iter().rev() {
         let first = match first_seq_of(log, &file) {
             Some(first) => Some(first),
@@ -158,9 +158,16 @@ fn holder(log: &Path, seq: u64) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// Of the first record; what a crash left before it is none.
 fn first_in(file: &Path) -> io::Result<Option<u64>> {
     use io::BufRead as _;
+    let mut reader = read::open(file)?;
     let mut line = Vec::new();
-    read::open(file)?.read_until(b'\n', &mut line)?;
-    Ok(Line::parse(line.strip_suffix(b"\n").unwrap_or(&line)).map(|line| line.seq))
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        if let Some(record) = Line::parse(line.strip_suffix(b"\n").unwrap_or(&line)) {
+            return Ok(Some(record.seq));
+        }
+        line.clear();
+    }
+    Ok(None)
 }

@@ -29,6 +29,7 @@ pub mod recover;
 pub mod report;
 pub mod search;
 pub mod show;
+pub mod sink;
 mod sqltext;
 pub mod tally;
 pub mod verify;

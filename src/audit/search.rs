@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
-use super::read::for_each_line;
+use super::read::{for_each_line, for_each_line_with};
 use crate::grants::model::END_USER;
 
 /// Starts that wait for their end at most; the oldest are shown without.
@@ -119,10 +119,15 @@ impl Query {
         mut show: impl FnMut(Found) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut pairs = Pairs::default();
+        // The first one finds lines, the others look at them.
         let filter = self.filter();
+        let (first, others) = match filter.split_first() {
+            Some((first, others)) => (Some(first), others),
+            None => (None, &[][..]),
+        };
         for file in files {
-            for_each_line(file, |line| {
-                if !filter.iter().all(|f| f.find(line).is_some()) {
+            let mut look = |line: &[u8]| {
+                if !others.iter().all(|f| f.find(line).is_some()) {
                     return Ok(());
                 }
                 let Some(found) = read(line) else { return Ok(()) };
@@ -132,7 +137,11 @@ impl Query {
                     pairs.push(found);
                 }
                 pairs.ready(false, self, &mut show)
-            })?;
+            };
+            match first {
+                Some(needle) => for_each_line_with(file, needle, &mut look)?,
+                None => for_each_line(file, &mut look)?,
+            }
         }
         pairs.ready(true, self, &mut show)
     }

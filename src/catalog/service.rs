@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
-use crate::config::{Config, Secret, SessionAttrs};
+use crate::config::{Config, Secret, SessionAttrs, Upstream};
 use crate::net::tls::TlsFault;
 use crate::net::upstream::{Attempt, ConnectError, Connector, Standing, Target};
 
@@ -55,11 +55,18 @@ impl Service {
     /// # Errors
     /// When the certificates for the upstream's TLS can't be used.
     pub fn new(config: &Config) -> Result<Self, TlsFault> {
-        let patience = config.limits.connect_timeout;
+        Self::of(&config.upstream, config.limits.connect_timeout)
+    }
+
+    /// For other servers than the protected ones, with a role of their own.
+    ///
+    /// # Errors
+    /// As [`Service::new`].
+    pub fn of(upstream: &Upstream, patience: Duration) -> Result<Self, TlsFault> {
         Ok(Self {
-            connector: Connector::new(&config.upstream, patience)?,
-            user: config.upstream.service_user.clone(),
-            password: config.upstream.service_password.clone(),
+            connector: Connector::new(upstream, patience)?,
+            user: upstream.service_user.clone(),
+            password: upstream.service_password.clone(),
             patience,
         })
     }

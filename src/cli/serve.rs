@@ -91,11 +91,12 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         tracing::warn!(%fault, "control.address ended");
     }
     proxy.grants.flush().await;
-    let (notifier, audit) = (proxy.notifier.clone(), proxy.audit.clone());
+    let (notifier, audit, sinks) = (proxy.notifier.clone(), proxy.audit.clone(), proxy.sinks.clone());
     let closed = proxy.clone();
     let kept = tokio::task::spawn_blocking(move || {
         notifier.close();
         audit.close();
+        sinks.close();
         closed.keep_head()
     });
     if let Err(fault) = kept.await? {

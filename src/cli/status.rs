@@ -36,6 +36,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             show("", &format!("problem: {problem}"))?;
         }
     }
+    for sink in &status.health.sinks {
+        show("sink", &format!("{}: {}, {} records behind", sink.name, sink.kind, sink.lag))?;
+    }
     for problem in &status.health.problems {
         show("problem", problem)?;
     }

@@ -9,6 +9,7 @@ mod fault;
 mod raw;
 mod read;
 mod rules;
+mod sinks;
 mod ticket;
 pub mod units;
 
@@ -298,6 +299,80 @@ pub struct Audit {
     /// Begin a new file when the first record of the present one is so old;
     /// zero: never.
     pub rotate_age: Duration,
+    pub sinks: Vec<Sink>,
+}
+
+/// Where records go besides.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Each once: what it has taken is remembered under it.
+    pub name: String,
+    pub from: SinkFrom,
+    pub kind: SinkKind,
+}
+
+/// Where a sink begins that has taken nothing yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkFrom {
+    /// With the oldest record that is there.
+    Oldest,
+    /// With the next one.
+    Now,
+}
+
+#[derive(Debug, Clone)]
+pub enum SinkKind {
+    Stdout,
+    Syslog(SyslogSink),
+    Postgres(Box<PostgresSink>),
+    Otlp(OtlpSink),
+}
+
+impl SinkKind {
+    /// As the file names it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Stdout => "stdout",
+            Self::Syslog(_) => "syslog",
+            Self::Postgres(_) => "postgres",
+            Self::Otlp(_) => "otlp",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct SyslogSink {
+    pub address: SyslogAddress,
+    /// RFC 5424, table 1.
+    pub facility: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SyslogAddress {
+    /// A datagram socket.
+    Unix(PathBuf),
+    /// `host:port`
+    Udp(String),
+    /// `host:port`
+    Tcp(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct PostgresSink {
+    /// Its service role is the one that inserts.
+    pub server: Upstream,
+    pub database: String,
+    /// Schema and table.
+    pub table: [String; 2],
+}
+
+#[derive(Debug, Clone)]
+pub struct OtlpSink {
+    /// It may hold a token.
+    pub endpoint: Secret,
+    /// Its host and port.
+    pub host: String,
+    pub headers: Vec<(String, Secret)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

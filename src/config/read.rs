@@ -125,7 +125,7 @@ fn directory_address(text: &str) -> Option<(&str, Option<u16>)> {
 }
 
 /// `host:port`, `[::1]:port`.
-fn host_and_port(text: &str) -> Option<(String, u16)> {
+pub(super) fn host_and_port(text: &str) -> Option<(String, u16)> {
     let (host, port) = text.rsplit_once(':')?;
     let port = port.parse().ok().filter(|p: &u16| *p > 0)?;
     let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
@@ -160,6 +160,15 @@ fn tls_version(section: &mut Section<'_, '_>, key: &'static str) -> TlsVersion {
     section.choice(key, &versions).map_or(TlsVersion::V1_2, |v| v.value)
 }
 
+/// libpq's names.
+pub(super) const UPSTREAM_TLS: [(&str, UpstreamTls); 5] = [
+    ("disable", UpstreamTls::Disable),
+    ("prefer", UpstreamTls::Prefer),
+    ("require", UpstreamTls::Require),
+    ("verify-ca", UpstreamTls::VerifyCa),
+    ("verify-full", UpstreamTls::VerifyFull),
+];
+
 fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     let mut upstream = Upstream {
         addresses: Vec::new(),
@@ -190,14 +199,7 @@ fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     ];
     upstream.wanted =
         section.choice("target_session_attrs", &attributes).map_or(upstream.wanted, |a| a.value);
-    let modes = [
-        ("disable", UpstreamTls::Disable),
-        ("prefer", UpstreamTls::Prefer),
-        ("require", UpstreamTls::Require),
-        ("verify-ca", UpstreamTls::VerifyCa),
-        ("verify-full", UpstreamTls::VerifyFull),
-    ];
-    upstream.tls = section.choice("tls", &modes).map_or(upstream.tls, |m| m.value);
+    upstream.tls = section.choice("tls", &UPSTREAM_TLS).map_or(upstream.tls, |m| m.value);
     upstream.ca = section.readable("ca").map(|c| c.value);
     upstream.tls_min_version = tls_version(&mut section, "tls_min_version");
     upstream.service_user = section.text("service_user").map_or(upstream.service_user, |u| u.value);
@@ -208,7 +210,7 @@ fn upstream(section: Option<Section<'_, '_>>) -> Upstream {
     upstream
 }
 
-fn upstream_addresses(section: &mut Section<'_, '_>) -> Vec<UpstreamAddress> {
+pub(super) fn upstream_addresses(section: &mut Section<'_, '_>) -> Vec<UpstreamAddress> {
     let Some(found) = section.list("address") else { return Vec::new() };
     if found.value.is_empty() {
         section.fault(found.line, "address", "names no server");
@@ -317,6 +319,7 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
         sql: AuditSql::Full,
         rotate: 256 << 20,
         rotate_age: Duration::ZERO,
+        sinks: Vec::new(),
     };
     let Some(mut section) = section else { return audit };
     audit.file = section.path("file").map_or(audit.file, |f| f.value);
@@ -329,6 +332,7 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
     audit.rotate = section.size("rotate", 4 << 10..=1 << 40, Some("never")).map_or(audit.rotate, |r| r.value);
     let ages = 60 * SECOND..=365 * DAY;
     audit.rotate_age = section.duration("rotate_age", ages, Some("never")).unwrap_or(audit.rotate_age);
+    audit.sinks = super::sinks::sinks(section.sections_named("sink", "audit.sink"));
     section.finish();
     audit
 }
@@ -602,7 +606,7 @@ fn notify(mut section: Section<'_, '_>) -> Option<Notify> {
 }
 
 /// Host and port of a URL that can be posted to.
-fn host_of(url: &str) -> Option<String> {
+pub(super) fn host_of(url: &str) -> Option<String> {
     let url: hyper::Uri = url.parse().ok()?;
     let known = matches!(url.scheme_str(), Some("http" | "https"));
     // Without user and password.

@@ -40,6 +40,27 @@ file = "log/audit.jsonl"
 sql = "normalized"
 rotate = "16MB"
 rotate_age = "7d"
+[[audit.sink]]
+kind = "stdout"
+from = "now"
+[[audit.sink]]
+kind = "syslog"
+name = "siem"
+address = "udp://logs.example:514"
+facility = "local3"
+[[audit.sink]]
+kind = "postgres"
+address = ["logs.example:5432"]
+tls = "verify-ca"
+ca = "upstream-ca.crt"
+user = "bauta_writer"
+password = { env = "SERVICE_PASSWORD" }
+database = "logs"
+table = "audit.records"
+[[audit.sink]]
+kind = "otlp"
+endpoint = "https://collector.example:4318/v1/logs"
+headers = "Authorization=Bearer x,x-tenant=a"
 [control]
 socket = "bauta.sock"
 mode = "0600"
@@ -146,7 +167,7 @@ fn every_key_is_read() {
     assert!(config.defaults.ticket_pattern.unwrap().fits("INC-1"));
     assert_eq!(config.protect[1].columns[1].table, "a.b");
     assert_eq!(config.protect[1].method, crate::mask::MethodSpec::Hash { length: Some(12) });
-    assert!(config.protect[0].place.ends_with("proxy.toml:61"), "{}", config.protect[0].place);
+    assert!(config.protect[0].place.ends_with("proxy.toml:82"), "{}", config.protect[0].place);
     assert_eq!(config.roles[0].member_roles, ["reporting"]);
     assert!(config.roles[0].break_glass && config.roles[0].ticket_pattern.is_some());
     assert_eq!(config.sha256.len(), 64);

@@ -388,6 +388,31 @@ pub struct DatabaseHealth {
     pub problems: Vec<String>,
 }
 
+/// A sink of the audit log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SinkHealth {
+    pub name: String,
+    pub kind: String,
+    /// Records that it has not taken yet.
+    pub lag: u64,
+    /// Why the newest attempt failed.
+    pub problem: Option<String>,
+}
+
+impl From<crate::audit::sink::SinkStanding> for SinkHealth {
+    fn from(sink: crate::audit::sink::SinkStanding) -> Self {
+        Self { name: sink.name, kind: sink.kind.to_owned(), lag: sink.lag, problem: sink.problem }
+    }
+}
+
+impl SinkHealth {
+    /// What is wrong, in a sentence.
+    pub fn trouble(&self) -> Option<String> {
+        let problem = self.problem.as_ref()?;
+        Some(format!("audit sink {} takes no records ({} behind): {problem}", self.name, self.lag))
+    }
+}
+
 /// What the host tells of itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Health {
@@ -395,6 +420,9 @@ pub struct Health {
     pub config: String,
     pub started_at: Timestamp,
     pub databases: Vec<DatabaseHealth>,
+    /// Of the audit log.
+    #[serde(default)]
+    pub sinks: Vec<SinkHealth>,
     /// Anything else that is wrong, in sentences.
     pub problems: Vec<String>,
 }

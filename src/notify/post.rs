@@ -153,7 +153,7 @@ fn signature(secret: &Secret, body: &str) -> String {
 }
 
 /// The system's certificate authorities.
-fn roots() -> RootCerts {
+pub(crate) fn roots() -> RootCerts {
     let found = rustls_native_certs::load_native_certs();
     for fault in &found.errors {
         tracing::debug!(%fault, "some of the system's certificates can't be read");

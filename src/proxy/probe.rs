@@ -12,6 +12,7 @@ impl Proxy {
     pub fn metrics(&self) -> Registry {
         let mut registry = Registry::new(u64::try_from(self.started_at.as_second()).unwrap_or(0));
         self.audit.tally().register(&mut registry);
+        self.sinks.register(&mut registry);
         self.analyser.lookups.register(&mut registry);
         self.front.logins.register(&mut registry);
         registry.counter(names::STATE_ERRORS, self.grants.troubles());
@@ -21,6 +22,7 @@ impl Proxy {
 
 impl Probe for Proxy {
     fn sample(&self) -> Sample {
+        self.sinks.gauge();
         let (waiting, failure) = self.audit.standing();
         let (grants, requests) = self.grants.open();
         let errors = |finding: &crate::catalog::finding::Finding| finding.severity == Severity::Error;

@@ -37,6 +37,35 @@ impl Labelled {
     }
 }
 
+/// Metrics of one name, told apart by names that the configuration gives.
+#[derive(Debug, Clone)]
+pub struct Named<M> {
+    family: Family<[(&'static str, String); 1], M>,
+    label: &'static str,
+}
+
+impl<M: Clone + Default> Named<M> {
+    pub fn new(label: &'static str) -> Self {
+        Self { family: Family::default(), label }
+    }
+
+    pub fn of(&self, name: &str) -> M {
+        self.family.get_or_create(&[(self.label, name.to_owned())]).clone()
+    }
+
+    /// It is shown no more.
+    pub fn forget(&self, name: &str) {
+        self.family.remove(&[(self.label, name.to_owned())]);
+    }
+
+    pub(super) fn family(&self) -> Family<[(&'static str, String); 1], M> {
+        self.family.clone()
+    }
+}
+
+/// A number that goes up and down.
+pub type Level = prometheus_client::metrics::gauge::Gauge<u64, AtomicU64>;
+
 /// Upper bounds of the buckets in microseconds: 100 µs to 10 s.
 const BOUNDS: [u64; 16] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,

@@ -46,6 +46,9 @@ names! {
     AUDIT_TIME = "bauta_audit_write_duration_seconds", "Time to write and sync a group of records";
     AUDIT_FAILURES = "bauta_audit_failures_total", "Groups of records that could not be written";
     AUDIT_QUEUE = "bauta_audit_queue_records", "Records that wait to be written";
+    SINK_LAG = "bauta_audit_sink_lag_records", "Durable records that a sink of the audit log has not taken yet";
+    SINK_RECORDS = "bauta_audit_sink_records_total", "Records that a sink of the audit log took";
+    SINK_FAILURES = "bauta_audit_sink_failures_total", "Attempts to give records to a sink that failed";
     CATALOGS = "bauta_catalogs", "Databases whose catalog is loaded";
     CATALOG_PROBLEMS = "bauta_catalog_problems", "Faults in the fit of policy and catalog, as bauta status lists them";
     START_TIME = "process_start_time_seconds", "Start of the process, seconds since 1970";

@@ -1,14 +1,13 @@
 //! All metrics under their names, and their text for a scrape.
 
 use std::fmt;
-use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::prometheus_text;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::TypedMetric;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry as Inner};
 
-use super::metric::{Counter, Labelled, Timing};
+use super::metric::{Counter, Labelled, Level, Named, Timing};
 use super::names::{self, Name};
 use super::process;
 
@@ -25,7 +24,6 @@ pub struct Sample {
     pub catalog_problems: u64,
 }
 
-type Level = Gauge<u64, AtomicU64>;
 type Reading = fn(&Sample) -> u64;
 
 /// See the module. Parts give their counters; gauges are set at each scrape.
@@ -69,6 +67,13 @@ impl Registry {
 
     pub fn labelled(&mut self, name: Name, counters: &Labelled) {
         self.put(name, counters.family());
+    }
+
+    pub fn named<M>(&mut self, name: Name, metrics: &Named<M>)
+    where
+        M: Clone + Default + Metric + TypedMetric,
+    {
+        self.put(name, metrics.family());
     }
 
     pub fn timing(&mut self, name: Name, timing: &Timing) {

@@ -69,8 +69,9 @@ impl Visitor {
         self.query(false, "SELECT count(*) FROM customers WHERE email LIKE 'a%'")?;
         let token = self.extended()?;
         self.query(true, &format!("SELECT ssn, email FROM customers WHERE ssn = '{token}'"))?;
+        // BEGIN has no rows, and names nothing protected that they could hold.
         self.query(
-            true,
+            false,
             "BEGIN; DECLARE c CURSOR FOR SELECT email FROM customers ORDER BY id; FETCH 2 FROM c; COMMIT",
         )?;
         self.query(true, "SELECT email::int FROM customers WHERE id = 1")?;

@@ -72,7 +72,13 @@ pub fn config(server: &Server) -> Config {
         auth: Auth::Scram,
         keys_file: PathBuf::new(),
         state: StateUrl::Sqlite(PathBuf::new()),
-        audit: Audit { file: PathBuf::new(), sql: AuditSql::Full, rotate: 0, rotate_age: Duration::ZERO },
+        audit: Audit {
+            file: PathBuf::new(),
+            sql: AuditSql::Full,
+            rotate: 0,
+            rotate_age: Duration::ZERO,
+            sinks: Vec::new(),
+        },
         control: Control { socket: PathBuf::new(), mode: 0o660, remote: None },
         metrics: None,
         limits: Limits {
