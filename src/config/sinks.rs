@@ -129,6 +129,7 @@ fn postgres(section: &mut Section<'_, '_>) -> Option<PostgresSink> {
         wanted: SessionAttrs::ReadWrite,
         tls,
         ca,
+        tls_min_version: super::TlsVersion::V1_2,
         service_user: user?.value,
         service_password: password,
         catalog_poll: std::time::Duration::ZERO,

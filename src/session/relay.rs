@@ -645,6 +645,11 @@ impl Relay {
             if self.awaits_client() && (!self.joins_batch(header.tag) || self.rows_are_used_up()) {
                 break Ok(());
             }
+            // A small one waits until it is whole: after a part of it, nothing
+            // could be said to the client if the server went away.
+            if rest.len() < header.total && header.total <= LARGE_FRAME {
+                break Ok(());
+            }
             if self.passes_unseen(header) {
                 self.upstream_pass = header.total;
                 continue;
