@@ -104,6 +104,7 @@ fn who(number: u64) -> Arc<Who> {
         user: format!("user-{number}").into(),
         database: "shop".into(),
         client: "10.0.0.7:51234".into(),
+        ..Who::default()
     })
 }
 
