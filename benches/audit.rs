@@ -121,6 +121,8 @@ fn email() -> ColumnDecision {
         discloses: Disclosures(Disclosure::Nullness),
         writable: false,
         because: "proxy.toml:1".into(),
+        path: None,
+        paths: Arc::new([]),
     };
     ColumnDecision { column: Arc::new(column), use_: "output", what: What::Masked("email") }
 }
