@@ -43,5 +43,6 @@ pub mod policy;
 pub mod proxy;
 pub mod session;
 pub mod sql;
+pub mod state;
 pub mod telemetry;
 pub mod wire;

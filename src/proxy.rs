@@ -5,6 +5,7 @@
 
 mod head;
 mod probe;
+mod state;
 mod tokens;
 
 use std::sync::Arc;
@@ -12,24 +13,21 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
-use crate::audit::anchor::Anchors;
 use crate::audit::record::PolicyLoaded;
 use crate::audit::sink::{SinkError, Sinks};
 use crate::audit::{self, Event, LogSettings, Record, Who};
-use crate::catalog::bindings::SqliteBindings;
 use crate::catalog::databases::Databases;
 use crate::catalog::finding::Severity;
 use crate::catalog::guard::Guard;
 use crate::catalog::service::chain;
 use crate::clock::SharedClock;
-use crate::config::{Config, StateUrl};
+use crate::config::Config;
 use crate::control::api::{DatabaseHealth, ExplainBody, Health, SinkHealth, TokenBody, TokenView};
 use crate::control::problem::Problem;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
 use crate::grants::event::Answer;
 use crate::grants::model::{Actor, END_USER};
-use crate::grants::sqlite::Sqlite;
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
 use crate::mask::keys::KeyFault;
@@ -42,6 +40,7 @@ use crate::session::tokens::Keys;
 use crate::sql::analyser::{Analyser, Verdict};
 use crate::wire::startup::CancelKey;
 use head::Heads;
+use state::State;
 
 /// Analyses that are remembered, in bytes.
 const ANALYSES: u64 = 64 << 20;
@@ -61,8 +60,8 @@ pub enum StartError {
     State(#[from] crate::grants::store::StoreError),
     #[error("state.url")]
     Bindings(#[from] crate::catalog::bindings::BindingError),
-    #[error("state.url: only sqlite: is supported")]
-    StateUrl,
+    #[error("state.url: {path}")]
+    Link { path: String, source: crate::state::LinkError },
     #[error("state.url")]
     Head(#[from] crate::audit::anchor::AnchorError),
     #[error("the server's catalog")]
@@ -112,12 +111,11 @@ impl Proxy {
     /// What could not be opened, naming the key of the file.
     pub async fn start(config: Config, clock: SharedClock) -> Result<Arc<Self>, StartError> {
         let keys = KeyRing::open(&config.keys_file)?;
-        let StateUrl::Sqlite(state) = &config.state else { return Err(StartError::StateUrl) };
         let audit = audit::Log::open(LogSettings::new(&config.audit), &keys.audit_key(), clock.clone())?;
-        let store = Box::new(Sqlite::open(state)?);
-        let heads = Heads::check(Anchors::open(state, &config.audit.file)?, &audit, &config.audit.file)?;
-        let databases = Arc::new(Databases::start(&config, Arc::new(SqliteBindings::open(state)?))?);
-        let sessions = Registry::new();
+        let State { store, anchors, bindings, numbers } = State::open(&config)?;
+        let heads = Heads::check(anchors, &audit, &config.audit.file)?;
+        let databases = Arc::new(Databases::start(&config, bindings)?);
+        let sessions = Registry::numbered(&numbers);
         let notifier =
             Notifier::start(&config.notify, audit.clone(), clock.clone()).map_err(StartError::Notifier)?;
         let sinks = Sinks::start(&config.audit.sinks, audit.clone(), config.audit.file.clone())?;
@@ -128,6 +126,8 @@ impl Proxy {
             listeners: vec![Arc::new(sessions.clone()), notifier.clone()],
             clock: clock.clone(),
             roles: Roles::new(&config),
+            sessions: numbers,
+            max_staleness: config.max_staleness,
         })?;
         let analyser =
             Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth).map_err(StartError::Threads)?;
@@ -308,8 +308,7 @@ impl Host for Proxy {
                 problems: Vec::new(),
             })
             .collect();
-        let mut problems: Vec<String> =
-            self.grants.trouble().into_iter().chain(self.heads.problem()).collect();
+        let mut problems: Vec<String> = self.heads.problem().into_iter().collect();
         let sinks: Vec<SinkHealth> = self.sinks.standing().into_iter().map(SinkHealth::from).collect();
         problems.extend(sinks.iter().filter_map(SinkHealth::trouble));
         for finding in self.databases.findings() {

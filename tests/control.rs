@@ -125,6 +125,8 @@ impl Bench {
             listeners: vec![Arc::new(registry.clone())],
             clock,
             roles: Roles::new(&config),
+            sessions: bauta::grants::book::SessionNumbers::alone(),
+            max_staleness: Duration::from_secs(30),
         })
         .unwrap();
         let control = Control {

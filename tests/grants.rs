@@ -384,9 +384,12 @@ fn ready(socket: &Path) {
 struct Acknowledged {
     granted: BTreeSet<i64>,
     revoked: BTreeSet<i64>,
+    asked: BTreeSet<i64>,
+    decided: BTreeSet<i64>,
 }
 
-/// Grants, and revokes every third, until told to stop.
+/// Grants, and revokes every third; asks, and decides about every other: until
+/// told to stop.
 fn load(socket: PathBuf, stop: Arc<AtomicBool>) -> Acknowledged {
     let body = r#"{"user": "eve", "tags": ["pii"], "duration": "10m", "reason": "load"}"#;
     let mut done = Acknowledged::default();
@@ -398,15 +401,25 @@ fn load(socket: PathBuf, stop: Arc<AtomicBool>) -> Acknowledged {
         if id % 3 == 0 && call(&socket, "DELETE", &format!("/v1/grants/{id}"), "").is_some() {
             done.revoked.insert(id);
         }
+        // Each its own: the same open request twice is one.
+        let body = format!(r#"{{"user": "ana", "tags": ["pii"], "duration": "10m", "reason": "load {id}"}}"#);
+        let Some(id) = call(&socket, "POST", "/v1/requests", &body).and_then(|r| r["id"].as_i64()) else {
+            continue;
+        };
+        done.asked.insert(id);
+        if id % 2 == 0 && call(&socket, "POST", &format!("/v1/requests/{id}/deny"), "").is_some() {
+            done.decided.insert(id);
+        }
     }
     done
 }
 
-#[test]
-fn kill_9_under_load_loses_nothing_acknowledged() {
-    let mut bench = Bench::new();
+/// SIGKILL again and again (`ROUNDS`, 10 without it) while clients ask, grant
+/// and revoke; then what was acknowledged must be in the store and in the log.
+fn crash_under_load(bench: &mut Bench) {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(10_u64);
     let mut all = Acknowledged::default();
-    for round in 0..4u64 {
+    for round in 0..rounds {
         ready(&bench.bauta.socket());
         let stop = Arc::new(AtomicBool::new(false));
         let threads: Vec<_> = (0..3)
@@ -415,32 +428,56 @@ fn kill_9_under_load_loses_nothing_acknowledged() {
                 std::thread::spawn(move || load(socket, stop))
             })
             .collect();
-        sleep(Duration::from_millis(250 + 70 * round));
+        sleep(Duration::from_millis(250 + 70 * (round % 5)));
         bench.bauta.kill();
         stop.store(true, Ordering::Relaxed);
         for thread in threads {
             let done = thread.join().unwrap();
             all.granted.extend(done.granted);
             all.revoked.extend(done.revoked);
+            all.asked.extend(done.asked);
+            all.decided.extend(done.decided);
         }
         bench.bauta.serve();
     }
     assert!(all.granted.len() > 20 && !all.revoked.is_empty(), "{} grants", all.granted.len());
+    assert!(!all.asked.is_empty() && !all.decided.is_empty(), "{} requests", all.asked.len());
     ready(&bench.bauta.socket());
-    let list = call(&bench.bauta.socket(), "GET", "/v1/grants", "").unwrap();
-    let with = |status: &str| -> BTreeSet<i64> {
-        let grants = list["items"].as_array().unwrap().iter();
-        grants.filter(|g| g["status"] == status).map(|g| g["id"].as_i64().unwrap()).collect()
+    let with = |what: &str, statuses: &[&str]| -> BTreeSet<i64> {
+        let list = call(&bench.bauta.socket(), "GET", &format!("/v1/{what}"), "").unwrap();
+        let items = list["items"].as_array().unwrap().iter();
+        let has = |g: &&serde_json::Value| statuses.iter().any(|status| g["status"] == *status);
+        items.filter(has).map(|g| g["id"].as_i64().unwrap()).collect()
     };
-    let (active, revoked) = (with("active"), with("revoked"));
+    let (active, revoked) = (with("grants", &["active"]), with("grants", &["revoked"]));
     assert!(all.revoked.is_subset(&revoked), "an acknowledged revocation is lost");
     let kept: BTreeSet<i64> = active.union(&revoked).copied().collect();
     assert!(all.granted.is_subset(&kept), "an acknowledged grant is lost");
+    let decided = with("requests", &["denied", "cancelled"]);
+    assert!(all.decided.is_subset(&decided), "an acknowledged decision is lost");
+    let asked: BTreeSet<i64> = with("requests", &["pending"]).union(&decided).copied().collect();
+    assert!(all.asked.is_subset(&asked), "an acknowledged request is lost");
     // And each of them is in the audit log.
-    let logged = |event: &str| -> BTreeSet<i64> {
+    let logged = |event: &str, what: &str| -> BTreeSet<i64> {
         let records = bench.bauta.audit();
-        records.iter().filter(|r| r["event"] == event).map(|r| r["grant"].as_i64().unwrap()).collect()
+        records.iter().filter(|r| r["event"] == event).map(|r| r[what].as_i64().unwrap()).collect()
     };
-    assert!(kept.is_subset(&logged("grant.created")) && revoked.is_subset(&logged("grant.revoked")));
+    assert!(kept.is_subset(&logged("grant.created", "grant")));
+    assert!(revoked.is_subset(&logged("grant.revoked", "grant")));
+    assert!(asked.is_subset(&logged("request.created", "request")));
+    assert!(decided.is_subset(&logged("request.denied", "request")));
     bench.bauta.cli_ok(&["audit", "verify", "audit.jsonl"]);
+}
+
+#[test]
+fn kill_9_under_load_loses_nothing_acknowledged() {
+    crash_under_load(&mut Bench::new());
+}
+
+#[test]
+fn kill_9_under_load_loses_nothing_acknowledged_in_a_shared_store() {
+    let server = Server::start();
+    let url = crate::stores::url(server.port(), &server.state_database());
+    let bauta = Bauta::start(&server, &format!("state.url = \"{url}\"\n{POLICY}"));
+    crash_under_load(&mut Bench { server, bauta });
 }

@@ -8,15 +8,18 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio_postgres::types::{ToSql, Type};
 
 use super::chain::{Head, Line};
 use super::file::{all_files, first_seq_of};
 use super::read;
 use super::record::LogHeadLost;
+use crate::state::link::{Link, Step, quoted};
 
 /// A head, and when it was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,23 +28,35 @@ pub struct Anchor {
     pub at: Timestamp,
 }
 
+/// Why a state store failed.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Debug, thiserror::Error)]
 pub enum AnchorError {
     #[error("opening the audit log's head in {path}")]
-    Open { path: String, source: rusqlite::Error },
+    Open { path: String, source: Cause },
     #[error("reading the audit log's head")]
-    Read(#[source] rusqlite::Error),
+    Read(#[source] Cause),
     #[error("keeping the audit log's head")]
-    Keep(#[source] rusqlite::Error),
+    Keep(#[source] Cause),
     #[error("looking for record {seq} in the audit log")]
     Look { seq: u64, source: io::Error },
 }
 
-/// Heads in the SQLite state file, one a log.
+/// Heads in the state store, one a log.
 pub struct Anchors {
-    connection: Mutex<Connection>,
+    place: Place,
     /// Names the log.
     log: String,
+}
+
+enum Place {
+    Sqlite(Mutex<Connection>),
+    /// Of this node: several have a log of the same name.
+    Shared {
+        link: Arc<Link>,
+        node: String,
+    },
 }
 
 const SCHEMA: &str = "
@@ -52,17 +67,28 @@ CREATE TABLE IF NOT EXISTS audit_head (
     at   TEXT NOT NULL
 )";
 
+/// A row of the table: seq, mac, time.
+type Row = (i64, String, String);
+
 impl Anchors {
     /// # Errors
     /// The file can't be opened as a database.
     pub fn open(state: &Path, log: &Path) -> Result<Self, AnchorError> {
-        let fault = |source| AnchorError::Open { path: state.display().to_string(), source };
+        let fault = |source: rusqlite::Error| AnchorError::Open {
+            path: state.display().to_string(),
+            source: source.into(),
+        };
         let connection = Connection::open(state).map_err(fault)?;
         // Grants live in the same file and are written by others.
         connection.busy_timeout(std::time::Duration::from_secs(5)).map_err(fault)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
         connection.execute_batch(SCHEMA).map_err(fault)?;
-        Ok(Self { connection: Mutex::new(connection), log: log.display().to_string() })
+        Ok(Self { place: Place::Sqlite(Mutex::new(connection)), log: log.display().to_string() })
+    }
+
+    /// In the store that several nodes share, whose tables are there.
+    pub fn shared(link: Arc<Link>, node: &str, log: &Path) -> Self {
+        Self { place: Place::Shared { link, node: node.to_owned() }, log: log.display().to_string() }
     }
 
     /// What was kept last. An entry that can't be read counts as none.
@@ -70,17 +96,32 @@ impl Anchors {
     /// # Errors
     /// The store can't be read.
     pub fn load(&self) -> Result<Option<Anchor>, AnchorError> {
-        let row = self
-            .connection
-            .lock()
-            .query_row("SELECT seq, mac, at FROM audit_head WHERE log = ?", [&self.log], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-            })
-            .optional()
-            .map_err(AnchorError::Read)?;
-        Ok(row.and_then(|(seq, mac, at)| {
+        let row = match &self.place {
+            Place::Sqlite(connection) => {
+                let text = "SELECT seq, mac, at FROM audit_head WHERE log = ?";
+                let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                let found = connection.lock().query_row(text, [&self.log], read).optional();
+                found.map_err(|e| AnchorError::Read(e.into()))?
+            }
+            Place::Shared { link, node } => self.read_shared(link, node)?,
+        };
+        Ok(row.and_then(|(seq, mac, at): Row| {
             Some(Anchor { head: format!("{seq}:{mac}").parse().ok()?, at: at.parse().ok()? })
         }))
+    }
+
+    fn read_shared(&self, link: &Link, node: &str) -> Result<Option<Row>, AnchorError> {
+        let (node, log) = (node.to_owned(), self.log.clone());
+        let table = quoted(&link.address().schema);
+        let text = format!("SELECT seq, mac, at FROM {table}.audit_head WHERE node = $1 AND log = $2");
+        let found = link.run(move |client| -> Step<'_, Option<Row>> {
+            Box::pin(async move {
+                let row = client.query_typed_opt(&text, &[(&node, Type::TEXT), (&log, Type::TEXT)]).await?;
+                let read = |row: tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+                row.map(read).transpose()
+            })
+        });
+        found.map_err(|e| AnchorError::Read(e.into()))
     }
 
     /// # Errors
@@ -88,14 +129,39 @@ impl Anchors {
     pub fn keep(&self, anchor: Anchor) -> Result<(), AnchorError> {
         let seq = i64::try_from(anchor.head.seq).unwrap_or(i64::MAX);
         let mac = String::from_utf8_lossy(&anchor.head.mac).into_owned();
-        self.connection
-            .lock()
-            .execute(
-                "INSERT OR REPLACE INTO audit_head (log, seq, mac, at) VALUES (?, ?, ?, ?)",
-                params![self.log, seq, mac, anchor.at.to_string()],
-            )
-            .map(|_| ())
-            .map_err(AnchorError::Keep)
+        let row = (seq, mac, anchor.at.to_string());
+        match &self.place {
+            Place::Sqlite(connection) => {
+                let text = "INSERT OR REPLACE INTO audit_head (log, seq, mac, at) VALUES (?, ?, ?, ?)";
+                let done = connection.lock().execute(text, params![self.log, row.0, row.1, row.2]);
+                done.map(|_| ()).map_err(|e| AnchorError::Keep(e.into()))
+            }
+            Place::Shared { link, node } => self.keep_shared(link, node, row),
+        }
+    }
+
+    fn keep_shared(&self, link: &Link, node: &str, row: Row) -> Result<(), AnchorError> {
+        let (node, log) = (node.to_owned(), self.log.clone());
+        let table = quoted(&link.address().schema);
+        let text = format!(
+            "INSERT INTO {table}.audit_head (node, log, seq, mac, at) VALUES ($1, $2, $3, $4, $5) \
+             ON CONFLICT (node, log) DO UPDATE SET seq = excluded.seq, mac = excluded.mac, at = excluded.at"
+        );
+        let kept = link.run(move |client| -> Step<'_, ()> {
+            Box::pin(async move {
+                let (seq, mac, at) = row;
+                let row: [(&(dyn ToSql + Sync), Type); 5] = [
+                    (&node, Type::TEXT),
+                    (&log, Type::TEXT),
+                    (&seq, Type::INT8),
+                    (&mac, Type::TEXT),
+                    (&at, Type::TEXT),
+                ];
+                client.execute_typed(&text, &row).await?;
+                Ok(())
+            })
+        });
+        kept.map_err(|e| AnchorError::Keep(e.into()))
     }
 }
 

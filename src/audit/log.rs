@@ -40,7 +40,7 @@ impl LogSettings {
             sql: config.sql,
             rotate: config.rotate,
             rotate_age: config.rotate_age,
-            node: node_name(),
+            node: config.node.clone(),
         }
     }
 }

@@ -21,7 +21,7 @@ mod crowd;
 mod desk;
 mod encode;
 pub mod file;
-mod log;
+pub mod log;
 mod queue;
 pub mod read;
 pub mod record;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::advice;
 use super::bind::{self, Bound};
-use super::bindings::{BindingStore, SqliteBindings};
+use super::bindings::{BindingStore, SharedBindings, SqliteBindings};
 use super::finding::{Finding, Severity};
 use super::guard::Guard;
 use super::keeper::on_large_stack;
@@ -16,6 +16,7 @@ use super::verifiers;
 use crate::config::{Config, Scope, StateUrl};
 use crate::net::tls::TlsFault;
 use crate::policy::rules::ANY;
+use crate::state::Link;
 
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
@@ -241,7 +242,14 @@ async fn bound(config: &Config, service: &Arc<Service>, database: &str) -> Resul
             .and_then(|store| store.load(database, snapshot.database_oid))
             // No state yet: nothing was ever bound.
             .unwrap_or_default(),
-        StateUrl::Postgres(_) => Default::default(),
+        StateUrl::Postgres(address) => {
+            let address = (**address).clone();
+            let (name, oid) = (database.to_owned(), snapshot.database_oid);
+            let read =
+                move || Link::open(address).ok().map(|link| SharedBindings::new(link).load(&name, oid));
+            let read = tokio::task::spawn_blocking(read).await;
+            read.ok().flatten().and_then(Result::ok).unwrap_or_default()
+        }
     };
     let (rules, defaults) = (config.protect.clone(), config.defaults.clone());
     let binding = on_large_stack(move || {

@@ -21,6 +21,7 @@ pub use ticket::TicketPattern;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::Digest as _;
@@ -28,6 +29,7 @@ use sha2::Digest as _;
 use self::raw::{Environment, Reader, Section};
 use crate::mask::{DocumentPath, MethodSpec};
 use crate::notify::Template;
+use crate::state::Address;
 
 /// A configuration file holds this much at most.
 const LARGEST_FILE: u64 = 16 << 20;
@@ -43,6 +45,8 @@ pub struct Config {
     pub auth: Auth,
     pub keys_file: PathBuf,
     pub state: StateUrl,
+    /// How long grants count that a shared store could not be asked about.
+    pub max_staleness: Duration,
     pub audit: Audit,
     pub control: Control,
     pub metrics: Option<SocketAddr>,
@@ -287,12 +291,15 @@ impl std::fmt::Debug for Secret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateUrl {
     Sqlite(PathBuf),
-    Postgres(Secret),
+    /// Shared by several nodes.
+    Postgres(Box<Address>),
 }
 
 #[derive(Debug, Clone)]
 pub struct Audit {
     pub file: PathBuf,
+    /// What this node is called, in the log and in a shared store.
+    pub node: Arc<str>,
     pub sql: AuditSql,
     /// Bytes; 0: never.
     pub rotate: u64,

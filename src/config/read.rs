@@ -15,17 +15,14 @@ use super::{
     SessionAttrs, StateUrl, TicketPattern, TlsVersion, Upstream, UpstreamAddress, UpstreamTls,
 };
 use crate::notify::Template;
+use crate::state::Address;
 
 /// What the interface names and this version does not do yet. Lifting a line
 /// here (and its test) is all that a new feature needs to do in this module.
-const UNAVAILABLE: &[(Feature, &str)] = &[
-    (Feature::PostgresState, "a shared store (postgres://): use sqlite:PATH"),
-    (Feature::Observe, "mode = \"observe\": use \"enforce\""),
-];
+const UNAVAILABLE: &[(Feature, &str)] = &[(Feature::Observe, "mode = \"observe\": use \"enforce\"")];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feature {
-    PostgresState,
     Observe,
 }
 
@@ -54,6 +51,7 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
     let all_rules = protect.len() == given;
     let listen = listen(reader, top.section("listen", "listen"));
     let has_client_ca = listen.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+    let (state, max_staleness) = state(reader, top.section("state", "state"));
     let config = Config {
         path,
         sha256,
@@ -61,7 +59,8 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
         auth: auth(top.section("auth", "auth"), has_client_ca),
         upstream: upstream(top.section("upstream", "upstream")),
         keys_file: one_path(reader, top.section("keys", "keys"), "bauta.key"),
-        state: state(reader, top.section("state", "state")),
+        state,
+        max_staleness,
         audit: audit(reader, top.section("audit", "audit")),
         control: control(reader, top.section("control", "control")),
         metrics: metrics(top.section("metrics", "metrics")),
@@ -291,31 +290,41 @@ fn one_path(reader: &Reader<'_>, section: Option<Section<'_, '_>>, default: &str
     found.map_or_else(|| reader.path(default), |p| p.value)
 }
 
-fn state(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> StateUrl {
-    let default = StateUrl::Sqlite(reader.path("bauta.db"));
-    let Some(mut section) = section else { return default };
+fn state(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> (StateUrl, Duration) {
+    let (default, staleness) = (StateUrl::Sqlite(reader.path("bauta.db")), 30 * SECOND);
+    let Some(mut section) = section else { return (default, staleness) };
     let found = section.secret("url");
     let line = section.line_of("url");
+    let staleness = section.duration("max_staleness", 2 * SECOND..=HOUR, None).unwrap_or(staleness);
     section.finish();
-    let Some(url) = found else { return default };
-    let text = url.expose();
+    let Some(url) = found else { return (default, staleness) };
+    (state_url(reader, line, url.expose()).unwrap_or(default), staleness)
+}
+
+/// The URL may hold a password, so no fault shows it.
+fn state_url(reader: &Reader<'_>, line: usize, text: &str) -> Option<StateUrl> {
     if let Some(path) =
         text.strip_prefix("sqlite:").map(|p| p.trim_start_matches("//")).filter(|p| !p.is_empty())
     {
-        return StateUrl::Sqlite(reader.path(path));
+        return Some(StateUrl::Sqlite(reader.path(path)));
     }
-    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-        require(reader, line, Feature::PostgresState);
-        return StateUrl::Postgres(url);
+    if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
+        reader.fault(line, "state.url must be \"sqlite:PATH\" or \"postgres://…\"");
+        return None;
     }
-    // It may hold a password, so it is not shown.
-    reader.fault(line, "state.url must be \"sqlite:PATH\" or \"postgres://…\"");
-    default
+    match Address::parse(text, &|path| reader.path(path)) {
+        Ok(address) => Some(StateUrl::Postgres(Box::new(address))),
+        Err(fault) => {
+            reader.fault(line, format!("state.url {fault}"));
+            None
+        }
+    }
 }
 
 fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
     let mut audit = Audit {
         file: reader.path("audit.jsonl"),
+        node: crate::audit::log::node_name(),
         sql: AuditSql::Full,
         rotate: 256 << 20,
         rotate_age: Duration::ZERO,
@@ -323,6 +332,11 @@ fn audit(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Audit {
     };
     let Some(mut section) = section else { return audit };
     audit.file = section.path("file").map_or(audit.file, |f| f.value);
+    let named = section.text_as("node", "a name of 1 to 63 printable ASCII characters", |text| {
+        let fits = (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        fits.then(|| text.into())
+    });
+    audit.node = named.map_or(audit.node, |n| n.value);
     let modes = [
         ("full", AuditSql::Full),
         ("normalized", AuditSql::Normalized),

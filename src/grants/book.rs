@@ -21,7 +21,7 @@ use crate::clock::Now;
 const MAX_HISTORY: usize = 10_000;
 
 /// What a store holds when a process starts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contents {
     /// All that has not ended, and the newest that have.
     pub grants: Vec<Grant>,
@@ -29,6 +29,33 @@ pub struct Contents {
     /// The highest numbers ever given.
     pub last_grant: i64,
     pub last_request: i64,
+}
+
+/// Numbers of one node's sessions: no two nodes that share a store have one in
+/// common, so that a grant for a session means one session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionNumbers(std::ops::Range<i64>);
+
+impl SessionNumbers {
+    /// Far more than a process has sessions in its life.
+    const EACH: i64 = 1_000_000_000_000;
+
+    /// Of a proxy that shares its store with nobody: from 1 on.
+    pub fn alone() -> Self {
+        Self::of(0)
+    }
+    /// Of the node with this number in a shared store.
+    pub fn of(node: i64) -> Self {
+        let first = node.saturating_mul(Self::EACH);
+        Self(first.saturating_add(1)..first.saturating_add(Self::EACH))
+    }
+    /// Does a session of this node have that number?
+    pub fn hold(&self, session: i64) -> bool {
+        self.0.contains(&session)
+    }
+    pub fn first(&self) -> i64 {
+        self.0.start
+    }
 }
 
 /// What an operation changes: whole entries in their new form, and what is to
@@ -58,6 +85,12 @@ impl Change {
     }
     pub fn is_empty(&self) -> bool {
         self.grants.is_empty() && self.requests.is_empty() && self.events.is_empty()
+    }
+    /// The same of its grants alone.
+    pub fn without_requests(&self) -> Self {
+        let about_grants = |e: &&Event| !matches!(e, Event::RequestDenied(_));
+        let events = self.events.iter().filter(about_grants).cloned().collect();
+        Self { requests: Vec::new(), events, ..self.clone() }
     }
     /// Does it only take access away? Then it takes effect whatever fails.
     pub fn only_ends(&self) -> bool {
@@ -90,25 +123,37 @@ pub struct Book {
 }
 
 impl Book {
-    /// The book at the start of a process, and what the restart ended: what
-    /// ran out meanwhile, and grants and requests bound to sessions, which are
-    /// gone (their numbers will be given again).
-    pub fn restore(contents: Contents, now: Now) -> (Self, Change) {
-        let mut book =
-            Self { last_grant: contents.last_grant, last_request: contents.last_request, ..Self::default() };
-        book.apply(&Change {
-            at: now,
-            grants: contents.grants,
-            requests: contents.requests,
-            events: Vec::new(),
-        });
+    /// The book at the start of a process.
+    pub fn restore(contents: Contents, now: Now) -> Self {
+        let mut book = Self::default();
+        book.learn(contents, now);
+        book
+    }
+
+    /// Takes in what a store holds.
+    pub fn learn(&mut self, contents: Contents, now: Now) {
+        self.last_grant = self.last_grant.max(contents.last_grant);
+        self.last_request = self.last_request.max(contents.last_request);
+        let Contents { grants, requests, .. } = contents;
+        self.apply(&Change { at: now, grants, requests, events: Vec::new() });
+    }
+
+    /// What a restart ends: what ran out meanwhile, and grants and requests
+    /// bound to sessions of this node, which are gone (their numbers will be
+    /// given again).
+    pub fn ended_by_restart(&self, sessions: &SessionNumbers, now: Now) -> Change {
+        let book = self;
         let mut change = book.expire(now);
-        book.spend_reserved(&mut change);
+        // In a shared store they may be another node's, which still counts them.
+        if *sessions == SessionNumbers::alone() {
+            book.spend_reserved(&mut change);
+        }
         let over = |g: &&Grant| !change.grants.iter().any(|e| e.id == g.id);
+        let gone = |session: Option<i64>| session.is_some_and(|s| sessions.hold(s));
         let sessions_gone: Vec<Grant> = book
             .live_grants(now)
             .map(|(g, _)| g)
-            .filter(|g| g.session.is_some())
+            .filter(|g| gone(g.session))
             .filter(over)
             .map(|g| {
                 g.end(EndedHow::Revoked, now.wall, Actor::system(), Some("its session has ended".to_owned()))
@@ -121,7 +166,8 @@ impl Book {
         let open = |r: &&Request| !change.requests.iter().any(|e| e.id == r.id);
         let nobody_waits: Vec<Request> = book
             .requests()
-            .filter(|r| r.status == RequestStatus::Pending && (r.held || r.session.is_some()))
+            .filter(|r| r.status == RequestStatus::Pending)
+            .filter(|r| gone(r.session) || (r.held && gone(r.asked_in)))
             .filter(open)
             .map(|r| {
                 let reason = Some("its session has ended".to_owned());
@@ -132,7 +178,7 @@ impl Book {
             change.events.push(Event::RequestDenied(request.clone()));
             change.requests.push(request);
         }
-        (book, change)
+        change
     }
 
     /// Takes a change into the book. The change must come from this book (or
@@ -146,8 +192,17 @@ impl Book {
         }
         while self.history.len() > MAX_HISTORY {
             match self.history.pop_front() {
-                Some(Key::Grant(id)) => drop(self.grants.remove(&id)),
-                Some(Key::Request(id)) => drop(self.requests.remove(&id)),
+                // What was taken back since is no history.
+                Some(Key::Grant(id)) => {
+                    if self.grants.get(&id).is_some_and(|held| held.entry.ended.is_some()) {
+                        self.grants.remove(&id);
+                    }
+                }
+                Some(Key::Request(id)) => {
+                    if self.requests.get(&id).is_some_and(|held| !held.entry.is_open()) {
+                        self.requests.remove(&id);
+                    }
+                }
                 None => break,
             }
         }

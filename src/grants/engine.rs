@@ -13,20 +13,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::book::{Book, Change, Usage};
+use super::book::{Book, Change, SessionNumbers, Usage};
 use super::decisions::{Narrowing, Setting};
-use super::event::{Event, Journal, Listener};
-use super::keeper::{Keeper, Work};
+use super::event::{Journal, Listener};
+use super::keeper::{Keeper, Tellers, Work};
 use super::model::{Actor, Ask, Grant, Request, RequestStatus};
 use super::permits::{Index, SessionPermits};
 use super::rows::Lease;
-use super::store::{Store, StoreError};
+use super::store::{Reading, Store, StoreError};
 use super::{Directory, Fault, GrantId, RequestId, Roles};
 use crate::clock::SharedClock;
 use crate::telemetry::metric::Counter;
@@ -42,6 +42,10 @@ pub struct Parts {
     pub listeners: Vec<Arc<dyn Listener>>,
     pub clock: SharedClock,
     pub roles: Roles,
+    /// What this node's sessions are called.
+    pub sessions: SessionNumbers,
+    /// How long grants count that a shared store could not be asked about.
+    pub max_staleness: Duration,
 }
 
 /// What the keeper writes and everybody reads.
@@ -59,6 +63,16 @@ pub(super) struct Shared {
     pub(super) trouble: Mutex<Option<String>>,
     /// Such attempts so far.
     pub(super) troubles: Counter,
+    /// When a shared store was last asked, and why it can't be now.
+    pub(super) contact: Mutex<Option<Contact>>,
+}
+
+/// How a shared store is doing.
+#[derive(Debug, Clone)]
+pub(super) struct Contact {
+    /// What is known here was true then.
+    pub(super) at: Instant,
+    pub(super) lost: Option<String>,
 }
 
 impl Shared {
@@ -92,10 +106,10 @@ impl Engine {
     /// # Errors
     /// The store can't be read or written.
     pub fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { mut store, journal, directory, listeners, clock, roles } = parts;
-        let (contents, waiting) = store.load()?;
-        let now = clock.now();
-        let (book, ended) = Book::restore(contents, now);
+        let Parts { mut store, journal, directory, listeners, clock, roles, sessions, max_staleness } = parts;
+        let Reading { contents, waiting, unrecorded, as_of } = store.load()?;
+        let now = as_of.unwrap_or_else(|| clock.now());
+        let book = Book::restore(contents, now);
         let shared = Arc::new(Shared {
             epoch: AtomicU64::new(1),
             changes: watch::Sender::new(()),
@@ -107,19 +121,19 @@ impl Engine {
             clock,
             trouble: Mutex::default(),
             troubles: Counter::default(),
+            contact: Mutex::default(),
         });
-        // A crash may have come between store and audit log: such a grant
-        // reveals nothing until the keeper has recorded it.
-        let unrecorded =
-            |id: GrantId| waiting.iter().any(|(_, e)| matches!(e, Event::GrantCreated(g) if g.id == id));
+        // What no audit log holds reveals nothing until the keeper has
+        // recorded it.
         for (grant, until) in shared.book.read().live_grants(now) {
-            if !unrecorded(grant.id) {
+            if !unrecorded.contains(&grant.id) {
                 shared.index.put(grant, until);
             }
         }
         let (work, queue) = mpsc::channel(QUEUE);
-        let mut keeper = Keeper::new(shared.clone(), store, journal, listeners, waiting);
-        keeper.start_with(ended)?;
+        let tellers = Tellers { journal, listeners };
+        let mut keeper = Keeper::new(shared.clone(), store, tellers, max_staleness);
+        keeper.resume(waiting, unrecorded, as_of, &sessions)?;
         keeper.spawn(queue)?;
         Ok(Arc::new(Self { shared, work }))
     }
@@ -181,6 +195,10 @@ impl Engine {
             let consumed =
                 self.decide(move |book, s| book.consume(id, session, s.now).map(|change| ((), change))).await;
             if let Err(fault) = consumed {
+                // Used on another node: given back, it would open again here.
+                if self.shared.book.read().live_grant(id, self.shared.clock.now()).is_err() {
+                    self.shared.index.remove(id);
+                }
                 live.release(session);
                 return Err(fault);
             }
@@ -220,7 +238,7 @@ impl Engine {
 
     /// Denies a request; by the asker, withdraws it.
     pub async fn deny(&self, id: RequestId, by: Actor, reason: Option<String>) -> Result<Request, Fault> {
-        self.decide(move |book, setting| book.deny(id, &by, reason, setting)).await
+        self.decide(move |book, setting| book.deny(id, &by, reason.clone(), setting)).await
     }
 
     /// Closes what was done by break-glass.
@@ -230,7 +248,7 @@ impl Engine {
         by: Actor,
         note: Option<String>,
     ) -> Result<Request, Fault> {
-        self.decide(move |book, setting| book.acknowledge(id, &by, note, setting)).await
+        self.decide(move |book, setting| book.acknowledge(id, &by, note.clone(), setting)).await
     }
 
     pub async fn give(&self, ask: Ask, by: Actor) -> Result<GrantState, Fault> {
@@ -239,7 +257,7 @@ impl Engine {
     }
 
     pub async fn revoke(&self, id: GrantId, by: Actor, reason: Option<String>) -> Result<GrantState, Fault> {
-        let grant = self.decide(move |book, s| book.revoke(id, &by, reason, s.now)).await?;
+        let grant = self.decide(move |book, s| book.revoke(id, &by, reason.clone(), s.now)).await?;
         Ok(self.state(grant))
     }
 
@@ -285,7 +303,22 @@ impl Engine {
 
     /// Why state can't be stored or recorded at present; None: it can.
     pub fn trouble(&self) -> Option<String> {
-        self.shared.trouble.lock().clone()
+        let trouble = self.shared.trouble.lock().clone();
+        trouble.or_else(|| self.shared.contact.lock().as_ref()?.lost.clone())
+    }
+
+    /// How old what is known here of a shared store is; zero without one.
+    pub fn stale_for(&self) -> Duration {
+        let now = self.shared.clock.now().mono;
+        let contact = self.shared.contact.lock();
+        contact.as_ref().map_or(Duration::ZERO, |contact| now.saturating_duration_since(contact.at))
+    }
+
+    /// Is this grant made, but does it not count yet? It is in a moment, when
+    /// its node has recorded it.
+    pub fn is_being_made(&self, id: GrantId) -> bool {
+        let live = self.shared.book.read().live_grant(id, self.shared.clock.now()).is_ok();
+        live && self.shared.index.get(id).is_none()
     }
 
     /// Attempts to store or record that failed.
@@ -317,7 +350,7 @@ impl Engine {
     /// recorded and in effect. Not cancelled by dropping.
     async fn decide<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Book, Setting<'_>) -> Result<(T, Change), Fault> + Send + 'static,
+        operation: impl Fn(&Book, Setting<'_>) -> Result<(T, Change), Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         self.keep(move |keeper| keeper.run(operation)).await
     }

@@ -50,6 +50,26 @@ impl Event {
         }
     }
 
+    /// Number of the request or grant that it is about.
+    pub fn subject(&self) -> i64 {
+        match self {
+            Self::RequestCreated(r)
+            | Self::RequestApproved(r)
+            | Self::RequestDenied(r)
+            | Self::RequestReviewed(r) => r.id.0,
+            Self::GrantCreated(g) | Self::GrantExpired(g) | Self::GrantRevoked(g) => g.id.0,
+            Self::GrantUsed { grant, .. } => grant.0,
+        }
+    }
+
+    /// The grant that this event makes.
+    pub fn made(&self) -> Option<GrantId> {
+        match self {
+            Self::GrantCreated(grant) => Some(grant.id),
+            _ => None,
+        }
+    }
+
     /// The end of something: it takes effect even if it can't be recorded.
     pub fn ends_access(&self) -> bool {
         match self {
@@ -81,6 +101,8 @@ pub trait Journal: Send + Sync {
 /// chat, metrics. Must not block.
 pub trait Listener: Send + Sync {
     fn happened(&self, event: &Event);
+    /// It happened on another node, which tells the world of it.
+    fn learnt(&self, _event: &Event) {}
     /// A grant ends before long, after `left`. Said once.
     fn ends_soon(&self, _grant: &Grant, _left: Duration) {}
 }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::book::{Change, Contents};
+use super::book::{Change, SessionNumbers};
 use super::decisions::Narrowing;
 use super::engine::Parts;
 use super::event::Event;
 use super::model::Actor;
 use super::model::sample::{ask, root, shop};
 use super::sqlite::Sqlite;
-use super::store::{OutboxId, Store, StoreError};
+use super::store::{OutboxId, Reading, Store, StoreError};
 use super::tests::{Hands, Paper, Shop, roles};
 use super::*;
 use crate::clock::Clock as _;
@@ -51,14 +51,17 @@ impl Faulty {
 }
 
 impl Store for Faulty {
-    fn load(&mut self) -> Result<(Contents, Vec<(OutboxId, Event)>), StoreError> {
+    fn load(&mut self) -> Result<Reading, StoreError> {
         self.store.load()
     }
     fn commit(&mut self, change: &Change) -> Result<Vec<OutboxId>, StoreError> {
         self.call(|store| store.commit(change))
     }
-    fn recorded(&mut self, id: OutboxId) -> Result<(), StoreError> {
-        self.call(|store| store.recorded(id))
+    fn recorded(&mut self, id: OutboxId, event: &Event) -> Result<(), StoreError> {
+        self.call(|store| store.recorded(id, event))
+    }
+    fn withdrawn(&mut self, id: OutboxId) -> Result<(), StoreError> {
+        self.call(|store| store.withdrawn(id))
     }
 }
 
@@ -86,6 +89,8 @@ impl Desk {
             listeners: vec![],
             clock: clock.clone(),
             roles: roles(1),
+            sessions: SessionNumbers::alone(),
+            max_staleness: Duration::from_secs(30),
         })
         .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

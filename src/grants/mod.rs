@@ -24,6 +24,7 @@ mod journal;
 mod keeper;
 pub mod model;
 pub mod permits;
+pub mod postgres;
 pub mod roles;
 pub mod rows;
 pub mod scope;
@@ -76,6 +77,8 @@ pub trait Directory: Send + Sync {
 
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod fleet;
 #[cfg(test)]
 mod property;
 #[cfg(test)]

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use parking_lot::RwLock;
@@ -25,6 +25,36 @@ use crate::policy::{Access, Basis, Permits, ProtectedColumn};
 
 /// A `once` grant that no statement has used.
 const UNCLAIMED: i64 = 0;
+
+/// Until when grants count at all: while a shared store can be reached, always
+/// a while ahead. What was revoked elsewhere can't be known without it.
+#[derive(Debug)]
+pub struct Freshness {
+    base: Instant,
+    /// Nanoseconds after `base`; [`u64::MAX`]: for ever.
+    until: AtomicU64,
+}
+
+impl Default for Freshness {
+    /// For ever: nobody else revokes.
+    fn default() -> Self {
+        Self { base: Instant::now(), until: AtomicU64::new(u64::MAX) }
+    }
+}
+
+impl Freshness {
+    /// From now on grants count until `until` only.
+    pub fn renew(&self, until: Instant) {
+        let nanos = until.saturating_duration_since(self.base).as_nanos();
+        self.until.store(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Release);
+    }
+    fn holds(&self, now: Now) -> bool {
+        match self.until.load(Ordering::Acquire) {
+            u64::MAX => true,
+            until => now.mono.saturating_duration_since(self.base).as_nanos() < u128::from(until),
+        }
+    }
+}
 
 /// A grant as running sessions share it.
 #[derive(Debug)]
@@ -42,11 +72,13 @@ pub struct LiveGrant {
     ended: AtomicBool,
     /// The session whose statement used a `once` grant.
     claimed_by: AtomicI64,
+    fresh: Arc<Freshness>,
 }
 
 impl LiveGrant {
-    pub fn new(grant: &Grant, until: Instant) -> Self {
+    pub fn new(grant: &Grant, until: Instant, fresh: Arc<Freshness>) -> Self {
         Self {
+            fresh,
             id: grant.id,
             user: grant.user.as_str().into(),
             session: grant.session,
@@ -61,7 +93,7 @@ impl LiveGrant {
     }
 
     fn is_running(&self, now: Now) -> bool {
-        !self.ended.load(Ordering::Acquire) && now.mono < self.until
+        !self.ended.load(Ordering::Acquire) && now.mono < self.until && self.fresh.holds(now)
     }
     /// May a new statement start under it?
     fn opens(&self, now: Now) -> bool {
@@ -103,6 +135,8 @@ impl LiveGrant {
 /// All live grants, by the login that holds them.
 #[derive(Debug, Default)]
 pub struct Index {
+    /// Grants count as long as this.
+    pub fresh: Arc<Freshness>,
     by_id: RwLock<HashMap<GrantId, Arc<LiveGrant>>>,
     by_user: RwLock<HashMap<Arc<str>, Vec<Arc<LiveGrant>>>>,
 }
@@ -118,14 +152,26 @@ impl Index {
             Some(EndedHow::Expired | EndedHow::Revoked) => self.remove(grant.id),
             None if self.by_id.read().contains_key(&grant.id) => self.told_of_rows(grant),
             None => {
-                let live = Arc::new(LiveGrant::new(grant, until));
+                let live = Arc::new(LiveGrant::new(grant, until, self.fresh.clone()));
                 self.by_user.write().entry(live.user.clone()).or_default().push(live.clone());
                 self.by_id.write().insert(grant.id, live);
             }
         }
     }
 
-    fn remove(&self, id: GrantId) {
+    /// Enters what the store says. A `once` grant that was used elsewhere runs
+    /// on there, not here.
+    pub fn learn(&self, grant: &Grant, until: Instant) {
+        let used = grant.once && grant.ended.as_ref().is_some_and(|e| e.how == EndedHow::Used);
+        let unclaimed = |g: Arc<LiveGrant>| g.claimed_by.load(Ordering::Acquire) == UNCLAIMED;
+        if used && self.get(grant.id).is_some_and(unclaimed) {
+            return self.remove(grant.id);
+        }
+        self.put(grant, until);
+    }
+
+    /// Takes a grant out: nothing runs on under it.
+    pub(super) fn remove(&self, id: GrantId) {
         let Some(gone) = self.by_id.write().remove(&id) else { return };
         gone.end();
         let mut users = self.by_user.write();

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::book::{Change, Contents};
 use super::event::Event;
-use super::store::{OutboxId, Store, StoreError};
+use super::store::{OutboxId, Reading, Store, StoreError};
 
 /// "baut": says whose file it is (SQLite's header, offset 68).
 const APPLICATION_ID: i64 = 0x6261_7574;
@@ -156,7 +156,7 @@ impl Sqlite {
 }
 
 impl Store for Sqlite {
-    fn load(&mut self) -> Result<(Contents, Vec<(OutboxId, Event)>), StoreError> {
+    fn load(&mut self) -> Result<Reading, StoreError> {
         let recent = |table: &str| {
             format!(
                 "SELECT id, body FROM {table} WHERE live = 1 UNION ALL SELECT * FROM \
@@ -169,8 +169,11 @@ impl Store for Sqlite {
             last_grant: self.last("grants")?,
             last_request: self.last("requests")?,
         };
-        let waiting = self.bodies("SELECT id, body FROM outbox ORDER BY id")?;
-        Ok((contents, waiting.into_iter().map(|(id, event)| (OutboxId(id), event)).collect()))
+        let waiting: Vec<(i64, Event)> = self.bodies("SELECT id, body FROM outbox ORDER BY id")?;
+        let waiting: Vec<_> = waiting.into_iter().map(|(id, event)| (OutboxId(id), event)).collect();
+        // A crash may have come between store and audit log.
+        let unrecorded = waiting.iter().filter_map(|(_, event)| event.made()).collect();
+        Ok(Reading { contents, waiting, unrecorded, as_of: None })
     }
 
     fn commit(&mut self, change: &Change) -> Result<Vec<OutboxId>, StoreError> {
@@ -178,7 +181,11 @@ impl Store for Sqlite {
         written.map_err(self.error("write"))
     }
 
-    fn recorded(&mut self, id: OutboxId) -> Result<(), StoreError> {
+    fn recorded(&mut self, id: OutboxId, _event: &Event) -> Result<(), StoreError> {
+        self.withdrawn(id)
+    }
+
+    fn withdrawn(&mut self, id: OutboxId) -> Result<(), StoreError> {
         // No sync for this alone: losing it records the event once more.
         let forget = || {
             self.connection.pragma_update(None, "synchronous", "NORMAL")?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
+use super::book::SessionNumbers;
 use super::decisions::Narrowing;
 use super::engine::Parts;
 use super::event::{Answer, Event, Journal, JournalError, Listener};
@@ -28,6 +29,10 @@ impl Hands {
     pub(super) fn new() -> Arc<Self> {
         let wall = "2026-01-01T00:00:00Z".parse().unwrap();
         Arc::new(Self(Mutex::new(Now { wall, mono: Instant::now() })))
+    }
+    /// The monotonic clock of another: they are on one machine.
+    pub(super) fn follow(&self, other: &Self) {
+        self.0.lock().mono = other.0.lock().mono;
     }
     /// Time passes.
     pub(super) fn pass(&self, seconds: u64) {
@@ -183,6 +188,8 @@ impl Bench {
             listeners: vec![ears.clone()],
             clock: clock.clone(),
             roles: roles(approvals),
+            sessions: SessionNumbers::alone(),
+            max_staleness: Duration::from_secs(30),
         })
         .unwrap()
     }

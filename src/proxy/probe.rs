@@ -33,6 +33,7 @@ impl Probe for Proxy {
             sessions: count(self.sessions.len()),
             grants: count(grants),
             requests: count(requests),
+            state_stale_seconds: self.grants.stale_for().as_secs(),
             catalogs: count(self.databases.guards().len()),
             catalog_problems: count(self.databases.findings().into_iter().filter(errors).count()),
         }

@@ -41,6 +41,11 @@ impl Listener for Registry {
         }
     }
 
+    /// Its people may be connected here.
+    fn learnt(&self, event: &Event) {
+        self.happened(event);
+    }
+
     fn ends_soon(&self, grant: &Grant, left: Duration) {
         let (columns, seconds) = (spelled(&grant.columns), left.as_millis().div_ceil(1000));
         self.tell_holder(grant, format!("grant {} on {columns} ends in {seconds} s", grant.id));

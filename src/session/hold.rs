@@ -232,6 +232,12 @@ impl Waiting {
     async fn look(&self, id: RequestId) -> Option<Result<(), ClientError>> {
         let Ok(request) = self.proxy.grants.request(id) else { return Some(Err(self.error.clone())) };
         match request.status {
+            // Another node's approval: its grant counts in a moment.
+            RequestStatus::Approved
+                if request.grant_id.is_some_and(|id| self.proxy.grants.is_being_made(id)) =>
+            {
+                None
+            }
             RequestStatus::Approved => Some(Ok(())),
             RequestStatus::Denied | RequestStatus::Cancelled | RequestStatus::Expired => {
                 Some(Err(self.in_vain(&request)))

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use crate::error::{ClientError, sqlstate};
+use crate::grants::book::SessionNumbers;
 use crate::grants::model::END_USER;
 
 /// Notices kept for a session that does not read them; older ones go first.
@@ -180,6 +181,13 @@ pub struct Registry {
 impl Registry {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Gives its sessions these numbers.
+    pub fn numbered(numbers: &SessionNumbers) -> Self {
+        let registry = Self::default();
+        registry.shared.next_id.store(numbers.first().saturating_sub(1), Ordering::Relaxed);
+        registry
     }
 
     /// Takes room for a connection that has not said yet who it is.

@@ -41,6 +41,7 @@ names! {
     REQUESTS = "bauta_requests_pending", "Requests that wait for a decision";
     GRANT_EVENTS = "bauta_grant_events_total", "Requests and grants, by what happened";
     STATE_ERRORS = "bauta_state_errors_total", "Attempts to store or record a request or grant that failed";
+    STATE_STALE = "bauta_state_stale_seconds", "Seconds since a shared state store last answered; 0 with a store of one's own";
     AUDIT_RECORDS = "bauta_audit_records_total", "Records written and synced";
     AUDIT_BYTES = "bauta_audit_bytes_total", "Bytes of the audit log written and synced";
     AUDIT_TIME = "bauta_audit_write_duration_seconds", "Time to write and sync a group of records";

@@ -20,6 +20,7 @@ pub struct Sample {
     pub sessions: u64,
     pub grants: u64,
     pub requests: u64,
+    pub state_stale_seconds: u64,
     pub catalogs: u64,
     pub catalog_problems: u64,
 }
@@ -56,6 +57,7 @@ impl Registry {
         registry.gauge(names::SESSIONS, |sample| sample.sessions);
         registry.gauge(names::GRANTS, |sample| sample.grants);
         registry.gauge(names::REQUESTS, |sample| sample.requests);
+        registry.gauge(names::STATE_STALE, |sample| sample.state_stale_seconds);
         registry.gauge(names::CATALOGS, |sample| sample.catalogs);
         registry.gauge(names::CATALOG_PROBLEMS, |sample| sample.catalog_problems);
         registry

@@ -72,8 +72,10 @@ pub fn config(server: &Server) -> Config {
         auth: Auth::Scram,
         keys_file: PathBuf::new(),
         state: StateUrl::Sqlite(PathBuf::new()),
+        max_staleness: Duration::from_secs(30),
         audit: Audit {
             file: PathBuf::new(),
+            node: "n1".into(),
             sql: AuditSql::Full,
             rotate: 0,
             rotate_age: Duration::ZERO,

@@ -26,6 +26,7 @@ mod certificates;
 pub mod door;
 mod psql;
 mod raw;
+mod relay;
 mod server;
 
 pub use bauta::Bauta;
@@ -33,6 +34,7 @@ pub use certificates::{Authority, Certificate};
 pub use door::Door;
 pub use psql::{Output, psql, psql_in};
 pub use raw::{Frame, Raw, message};
+pub use relay::Relay;
 pub use server::{Server, client};
 
 /// Database that the sample schema is in.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bauta::demo::{Cluster, Programs, Scratch};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::psql::{Output, run_psql};
 use super::{DATABASE, password};
@@ -146,6 +148,26 @@ impl Server {
     /// Stops the server hard and starts it again on the same port.
     pub fn restart(&mut self) {
         self.cluster.restart(&template().programs).expect("restart");
+    }
+
+    /// Signals the server and all its processes.
+    pub fn signal(&self, signal: Signal) {
+        let postmaster = self.cluster.pid();
+        let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"));
+        let children = children.unwrap_or_default();
+        // The postmaster first: it makes no new ones then.
+        for pid in [postmaster].into_iter().chain(children.split_whitespace().filter_map(|p| p.parse().ok()))
+        {
+            // One that has just ended needs no signal.
+            let _ = kill(Pid::from_raw(i32::try_from(pid).expect("pid")), signal);
+        }
+    }
+
+    /// A new database for the state of several nodes; its name.
+    pub fn state_database(&self) -> String {
+        let name = unique("state");
+        self.sql("postgres", &format!("CREATE DATABASE {name} OWNER bauta"));
+        name
     }
 
     /// Upstream sessions of a login, as the server sees them.

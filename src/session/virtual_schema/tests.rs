@@ -4,6 +4,7 @@
 //! engine on a SQLite file.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -11,6 +12,7 @@ use super::*;
 use crate::catalog::Oid;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Role, Scope};
+use crate::grants::book::SessionNumbers;
 use crate::grants::event::{Answer, Event, Journal, JournalError};
 use crate::grants::model::sample::{ask, root, shop};
 use crate::grants::{Directory, Engine, Roles, engine::Parts, sqlite::Sqlite};
@@ -70,6 +72,8 @@ impl Bench {
             listeners: vec![],
             clock: Arc::new(SystemClock),
             roles: Roles::of_test(vec![analyst], 1),
+            sessions: SessionNumbers::alone(),
+            max_staleness: Duration::from_secs(30),
         })
         .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
