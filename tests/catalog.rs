@@ -486,3 +486,46 @@ async fn a_clients_own_function_never_runs_as_the_service_role() {
     eventually(&databases, &shop, "a view", |g| g.snapshot.relation("public", "fresh").is_some()).await;
     assert_eq!(server.sql(&shop, "SELECT count(*) FROM stolen").trim(), "0");
 }
+
+/// A default that `ADD COLUMN` left in the catalog is a value of the column.
+/// Where it is protected, so is `attmissingval`; what tools read of
+/// `pg_attribute` passes as it is, and nothing changes where there is none.
+#[tokio::test]
+async fn a_default_in_the_catalog_is_protected_and_its_other_columns_are_left_alone() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    server.sql(&shop, "ALTER TABLE products ADD COLUMN shelf text DEFAULT 'left'");
+    let databases = databases(server, EMAIL);
+    let guard = databases.guard(&shop).await.expect("guard");
+    let reads = "SELECT * FROM pg_attribute";
+    assert!(!guard.prefilter.hits_any(reads.as_bytes()), "no protected column has a default there");
+
+    server.sql(
+        &shop,
+        "ALTER TABLE customers DROP COLUMN email CASCADE; \
+         ALTER TABLE customers ADD COLUMN email text DEFAULT 'a@b'; \
+         CREATE VIEW defaults AS SELECT attmissingval::text AS v FROM pg_attribute; \
+         CREATE FUNCTION all_of_it() RETURNS SETOF pg_attribute LANGUAGE sql AS 'SELECT * FROM pg_attribute'; \
+         CREATE FUNCTION names_only() RETURNS SETOF name LANGUAGE sql AS 'SELECT attname FROM pg_attribute'",
+    );
+    // What was made last: a guard may be of the moment in between.
+    let is_whole = |guard: &Guard| guard.snapshot.functions_by_name.contains_key("names_only");
+    eventually(&databases, &shop, "the default", is_whole).await;
+    let guard = databases.guard(&shop).await.expect("guard");
+    assert!(guard.prefilter.hits_any(reads.as_bytes()));
+    assert!(counts(&guard, "public.defaults"));
+    assert!(is_opaque(&guard, "all_of_it") && !is_opaque(&guard, "names_only"));
+
+    let outputs = |sql: &str| {
+        let analysis = bauta::sql::analyser::analyse(&guard, sql.as_bytes(), 100);
+        let [statement] = analysis.statements.as_slice() else { panic!("{sql}") };
+        assert!(statement.refusal.is_none(), "{sql}: {:?}", statement.refusal);
+        let flows = statement.outputs.iter().flatten().map(|output| output.flow.clone());
+        flows.filter(|flow| *flow != bauta::sql::Flow::Clean).count()
+    };
+    assert_eq!(outputs("SELECT attname, attnum FROM pg_catalog.pg_attribute WHERE attnum > 0 ORDER BY 2"), 0);
+    assert_eq!(outputs("SELECT count(*) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"), 0);
+    assert_eq!(outputs("SELECT attmissingval FROM pg_attribute"), 1);
+    assert_eq!(outputs("SELECT * FROM pg_attribute ORDER BY attnum"), 1);
+    assert_eq!(outputs("TABLE pg_catalog.pg_attribute"), 1);
+}

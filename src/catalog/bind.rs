@@ -12,6 +12,7 @@ use std::collections::hash_map::Entry;
 mod documents;
 mod locks;
 mod memory;
+pub(super) mod missing;
 mod spread;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -64,7 +65,7 @@ pub fn bind(
     known: &Known,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
-    let binding = {
+    let mut binding = {
         let mut binder = Binder::new(&snapshot, rules, known);
         binder.bind_named();
         binder.bind_renamed();
@@ -79,7 +80,9 @@ pub fn bind(
     };
     let trusted = Trusted::new(&defaults.trusted_functions);
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
-    let counted = closure::close(&snapshot, roots, &trusted);
+    let missing = missing::bound(&snapshot, &binding.protected);
+    let counted = closure::close(&snapshot, roots, &trusted, missing.is_some());
+    binding.protected.extend(missing);
     let relied_on = relied::names(&snapshot, &counted, &trusted);
     guard(snapshot, binding, counted, relied_on, read_view)
 }
@@ -139,7 +142,11 @@ fn guard(
             }
         }
     }
-    let prefilter = Prefilter::new(names(&snapshot, &counted).iter().map(String::as_str))?;
+    let mut names = names(&snapshot, &counted);
+    if protected.keys().any(|id| id.relation.is_builtin()) {
+        names.insert(missing::TABLE.to_owned());
+    }
+    let prefilter = Prefilter::new(names.iter().map(String::as_str))?;
     findings.sort_by(|a, b| (a.severity, &a.place, &a.message).cmp(&(b.severity, &b.place, &b.message)));
     let guard = Guard {
         version: VERSION.fetch_add(1, Ordering::Relaxed),

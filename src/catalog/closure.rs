@@ -9,9 +9,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Oid;
+use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
-use super::snapshot::{Operator, Relation, Snapshot};
+use super::snapshot::{Function, Operator, Relation, Snapshot};
 
 /// Relations of `pg_catalog` that hold raw values of user tables.
 pub const STATISTICS: &[&str] =
@@ -59,8 +60,14 @@ struct Links<'a> {
     relations_by_type: HashMap<Oid, Vec<Oid>>,
 }
 
-/// Everything that counts when the relations `protected` do.
-pub fn close(snapshot: &Snapshot, protected: impl Iterator<Item = Oid>, trusted: &Trusted<'_>) -> Counted {
+/// Everything that counts when the relations `protected` do. `missing`: a
+/// protected value stands in `pg_attribute` too.
+pub fn close(
+    snapshot: &Snapshot,
+    protected: impl Iterator<Item = Oid>,
+    trusted: &Trusted<'_>,
+    missing: bool,
+) -> Counted {
     let mut closure = Closure {
         snapshot,
         trusted,
@@ -81,6 +88,9 @@ pub fn close(snapshot: &Snapshot, protected: impl Iterator<Item = Oid>, trusted:
             closure.add(Item::Function(function.oid));
         }
     }
+    if missing {
+        closure.count_missing();
+    }
     closure.run();
     closure.counted
 }
@@ -99,6 +109,17 @@ impl Closure<'_> {
         };
         if is_new {
             self.work.push(item);
+        }
+    }
+
+    /// What names the column, or may read all columns of the catalog. The
+    /// catalog itself does not count: tools read its other columns all the time.
+    fn count_missing(&mut self) {
+        self.add_mentions(missing::COLUMN);
+        let reads_all =
+            |f: &&Function| f.body.contains('*') && functions::has_word(&f.body, &[missing::TABLE]);
+        for function in self.snapshot.functions.values().filter(reads_all) {
+            self.add(Item::Function(function.oid));
         }
     }
 

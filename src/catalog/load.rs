@@ -235,6 +235,7 @@ impl Builder {
                     type_modifier: get(&row, 4)?,
                     not_null: get(&row, 5)?,
                     nondeterministic: get(&row, 6)?,
+                    missing: get(&row, 7)?,
                     ..Column::default()
                 });
             }

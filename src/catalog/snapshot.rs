@@ -31,6 +31,8 @@ pub struct Column {
     pub not_null: bool,
     /// Its collation holds different texts equal (`pg_collation.collisdeterministic`).
     pub nondeterministic: bool,
+    /// `pg_attribute` holds the value of rows from before the column was added.
+    pub missing: bool,
     /// The expression of `GENERATED ALWAYS AS (…)`, as `pg_get_expr` prints it.
     /// Empty where DDL in progress keeps it from being read.
     pub generated: Option<Arc<str>>,

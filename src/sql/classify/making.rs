@@ -12,6 +12,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ObjectType, RangeVar, SelectStmt};
 
 use super::Classifier;
+use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::Statement;
 use crate::sql::lineage::taken_for_catalogs;
@@ -39,7 +40,8 @@ impl Classifier<'_> {
 
     fn names_counted(&self, name: &str) -> bool {
         let known = self.guard.snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        known.iter().any(|oid| self.guard.counted_relations.contains(oid) && !oid.is_builtin())
+        let is_protected = |oid: &Oid| self.guard.protected.keys().any(|id| id.relation == *oid);
+        known.iter().any(|oid| self.guard.counted_relations.contains(oid) || is_protected(oid))
     }
 
     /// `ssn(c)` is `c.ssn` as long as no function is called so.

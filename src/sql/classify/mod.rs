@@ -176,9 +176,22 @@ impl<'a> Classifier<'a> {
             return Statement::harmless(self.span.clone(), StatementKind::Query);
         }
         match self.lineage(node) {
-            Ok(lineage) => self.with_lineage(StatementKind::Query, lineage),
+            Ok(lineage) if !self.names_catalog() => self.with_lineage(StatementKind::Query, lineage),
+            // Most texts that read the catalog read nothing that is protected in it.
+            Ok(lineage) if lineage.is_clean() => Statement::harmless(self.span.clone(), StatementKind::Query),
+            Ok(lineage) => {
+                Statement { touches_protected: true, ..self.with_lineage(StatementKind::Query, lineage) }
+            }
             Err(error) => self.refused(error),
         }
+    }
+
+    /// Is `pg_attribute` all that it spells?
+    fn names_catalog(&self) -> bool {
+        let spells = |span: &Range<usize>| {
+            self.text.get(span.clone()).is_some_and(|name| name.eq_ignore_ascii_case("pg_attribute"))
+        };
+        !self.escapes && self.names.iter().all(spells)
     }
 
     /// The lineage of a query, with every counted name accounted for.

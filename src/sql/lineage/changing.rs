@@ -26,6 +26,7 @@ impl Walk<'_> {
         let is_held = |relation: &&Relation| {
             self.facts.counted_relations.contains(&relation.oid)
                 || self.facts.locked_relations.contains_key(&relation.oid)
+                || self.facts.protected.keys().any(|id| id.relation == relation.oid)
         };
         !self.view && !is_catalogs && !relations.iter().any(is_held)
     }

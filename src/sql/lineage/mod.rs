@@ -101,6 +101,16 @@ pub struct Lineage {
     pub output_edits: Vec<Edit>,
 }
 
+impl Lineage {
+    /// Nothing protected in it.
+    pub fn is_clean(&self) -> bool {
+        !self.touches_protected
+            && self.uses.is_empty()
+            && self.outputs.iter().all(|output| output.flow == Flow::Clean)
+            && self.readings.is_empty()
+    }
+}
+
 /// Analyses a SELECT, INSERT, UPDATE, DELETE or MERGE. `depth`: limits.depth.
 /// Places are bytes of `text`. Recurses: needs a large stack.
 ///

@@ -86,3 +86,22 @@ SELECT has_table_privilege('ana', CASE WHEN vip THEN 'customers' ELSE 'nosuch' E
 SELECT count(*), (SELECT max(salary) FROM customers) FROM pg_class WHERE relname LIKE 'pg_toast%'
 == information schema joined with a value
 SELECT column_name, (SELECT max(salary) FROM customers) FROM information_schema.columns WHERE table_name = 'customers' ORDER BY 1
+== the default of a protected column added later
+SELECT attname, attmissingval FROM pg_attribute WHERE attrelid = 'tenants'::regclass AND attnum > 0 ORDER BY attnum
+== the default of a protected column added later, computed on
+SELECT attmissingval::text, array_length(string_to_array(attmissingval::text, '0'), 1) FROM pg_catalog.pg_attribute WHERE attrelid = 'tenants'::regclass AND attnum > 0 ORDER BY attnum
+== the default of a protected column added later, by a star
+SELECT * FROM pg_attribute WHERE attrelid = 'tenants'::regclass AND attname = 'plan' ORDER BY attnum
+== the default of a protected column added later, in a whole row
+SELECT a::text, row_to_json(a) FROM pg_attribute a WHERE attrelid = 'tenants'::regclass AND attname = 'plan' ORDER BY attnum
+== the default of a protected column added later, asked for
+SELECT count(*) FROM pg_attribute WHERE attmissingval::text LIKE '%plan0%'
+== the default of a protected column added later, copied
+COPY (SELECT attname, attmissingval FROM pg_attribute WHERE attrelid = 'tenants'::regclass AND attname = 'plan') TO STDOUT
+== the default of a protected column added later, behind a view of a DBA's
+SELECT v FROM v_missing WHERE t = 'tenants'::regclass AND attname = 'plan' ORDER BY v
+== the default of a protected column added later, in a cursor
+BEGIN
+DECLARE dm CURSOR FOR SELECT attmissingval FROM pg_attribute WHERE attrelid = 'tenants'::regclass AND attname = 'plan'
+FETCH ALL FROM dm
+ROLLBACK

@@ -19,3 +19,4 @@ FROM generate_series(1, 12) i,
          CASE :seed WHEN 0 THEN '"c"' ELSE '{"deep": [1, 2]}' END, i * (1 + :seed), i) AS d,
          e FROM (SELECT CASE WHEN (i + :seed) % 3 = 0 THEN '{"x": ' || i || '}' WHEN :seed = 0 THEN '"a' || i || '@one.org"' ELSE '"zz' || 50 - i / 2 || '@two.net"' END AS e) x) y;
 ANALYZE;
+SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
