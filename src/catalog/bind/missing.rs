@@ -39,6 +39,7 @@ pub(super) fn bound(
         writable: false,
         because: format!("it holds a value of protected {cause}").into(),
         place: "".into(),
+        follows: None,
     };
     let id = ColumnId { relation: relation.oid, attribute: column.attribute };
     Some((id, Arc::new(protected_column(relation, column, reason))))
