@@ -40,7 +40,8 @@ pub(super) fn bound(
         because: format!("it holds a value of protected {cause}").into(),
         place: "".into(),
         follows: None,
+        paths: Vec::new(),
     };
     let id = ColumnId { relation: relation.oid, attribute: column.attribute };
-    Some((id, Arc::new(protected_column(relation, column, reason))))
+    Some((id, Arc::new(protected_column(relation, column, &reason))))
 }
