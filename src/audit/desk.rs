@@ -87,16 +87,21 @@ impl Desk {
     /// Wakes those whose records are settled.
     fn wake(&self, queue: &Queue) {
         let mut waiting = self.waiting.borrow_mut();
-        waiting.retain(|(ticket, waker)| {
-            let waits = queue.status(*ticket).is_none();
-            if !waits {
-                waker.wake_by_ref();
-            }
-            waits
-        });
-        if let Some((ticket, _)) = waiting.last() {
+        loop {
+            waiting.retain(|(ticket, waker)| {
+                let waits = queue.status(*ticket).is_none();
+                if !waits {
+                    waker.wake_by_ref();
+                }
+                waits
+            });
+            let Some((ticket, _)) = waiting.last() else { return };
             self.bell.awaited.store(true, Ordering::SeqCst);
             queue.want(*ticket);
+            // What was settled before the bell was set has rung nobody.
+            if waiting.iter().all(|(ticket, _)| queue.status(*ticket).is_none()) {
+                return;
+            }
         }
     }
 }
