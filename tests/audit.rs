@@ -493,7 +493,9 @@ fn a_report_says_who_saw_what_and_why() {
     assert_eq!(rows(&["--until", "1h"]), 0);
     // Damage shows.
     let text = std::fs::read_to_string(desk.path().join("audit.jsonl")).unwrap();
-    std::fs::write(desk.path().join("audit.jsonl"), text.replace("INC-12", "INC-13")).unwrap();
+    let changed = text.replace("\"ana\"", "\"eve\"");
+    assert_ne!(text, changed);
+    std::fs::write(desk.path().join("audit.jsonl"), changed).unwrap();
     let damaged = run(desk.path(), &["audit", "report"]);
     assert_eq!(damaged.code, Some(1));
     assert!(damaged.stderr.contains("THE LOG IS DAMAGED"), "{}", damaged.stderr);

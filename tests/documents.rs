@@ -308,10 +308,12 @@ fn a_document_is_not_written_back() {
         "UPDATE events SET payload = payload - 'kind' WHERE id = 1".to_owned(),
         "UPDATE events SET payload = payload->'user' WHERE id = 1".to_owned(),
         "INSERT INTO events (id, payload) VALUES (9, '{}')".to_owned(),
-        "COPY events (id, payload) FROM STDIN".to_owned(),
     ] {
         assert_eq!(error(&masked.query(&sql)).as_deref(), Some("42501"), "{sql}");
     }
+    let copy =
+        [m::query("COPY events (id, payload) FROM STDIN"), m::copy_data(b"9\t{}\n"), m::copy_done()].concat();
+    assert_eq!(error(&masked.exchange(&copy)).as_deref(), Some("42501"));
     let bound = [
         m::parse("", "UPDATE events SET payload = $1 WHERE id = 1", &[]),
         m::bind("", "", &[Some("{}")], &[]),
