@@ -285,6 +285,8 @@ async fn approve(
 ) -> Reply {
     let id = RequestId(number(&id, "request")?);
     let known = control.engine.directory().protected_columns();
+    // It may have been asked on another node a moment ago.
+    control.engine.catch_up().await;
     let asked = control.engine.request(id)?.columns;
     if !asked.iter().all(|name| known.iter().any(|column| name.names(column))) {
         control.engine.directory().meet().await;

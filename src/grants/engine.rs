@@ -301,6 +301,17 @@ impl Engine {
         self.shared.book.read().request(id).cloned()
     }
 
+    /// From here on, what other nodes did so far is known.
+    pub async fn catch_up(&self) {
+        let caught_up = self.keep(|keeper| {
+            // A store that can't be asked has said so.
+            drop(keeper.refresh());
+            Ok(())
+        });
+        // The engine has stopped: nothing more will be known.
+        drop(caught_up.await);
+    }
+
     /// Why state can't be stored or recorded at present; None: it can.
     pub fn trouble(&self) -> Option<String> {
         let trouble = self.shared.trouble.lock().clone();

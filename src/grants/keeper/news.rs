@@ -14,7 +14,7 @@ use crate::grants::store::{OutboxId, Reading};
 
 impl Keeper {
     /// Takes in what other nodes did.
-    pub(super) fn refresh(&mut self) -> Result<(), StoreError> {
+    pub(in crate::grants) fn refresh(&mut self) -> Result<(), StoreError> {
         match self.store.news() {
             Ok(None) => Ok(()),
             Ok(Some(reading)) => {
