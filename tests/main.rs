@@ -7,6 +7,7 @@ mod activation;
 mod audit;
 mod auth;
 mod catalog;
+mod cells;
 mod chaos;
 mod cli;
 mod config;

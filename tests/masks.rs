@@ -19,13 +19,13 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::harness::{Server, client};
 
-const KEYS: &str = "3 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const KEYS: &str = "3 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// The bytes of a value in one wire format, whatever its type.
 #[derive(Debug, PartialEq)]
-struct Raw {
-    bytes: Vec<u8>,
-    format: Format,
+pub(crate) struct Raw {
+    pub bytes: Vec<u8>,
+    pub format: Format,
 }
 
 impl<'a> FromSql<'a> for Raw {
@@ -54,28 +54,32 @@ impl ToSql for Raw {
     to_sql_checked!();
 }
 
-struct Judge {
-    runtime: Runtime,
-    client: Client,
+pub(crate) struct Judge {
+    pub runtime: Runtime,
+    pub client: Client,
     keys: KeyRing,
 }
 
 impl Judge {
     fn new() -> Self {
-        let runtime = Runtime::new().unwrap();
         let server = Server::shared();
-        let database = server.copy_of_shop();
+        Self::of(server, &server.copy_of_shop())
+    }
+
+    /// In a database that the types of `COLUMNS` are made in.
+    pub(crate) fn of(server: &Server, database: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
         server.sql(
-            &database,
+            database,
             "CREATE EXTENSION IF NOT EXISTS citext; CREATE TYPE mood AS ENUM ('calm', 'cross');
              CREATE TYPE pair AS (a int, b text); CREATE DOMAIN short AS varchar(60);
              CREATE DOMAIN shorter AS short;",
         );
-        let client = runtime.block_on(client(server.port(), "postgres", &database));
+        let client = runtime.block_on(client(server.port(), "postgres", database));
         Self { runtime, client, keys: KeyRing::parse(KEYS).unwrap() }
     }
 
-    fn run(&self, sql: &str) {
+    pub(crate) fn run(&self, sql: &str) {
         self.runtime.block_on(self.client.batch_execute(sql)).unwrap_or_else(|e| panic!("{sql}: {e:?}"));
     }
 
@@ -181,7 +185,7 @@ fn spec(method: &str, options: &str) -> MethodSpec {
 }
 
 /// Declared type, literals of it.
-const COLUMNS: &[(&str, &[&str])] = &[
+pub(crate) const COLUMNS: &[(&str, &[&str])] = &[
     ("text", &["alice@example.com", "", "NULL", "a \"b\" \\c, {d}", "Ångström €", "line\nbreak"]),
     ("citext", &["Alice@Example.com", ""]),
     ("varchar", &["alice@example.com"]),

@@ -43,7 +43,10 @@ pub fn example(method: Method, ty: &ValueType) -> Option<MethodSpec> {
 
 /// What a method means for a type; declared lengths are taken into account.
 pub(super) enum Meaning {
+    /// NULL stands for the value, of an array for the whole.
     Null,
+    /// NULL stands for the value, of an array for each element.
+    NoConstant,
     Constant(Literal),
     Partial {
         partial: Partial,
@@ -143,7 +146,7 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
     match (spec, family) {
         (MethodSpec::Redact { value }, family) => {
             let constant = literal(family, ty.modifier, value.as_deref()).map_err(Misfit::Mend)?;
-            Ok(constant.map_or(Meaning::Null, Meaning::Constant))
+            Ok(constant.map_or(Meaning::NoConstant, Meaning::Constant))
         }
         (MethodSpec::Partial(p), Family::Text(kind)) => partial(p, Shape::of(kind, ty.modifier)),
         (MethodSpec::Email, Family::Text(kind)) => email(Shape::of(kind, ty.modifier)),

@@ -37,11 +37,10 @@ pub fn plan(
 /// The mask for what is derived, mixed or computed from protected columns:
 /// the type's constant, or NULL where it has none. Never fails.
 pub fn plan_redact(ty: &ValueType, wire: impl Into<Wire>) -> Box<dyn Mask> {
+    let wire = wire.into();
     match meaning(&MethodSpec::of(Method::Redact), ty) {
-        Ok(Meaning::Constant(literal)) => {
-            let wire = wire.into();
-            in_array(Box::new(constant(&literal, wire)), ty, wire)
-        }
+        Ok(Meaning::Constant(literal)) => in_array(Box::new(constant(&literal, wire)), ty, wire),
+        Ok(Meaning::NoConstant) => in_array(Box::new(Null), ty, wire),
         Ok(_) | Err(_) => Box::new(Null),
     }
 }
@@ -54,8 +53,8 @@ impl Meaning {
         let keyed = |family: &str| keyed_for(format!("hash {family}"));
         let noise = |family: &str| keyed_for(format!("noise {family}"));
         let mask: Box<dyn Mask> = match self {
-            // NULL stands for the whole array.
             Self::Null => return Box::new(Null),
+            Self::NoConstant => Box::new(Null),
             Self::Constant(literal) => Box::new(constant(&literal, wire)),
             Self::Partial { partial: Partial { first, last, fill }, shape } => {
                 let fill_chars = fill.chars().count();

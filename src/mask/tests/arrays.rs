@@ -93,3 +93,14 @@ fn a_malformed_array_shows_nothing() {
         assert_eq!(&out[..], b"before");
     }
 }
+
+#[test]
+fn elements_without_a_constant_become_null_and_the_array_stays() {
+    let moods = ValueType { element: Some(Oid(90_000)), oid: Oid(90_001), ..kind('e') };
+    let redact = plan(&spec("redact", ""), "d", &moods, Format::Text, &keys()).unwrap();
+    for mask in [&*redact, &*plan_redact(&moods, Format::Text)] {
+        assert_eq!(run(mask, b"{calm,NULL,cross}").as_deref(), Some(&b"{NULL,NULL,NULL}"[..]));
+        assert_eq!(run(mask, b"[2:2]={calm}").as_deref(), Some(&b"[2:2]={NULL}"[..]));
+    }
+    assert_eq!(masked(&spec("null", ""), &moods, Format::Text, b"{calm}"), None);
+}
