@@ -9,8 +9,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::RwLock;
@@ -92,6 +92,10 @@ impl LiveGrant {
         }
     }
 
+    /// Does it count in this session?
+    fn counts_in(&self, session: i64) -> bool {
+        self.session.is_none_or(|bound| bound == session)
+    }
     fn is_running(&self, now: Now) -> bool {
         !self.ended.load(Ordering::Acquire) && now.mono < self.until && self.fresh.holds(now)
     }
@@ -132,13 +136,51 @@ impl LiveGrant {
     }
 }
 
+/// What one login holds, made once for all of its sessions: they ask again
+/// whenever anybody's grants change.
+#[derive(Debug, Default)]
+struct Held {
+    hasher: RandomState,
+    /// By the hash of a column they name; best first.
+    by_column: HashMap<u64, Vec<(ColumnName, Arc<LiveGrant>)>>,
+    by_id: HashMap<GrantId, Arc<LiveGrant>>,
+}
+
+impl Held {
+    fn new(grants: &[Arc<LiveGrant>]) -> Self {
+        let mut best_first: Vec<&Arc<LiveGrant>> = grants.iter().collect();
+        best_first.sort_by_key(|g| std::cmp::Reverse(g.rank()));
+        let mut held = Self::default();
+        for grant in best_first {
+            for name in grant.columns.iter() {
+                let key = held.hasher.hash_one((&name.schema, &name.table, &name.column));
+                held.by_column.entry(key).or_default().push((name.clone(), grant.clone()));
+            }
+            held.by_id.insert(grant.id, grant.clone());
+        }
+        held
+    }
+
+    fn key(&self, column: &ProtectedColumn) -> u64 {
+        self.hasher.hash_one((&column.schema, &column.table, &column.column))
+    }
+}
+
+/// The grants of one login.
+#[derive(Debug, Default)]
+struct Wallet {
+    grants: Vec<Arc<LiveGrant>>,
+    /// Empty from a change until somebody asks.
+    held: OnceLock<Arc<Held>>,
+}
+
 /// All live grants, by the login that holds them.
 #[derive(Debug, Default)]
 pub struct Index {
     /// Grants count as long as this.
     pub fresh: Arc<Freshness>,
     by_id: RwLock<HashMap<GrantId, Arc<LiveGrant>>>,
-    by_user: RwLock<HashMap<Arc<str>, Vec<Arc<LiveGrant>>>>,
+    by_user: RwLock<HashMap<Arc<str>, Wallet>>,
 }
 
 impl Index {
@@ -153,7 +195,11 @@ impl Index {
             None if self.by_id.read().contains_key(&grant.id) => self.told_of_rows(grant),
             None => {
                 let live = Arc::new(LiveGrant::new(grant, until, self.fresh.clone()));
-                self.by_user.write().entry(live.user.clone()).or_default().push(live.clone());
+                let mut users = self.by_user.write();
+                let wallet = users.entry(live.user.clone()).or_default();
+                wallet.grants.push(live.clone());
+                wallet.held = OnceLock::new();
+                drop(users);
                 self.by_id.write().insert(grant.id, live);
             }
         }
@@ -175,9 +221,10 @@ impl Index {
         let Some(gone) = self.by_id.write().remove(&id) else { return };
         gone.end();
         let mut users = self.by_user.write();
-        if let Some(held) = users.get_mut(&gone.user) {
-            held.retain(|g| g.id != id);
-            if held.is_empty() {
+        if let Some(wallet) = users.get_mut(&gone.user) {
+            wallet.grants.retain(|g| g.id != id);
+            wallet.held = OnceLock::new();
+            if wallet.grants.is_empty() {
                 users.remove(&gone.user);
             }
         }
@@ -209,11 +256,12 @@ impl Index {
         self.by_id.read().get(&id).cloned()
     }
 
-    /// The grants of one login that count in this session.
-    fn of(&self, login: &str, session: i64) -> Vec<Arc<LiveGrant>> {
+    /// The grants of one login; None: it holds none.
+    fn held_by(&self, login: &str) -> Option<Arc<Held>> {
         let users = self.by_user.read();
-        let held = users.get(login).map_or(&[][..], Vec::as_slice);
-        held.iter().filter(|g| g.session.is_none_or(|s| s == session)).cloned().collect()
+        let wallet = users.get(login)?;
+        debug_assert!(wallet.grants.iter().all(|g| &*g.user == login));
+        Some(wallet.held.get_or_init(|| Arc::new(Held::new(&wallet.grants))).clone())
     }
 }
 
@@ -228,10 +276,8 @@ pub struct SessionPermits {
     session: i64,
     roles: Vec<Arc<Role>>,
     refusal: RefusalMode,
-    hasher: RandomState,
-    /// Grants by the hash of a column they name; best first.
-    by_column: HashMap<u64, Vec<(ColumnName, Arc<LiveGrant>)>>,
-    by_id: HashMap<GrantId, Arc<LiveGrant>>,
+    /// None: no grants.
+    held: Option<Arc<Held>>,
 }
 
 impl SessionPermits {
@@ -243,17 +289,6 @@ impl SessionPermits {
         roles: Vec<Arc<Role>>,
         index: &Index,
     ) -> Self {
-        let hasher = RandomState::new();
-        let mut grants = index.of(login, session);
-        debug_assert!(grants.iter().all(|g| &*g.user == login));
-        grants.sort_by_key(|g| std::cmp::Reverse(g.rank()));
-        let mut by_column: HashMap<u64, Vec<(ColumnName, Arc<LiveGrant>)>> = HashMap::new();
-        for grant in &grants {
-            for name in grant.columns.iter() {
-                let key = hasher.hash_one((&name.schema, &name.table, &name.column));
-                by_column.entry(key).or_default().push((name.clone(), grant.clone()));
-            }
-        }
         let refusal = roles
             .iter()
             .filter_map(|r| r.refusal)
@@ -266,9 +301,7 @@ impl SessionPermits {
             session,
             roles,
             refusal,
-            hasher,
-            by_column,
-            by_id: grants.into_iter().map(|g| (g.id, g)).collect(),
+            held: index.held_by(login),
         }
     }
 
@@ -297,8 +330,10 @@ impl SessionPermits {
                 .roles
                 .iter()
                 .any(|r| *r.name == **name && r.unmask.iter().any(|s| scope::covers(s, column))),
-            Basis::Grant(id) => self.by_id.get(id).is_some_and(|g| {
-                g.carries(self.session, now) && g.columns.iter().any(|name| name.names(column))
+            Basis::Grant(id) => self.held.as_ref().and_then(|held| held.by_id.get(id)).is_some_and(|g| {
+                g.counts_in(self.session)
+                    && g.carries(self.session, now)
+                    && g.columns.iter().any(|name| name.names(column))
             }),
         }
     }
@@ -320,9 +355,11 @@ impl SessionPermits {
 
     /// The best grant for this column that a new statement may start under.
     pub fn grant_for(&self, column: &ProtectedColumn, now: Now) -> Option<&Arc<LiveGrant>> {
-        let key = self.hasher.hash_one((&column.schema, &column.table, &column.column));
-        let held = self.by_column.get(&key)?;
-        held.iter().find(|(name, grant)| name.names(column) && grant.opens(now)).map(|(_, grant)| grant)
+        let held = self.held.as_deref()?;
+        let key = held.key(column);
+        let named = held.by_column.get(&key)?.iter();
+        let mut open = named.filter(|(name, grant)| name.names(column) && grant.opens(now));
+        open.find(|(_, grant)| grant.counts_in(self.session)).map(|(_, grant)| grant)
     }
 }
 
