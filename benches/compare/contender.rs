@@ -48,6 +48,7 @@ pub struct Contender {
     /// None: the server itself.
     process: Option<Child>,
     scratch: Arc<Scratch>,
+    directory: PathBuf,
 }
 
 impl Contender {
@@ -59,8 +60,13 @@ impl Contender {
         certificate: &Certificate,
     ) -> anyhow::Result<Vec<Contender>> {
         let upstream = cluster.port();
-        let mut contenders =
-            vec![Self { name: "direct", port: upstream, process: None, scratch: scratch.clone() }];
+        let mut contenders = vec![Self {
+            name: "direct",
+            port: upstream,
+            process: None,
+            scratch: scratch.clone(),
+            directory: PathBuf::new(),
+        }];
         let mut start = |name, command: &dyn Fn(u16, &Path) -> anyhow::Result<Command>| {
             Self::start(name, scratch, command).map(|contender| contenders.push(contender))
         };
@@ -71,11 +77,21 @@ impl Contender {
                 pgbouncer_command(&program, port, upstream, directory)
             })?;
         }
-        start("bauta", &|port, directory| {
-            certificate.write(directory)?;
-            bauta_command(port, upstream, directory)
-        })?;
+        contenders.push(Self::bauta(scratch, upstream, certificate, "")?);
         Ok(contenders)
+    }
+
+    /// A bauta of its own; `config` is added to its configuration.
+    pub fn bauta(
+        scratch: &Arc<Scratch>,
+        upstream: u16,
+        certificate: &Certificate,
+        config: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start("bauta", scratch, &|port, directory| {
+            certificate.write(directory)?;
+            bauta_command(port, upstream, directory, config)
+        })
     }
 
     fn start(
@@ -83,8 +99,11 @@ impl Contender {
         scratch: &Arc<Scratch>,
         command: &dyn Fn(u16, &Path) -> anyhow::Result<Command>,
     ) -> anyhow::Result<Self> {
-        let directory = scratch.path().join(name.replace(' ', "-"));
-        std::fs::create_dir(&directory)?;
+        let directory = tempfile::Builder::new()
+            .prefix(&name.replace(' ', "-"))
+            .disable_cleanup(true)
+            .tempdir_in(scratch.path())?
+            .keep();
         let log_file = directory.join("log");
         let log = std::fs::File::create(&log_file)?;
         let port = free_port()?;
@@ -99,11 +118,16 @@ impl Contender {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(Self { name, port, process: Some(child), scratch: scratch.clone() })
+        Ok(Self { name, port, process: Some(child), scratch: scratch.clone(), directory })
     }
 
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Where a proxy runs.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub fn port(&self) -> u16 {
@@ -209,7 +233,7 @@ fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path)
 
 /// Protects three columns of `people`, and nothing that pgbench's own
 /// statements name.
-fn bauta_command(port: u16, upstream: u16, directory: &Path) -> anyhow::Result<Command> {
+fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyhow::Result<Command> {
     KeyRing::create(&directory.join("bauta.key"), jiff::Timestamp::now())?;
     let config = format!(
         r#"
@@ -248,7 +272,7 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path) -> anyhow::Result<C
         [[protect]]
         columns = ["public.people_ten.c3", "public.people_ten.c7"]
         method = "hash"
-        "#
+        {more}"#
     );
     std::fs::write(directory.join("proxy.toml"), config)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_bauta"));

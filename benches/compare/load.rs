@@ -127,6 +127,16 @@ pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
     works
 }
 
+/// What is repeated while something grows: nothing protected, three masked columns.
+pub fn growth_works() -> [PgbenchWork; 2] {
+    let arguments = || ["-M", "prepared", "-c", "16"].map(String::from).to_vec();
+    let plain = [arguments(), vec!["-S".into()]].concat();
+    [
+        PgbenchWork { name: "unprotected".into(), arguments: plain, script: None, tls: false },
+        PgbenchWork { name: "masked".into(), arguments: arguments(), script: Some(NEW_TEXTS), tls: false },
+    ]
+}
+
 /// One run of pgbench. CPU is read when pgbench reports its progress, each
 /// second: the first time is after the logins.
 pub fn pgbench(
@@ -253,7 +263,7 @@ fn client(programs: &Programs, name: &str, port: u16) -> anyhow::Result<Command>
 }
 
 /// Runs statements as superuser over the server's own socket.
-fn sql(programs: &Programs, cluster: &Cluster, database: &str, text: &str) -> anyhow::Result<()> {
+pub fn sql(programs: &Programs, cluster: &Cluster, database: &str, text: &str) -> anyhow::Result<()> {
     let mut psql = client(programs, "psql", cluster.port())?;
     psql.env("PGHOST", cluster.socket_directory()).env("PGUSER", SUPERUSER).env("PGDATABASE", database);
     let file = tempfile::NamedTempFile::new()?;

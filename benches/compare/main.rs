@@ -6,13 +6,15 @@
 //! that what else the machine does meets all of them; the median of the rounds
 //! counts. CPU is the proxy process's own, from `/proc/PID/stat`. Prints
 //! Markdown, or with `--page` the whole of `docs/PERFORMANCE.md`. `cargo bench
-//! --bench compare -- --short` takes some minutes.
+//! --bench compare -- --short` takes some minutes. `--growth` does the part
+//! about what grows alone.
 //!
 //! Figures depend on the machine and are no test: nothing here fails because
 //! something is slow.
 
 mod bars;
 mod contender;
+mod growth;
 mod load;
 mod report;
 mod session;
@@ -23,6 +25,7 @@ use bauta::demo::{Cluster, Programs, Scratch};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use contender::{Certificate, Contender};
+use growth::Growth;
 use report::{Report, Unit};
 
 const PREFACE: &str = "# What bauta costs
@@ -39,6 +42,7 @@ and last report of progress, logins left out.
 
 /// How much work is done.
 pub struct Scale {
+    growth: growth::Sizes,
     rounds: usize,
     /// Of each pgbench run.
     seconds: u32,
@@ -50,6 +54,7 @@ pub struct Scale {
 }
 
 const FULL: Scale = Scale {
+    growth: growth::FULL,
     rounds: 3,
     seconds: 6,
     rows: 1_000_000,
@@ -66,6 +71,7 @@ const FULL: Scale = Scale {
     idle_sessions: 1000,
 };
 const SHORT: Scale = Scale {
+    growth: growth::SHORT,
     rounds: 1,
     seconds: 3,
     rows: 100_000,
@@ -87,6 +93,15 @@ fn main() -> anyhow::Result<()> {
     let mut cluster = Cluster::create(&programs, &scratch, "server", contender::PASSWORD)?;
     let certificate = Certificate::new()?;
     load::prepare(&programs, &mut cluster, &scale, &certificate)?;
+    let growth = || {
+        let (programs, scratch, cluster) = (&programs, &scratch, &cluster);
+        let (certificate, scale, sizes) = (&certificate, &scale, &scale.growth);
+        Growth { programs, scratch, cluster, certificate, scale, sizes }.run()
+    };
+    if arguments.iter().any(|a| a == "--growth") {
+        print!("{}", growth()?);
+        return Ok(());
+    }
     let contenders = Contender::all(&programs, &scratch, &cluster, &certificate)?;
     let mut report = Report::new(contenders.iter().map(Contender::name).collect());
     for round in 1..=scale.rounds {
@@ -115,6 +130,8 @@ fn main() -> anyhow::Result<()> {
     );
     println!("## Bars\n\n{}", bars::Bars(&report));
     print!("{report}");
+    drop(contenders);
+    print!("{}", growth()?);
     Ok(())
 }
 

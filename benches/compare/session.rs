@@ -34,26 +34,32 @@ pub fn bulk(port: u16, sql: &str, rows: u32) -> anyhow::Result<f64> {
     let stream = session.stream.into_inner();
     session.stream = BufReader::with_capacity(256 * 1024, stream);
     let started = Instant::now();
-    session.send(b'Q', &[sql.as_bytes(), &[0]].concat())?;
-    let mut seen = 0;
-    loop {
-        let (tag, length) = session.header()?;
-        match tag {
-            b'D' | b'd' => {
-                seen += 1;
-                session.skip(length)?;
-            }
-            b'E' => bail!("{sql}: {}", String::from_utf8_lossy(&session.body(length)?)),
-            b'Z' => break,
-            _ => session.skip(length)?,
-        }
-    }
-    let messages = if sql.contains("FORMAT binary") { rows + 1 } else { rows };
-    ensure!(seen == messages, "{sql}: {seen} messages instead of {messages}");
+    session.query(sql, rows)?;
     Ok(f64::from(rows) / started.elapsed().as_secs_f64())
 }
 
 impl Session {
+    /// Sends one Query and counts its rows.
+    pub fn query(&mut self, sql: &str, rows: u32) -> anyhow::Result<()> {
+        self.send(b'Q', &[sql.as_bytes(), &[0]].concat())?;
+        let mut seen = 0;
+        loop {
+            let (tag, length) = self.header()?;
+            match tag {
+                b'D' | b'd' => {
+                    seen += 1;
+                    self.skip(length)?;
+                }
+                b'E' => bail!("{sql}: {}", String::from_utf8_lossy(&self.body(length)?)),
+                b'Z' => break,
+                _ => self.skip(length)?,
+            }
+        }
+        let messages = if sql.contains("FORMAT binary") { rows + 1 } else { rows };
+        ensure!(seen == messages, "{sql}: {seen} messages instead of {messages}");
+        Ok(())
+    }
+
     fn log_in(&mut self) -> anyhow::Result<()> {
         let parameters = format!("user\0{USER}\0database\0{DATABASE}\0\0");
         let length = u32::try_from(parameters.len() + 8)?;
