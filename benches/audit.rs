@@ -81,6 +81,7 @@ fn write(path: &Path, records: u64) {
             let start = StatementStart {
                 sql: Sql::whole(Arc::<str>::from(sql), Conceal::Nothing),
                 columns: columns.clone(),
+                observed: None,
             };
             let record = Record { who: who.clone(), event: Event::StatementStart(start) };
             let start = log.submit(record).await.expect("a start");

@@ -153,6 +153,7 @@ impl Proxy {
         proxy.record_lost_head().await?;
         let config = proxy.config.load_full();
         proxy.record_policy(&config, "start").await?;
+        proxy.warn_of_mode();
         // From here on the log holds something to lose.
         proxy.keep_head()?;
         Ok(proxy)
@@ -193,7 +194,14 @@ impl Proxy {
         self.databases.settle().await;
         self.grants.flush().await;
         tracing::info!(because, "configuration reloaded: {summary}");
+        self.warn_of_mode();
         Ok(summary)
+    }
+
+    fn warn_of_mode(&self) {
+        if let Some(warning) = self.config.load().defaults.mode.warning() {
+            tracing::warn!("{warning}");
+        }
     }
 
     fn grown_keys(&self, config: &Config) -> Result<KeyRing, KeyFault> {
@@ -205,6 +213,7 @@ impl Proxy {
     async fn record_policy(&self, config: &Config, because: &str) -> Result<(), audit::AuditError> {
         let event = Event::PolicyLoaded(PolicyLoaded {
             sha256: config.sha256.clone(),
+            mode: config.defaults.mode.name(),
             rules: config.protect.len(),
             roles: config.roles.len(),
             because: because.to_owned(),
@@ -308,7 +317,10 @@ impl Host for Proxy {
                 problems: Vec::new(),
             })
             .collect();
-        let mut problems: Vec<String> = self.heads.problem().into_iter().collect();
+        let config = self.config.load();
+        let mode = config.defaults.mode;
+        let mut problems: Vec<String> = mode.warning().map(str::to_owned).into_iter().collect();
+        problems.extend(self.heads.problem());
         let sinks: Vec<SinkHealth> = self.sinks.standing().into_iter().map(SinkHealth::from).collect();
         problems.extend(sinks.iter().filter_map(SinkHealth::trouble));
         for finding in self.databases.findings() {
@@ -321,7 +333,8 @@ impl Host for Proxy {
             }
         }
         Health {
-            config: self.config.load().path.display().to_string(),
+            config: config.path.display().to_string(),
+            mode: mode.name().to_owned(),
             started_at: self.started_at,
             databases,
             sinks,

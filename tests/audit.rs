@@ -117,7 +117,7 @@ impl Desk {
     fn statement(&self, user: &str, sql: &str, columns: Vec<ColumnDecision>, sqlstate: Option<&'static str>) {
         let who = who(user, 42);
         let sql = Sql::whole(Arc::<str>::from(sql), Conceal::Nothing);
-        let start = StatementStart { sql, columns: columns.into() };
+        let start = StatementStart { sql, columns: columns.into(), observed: None };
         let start = self.write(who.clone(), Event::StatementStart(start));
         let rows = if sqlstate.is_some() { 0 } else { 3 };
         let elapsed = Duration::from_micros(1500);
@@ -424,7 +424,7 @@ fn month(desk: &Desk) {
     // A number given again, after the state was begun anew.
     grant(1, "ana", "INC-12", "sam");
     let sql = Sql::whole(Arc::<str>::from("SELECT email FROM customers"), Conceal::Nothing);
-    let start = StatementStart { sql, columns: Arc::from([email("output", under_grant(1))]) };
+    let start = StatementStart { sql, columns: Arc::from([email("output", under_grant(1))]), observed: None };
     desk.write(who("ana", 43), Event::StatementStart(start));
 }
 

@@ -36,6 +36,7 @@ mod max_rows;
 mod metrics;
 mod migration;
 mod notify;
+mod observe;
 mod oracle;
 mod oracle_corpus;
 mod oracle_sql;

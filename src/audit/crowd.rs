@@ -76,7 +76,8 @@ mod tests {
         sessions
             .map(|session| {
                 let sql = Sql::whole(Arc::<str>::from("SELECT 1"), Conceal::Nothing);
-                let event = Event::StatementStart(StatementStart { sql, columns: Arc::from([]) });
+                let event =
+                    Event::StatementStart(StatementStart { sql, columns: Arc::from([]), observed: None });
                 let who = Arc::new(Who { session, ..Who::default() });
                 Entry { ticket: Ticket(1), at: jiff::Timestamp::UNIX_EPOCH, record: Record { who, event } }
             })

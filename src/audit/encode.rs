@@ -181,6 +181,11 @@ struct StatementStartBody<'a> {
     fingerprint: Option<&'a str>,
     columns: Vec<ColumnEntry<'a>>,
     grants: Vec<i64>,
+    /// Only where it is true.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    observed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_refuse: Option<&'a str>,
 }
 
 /// The members of `statement.end`.
@@ -216,6 +221,8 @@ pub(super) fn encode_event(
                 fingerprint: shown.fingerprint.as_deref(),
                 columns: start.columns.iter().map(ColumnEntry::from).collect(),
                 grants: grants_of(&start.columns),
+                observed: start.observed.is_some(),
+                would_refuse: start.observed.as_ref().and_then(|observed| observed.would_refuse.as_deref()),
             };
             encode(out, head, &body)
         }

@@ -154,6 +154,15 @@ pub struct StatementStart {
     pub sql: Sql,
     /// Every protected column touched, as the decision lists them.
     pub columns: Arc<[ColumnDecision]>,
+    /// `mode = "observe"`: the decisions were not applied.
+    pub observed: Option<Observed>,
+}
+
+/// What would have become of a statement that ran as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// The SQLSTATE that its client would have been told.
+    pub would_refuse: Option<Cow<'static, str>>,
 }
 
 /// The outcome of a statement.
@@ -262,6 +271,8 @@ pub struct GrantRevoked {
 pub struct PolicyLoaded {
     /// SHA-256 of the file's bytes, hex.
     pub sha256: String,
+    /// `enforce` or `observe`.
+    pub mode: &'static str,
     pub rules: usize,
     pub roles: usize,
     /// `start`, `reload by uid:0(root)`, `SIGHUP`.

@@ -3,7 +3,8 @@
 //!
 //! A statement counts when its decision let a value, or the answer to a
 //! question about it, through (`revealed`), and it ran: a refusal of another
-//! column refuses all of it. Reasons and approvals are those of the grant's own
+//! column refuses all of it. Under `mode = "observe"` nothing was masked or
+//! refused: all of it counts, as shown under no rule. Reasons and approvals are those of the grant's own
 //! records, wherever in the files they stand. Nothing is believed to be
 //! unedited here: that is `verify`.
 
@@ -46,9 +47,12 @@ pub struct Entry {
     pub unfinished: u64,
     /// Which uses were let through: `output`, `predicate` …
     pub uses: Vec<String>,
-    /// None: a role's `unmask`.
+    /// None: a role's `unmask`, or nothing at all under `mode = "observe"`.
     pub grant: Option<i64>,
     pub role: Option<String>,
+    /// Shown because nothing was protected then: `mode = "observe"`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub observed: bool,
     /// Of the grant; empty: its records are not among these files.
     pub approved_by: Vec<String>,
     pub requested_by: Option<String>,
@@ -79,6 +83,8 @@ enum Basis {
     /// state was begun anew.
     Grant(usize),
     Role(String),
+    /// `mode = "observe"`.
+    Unprotected,
     Unknown,
 }
 
@@ -103,6 +109,7 @@ struct Open {
 struct Reader<'a> {
     scope: &'a Scope,
     revealed: Finder<'static>,
+    observed: Finder<'static>,
     ended: Finder<'static>,
     granted: Finder<'static>,
     approved: Finder<'static>,
@@ -117,6 +124,7 @@ impl<'a> Reader<'a> {
         Self {
             scope,
             revealed: find("\"decision\":\"revealed\""),
+            observed: find("\"observed\":true"),
             ended: find("\"event\":\"statement.end\""),
             granted: find("\"event\":\"grant.created\""),
             approved: find("\"event\":\"request.approved\""),
@@ -131,7 +139,8 @@ impl<'a> Reader<'a> {
         let ends = has(&self.ended);
         // Most lines of a log matter to nobody's report.
         let matters = ends && !self.open.is_empty()
-            || !ends && (has(&self.revealed) || has(&self.granted) || has(&self.approved));
+            || !ends
+                && (has(&self.revealed) || has(&self.observed) || has(&self.granted) || has(&self.approved));
         if !matters {
             return;
         }
@@ -152,14 +161,18 @@ impl<'a> Reader<'a> {
         if !in_time || scope.user.is_some() && scope.user != record.user && scope.user != record.end_user {
             return;
         }
+        let observed = record.rest.get("observed").and_then(serde_json::Value::as_bool) == Some(true);
         let mut keys: Vec<(Key, Vec<String>)> = Vec::new();
         for column in &record.columns {
             let SeenColumn::Decision { column, use_, decision, grant, role, .. } = column else { continue };
             let wanted = scope.column.as_ref().is_none_or(|pattern| pattern_fits(pattern, column));
-            if decision != "revealed" || !wanted {
+            // A disclosure is the mask's own, and so no reveal.
+            let shown = decision == "revealed" || observed && decision != "disclosed";
+            if !shown || !wanted {
                 continue;
             }
             let basis = match (grant, role) {
+                _ if decision != "revealed" => Basis::Unprotected,
                 (Some(id), _) => Basis::Grant(self.grants.current(*id)),
                 (None, Some(role)) => Basis::Role(role.clone()),
                 (None, None) => Basis::Unknown,
@@ -231,10 +244,11 @@ impl<'a> Reader<'a> {
 fn entry((database, column, user, basis): Key, seeing: Seeing, grants: &Grants) -> Entry {
     let mut uses = seeing.uses;
     uses.sort();
+    let observed = basis == Basis::Unprotected;
     let (grant, role) = match basis {
         Basis::Grant(place) => (grants.all.get(place), None),
         Basis::Role(role) => (None, Some(role)),
-        Basis::Unknown => (None, None),
+        Basis::Unprotected | Basis::Unknown => (None, None),
     };
     Entry {
         database,
@@ -248,6 +262,7 @@ fn entry((database, column, user, basis): Key, seeing: Seeing, grants: &Grants) 
         uses,
         grant: grant.map(|g| g.id),
         role,
+        observed,
         approved_by: grant.map(|g| g.approved_by.clone()).unwrap_or_default(),
         requested_by: grant.and_then(|g| g.requested_by.clone()),
         reason: grant.and_then(|g| g.reason.clone()),

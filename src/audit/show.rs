@@ -32,6 +32,12 @@ fn statement(record: &Seen, end: Option<&Seen>) -> Vec<String> {
     let outcome = end.map_or_else(|| "no outcome yet".to_owned(), outcome);
     let mut lines = vec![format!("{}  {outcome}", head(record))];
     lines.extend(decisions(&record.columns).into_iter().map(|d| format!("    {d}")));
+    if record.rest.get("observed").and_then(serde_json::Value::as_bool) == Some(true) {
+        let refused = record
+            .text("would_refuse")
+            .map_or_else(String::new, |code| format!("; would have been refused ({code})"));
+        lines.push(format!("    mode = observe: none of this was applied{refused}"));
+    }
     let text = match (record.text("sql"), record.text("fingerprint")) {
         (Some(sql), _) => sql.split_whitespace().collect::<Vec<_>>().join(" "),
         (None, Some(fingerprint)) => format!("(text not kept; fingerprint {fingerprint})"),

@@ -47,6 +47,8 @@ pub struct Cells {
 #[derive(Debug)]
 pub struct Ended {
     pub outcome: Outcome,
+    /// Nothing of it was applied.
+    pub observed: bool,
     pub refused: bool,
     pub failed: bool,
     pub elapsed: Duration,
@@ -59,6 +61,7 @@ pub struct Tally {
     sessions: Counter,
     tripwires: Counter,
     statements: ByOutcome,
+    observed: ByOutcome,
     statement_time: Timing,
     errors: Counter,
     rows: Counter,
@@ -79,6 +82,7 @@ impl Tally {
             sessions: Counter::default(),
             tripwires: Counter::default(),
             statements: ByOutcome::new(),
+            observed: ByOutcome::new(),
             statement_time: Timing::default(),
             errors: Counter::default(),
             rows: Counter::default(),
@@ -101,7 +105,7 @@ impl Tally {
             Event::Tripwire(_) => {
                 self.tripwires.inc();
             }
-            Event::StatementStart(start) => self.refusals.count(&start.columns),
+            Event::StatementStart(start) if start.observed.is_none() => self.refusals.count(&start.columns),
             event => self.grants.count(event),
         }
     }
@@ -109,7 +113,8 @@ impl Tally {
     /// A statement ended.
     pub fn ended(&self, statement: &Ended) {
         let outcome = if statement.refused { Outcome::Refused } else { statement.outcome };
-        self.statements.counter(outcome).inc();
+        let counters = if statement.observed { &self.observed } else { &self.statements };
+        counters.counter(outcome).inc();
         if statement.refused {
             if statement.outcome != Outcome::Refused {
                 self.refusals.whole.inc();
@@ -142,6 +147,7 @@ impl Tally {
         registry.counter(names::SESSIONS_STARTED, &self.sessions);
         registry.counter(names::TRIPWIRES, &self.tripwires);
         registry.labelled(names::STATEMENTS, &self.statements.all);
+        registry.labelled(names::OBSERVED, &self.observed.all);
         registry.timing(names::STATEMENT_TIME, &self.statement_time);
         registry.counter(names::STATEMENT_ERRORS, &self.errors);
         registry.counter(names::ROWS, &self.rows);

@@ -44,7 +44,10 @@ fn ana() -> Arc<Who> {
 
 pub(super) fn start(sql: &str) -> Record {
     let sql = Sql::whole(Arc::<str>::from(sql), Conceal::Nothing);
-    Record { who: ana(), event: Event::StatementStart(StatementStart { sql, columns: Arc::from([]) }) }
+    Record {
+        who: ana(),
+        event: Event::StatementStart(StatementStart { sql, columns: Arc::from([]), observed: None }),
+    }
 }
 
 pub(super) fn end(start: super::Ticket) -> Record {

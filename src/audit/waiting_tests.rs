@@ -16,7 +16,7 @@ const LONG: Duration = Duration::from_secs(3600);
 
 fn push(queue: &Queue) -> Ticket {
     let sql = Sql::whole(Arc::<str>::from("SELECT 1"), Conceal::Nothing);
-    let event = Event::StatementStart(StatementStart { sql, columns: Arc::from([]) });
+    let event = Event::StatementStart(StatementStart { sql, columns: Arc::from([]), observed: None });
     let record = Record { who: Arc::default(), event };
     queue.push(SystemClock.now().wall, record, false).unwrap_or_else(|_| panic!("room"))
 }

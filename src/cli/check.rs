@@ -34,13 +34,13 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let path = &args.config.config;
     let (config, mut faults) = file_part(path);
-    let mut asked = Ok(Vec::new());
+    let mut findings = Ok(Vec::new());
     if let Some(config) = &config {
         faults.extend(config::unapprovable(config));
-        asked = server_part(&args, config);
+        findings = server_part(&args, config);
     }
-    report(&args, &faults, asked.as_deref().unwrap_or_default())?;
-    let findings = asked?;
+    report(&args, config.as_ref(), &faults, findings.as_deref().unwrap_or_default())?;
+    let findings = findings?;
     let is_sound = faults.is_empty() && findings.iter().all(|f| f.severity != Severity::Error);
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -83,7 +83,19 @@ fn file_part(path: &Path) -> (Option<Config>, Vec<Fault>) {
     (config, faults)
 }
 
-fn report(args: &Args, faults: &[Fault], findings: &[Finding]) -> anyhow::Result<()> {
+/// On stderr, where no pipe hides it.
+fn warn_of_mode(config: &Config) {
+    if let Some(warning) = config.defaults.mode.warning() {
+        eprintln!("bauta: warning: {}: {warning}", config.path.display());
+    }
+}
+
+fn report(
+    args: &Args,
+    config: Option<&Config>,
+    faults: &[Fault],
+    findings: &[Finding],
+) -> anyhow::Result<()> {
     for fault in faults {
         match args.json {
             true => line(serde_json::to_string(fault)?)?,
@@ -95,6 +107,9 @@ fn report(args: &Args, faults: &[Fault], findings: &[Finding]) -> anyhow::Result
             true => line(serde_json::to_string(finding)?)?,
             false => line(printable(&finding.to_string()))?,
         }
+    }
+    if let Some(config) = config {
+        warn_of_mode(config);
     }
     if !args.json {
         let file = args.config.config.display();

@@ -21,7 +21,7 @@ pub struct Report<'a> {
 }
 
 /// Names of the CSV's columns.
-const HEADER: [&str; 15] = [
+const HEADER: [&str; 16] = [
     "database",
     "column",
     "user",
@@ -37,6 +37,7 @@ const HEADER: [&str; 15] = [
     "requested_by",
     "reason",
     "ticket",
+    "observed",
 ];
 
 /// RFC 4180, a header first.
@@ -65,6 +66,7 @@ pub fn csv(entries: &[Entry]) -> Result<Vec<u8>, csv::Error> {
             text(&entry.requested_by),
             text(&entry.reason),
             text(&entry.ticket),
+            entry.observed.to_string(),
         ])?;
     }
     out.into_inner().map_err(|e| e.into_error().into())
@@ -87,6 +89,7 @@ pub fn time(at: Timestamp) -> String {
 /// Under what a person saw it: `grant 3` or `role billing`.
 pub fn basis(entry: &Entry) -> String {
     match (entry.grant, &entry.role) {
+        _ if entry.observed => "nothing: mode = observe".to_owned(),
         (Some(id), _) => format!("grant {id}"),
         (None, Some(role)) => format!("role {role}"),
         (None, None) => "unknown".to_owned(),

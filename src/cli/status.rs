@@ -27,6 +27,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     show("pid", &status.pid.to_string())?;
     show("since", &status.health.started_at.strftime("%F %T UTC").to_string())?;
     show("config", &status.health.config)?;
+    show("mode", &status.health.mode)?;
     show("sessions", &status.sessions.to_string())?;
     show("grants", &status.grants.to_string())?;
     show("requests", &format!("{} pending", status.requests))?;

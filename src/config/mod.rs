@@ -481,6 +481,27 @@ pub enum Mode {
     Observe,
 }
 
+impl Mode {
+    /// As the file spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+
+    /// What must not be overlooked.
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Enforce => None,
+            Self::Observe => Some(
+                "mode = \"observe\": NOTHING IS PROTECTED: statements run as they are, every value is shown, \
+                 and the audit log says what would have been masked or refused",
+            ),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalMode {
     Error,

@@ -1,8 +1,5 @@
 //! From the file's sections to [`Config`]: names, defaults and ranges of every
 //! key that is not a rule (`rules`).
-//!
-//! Invariant: a key that this version can't honour is a fault
-//! ([`UNAVAILABLE`]), never silently ignored.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,22 +13,6 @@ use super::{
 };
 use crate::notify::Template;
 use crate::state::Address;
-
-/// What the interface names and this version does not do yet. Lifting a line
-/// here (and its test) is all that a new feature needs to do in this module.
-const UNAVAILABLE: &[(Feature, &str)] = &[(Feature::Observe, "mode = \"observe\": use \"enforce\"")];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Feature {
-    Observe,
-}
-
-/// Notes a fault if the feature is not built.
-pub(super) fn require(reader: &Reader<'_>, line: usize, feature: Feature) {
-    if let Some((_, what)) = UNAVAILABLE.iter().find(|(f, _)| *f == feature) {
-        reader.fault(line, format!("not available in this version: {what}"));
-    }
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -67,7 +48,7 @@ pub(super) fn config(reader: &Reader<'_>, mut top: Section<'_, '_>, path: PathBu
         limits: limits(top.section("limits", "limits")),
         admins: top.sections("admin").into_iter().filter_map(admin).collect(),
         end_users: end_users(top.sections("end_user")),
-        defaults: defaults(reader, top.section("defaults", "defaults")),
+        defaults: defaults(top.section("defaults", "defaults")),
         notify: top.sections("notify").into_iter().filter_map(notify).collect(),
         protect,
         roles: super::rules::roles(top.sections("role")),
@@ -522,7 +503,7 @@ fn end_users(sections: Vec<Section<'_, '_>>) -> Vec<EndUser> {
     found
 }
 
-fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
+fn defaults(section: Option<Section<'_, '_>>) -> Defaults {
     let mut defaults = Defaults {
         mode: Mode::Enforce,
         refusal: RefusalMode::Error,
@@ -536,9 +517,6 @@ fn defaults(reader: &Reader<'_>, section: Option<Section<'_, '_>>) -> Defaults {
     };
     let Some(mut section) = section else { return defaults };
     if let Some(found) = section.choice("mode", &[("enforce", Mode::Enforce), ("observe", Mode::Observe)]) {
-        if found.value == Mode::Observe {
-            require(reader, found.line, Feature::Observe);
-        }
         defaults.mode = found.value;
     }
     defaults.refusal = refusal(&mut section).unwrap_or(defaults.refusal);

@@ -418,6 +418,9 @@ impl SinkHealth {
 pub struct Health {
     /// The policy file.
     pub config: String,
+    /// `enforce`, or `observe`: nothing is protected.
+    #[serde(default)]
+    pub mode: String,
     pub started_at: Timestamp,
     pub databases: Vec<DatabaseHealth>,
     /// Of the audit log.

@@ -3,6 +3,7 @@
 use super::Proxy;
 use crate::catalog::finding::Severity;
 use crate::catalog::service::chain;
+use crate::config::Mode;
 use crate::telemetry::http::{Probe, Reach};
 use crate::telemetry::names;
 use crate::telemetry::registry::{Registry, Sample};
@@ -34,6 +35,7 @@ impl Probe for Proxy {
             grants: count(grants),
             requests: count(requests),
             state_stale_seconds: self.grants.stale_for().as_secs(),
+            observing: self.config.load().defaults.mode == Mode::Observe,
             catalogs: count(self.databases.guards().len()),
             catalog_problems: count(self.databases.findings().into_iter().filter(errors).count()),
         }

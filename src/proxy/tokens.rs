@@ -142,7 +142,7 @@ impl Proxy {
     ) -> Result<Ticket, Problem> {
         let text = format!("bauta token {verb} --column {}", found.column.name);
         let sql = Sql::whole(Bytes::from(text), Conceal::Nothing);
-        let event = Event::StatementStart(StatementStart { sql, columns: columns.into() });
+        let event = Event::StatementStart(StatementStart { sql, columns: columns.into(), observed: None });
         let unwritten = |fault: crate::audit::AuditError| Problem::unavailable(fault.to_string());
         let ticket = self.audit.submit(Record { who: who.clone(), event }).await.map_err(unwritten)?;
         self.audit.durable(ticket).await.map_err(unwritten)?;

@@ -47,7 +47,7 @@ impl Relay {
             return Step::Done;
         };
         let sql = Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement));
-        let mut run = match self.intend(sql, judged.columns) {
+        let mut run = match self.intend_judged(sql, judged.columns, judged.observed) {
             Ok(run) => run,
             Err(stop) => {
                 self.state.revert_all(std::mem::take(&mut plan.undo));

@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 use super::end_user::{self, Naming};
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
+use super::observe;
 use super::own::{OwnRows, answering, bound, write_stand_in};
 use super::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
@@ -88,7 +89,7 @@ impl Relay {
                     // An earlier message may change what the text means.
                     self.need_answers()?;
                 }
-                self.check_reading(&text)?;
+                self.observed_reading(&text)?;
                 let lineage = Lineage { analysis, index: 0, inner: false };
                 // An empty text has no statement.
                 let judged = match lineage.statement() {
@@ -230,7 +231,8 @@ impl Relay {
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.upstream.queue(frame);
-            self.expect(Entry::new(Kind::Bind, Reply::new(Audience::MustFail)));
+            let audience = if self.observes() { Audience::Client } else { Audience::MustFail };
+            self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
             return Ok(());
         };
         let prepared = slot.value;
@@ -312,7 +314,7 @@ impl Relay {
         let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
         let anew =
             Arc::new(Prepared { version: self.guard.version, known, form: Some(form), ..copy_of(&prepared) });
-        let gate = if touches(&anew) { Gate::Closed } else { Gate::Open };
+        let gate = if touches(&anew) && !self.observes() { Gate::Closed } else { Gate::Open };
         self.send_parse(name, anew.clone(), b"", Audience::Proxy, gate);
         Ok(anew)
     }
@@ -338,6 +340,7 @@ impl Relay {
     }
 
     fn describe_copy_of(&mut self, lineage: &Lineage, judged: &Judged, shape: Option<&Arc<Shape>>) {
+        let shape = shape.filter(|_| judged.guarded.as_ref().is_some_and(|guarded| !guarded.observed));
         let (Some(statement), Some(shape)) = (lineage.statement(), shape) else { return };
         if let StatementKind::CopyOut(copy) = &statement.kind {
             let text = described(copy, &judged.edits);
@@ -426,7 +429,7 @@ impl Relay {
                 Known::Analysed(lineage) => !wants_shape(lineage),
                 Known::Own(_) | Known::Naming(_) => false,
             };
-            if touches(&prepared) {
+            if touches(&prepared) && !self.observes() {
                 reply.gate = Gate::Closed;
             }
             reply.parameters =
@@ -474,9 +477,7 @@ impl Relay {
         let slot = match self.find_portal(execute.portal) {
             Ok(Some(slot)) => slot,
             Ok(None) => {
-                self.upstream.queue(frame);
-                self.expect(Entry::new(Kind::Execute, Reply::new(Audience::MustFail)));
-                return Ok(Step::Done);
+                return Ok(self.execute_unseen(frame));
             }
             Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
@@ -502,6 +503,25 @@ impl Relay {
                 Ok(Step::Done)
             }
         }
+    }
+
+    /// A portal that bauta has not seen opened.
+    fn execute_unseen(&mut self, frame: &[u8]) -> Step {
+        let mut reply = Reply::new(Audience::MustFail);
+        if self.observes() {
+            let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
+            match self.intend_judged(sql, Arc::from([]), Some(observe::unseen())) {
+                Ok(run) => reply = Reply::new(Audience::Client).with_run(run),
+                Err(Stop::Hold(hold)) => return Step::Wait(hold),
+                Err(Stop::Refuse(refusal)) => {
+                    self.refuse_step(refusal.error);
+                    return Step::Done;
+                }
+            }
+        }
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, reply));
+        Step::Done
     }
 
     fn run_portal_of_own(
@@ -554,7 +574,7 @@ impl Relay {
         if plan.lineage.is_none() {
             return self.pass_execute(plan, frame);
         }
-        if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) {
+        if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) && !self.observes() {
             self.state.revert_all(plan.undo);
             return Err(changed_meanwhile().into());
         }
@@ -583,7 +603,8 @@ impl Relay {
     }
 
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
-        let run = self.intend(execution_text(&plan.prepared), plan.judged.columns)?;
+        let Judged { columns, observed, .. } = plan.judged;
+        let run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
         self.pipeline_sets |= !is_begin(&plan.prepared.text);
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
@@ -594,7 +615,8 @@ impl Relay {
     }
 
     pub(super) fn send_execute(&mut self, plan: ExecutePlan) -> Step {
-        let mut run = match self.intend(execution_text(&plan.prepared), plan.judged.columns) {
+        let Judged { columns, observed, guarded, .. } = plan.judged;
+        let mut run = match self.intend_judged(execution_text(&plan.prepared), columns, observed) {
             Ok(run) => run,
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
             Err(Stop::Refuse(refusal)) => {
@@ -603,7 +625,7 @@ impl Relay {
                 return Step::Done;
             }
         };
-        run.guarded = plan.judged.guarded;
+        run.guarded = guarded;
         let mut reply = Reply::new(Audience::Client);
         let mut reveals = false;
         if let Some(guarded) = &mut run.guarded {

@@ -1,10 +1,13 @@
 //! What the client sends: which of the protocol's messages it is, and what
 //! may stand at this moment.
 
+use std::sync::Arc;
+
 use super::judge::{Refusal, Stop};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
 use super::state::{Entry, Kind};
+use crate::audit::record::Observed;
 use crate::audit::tally::Outcome;
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
@@ -156,22 +159,35 @@ impl Relay {
         self.expect(Entry::new(kind, Reply::new(Audience::Stub)));
     }
 
+    /// Writes the intent of a statement whose decisions are applied.
+    ///
+    /// # Errors
+    /// As [`intend_judged`](Self::intend_judged).
+    pub(super) fn intend(&mut self, sql: Sql, columns: Arc<[ColumnDecision]>) -> Result<Run, Stop> {
+        self.intend_judged(sql, columns, None)
+    }
+
     /// Writes the intent of a statement.
     ///
     /// # Errors
     /// The log takes no intents: the statement must not run.
-    pub(super) fn intend(
+    pub(super) fn intend_judged(
         &mut self,
         sql: Sql,
-        columns: std::sync::Arc<[ColumnDecision]>,
+        columns: Arc<[ColumnDecision]>,
+        observed: Option<Observed>,
     ) -> Result<Run, Stop> {
-        let outcome = Outcome::of(&columns);
-        let event = Event::StatementStart(StatementStart { sql, columns });
+        let outcome = match &observed {
+            Some(Observed { would_refuse: Some(_) }) => Outcome::Refused,
+            _ => Outcome::of(&columns),
+        };
+        let is_observed = observed.is_some();
+        let event = Event::StatementStart(StatementStart { sql, columns, observed });
         let posted = self.proxy.audit.post(Record { who: self.who.clone(), event });
         let ticket = posted.map_err(|fault| Stop::from(ClientError::from(&fault)))?;
         self.ticket = Some(ticket);
         self.seat.count_statement();
-        Ok(Run::new(ticket, outcome))
+        Ok(Run::new(ticket, outcome, is_observed))
     }
 
     /// Writes intent and outcome of a refused statement; the error to show.

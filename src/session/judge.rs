@@ -9,11 +9,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::end_user;
+use super::observe::{noted, untouched};
 use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
 use super::tokens::{Handed, Keys, tokens_by_name};
+use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
@@ -79,6 +81,8 @@ pub(super) struct Judged {
     pub columns: Arc<[ColumnDecision]>,
     /// What goes upstream in the place of tokens.
     pub tokens: Handover,
+    /// Nothing of the decisions is applied, and there are some.
+    pub observed: Option<Observed>,
 }
 
 impl Judged {
@@ -107,15 +111,20 @@ impl Judged {
 
     pub(super) fn plain() -> Self {
         let columns = Arc::from([]);
-        Self { guarded: None, edits: Vec::new(), columns, tokens: Handover::default() }
+        Self { guarded: None, edits: Vec::new(), columns, tokens: Handover::default(), observed: None }
     }
 
     /// It names a statement or cursor that bauta has not seen made. The
     /// server's own error passes; should it exist after all, the session ends
     /// before anything of it is shown.
-    fn must_fail() -> Self {
+    fn of_unseen() -> Self {
         let guarded = Guarded { must_fail: true, ..Guarded::unannounced(Plan::None) };
         Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
+    }
+
+    /// Made by [`of_unseen`](Self::of_unseen).
+    pub(super) fn must_fail(&self) -> bool {
+        self.guarded.as_ref().is_some_and(|guarded| guarded.must_fail)
     }
 }
 
@@ -206,7 +215,7 @@ impl Relay {
         self.following += 1;
         let judged = self.judge_followed(lineage, handed);
         self.following -= 1;
-        judged
+        if self.observes() { self.observed(lineage, judged) } else { judged }
     }
 
     fn judge_fetch(&mut self, cursor: &str) -> Result<Judged, Stop> {
@@ -219,7 +228,7 @@ impl Relay {
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged })
             }
-            Lookup::Missing => Ok(Judged::must_fail()),
+            Lookup::Missing => Ok(Judged::of_unseen()),
             Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
         }
     }
@@ -243,7 +252,7 @@ impl Relay {
                             None => Ok(judged),
                         }
                     }
-                    Lookup::Missing => Ok(Judged::must_fail()),
+                    Lookup::Missing => Ok(Judged::of_unseen()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
@@ -251,14 +260,14 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => self.judge_explain_execute(&slot.value),
-                    Lookup::Missing => Ok(Judged::must_fail()),
+                    Lookup::Missing => Ok(Judged::of_unseen()),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Fetch { cursor, .. } => {
                 // A portal that runs can't be fetched from: the server says so.
                 if self.fetching.contains(cursor) {
-                    return Ok(Judged::must_fail());
+                    return Ok(Judged::of_unseen());
                 }
                 self.fetching.push(cursor.clone());
                 let judged = self.judge_fetch(cursor);
@@ -307,8 +316,7 @@ impl Relay {
         let decision = decide::decide_with(statement, &*self.permits, exempt, now, &tokens);
         let observe = self.observes();
         let verdict = match decision {
-            Decision::Run(verdict) if observe => observed(verdict.columns),
-            Decision::Refuse { columns, .. } if observe => observed(columns),
+            Decision::Run(verdict) if observe => untouched(verdict.columns),
             Decision::Run(verdict) => verdict,
             Decision::Refuse { error, columns, lacking } => {
                 return Err(Stop::Refuse(Refusal { error, columns, lacking }));
@@ -326,7 +334,7 @@ impl Relay {
         Ok(self.judged(statement, verdict, observe))
     }
 
-    fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
+    pub(super) fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
         let columns: Arc<[ColumnDecision]> = std::mem::take(&mut verdict.columns).into();
         let edits = verdict.edits.clone();
         let mut tokens = std::mem::take(&mut verdict.tokens);
@@ -336,7 +344,8 @@ impl Relay {
             || statement.catalog_change != CatalogChange::None
             || forgets_person(&statement.kind);
         let reveals = verdict.outputs.iter().any(|o| matches!(o, OutputAction::Reveal { .. }));
-        let bases = bases(&columns);
+        // Grants are not used up by what would have run without them.
+        let bases = if observe { Vec::new() } else { bases(&columns) };
         let guarded = matters.then(|| {
             Box::new(Guarded {
                 grants: grants(&bases),
@@ -351,6 +360,7 @@ impl Relay {
                 shape: None,
                 reveals,
                 answer: None,
+                observed: observe,
                 must_fail: false,
                 noticed: false,
                 catalog_change: statement.catalog_change,
@@ -359,7 +369,8 @@ impl Relay {
                 verdict,
             })
         });
-        Judged { guarded, edits, columns, tokens }
+        let observed = noted(observe, &columns);
+        Judged { guarded, edits, columns, tokens, observed }
     }
 
     /// After DDL that is not committed, a name may mean a table that the client
@@ -531,11 +542,6 @@ fn grants(bases: &[(Basis, Arc<ProtectedColumn>)]) -> Vec<GrantId> {
         }
     }
     grants
-}
-
-/// `mode = "observe"`: the log says what would happen; nothing does.
-fn observed(columns: Vec<ColumnDecision>) -> Verdict {
-    Verdict { columns, full_grant: true, ..Verdict::default() }
 }
 
 /// It resets all settings, so the session is its login's again.

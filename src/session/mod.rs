@@ -22,6 +22,7 @@ mod hold;
 mod incoming;
 mod judge;
 pub mod login;
+mod observe;
 pub mod opening;
 mod own;
 pub mod refusal;

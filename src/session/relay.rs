@@ -35,7 +35,6 @@ use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
 use crate::clock::Clock;
-use crate::config::Mode;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::SessionPermits;
 use crate::grants::rows::Lease;
@@ -723,11 +722,6 @@ impl Relay {
             JobDone::Guard(proxy.databases.guard(&database).await)
         }));
         Err(Hold::Job)
-    }
-
-    /// `mode = "observe"`: log, change nothing.
-    pub(super) fn observes(&self) -> bool {
-        self.proxy.config.load().defaults.mode == Mode::Observe
     }
 
     /// The permits of this moment.

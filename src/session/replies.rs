@@ -112,7 +112,7 @@ impl Relay {
     /// The client asks for the description of what is held to be harmless; a
     /// protected origin in it means that its rows may not follow.
     fn watch_description(&mut self, fields: &[Field]) -> Result<(), End> {
-        if fields.iter().all(|field| field.origin.is_none()) {
+        if fields.iter().all(|field| field.origin.is_none()) || self.observes() {
             return Ok(());
         }
         let (_, trips) = self.row_plan(None, fields).map_err(|fault| End::Fault(row_error(&fault)))?;
@@ -203,6 +203,10 @@ impl Relay {
 
     /// Plans the rows of the current run by the server's description.
     fn plan_rows(&mut self, fields: &[Field]) -> Result<(), RowFault> {
+        if let Some(guarded) = self.current_guarded().filter(|guarded| guarded.observed) {
+            guarded.plan = Plan::Plain;
+            return Ok(());
+        }
         let outputs = self
             .current_guarded()
             .filter(|guarded| guarded.has_outputs)
@@ -215,8 +219,11 @@ impl Relay {
             return Ok(());
         }
         let (plan, trips) = self.row_plan(outputs.as_deref(), fields)?;
+        let observe = self.observes() && outputs.is_none();
         let Some(run) = self.current_run() else { return Err(RowFault::Malformed) };
         match &mut run.guarded {
+            Some(guarded) if observe => guarded.plan = Plan::Plain,
+            None if observe => {}
             Some(guarded) => guarded.plan = Plan::Rows(plan),
             None if trips.is_empty() => {}
             None => {
@@ -240,17 +247,19 @@ impl Relay {
         let permits = &self.permits;
         let sees = |column: &ProtectedColumn| {
             // What came unannounced is not counted.
-            observe || matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
+            matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
         };
         let witness =
             Witness { guard: &self.guard, keys: &keys, encoding: self.settings.encoding(), sees: &sees };
         let (plan, trips) = RowPlan::new(outputs, fields, &witness)?;
+        let what = match observe {
+            true => "a protected column came unannounced in a result, and was shown: mode = \"observe\"",
+            false => "a protected column came unannounced in a result",
+        };
         for trip in &trips {
             tracing::warn!(column = %trip.column.name, session = self.seat.id, "tripwire: a protected column came unannounced");
-            let event = Event::Tripwire(Tripwire {
-                column: Some(trip.column.name.to_string()),
-                what: "a protected column came unannounced in a result".into(),
-            });
+            let event =
+                Event::Tripwire(Tripwire { column: Some(trip.column.name.to_string()), what: what.into() });
             let _ = self.proxy.audit.post(Record { who: self.who.clone(), event });
         }
         Ok((plan, trips))
@@ -305,7 +314,7 @@ impl Relay {
             return Err(RowFault::Malformed);
         }
         let Some(guarded) = self.current_guarded() else { return Ok(()) };
-        if !guarded.has_outputs && guarded.shape.is_none() {
+        if guarded.observed || !guarded.has_outputs && guarded.shape.is_none() {
             // Rows of a statement without outputs of its own: EXPLAIN, SHOW.
             guarded.plan = Plan::Plain;
             return Ok(());

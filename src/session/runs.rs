@@ -134,13 +134,24 @@ pub struct Run {
     pub finished: bool,
     /// What its intent says of it.
     pub outcome: Outcome,
+    /// That is only what would have become of it.
+    pub observed: bool,
     /// None: nothing protected in it.
     pub guarded: Option<Box<Guarded>>,
 }
 
 impl Run {
-    pub fn new(ticket: Ticket, outcome: Outcome) -> Self {
-        Self { ticket, began: Instant::now(), rows: 0, bytes: 0, finished: false, outcome, guarded: None }
+    pub fn new(ticket: Ticket, outcome: Outcome, observed: bool) -> Self {
+        Self {
+            ticket,
+            began: Instant::now(),
+            rows: 0,
+            bytes: 0,
+            finished: false,
+            outcome,
+            observed,
+            guarded: None,
+        }
     }
 
     /// Values of protected columns that were sent.
@@ -178,6 +189,7 @@ fn end_run(audit: &Log, who: &Arc<Who>, run: &mut Run, sqlstate: Option<&str>, r
     let elapsed = run.began.elapsed();
     audit.tally().ended(&Ended {
         outcome: run.outcome,
+        observed: run.observed,
         refused,
         failed: sqlstate.is_some(),
         elapsed,
@@ -216,6 +228,8 @@ pub struct Guarded {
     pub reveals: bool,
     /// bauta's own rows, put in place of the stand-in's CommandComplete.
     pub answer: Option<Answer>,
+    /// Nothing of the decision is applied (`mode = "observe"`): rows pass.
+    pub observed: bool,
     /// It names what should not exist: any answer but an error ends the session.
     pub must_fail: bool,
     /// The notices were sent.
@@ -252,6 +266,7 @@ impl Guarded {
             leases: Vec::new(),
             reveals: false,
             answer: None,
+            observed: false,
             must_fail: false,
             noticed: true,
             catalog_change: CatalogChange::None,

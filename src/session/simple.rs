@@ -1,6 +1,7 @@
 //! Query: one text of any number of statements, each judged; refused whole if
 //! one is.
 
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
@@ -14,6 +15,7 @@ use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
 use super::state::{Entry, Kind, Lineage, Undos};
 use super::tokens::{Handed, tokens_among_several};
+use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
@@ -87,8 +89,8 @@ impl Relay {
         }
         let mut plan =
             QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), undo: SmallVec::new() };
-        let readable = self.check_reading(&plan.text).map_err(|stop| (0, stop));
-        match readable.and_then(|()| self.judge_all(&mut plan)) {
+        let readable = self.observed_reading(&plan.text).map_err(|stop| (0, stop));
+        match readable.and_then(|unread| self.judge_all(&mut plan, unread)) {
             Ok(()) => {}
             Err((index, stop)) => {
                 self.state.revert_all(std::mem::take(&mut plan.undo));
@@ -114,10 +116,18 @@ impl Relay {
     }
 
     /// Judges each statement; those after it see what one registers.
-    fn judge_all(&mut self, plan: &mut QueryPlan) -> Result<(), (usize, Stop)> {
+    /// `unread`: it would have been refused for how it reads.
+    fn judge_all(
+        &mut self,
+        plan: &mut QueryPlan,
+        unread: Option<Cow<'static, str>>,
+    ) -> Result<(), (usize, Stop)> {
         for index in 0..plan.analysis.statements.len() {
             let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
-            let judged = self.judge(&lineage, Handed::NOTHING).map_err(|stop| (index, stop))?;
+            let mut judged = self.judge(&lineage, Handed::NOTHING).map_err(|stop| (index, stop))?;
+            if unread.is_some() {
+                judged.observed = Some(Observed { would_refuse: unread.clone() });
+            }
             if !judged.tokens.is_empty() && plan.analysis.statements.len() > 1 {
                 return Err((index, tokens_among_several().into()));
             }
@@ -154,7 +164,7 @@ impl Relay {
         for (index, judged) in plan.judged.into_iter().enumerate() {
             let Some(statement) = plan.analysis.statements.get(index) else { break };
             let sql = Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement));
-            match self.intend(sql, judged.columns) {
+            match self.intend_judged(sql, judged.columns, judged.observed) {
                 Ok(mut run) => {
                     run.guarded = judged.guarded;
                     if run.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant) {

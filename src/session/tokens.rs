@@ -241,7 +241,9 @@ fn sent_type(statement: &Statement, number: u16, declared: Oid) -> Oid {
 /// How the server's copy of a statement must be, as it was judged.
 pub(super) fn form_of(judged: &Judged, statement: Option<&Statement>, declared: &Bytes) -> Form {
     let plain = Form { edits: judged.edits.clone(), ..Form::plain(declared) };
-    let Some(statement) = statement.filter(|statement| statement.takes_tokens()) else { return plain };
+    let observed = judged.guarded.as_ref().is_some_and(|guarded| guarded.observed);
+    let takes = |statement: &&Statement| statement.takes_tokens() && !observed;
+    let Some(statement) = statement.filter(takes) else { return plain };
     let count = usize::from(statement.parameters.count).max(declared.len() / 4);
     let mut types: Vec<Oid> = (1..)
         .take(count)

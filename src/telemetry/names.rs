@@ -23,12 +23,14 @@ macro_rules! names {
 names! {
     BUILD_INFO = "bauta_build_info", "1; the label says which version runs";
     AUDIT_WRITABLE = "bauta_audit_writable", "1 while the audit log can be written, else 0 and statements are refused";
+    OBSERVING = "bauta_observing", "1 under mode = \"observe\": nothing is masked or refused, nothing is protected";
     CONNECTIONS = "bauta_connections", "Client connections, those that are logging in included";
     SESSIONS = "bauta_sessions", "Sessions that are established";
     SESSIONS_STARTED = "bauta_sessions_started_total", "Sessions that began";
     LOGINS_REFUSED = "bauta_logins_refused_total", "Connections that did not become sessions, by how far they came";
     LOGIN_TIME = "bauta_upstream_login_duration_seconds", "Time to connect and log in to the server for a session";
     STATEMENTS = "bauta_statements_total", "Statements that ended, by the strongest decision about a column of theirs";
+    OBSERVED = "bauta_observed_statements_total", "Statements that ran as they came under mode = \"observe\", by what would have been decided; not in bauta_statements_total";
     STATEMENT_TIME = "bauta_statement_duration_seconds", "Time of a statement from its intent record to its outcome";
     STATEMENT_ERRORS = "bauta_statement_errors_total", "Statements that ended in an error of the server or of bauta, refusals apart";
     ROWS = "bauta_rows_total", "Rows sent to clients or affected";

@@ -23,6 +23,8 @@ pub struct Sample {
     pub state_stale_seconds: u64,
     pub catalogs: u64,
     pub catalog_problems: u64,
+    /// Nothing is protected.
+    pub observing: bool,
 }
 
 type Reading = fn(&Sample) -> u64;
@@ -58,6 +60,7 @@ impl Registry {
         registry.gauge(names::GRANTS, |sample| sample.grants);
         registry.gauge(names::REQUESTS, |sample| sample.requests);
         registry.gauge(names::STATE_STALE, |sample| sample.state_stale_seconds);
+        registry.gauge(names::OBSERVING, |sample| sample.observing.into());
         registry.gauge(names::CATALOGS, |sample| sample.catalogs);
         registry.gauge(names::CATALOG_PROBLEMS, |sample| sample.catalog_problems);
         registry
