@@ -4,6 +4,7 @@
 //! Invariant: a reload takes effect whole, or not at all.
 
 mod head;
+mod nodes;
 mod probe;
 mod state;
 mod tokens;
@@ -21,8 +22,8 @@ use crate::catalog::finding::Severity;
 use crate::catalog::guard::Guard;
 use crate::catalog::service::chain;
 use crate::clock::SharedClock;
-use crate::config::Config;
-use crate::control::api::{DatabaseHealth, ExplainBody, Health, SinkHealth, TokenBody, TokenView};
+use crate::config::{Config, Mode};
+use crate::control::api::{DatabaseHealth, ExplainBody, Health, NodeView, SinkHealth, TokenBody, TokenView};
 use crate::control::problem::Problem;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
@@ -38,6 +39,7 @@ use crate::session::Registry;
 use crate::session::handshake::Door;
 use crate::session::tokens::Keys;
 use crate::sql::analyser::{Analyser, Verdict};
+use crate::state::nodes::Nodes;
 use crate::wire::startup::CancelKey;
 use head::Heads;
 use state::State;
@@ -99,6 +101,7 @@ pub struct Proxy {
     pub drain: Drain,
     pub clock: SharedClock,
     heads: Heads,
+    nodes: Option<Arc<Nodes>>,
     started_at: Timestamp,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
@@ -112,7 +115,7 @@ impl Proxy {
     pub async fn start(config: Config, clock: SharedClock) -> Result<Arc<Self>, StartError> {
         let keys = KeyRing::open(&config.keys_file)?;
         let audit = audit::Log::open(LogSettings::new(&config.audit), &keys.audit_key(), clock.clone())?;
-        let State { store, anchors, bindings, numbers } = State::open(&config)?;
+        let State { store, anchors, bindings, numbers, nodes } = State::open(&config)?;
         let heads = Heads::check(anchors, &audit, &config.audit.file)?;
         let databases = Arc::new(Databases::start(&config, bindings)?);
         let sessions = Registry::numbered(&numbers);
@@ -147,10 +150,12 @@ impl Proxy {
             sinks,
             drain: Drain::new(),
             heads,
+            nodes,
             clock,
         });
         tokio::spawn(tell_sessions(proxy.drain.clone(), proxy.sessions.clone()));
         proxy.record_lost_head().await?;
+        proxy.tell_policy().await;
         let config = proxy.config.load_full();
         proxy.record_policy(&config, "start").await?;
         proxy.warn_of_mode();
@@ -191,6 +196,7 @@ impl Proxy {
         }
         self.keys.store(Arc::new(keys));
         self.config.store(Arc::new(config));
+        self.tell_policy().await;
         self.databases.settle().await;
         self.grants.flush().await;
         tracing::info!(because, "configuration reloaded: {summary}");
@@ -340,6 +346,10 @@ impl Host for Proxy {
             sinks,
             problems,
         }
+    }
+
+    fn nodes(&self) -> Answer<'_, Vec<NodeView>> {
+        Box::pin(self.all_nodes())
     }
 
     fn reload(&self) -> Answer<'_, Result<String, Problem>> {

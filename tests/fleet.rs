@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::harness::{Bauta, Frame, Raw, Relay, Server, password};
+use crate::notify::Target;
 
 const POLICY: &str = r#"
     [[protect]]
@@ -198,6 +199,81 @@ fn a_grant_that_ends_by_itself_is_recorded_once_and_told_everywhere() {
         fleet.nodes.iter().all(|n| lists(n, "grants").iter().all(|g| g["status"] != "active"))
     });
     assert_eq!(fleet.events("grant.expired").iter().sum::<usize>(), 1);
+}
+
+#[test]
+fn each_decision_is_told_to_a_webhook_once_whichever_node_took_it() {
+    let target = Target::start(&[]);
+    let mut fleet = Fleet::new(3, &format!("[[notify]]\nurl = \"http://127.0.0.1:{}/\"", target.port));
+    let ask = |fleet: &Fleet, node: usize| {
+        let sql = "SELECT id FROM bauta.request('public.customers.email', '10m', 'INC-4711')";
+        values(&fleet.ana(node).query(sql))[0].clone()
+    };
+    let asked = ask(&fleet, 0);
+    fleet.nodes[1].cli_ok(&["approve", &asked]);
+    let mut granted = String::new();
+    eventually("the grant is known", || {
+        let grants = lists(&fleet.nodes[2], "grants");
+        granted = grants.first().map(|grant| grant["id"].to_string()).unwrap_or_default();
+        !granted.is_empty()
+    });
+    fleet.nodes[2].cli_ok(&["revoke", &granted]);
+    let asked = ask(&fleet, 2);
+    fleet.nodes[0].cli_ok(&["deny", &asked]);
+    // Its end is everybody's to notice.
+    fleet.grant(1, "1s");
+    eventually("all nodes know of its end", || {
+        fleet.nodes.iter().all(|node| lists(node, "grants").iter().all(|grant| grant["status"] != "active"))
+    });
+    for node in &mut fleet.nodes {
+        assert_eq!(node.stop(), Some(0));
+    }
+    let mut told: Vec<String> = Vec::new();
+    while let Ok(post) = target.posted.recv_timeout(Duration::from_millis(300)) {
+        told.push(post.header("x-bauta-event").to_owned());
+    }
+    told.sort();
+    assert_eq!(
+        told,
+        [
+            "grant.created",
+            "grant.created",
+            "grant.expired",
+            "grant.revoked",
+            "request.approved",
+            "request.created",
+            "request.created",
+            "request.denied",
+        ]
+    );
+}
+
+#[test]
+fn a_node_that_runs_another_policy_is_named_on_all() {
+    let mut fleet = Fleet::new(2, "");
+    let status = |fleet: &Fleet, node: usize| fleet.nodes[node].cli_ok(&["status"]);
+    let change = |fleet: &Fleet, node: usize, from: &str, to: &str| {
+        let file = fleet.nodes[node].directory.join("proxy.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from));
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+        fleet.nodes[node].cli_ok(&["reload"]);
+    };
+    for node in 0..2 {
+        let said = status(&fleet, node);
+        assert!(said.contains("n0: policy") && said.contains("n1: policy"), "{said}");
+        assert!(!said.contains("another policy"), "{said}");
+    }
+    change(&fleet, 1, "\"email\"", "\"redact\"");
+    assert!(status(&fleet, 0).contains("node n1 runs another policy"), "{}", status(&fleet, 0));
+    assert!(status(&fleet, 1).contains("node n0 runs another policy"), "{}", status(&fleet, 1));
+    assert!(status(&fleet, 0).contains("degraded"));
+    change(&fleet, 0, "\"email\"", "\"redact\"");
+    (0..2).for_each(|node| assert!(!status(&fleet, node).contains("another policy")));
+    // One that has ended is nobody's concern.
+    change(&fleet, 1, "\"redact\"", "\"null\"");
+    fleet.nodes[1].stop();
+    assert!(!status(&fleet, 0).contains("another policy"), "{}", status(&fleet, 0));
 }
 
 #[test]

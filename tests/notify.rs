@@ -25,14 +25,14 @@ const POLICY: &str = r#"
 "#;
 
 /// What a client posted.
-struct Posted {
+pub struct Posted {
     path: String,
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Posted {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map_or("", |(_, value)| value)
     }
@@ -41,14 +41,14 @@ impl Posted {
     }
 }
 
-struct Target {
-    port: u16,
-    posted: Receiver<Posted>,
+pub struct Target {
+    pub port: u16,
+    pub posted: Receiver<Posted>,
 }
 
 impl Target {
     /// Answers with these statuses, one a connection, then with 200.
-    fn start(statuses: &'static [u16]) -> Self {
+    pub fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, posted) = channel();

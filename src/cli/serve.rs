@@ -61,6 +61,7 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
     };
     tokio::spawn(watch_signals(proxy.clone()));
     tokio::spawn(proxy.clone().keep_heads());
+    tokio::spawn(proxy.clone().tell_nodes());
     let metrics = metrics.map(|door| Metrics::serve(door, &proxy));
     let closing = proxy.drain.clone();
     let served = control.serve(proxy.control(), async move { closing.begun().await });
@@ -97,6 +98,7 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         notifier.close();
         audit.close();
         sinks.close();
+        closed.leave_nodes();
         closed.keep_head()
     });
     if let Err(fault) = kept.await? {

@@ -31,6 +31,10 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     show("sessions", &status.sessions.to_string())?;
     show("grants", &status.grants.to_string())?;
     show("requests", &format!("{} pending", status.requests))?;
+    for node in &status.nodes {
+        let this = if node.this { ", this one" } else { "" };
+        show("node", &format!("{}: policy {}{this}", node.name, node.policy))?;
+    }
     for database in &status.health.databases {
         show("database", &format!("{}: {} protected columns", database.name, database.protected_columns))?;
         for problem in &database.problems {

@@ -5,6 +5,7 @@
 //! describes them for users.
 
 mod approvals;
+mod digest;
 mod fault;
 mod raw;
 mod read;
@@ -14,6 +15,7 @@ mod ticket;
 pub mod units;
 
 pub use approvals::unapprovable;
+pub use digest::policy_digest;
 pub use fault::{Fault, Faults};
 pub use rules::parse_pattern;
 pub use ticket::TicketPattern;

@@ -413,6 +413,32 @@ impl SinkHealth {
     }
 }
 
+/// A node that shares the state.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NodeView {
+    pub name: String,
+    /// The one that answers.
+    pub this: bool,
+    /// Digest of its rules, roles and defaults.
+    pub policy: String,
+    /// Is it that of the node that answers?
+    pub same_policy: bool,
+    pub seen_at: Timestamp,
+}
+
+impl NodeView {
+    /// What is wrong, in a sentence.
+    pub fn trouble(&self) -> Option<String> {
+        let (name, policy) = (&self.name, &self.policy);
+        (!self.same_policy && !self.this).then(|| {
+            format!(
+                "node {name} runs another policy ({policy}): give all nodes the same rules, roles and defaults, \
+                 and reload"
+            )
+        })
+    }
+}
+
 /// What the host tells of itself.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Health {
@@ -440,6 +466,9 @@ pub struct StatusView {
     pub sessions: usize,
     pub grants: usize,
     pub requests: usize,
+    /// That share the state, this one included.
+    #[serde(default)]
+    pub nodes: Vec<NodeView>,
     #[serde(flatten)]
     pub health: Health,
 }

@@ -26,6 +26,10 @@ pub trait Host: Send + Sync {
     fn config(&self) -> Arc<Config>;
     /// How the proxy is, apart from sessions and grants.
     fn health(&self) -> api::Health;
+    /// The nodes that share the state; none: it is this one's own.
+    fn nodes(&self) -> Answer<'_, Vec<api::NodeView>> {
+        Box::pin(async { Vec::new() })
+    }
     /// Reads the file again; the old one stays when the new has faults. What
     /// changed, in a line.
     fn reload(&self) -> Answer<'_, Result<String, Problem>>;

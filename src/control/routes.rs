@@ -23,8 +23,8 @@ use serde::Serialize;
 
 use super::Control;
 use super::api::{
-    ApproveBody, AskBody, Body, ColumnView, ExplainBody, GrantView, Items, NoBody, ReasonBody, Reloaded,
-    RequestView, StatusView, TokenBody, known,
+    ApproveBody, AskBody, Body, ColumnView, ExplainBody, GrantView, Items, NoBody, NodeView, ReasonBody,
+    Reloaded, RequestView, StatusView, TokenBody, known,
 };
 use super::peer::Peer;
 use super::powers::powers;
@@ -136,6 +136,8 @@ fn filters(
 async fn status(State(control): State<Control>) -> Reply {
     let mut health = control.host.health();
     health.problems.extend(control.engine.trouble());
+    let nodes = control.host.nodes().await;
+    health.problems.extend(nodes.iter().filter_map(NodeView::trouble));
     let troubled = !health.problems.is_empty() || health.databases.iter().any(|d| !d.problems.is_empty());
     let pending = |r: &&crate::grants::model::Request| r.status == RequestStatus::Pending;
     ok(&StatusView {
@@ -145,6 +147,7 @@ async fn status(State(control): State<Control>) -> Reply {
         sessions: control.sessions.len(),
         grants: control.engine.grants(false).len(),
         requests: control.engine.requests().iter().filter(pending).count(),
+        nodes,
         health,
     })
 }

@@ -318,6 +318,11 @@ impl Engine {
         trouble.or_else(|| self.shared.contact.lock().as_ref()?.lost.clone())
     }
 
+    /// Is a shared store out of reach?
+    pub fn is_cut_off(&self) -> bool {
+        self.shared.contact.lock().as_ref().is_some_and(|contact| contact.lost.is_some())
+    }
+
     /// How old what is known here of a shared store is; zero without one.
     pub fn stale_for(&self) -> Duration {
         let now = self.shared.clock.now().mono;

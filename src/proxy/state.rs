@@ -13,12 +13,15 @@ use crate::grants::postgres::Postgres;
 use crate::grants::sqlite::Sqlite;
 use crate::grants::store::Store;
 use crate::state::Link;
+use crate::state::nodes::Nodes;
 
 pub(super) struct State {
     pub(super) store: Box<dyn Store>,
     pub(super) anchors: Anchors,
     pub(super) bindings: Arc<dyn BindingStore>,
     pub(super) numbers: SessionNumbers,
+    /// Who else there is; none: a store of this node alone.
+    pub(super) nodes: Option<Arc<Nodes>>,
 }
 
 impl State {
@@ -32,6 +35,7 @@ impl State {
                 anchors: Anchors::open(path, log)?,
                 bindings: Arc::new(SqliteBindings::open(path)?),
                 numbers: SessionNumbers::alone(),
+                nodes: None,
             }),
             StateUrl::Postgres(address) => {
                 let failed = |source| StartError::Link { path: address.show(), source };
@@ -42,7 +46,8 @@ impl State {
                     numbers: store.sessions(),
                     store: Box::new(store),
                     anchors: Anchors::shared(link.clone(), node, log),
-                    bindings: Arc::new(SharedBindings::new(link)),
+                    bindings: Arc::new(SharedBindings::new(link.clone())),
+                    nodes: Some(Arc::new(Nodes::new(link, node))),
                 })
             }
         }

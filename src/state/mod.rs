@@ -3,6 +3,7 @@
 //! ```text
 //! address   state.url, read: hosts, login, TLS, schema
 //! link      one connection, made again whenever it is lost; bounded waits
+//! nodes     which policy each node runs
 //! schema    the tables, made and brought up to date step by step
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 pub mod address;
 pub mod link;
+pub mod nodes;
 pub mod schema;
 
 pub use address::Address;

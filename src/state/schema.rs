@@ -14,7 +14,8 @@ use tokio_postgres::types::Type;
 use super::link::{Failure, Link, LinkError, Step, quoted};
 
 /// Each takes the place of `{s}` for the schema.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE {s}.head (
         single BOOLEAN PRIMARY KEY DEFAULT true CHECK (single),
         steps BIGINT NOT NULL,
@@ -69,7 +70,15 @@ const STEPS: &[&str] = &["
         standing TEXT NOT NULL,
         PRIMARY KEY (database, database_oid, relation, attribute)
     );
-"];
+",
+    "
+    CREATE TABLE {s}.policies (
+        node TEXT PRIMARY KEY,
+        policy TEXT NOT NULL,
+        seen BIGINT NOT NULL
+    );
+",
+];
 
 /// Nodes that start together are in each other's way this often at most.
 const ATTEMPTS: usize = 10;
