@@ -367,7 +367,7 @@ impl Host for Proxy {
             let guard = self.databases.guard(&ask.database).await;
             let guard = guard.map_err(|error| Problem::unavailable(error.to_string()))?;
             let text = bytes::Bytes::from(ask.sql);
-            let items = match self.analyser.look_up(&guard, &text) {
+            let mut items = match self.analyser.look_up(&guard, &text) {
                 Verdict::Harmless => vec![explain::passes(&String::from_utf8_lossy(&text))],
                 Verdict::Known(_) | Verdict::Unknown => {
                     let analysis = self.analyser.analyse(&guard, &text).await;
@@ -380,6 +380,8 @@ impl Host for Proxy {
                     explain::explain(&text, &analysis.statements, &*permits, permits.exempt(), now, &tokens)
                 }
             };
+            let observed = self.config.load().defaults.mode == Mode::Observe;
+            items.iter_mut().for_each(|item| item.observed = observed);
             Ok(serde_json::json!({ "items": items }))
         })
     }

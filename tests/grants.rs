@@ -247,6 +247,52 @@ fn who_can_names_everybody_and_by_what() {
 }
 
 #[test]
+fn who_can_knows_that_a_shared_login_shows_nothing_by_itself() {
+    let shared = |required: bool| {
+        format!(
+            r#"{POLICY}
+            [[role]]
+            name = "billing"
+            members = ["etl", "user:otto@example.com"]
+            unmask = ["public.customers.*"]
+            request = ["tag:pii"]
+            [[end_user]]
+            login = "etl"
+            key = "the key that the BI server holds"
+            required = {required}"#
+        )
+    };
+    let server = Server::start();
+    let bauta = Bauta::start(&server, &shared(true));
+    let who = || bauta.cli_ok(&["who-can", "public.customers.email"]);
+    assert!(who().contains("user:otto@example.com  see") && !who().contains("etl"), "{}", who());
+    // And so it is.
+    assert!(psql("etl", bauta.port, EMAIL).out().contains("***@"));
+    bauta.write_config(&shared(false));
+    bauta.cli_ok(&["reload"]);
+    assert!(who().contains("role billing, while it names no end user"), "{}", who());
+    assert!(!psql("etl", bauta.port, EMAIL).out().contains("***@"));
+}
+
+#[test]
+fn explain_names_the_rule_behind_each_column() {
+    let server = Server::start();
+    server.sql("shop", "CREATE TABLE mails (email text REFERENCES customers (email))");
+    let bauta = Bauta::start(&server, POLICY);
+    let text = std::fs::read_to_string(bauta.directory.join("proxy.toml")).unwrap();
+    let rules: Vec<usize> =
+        text.lines().zip(1..).filter(|(line, _)| *line == "[[protect]]").map(|(_, number)| number).collect();
+    let explain = |sql: &str| bauta.cli_ok(&["explain", "-d", "shop", "-U", "ana", sql]);
+    let shown = explain("SELECT lower(email) FROM customers WHERE ssn LIKE '1%'");
+    let email = format!("rule:   public.customers.email: email by proxy.toml:{}", rules[0]);
+    let ssn = format!("rule:   public.customers.ssn: redact by proxy.toml:{}", rules[1]);
+    assert!(shown.contains("refused") && shown.contains(&email) && shown.contains(&ssn), "{shown}");
+    let key = explain("SELECT email FROM mails");
+    let because = format!("foreign key to public.customers.email (proxy.toml:{})", rules[0]);
+    assert!(key.contains("rule:   public.mails.email: email by") && key.contains(&because), "{key}");
+}
+
+#[test]
 fn watch_shows_what_is_new_and_what_has_changed() {
     let bench = Bench::new();
     let mut ana = bench.session();

@@ -75,11 +75,22 @@ fn print(item: &Explanation) -> anyhow::Result<()> {
     for use_ in item.uses.iter().filter(|use_| use_.use_ != "output") {
         output::line(format!("  use:    {} of {}: {}", use_.use_, use_.column, use_.decision))?;
     }
+    for rule in &item.rules {
+        output::line(format!(
+            "  rule:   {}: {} by {}",
+            rule.column,
+            rule.method,
+            output::printable(&rule.rule)
+        ))?;
+    }
     for notice in &item.notices {
         output::line(format!("  notice: {}", output::printable(notice)))?;
     }
     if let Some(sent) = &item.sent {
         output::line(format!("  sent:   {}", output::printable(sent)))?;
+    }
+    if item.observed {
+        output::line("  mode = \"observe\": it runs as it came; nothing of this is applied")?;
     }
     Ok(())
 }

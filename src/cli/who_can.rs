@@ -13,7 +13,8 @@ For example:
   bauta who-can public.customers.email
 
 It tells what bauta's roles and grants allow; PostgreSQL's own privileges come
-on top.")]
+on top. A shared login that must name its end user ([[end_user]] required) sees
+nothing by itself; the people behind it are listed as user:NAME.")]
 pub struct Args {
     /// A protected column; * for any part
     #[arg(value_name = "SCHEMA.TABLE.COLUMN")]

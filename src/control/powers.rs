@@ -4,16 +4,17 @@
 use std::sync::Arc;
 
 use super::api::PowerView;
-use crate::config::{Admin, Rights, Role, Scope};
+use crate::config::{Config, EndUser, Rights, Role, Scope};
 use crate::grants::engine::GrantState;
 use crate::grants::{ColumnName, Roles, break_glass, scope};
 use crate::policy::ProtectedColumn;
 
-/// Each power once, the columns in order, those who see first.
+/// Each power once, the columns in order, those who see first. A login that
+/// must name its end user sees nothing and asks for nothing by itself.
 pub(super) fn powers(
     columns: &[Arc<ProtectedColumn>],
     roles: &Roles,
-    admins: &[Admin],
+    config: &Config,
     grants: &[GrantState],
 ) -> Vec<PowerView> {
     let mut found = Vec::new();
@@ -22,7 +23,7 @@ pub(super) fn powers(
         for role in roles.all() {
             found.extend(of_role(column, &name, role, roles));
         }
-        found.extend(admins.iter().filter(|a| a.rights == Rights::All).map(|admin| PowerView {
+        found.extend(config.admins.iter().filter(|a| a.rights == Rights::All).map(|admin| PowerView {
             column: name.to_string(),
             who: admin.login.clone(),
             can: "approve".to_owned(),
@@ -45,11 +46,23 @@ pub(super) fn powers(
             });
         }
     }
+    found.retain_mut(|power| is_had(power, &config.end_users));
     let rank =
         |p: &PowerView| ["see", "request", "break the glass", "approve"].iter().position(|c| *c == p.can);
     found.sort_by(|a, b| (&a.column, rank(a), &a.who, &a.by).cmp(&(&b.column, rank(b), &b.who, &b.by)));
     found.dedup();
     found
+}
+
+/// Does the login have this power by itself? Approving happens outside its
+/// sessions.
+fn is_had(power: &mut PowerView, shared: &[EndUser]) -> bool {
+    let Some(login) = shared.iter().find(|login| login.login == power.who) else { return true };
+    if power.can == "approve" {
+        return true;
+    }
+    power.by.push_str(", while it names no end user");
+    !login.required
 }
 
 fn of_role(column: &ProtectedColumn, name: &ColumnName, role: &Role, roles: &Roles) -> Vec<PowerView> {

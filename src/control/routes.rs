@@ -184,7 +184,7 @@ async fn who_can(State(control): State<Control>, Path(name): Path<String>) -> Re
     let scopes = [Scope::Columns(scope::column_pattern(&name)?)];
     let columns = resolve(&control, &scopes).await?;
     let (roles, config) = (control.engine.roles(), control.host.config());
-    list(powers(&columns, &roles, &config.admins, &control.engine.grants(false)))
+    list(powers(&columns, &roles, &config, &control.engine.grants(false)))
 }
 
 async fn requests(State(control): State<Control>, query: Query<HashMap<String, String>>) -> Reply {

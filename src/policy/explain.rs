@@ -22,9 +22,15 @@ pub struct Explanation {
     pub sent: Option<String>,
     pub outputs: Vec<OutputColumn>,
     pub uses: Vec<UseLine>,
+    /// Each protected column in it, and what protects it.
+    #[serde(default)]
+    pub rules: Vec<RuleLine>,
     /// The NOTICEs that the client gets.
     pub notices: Vec<String>,
     pub error: Option<Refusal>,
+    /// `mode = "observe"`: it runs as it came, and nothing of this happens.
+    #[serde(default)]
+    pub observed: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +48,15 @@ pub struct UseLine {
     #[serde(rename = "use")]
     pub use_: String,
     pub decision: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RuleLine {
+    pub column: String,
+    pub method: String,
+    /// The rule's place, `proxy.toml:41`, or what made the column protected,
+    /// with the place of the rule behind that.
+    pub rule: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,8 +88,10 @@ pub fn passes(text: &str) -> Explanation {
         sent: None,
         outputs: Vec::new(),
         uses: Vec::new(),
+        rules: Vec::new(),
         notices: Vec::new(),
         error: None,
+        observed: false,
     }
 }
 
@@ -84,11 +101,13 @@ fn explain_one(text: &str, statement: &Statement, decision: Decision) -> Explana
         Decision::Refuse { error, columns, .. } => Explanation {
             verdict: "refused".to_owned(),
             uses: use_lines(&columns),
+            rules: rule_lines(statement),
             error: Some(Refusal::from(error)),
             ..passes(sql)
         },
         Decision::Run(verdict) if !statement.touches_protected => {
-            Explanation { outputs: output_columns(statement, &verdict), ..passes(sql) }
+            let (outputs, rules) = (output_columns(statement, &verdict), rule_lines(statement));
+            Explanation { outputs, rules, ..passes(sql) }
         }
         Decision::Run(verdict) => Explanation {
             verdict: "runs".to_owned(),
@@ -97,6 +116,7 @@ fn explain_one(text: &str, statement: &Statement, decision: Decision) -> Explana
             }),
             outputs: output_columns(statement, &verdict),
             uses: use_lines(&verdict.columns),
+            rules: rule_lines(statement),
             notices: verdict.notices.into_iter().map(|notice| notice.message).collect(),
             ..passes(sql)
         },
@@ -119,6 +139,23 @@ fn output_columns(statement: &Statement, verdict: &Verdict) -> Vec<OutputColumn>
             },
         })
         .collect()
+}
+
+/// The columns that it shows or uses, each once, in the order of their names.
+fn rule_lines(statement: &Statement) -> Vec<RuleLine> {
+    let shown = statement.outputs.iter().flatten().flat_map(|output| sources(&output.flow));
+    let used = statement.uses.iter().flat_map(|use_| &use_.columns);
+    let mut lines: Vec<RuleLine> = shown
+        .chain(used)
+        .map(|column| RuleLine {
+            column: column.label().into_owned(),
+            method: column.method.name().to_owned(),
+            rule: column.because.to_string(),
+        })
+        .collect();
+    lines.sort_by(|a, b| a.column.cmp(&b.column));
+    lines.dedup_by(|a, b| a.column == b.column);
+    lines
 }
 
 fn sources(flow: &Flow) -> &[std::sync::Arc<ProtectedColumn>] {
