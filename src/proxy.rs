@@ -25,6 +25,7 @@ use crate::clock::SharedClock;
 use crate::config::{Config, Mode};
 use crate::control::api::{DatabaseHealth, ExplainBody, Health, NodeView, SinkHealth, TokenBody, TokenView};
 use crate::control::problem::Problem;
+use crate::control::remote::RemoteTls;
 use crate::control::{Control, Host};
 use crate::grants::engine::{Engine, Parts};
 use crate::grants::event::Answer;
@@ -32,6 +33,7 @@ use crate::grants::model::{Actor, END_USER};
 use crate::grants::{Directory, Roles, SessionPermits};
 use crate::mask::KeyRing;
 use crate::mask::keys::KeyFault;
+use crate::net::tls::TlsFault;
 use crate::net::{Drain, Front};
 use crate::notify::Notifier;
 use crate::policy::{ProtectedColumn, explain};
@@ -69,7 +71,9 @@ pub enum StartError {
     #[error("the server's catalog")]
     Catalog(#[from] crate::catalog::databases::StartError),
     #[error("TLS")]
-    Tls(#[from] crate::net::tls::TlsFault),
+    Tls(#[from] TlsFault),
+    #[error("control.tls")]
+    RemoteTls(#[source] TlsFault),
     #[error("starting the analysis threads")]
     Threads(#[source] std::io::Error),
     #[error(transparent)]
@@ -96,6 +100,8 @@ pub struct Proxy {
     pub analyser: Analyser,
     pub sessions: Registry,
     pub front: Arc<Front>,
+    /// Of `control.address`.
+    pub remote_tls: Option<Arc<RemoteTls>>,
     pub notifier: Arc<Notifier>,
     pub sinks: Arc<Sinks>,
     pub drain: Drain,
@@ -135,6 +141,8 @@ impl Proxy {
         let analyser =
             Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth).map_err(StartError::Threads)?;
         let front = Arc::new(Front::open(&config)?);
+        let remote = config.control.remote.as_ref();
+        let remote_tls = remote.map(RemoteTls::open).transpose().map_err(StartError::RemoteTls)?;
         let proxy = Arc::new(Self {
             started_at: clock.now().wall,
             reloading: tokio::sync::Mutex::default(),
@@ -146,6 +154,7 @@ impl Proxy {
             analyser,
             sessions,
             front,
+            remote_tls,
             notifier,
             sinks,
             drain: Drain::new(),
@@ -178,7 +187,10 @@ impl Proxy {
         let config = Config::load(&path).map_err(|faults| ReloadError(faults.to_string()))?;
         let failed = |what: &dyn std::fmt::Display| ReloadError(what.to_string());
         let keys = self.grown_keys(&config).map_err(|fault| failed(&format!("keys.file: {fault}")))?;
-        let settings = self.front.prepare(&config).map_err(|fault| failed(&fault))?;
+        let settings = self.front.prepare(&config).map_err(|fault| failed(&format!("TLS: {fault}")))?;
+        let remote = config.control.remote.as_ref().filter(|_| self.remote_tls.is_some());
+        let remote_tls = remote.map(RemoteTls::prepare).transpose();
+        let remote_tls = remote_tls.map_err(|fault| failed(&format!("control.tls: {fault}")))?;
         let rebinding = self.databases.prepare(&config).map_err(|fault| failed(&fault))?;
         let targets = self.notifier.prepare(&config.notify).map_err(|fault| failed(&fault))?;
         let sinks = self.sinks.prepare(&config.audit.sinks).map_err(|fault| failed(&chain(&fault)))?;
@@ -187,6 +199,9 @@ impl Proxy {
         // roles of different policies, and waits.
         self.databases.adopt(rebinding);
         self.front.adopt(settings);
+        if let (Some(tls), Some(anew)) = (&self.remote_tls, remote_tls) {
+            tls.adopt(anew);
+        }
         self.notifier.adopt(targets);
         self.sinks.adopt(sinks);
         self.grants.set_roles(Roles::new(&config));

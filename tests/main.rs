@@ -44,6 +44,7 @@ mod oracle_tree;
 mod psql;
 mod reading;
 mod remote;
+mod renewal;
 mod sinks;
 mod startup;
 mod stores;

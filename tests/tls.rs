@@ -46,11 +46,11 @@ fn psql(port: u16, more: &str) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-fn gets_in(port: u16, more: &str) {
+pub fn gets_in(port: u16, more: &str) {
     assert_eq!(psql(port, more), (true, "in as ana\n".to_owned()), "{more}");
 }
 
-fn is_refused(port: u16, more: &str, why: &str) {
+pub fn is_refused(port: u16, more: &str, why: &str) {
     let (ok, text) = psql(port, more);
     assert!(!ok && text.contains(why), "{more}: {text}");
 }
@@ -85,7 +85,7 @@ fn certificate_door(server: &Server, authority: &Authority, logins: &[(&str, &[&
     Door::open(server, config)
 }
 
-fn shows(certificate: &Certificate) -> String {
+pub fn shows(certificate: &Certificate) -> String {
     // libpq refuses a key that others may read.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&certificate.key, mode).unwrap();

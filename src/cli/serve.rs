@@ -55,9 +55,11 @@ async fn run_proxy(config: Config) -> anyhow::Result<()> {
         let config = proxy.config.load();
         Door::open(&config.control.socket, config.control.mode).await.context("control.socket")?
     };
-    let remote = match proxy.config.load().control.remote.clone() {
-        Some(settings) => Some(RemoteDoor::open(&settings).await.context("control.address")?),
-        None => None,
+    let remote = match (proxy.config.load().control.remote.clone(), proxy.remote_tls.clone()) {
+        (Some(settings), Some(tls)) => {
+            Some(RemoteDoor::open(&settings, tls).await.context("control.address")?)
+        }
+        _ => None,
     };
     tokio::spawn(watch_signals(proxy.clone()));
     tokio::spawn(proxy.clone().keep_heads());

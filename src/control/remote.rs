@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
@@ -30,28 +31,51 @@ const HANDSHAKES: usize = 64;
 /// After the listener failed to accept: out of descriptors, mostly.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why the address can't be served.
+/// The address can't be served.
 #[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
-    #[error("cannot listen on {address}")]
-    Listen { address: String, source: io::Error },
-    #[error("TLS")]
-    Tls(#[from] TlsFault),
+#[error("cannot listen on {address}")]
+pub struct RemoteError {
+    address: String,
+    source: io::Error,
+}
+
+/// What `[control.tls]` names, loaded. A reload replaces it for connections to
+/// come.
+pub struct RemoteTls(ArcSwap<TlsAcceptor>);
+
+impl RemoteTls {
+    /// # Errors
+    /// A file that can't be used.
+    pub fn open(settings: &RemoteControl) -> Result<Arc<Self>, TlsFault> {
+        Ok(Arc::new(Self(ArcSwap::from_pointee(Self::prepare(settings)?))))
+    }
+
+    /// Reads the files anew.
+    ///
+    /// # Errors
+    /// A file that can't be used.
+    pub fn prepare(settings: &RemoteControl) -> Result<TlsAcceptor, TlsFault> {
+        mutual::server(&settings.cert, &settings.key, &settings.client_ca)
+    }
+
+    /// Puts in force what was prepared.
+    pub fn adopt(&self, acceptor: TlsAcceptor) {
+        self.0.store(Arc::new(acceptor));
+    }
 }
 
 /// An address that listens.
 pub struct RemoteDoor {
     listener: TcpListener,
-    acceptor: TlsAcceptor,
+    tls: Arc<RemoteTls>,
 }
 
 impl RemoteDoor {
     /// # Errors
-    /// The address is taken, or a certificate can't be used.
-    pub async fn open(settings: &RemoteControl) -> Result<Self, RemoteError> {
-        let acceptor = mutual::server(&settings.cert, &settings.key, &settings.client_ca)?;
-        let failed = |source| RemoteError::Listen { address: settings.address.clone(), source };
-        Ok(Self { listener: TcpListener::bind(&settings.address).await.map_err(failed)?, acceptor })
+    /// The address is taken.
+    pub async fn open(settings: &RemoteControl, tls: Arc<RemoteTls>) -> Result<Self, RemoteError> {
+        let failed = |source| RemoteError { address: settings.address.clone(), source };
+        Ok(Self { listener: TcpListener::bind(&settings.address).await.map_err(failed)?, tls })
     }
 
     /// Answers until `shutdown` completes; requests under way are finished.
@@ -99,7 +123,7 @@ async fn gate(door: RemoteDoor, admitted: mpsc::Sender<(TlsStream<TcpStream>, So
                 continue;
             }
         };
-        let (acceptor, admitted) = (door.acceptor.clone(), admitted.clone());
+        let (acceptor, admitted) = (door.tls.0.load_full(), admitted.clone());
         tokio::spawn(async move {
             let shaken = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await;
             drop(place);
