@@ -286,6 +286,13 @@ impl Proxy {
             tracing::warn!(%fault, "a statement could not be cancelled");
         }
     }
+
+    /// As [`cancel`](Self::cancel), for what the server runs alone.
+    pub async fn cancel_running(&self, key: &CancelKey) {
+        if let Err(fault) = self.front.cancels.cancel_running(key).await {
+            tracing::warn!(%fault, "a statement that ran too long could not be cancelled");
+        }
+    }
 }
 
 /// Sessions that wait for their clients don't look whether the proxy drains.

@@ -418,6 +418,8 @@ pub struct Limits {
     pub startup_timeout: Duration,
     /// Zero: none.
     pub idle_timeout: Duration,
+    /// A statement that the server works on for longer is cancelled; zero: none is.
+    pub query_timeout: Duration,
     pub connect_timeout: Duration,
     /// How long sessions may take to become idle after SIGTERM.
     pub drain_timeout: Duration,

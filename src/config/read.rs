@@ -399,6 +399,7 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
         max_sessions_per_user: 0,
         startup_timeout: 10 * SECOND,
         idle_timeout: Duration::ZERO,
+        query_timeout: Duration::ZERO,
         connect_timeout: 5 * SECOND,
         drain_timeout: 30 * SECOND,
         statement_bytes: 1 << 20,
@@ -415,6 +416,8 @@ fn limits(section: Option<Section<'_, '_>>) -> Limits {
         section.duration("startup_timeout", wait.clone(), None).unwrap_or(limits.startup_timeout);
     limits.idle_timeout =
         section.duration("idle_timeout", SECOND..=30 * DAY, Some("none")).unwrap_or(limits.idle_timeout);
+    limits.query_timeout =
+        section.duration("query_timeout", SECOND..=30 * DAY, Some("none")).unwrap_or(limits.query_timeout);
     limits.connect_timeout =
         section.duration("connect_timeout", wait.clone(), None).unwrap_or(limits.connect_timeout);
     limits.drain_timeout =

@@ -71,6 +71,7 @@ max_sessions = 50
 max_sessions_per_user = 5
 startup_timeout = "20s"
 idle_timeout = "1h"
+query_timeout = "5m"
 connect_timeout = "500ms"
 drain_timeout = "20s"
 statement_bytes = "2MB"

@@ -101,6 +101,19 @@ impl Cancels {
         if heard {
             return Ok(());
         }
+        Self::ask(&upstream, &target).await
+    }
+
+    /// Has the server cancel what a session runs there, whatever bauta holds
+    /// back; as [`cancel`](Self::cancel).
+    pub async fn cancel_running(&self, key: &CancelKey) -> Result<(), ConnectError> {
+        match self.find(key) {
+            Some((upstream, target, _)) => Self::ask(&upstream, &target).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn ask(upstream: &CancelKey, target: &Target) -> Result<(), ConnectError> {
         let mut stream = target.connect().await?;
         upstream.put_request(stream.output())?;
         stream.flush().await.map_err(ConnectError::Ask)?;

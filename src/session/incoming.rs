@@ -53,6 +53,7 @@ impl Relay {
             tag::FLUSH => {
                 Reader::new(body).finish()?;
                 self.upstream.queue(frame);
+                self.flushed = true;
                 Ok(Step::Done)
             }
             // What is left of a COPY that failed; the server ignores it too.

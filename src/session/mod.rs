@@ -24,6 +24,7 @@ mod judge;
 pub mod login;
 mod observe;
 pub mod opening;
+mod overtime;
 mod own;
 pub mod refusal;
 pub mod registry;

@@ -26,6 +26,7 @@ use super::cancel::Cancellable;
 use super::copy_in::CopyInStream;
 use super::handshake::Established;
 use super::hold::Held;
+use super::overtime::Watch;
 use super::registry::{Room, Seat};
 use super::runs::{Reply, Shape, finish_run};
 use super::settings::Settings;
@@ -186,6 +187,10 @@ pub(super) struct Relay {
     pub held: Option<Box<Held>>,
     /// Nothing went upstream since the last ReadyForQuery.
     pub at_rest: bool,
+    /// The server was asked to answer all that was sent.
+    pub flushed: bool,
+    /// What the server works on, where its time is limited.
+    pub watch: Option<Watch>,
     /// Revealed rows in the client's queue.
     pub revealed: Revealed,
     /// Something protected ran in this transaction without a full grant:
@@ -249,6 +254,8 @@ impl Relay {
             leave: None,
             held: None,
             at_rest: true,
+            flushed: false,
+            watch: None,
             revealed: Revealed::default(),
             tainted: false,
             uncommitted: CatalogChange::None,
@@ -345,7 +352,7 @@ impl Relay {
         let idle = (!idle.is_zero() && self.state.is_quiet() && self.job.is_none())
             .then(|| self.last_activity + idle);
         let farewell = self.client_closed.map(|_| self.last_activity + FAREWELL);
-        [idle, farewell].into_iter().flatten().min()
+        [idle, farewell, self.overtime()].into_iter().flatten().min()
     }
 
     fn on_io(&mut self, event: Event) -> Result<(), End> {
@@ -445,6 +452,7 @@ impl Relay {
     }
 
     fn check_ends(&mut self) -> Result<(), End> {
+        self.check_time()?;
         let quiet = self.state.is_quiet() && self.job.is_none();
         if let Some(_since) = self.client_closed {
             let over = self.last_activity.elapsed() >= FAREWELL;
@@ -581,17 +589,24 @@ impl Relay {
         self.client_drop = total;
     }
 
+    /// May a message of bauta's own follow what was sent upstream?
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.client_pass == 0
+    }
+
     /// Stops reading the client's messages; has the server answer what it has.
     pub(super) fn wait_for(&mut self, hold: Hold) {
         self.hold = Some(hold);
         if hold == Hold::Quiet && self.state.awaits_flush() {
             write_bare(tag::FLUSH, self.upstream.output());
+            self.flushed = true;
         }
     }
 
     /// Remembers a message that was queued upstream.
     pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
         self.at_rest = false;
+        self.flushed = false;
         match entry.kind {
             Kind::Execute => self.pipeline_open = true,
             Kind::Query

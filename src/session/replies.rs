@@ -596,12 +596,18 @@ impl Relay {
         };
         let reply = &entry.run;
         let gate = self.gate(reply.gate);
+        let overtime = self.overtime_error().filter(|error| code == *error.code);
         match &reply.audience {
             _ if fatal => reports::put_error(&fields, gate, None, self.client.output()),
             _ if reply.cut => {}
             Audience::Stub => {}
             Audience::Refusal(error) => {
                 report::put(self.client.output(), Severity::Error, error);
+            }
+            Audience::Client | Audience::Proxy | Audience::MustFail if overtime.is_some() => {
+                if let Some(error) = overtime {
+                    report::put(self.client.output(), Severity::Error, &error);
+                }
             }
             Audience::Client | Audience::Proxy | Audience::MustFail => {
                 reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());

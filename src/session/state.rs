@@ -380,7 +380,7 @@ impl<R, S: Clone> State<R, S> {
     }
 
     /// Number of the first entry that is not answered.
-    fn answered(&self) -> u64 {
+    pub fn answered(&self) -> u64 {
         self.queue.front().map_or(self.next_entry, |entry| entry.number)
     }
 

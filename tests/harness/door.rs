@@ -88,6 +88,7 @@ pub fn config(server: &Server) -> Config {
             max_sessions_per_user: 0,
             startup_timeout: Duration::from_secs(10),
             idle_timeout: Duration::ZERO,
+            query_timeout: Duration::ZERO,
             connect_timeout: Duration::from_secs(5),
             drain_timeout: Duration::ZERO,
             statement_bytes: 1 << 20,

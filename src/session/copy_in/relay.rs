@@ -106,12 +106,17 @@ impl Relay {
     /// Has the server fail the COPY; the client sees `error` in the place of
     /// the server's, and what it still sends is dropped.
     pub(in crate::session) fn fail_copy_in(&mut self, error: ClientError) {
-        self.copy_stream = None;
-        write_copy_fail(b"refused", self.upstream.output());
         let (proxy, who) = (self.proxy.clone(), self.who.clone());
         if let Some(run) = self.current_run() {
             refuse_run(&proxy.audit, &who, run, &error.code);
         }
+        self.end_copy_in(error);
+    }
+
+    /// The same for one that ran, and is none of those that are refused.
+    pub(in crate::session) fn end_copy_in(&mut self, error: ClientError) {
+        self.copy_stream = None;
+        write_copy_fail(b"refused", self.upstream.output());
         if let Some(entry) = self.state.front_mut() {
             entry.run.audience = Audience::Refusal(Box::new(error));
         }
