@@ -41,6 +41,8 @@ mod oracle;
 mod oracle_corpus;
 mod oracle_sql;
 mod oracle_tree;
+mod overtime;
+mod planted;
 mod psql;
 mod reading;
 mod remote;

@@ -63,8 +63,10 @@ pub(super) struct SqlTexts {
 
 impl SqlTexts {
     pub fn new(mode: AuditSql) -> Self {
-        // CREATE ROLE … PASSWORD, user mappings, connection strings.
-        let secrets = AhoCorasick::builder().ascii_case_insensitive(true).build(["password"]).ok();
+        // CREATE ROLE … PASSWORD, user mappings, connection strings; tokens
+        // that name people, wherever a text has them.
+        let words = ["password", "bauta.end_user", "bauta\".\"end_user"];
+        let secrets = AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok();
         let known = Cache::with_weighter(CACHE_ENTRIES, CACHE_BYTES, KnownWeighter);
         Self { mode, secrets, known, hashers: (RandomState::new(), RandomState::new()) }
     }

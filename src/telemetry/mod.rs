@@ -19,11 +19,19 @@ pub mod systemd;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
+
+/// What the invariant asks of libraries.
+const QUIET: [&str; 4] = ["ureq=warn", "ureq_proto=warn", "tokio_postgres=warn", "postgres_protocol=warn"];
 
 /// Logs to stderr; `BAUTA_LOG` filters (`info`, `debug`, `bauta::net=trace` …),
-/// `default` without it. A filter that can't be read counts as absent.
+/// `default` without it. A filter that can't be read counts as absent. Libraries
+/// that log what they send (requests with their addresses and secrets,
+/// statements with their parameters) say no more than warnings, whatever it is.
 pub fn init(default: &str) {
     let filter = EnvFilter::try_from_env("BAUTA_LOG").unwrap_or_else(|_| EnvFilter::new(default));
+    let quiet = QUIET.iter().filter_map(|directive| directive.parse::<Directive>().ok());
+    let filter = quiet.fold(filter, EnvFilter::add_directive);
     // A second initialisation (tests) changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

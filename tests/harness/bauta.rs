@@ -22,6 +22,8 @@ pub struct Bauta {
     /// Everything of this proxy: `proxy.toml`, key, state, socket, audit file.
     pub directory: PathBuf,
     upstream: u16,
+    /// BAUTA_LOG; None: the program's own choice.
+    pub log_filter: Option<&'static str>,
     child: Option<Child>,
 }
 
@@ -40,7 +42,7 @@ impl Bauta {
         let directory = scratch().path().join(unique("b"));
         std::fs::create_dir(&directory).expect("directory");
         let port = free_port().expect("free port");
-        let bauta = Self { port, directory, upstream: server.port(), child: None };
+        let bauta = Self { port, directory, upstream: server.port(), log_filter: None, child: None };
         KeyRing::create(&bauta.directory.join("bauta.key"), jiff::Timestamp::now()).expect("key file");
         bauta.write_config(config);
         bauta
@@ -183,6 +185,9 @@ impl Bauta {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bauta"));
         command.args(arguments).current_dir(&self.directory);
         command.env("BAUTA_SOCKET", self.socket()).env("RUST_BACKTRACE", "1");
+        if let Some(filter) = self.log_filter {
+            command.env("BAUTA_LOG", filter);
+        }
         command
     }
 

@@ -16,7 +16,7 @@ impl Classifier<'_> {
     pub(super) fn explain(&self, explain: &ExplainStmt) -> Statement {
         match explain.query.as_deref().and_then(|query| query.node.as_ref()) {
             Some(NodeEnum::ExecuteStmt(execute)) => {
-                self.plain(StatementKind::ExplainExecute { name: execute.name.clone() })
+                self.given(StatementKind::ExplainExecute { name: execute.name.clone() })
             }
             // What it would copy is not in this text.
             Some(NodeEnum::CreateTableAsStmt(create)) if runs_prepared(create) => {

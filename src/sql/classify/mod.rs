@@ -130,7 +130,7 @@ impl<'a> Classifier<'a> {
                 })
             }
             NodeEnum::ExecuteStmt(execute) => {
-                self.plain(StatementKind::Execute { name: execute.name.clone() })
+                self.given(StatementKind::Execute { name: execute.name.clone() })
             }
             NodeEnum::DeallocateStmt(deallocate) => {
                 let name = (!deallocate.isall).then(|| deallocate.name.clone());
@@ -238,6 +238,11 @@ impl<'a> Classifier<'a> {
             Some(name) if !self.is_plain_name(&kind) => self.refused(self.unaccounted(name)),
             _ => Statement::harmless(self.span.clone(), kind),
         }
+    }
+
+    /// What runs a prepared statement: its arguments are bound parameters.
+    fn given(&self, kind: StatementKind) -> Statement {
+        Statement { sensitive_literals: self.tokens.literals(&self.span), ..self.plain(kind) }
     }
 
     /// A prepared statement, cursor or setting may be called what a table is called.

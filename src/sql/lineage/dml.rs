@@ -353,8 +353,10 @@ impl<'a> Walk<'a> {
             }
         }
         let scope = Scope::inside(scope.outer, items);
-        let purpose = self.show;
-        self.targets(&clause.exprs, &scope, purpose)
+        let (purpose, mark) = (self.show, self.mark());
+        let targets = self.targets(&clause.exprs, &scope, purpose)?;
+        self.carry_literals(&mark);
+        Ok(targets)
     }
 
     /// The use of a written column's neighbours or of itself.

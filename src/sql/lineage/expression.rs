@@ -130,11 +130,13 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
+        let mark = self.mark();
         let mut flows = Vec::new();
         for node in nodes {
             let value = self.expression(node, scope, purpose)?;
             flows.push(self.spend(&value, purpose));
         }
+        self.hide_literals(&mark);
         Ok(Value::of(super::value::computed(super::value::all_columns(&flows))))
     }
 

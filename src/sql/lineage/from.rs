@@ -41,7 +41,8 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         neighbours: &[Item],
     ) -> Analysed<Vec<Item>> {
-        self.deeper(|walk| match node.node.as_ref() {
+        let mark = self.mark();
+        let items = self.deeper(|walk| match node.node.as_ref() {
             Some(NodeEnum::RangeVar(named)) => Ok(vec![walk.range_var(named, scope)?]),
             Some(NodeEnum::RangeSubselect(query)) => walk.subselect(query, scope, neighbours),
             Some(NodeEnum::RangeFunction(function)) => walk.range_function(function, scope, neighbours),
@@ -56,7 +57,15 @@ impl<'a> Walk<'a> {
                 walk.json_table(table, &lateral)
             }
             _ => walk.unknown("an item of FROM"),
-        })
+        })?;
+        let computes = matches!(
+            node.node,
+            Some(NodeEnum::RangeFunction(_) | NodeEnum::RangeTableFunc(_) | NodeEnum::JsonTable(_))
+        );
+        if computes {
+            self.carry_literals(&mark);
+        }
+        Ok(items)
     }
 
     fn subselect(

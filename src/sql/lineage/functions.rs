@@ -55,6 +55,7 @@ impl<'a> Walk<'a> {
         self.traces |= leaves_trace;
         let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
 
+        let mark = self.mark();
         let mut arguments = Vec::with_capacity(call.args.len());
         for node in &call.args {
             arguments.push(self.expression(node, scope, purpose)?);
@@ -63,7 +64,13 @@ impl<'a> Walk<'a> {
         let builtin = self.builtin(&names).filter(|_| plain_call);
         let mut value = match builtin.and_then(|name| self.extracted(name, &arguments, &call.args)) {
             Some(part) => part,
-            None => Value { type_oid: None, ..self.result(call, &names, arguments, purpose)? },
+            None => {
+                // What it is called with may be compared with them in it.
+                if arguments.iter().any(|argument| !argument.is_clean()) {
+                    self.hide_all_literals(&mark);
+                }
+                Value { type_oid: None, ..self.result(call, &names, arguments, purpose)? }
+            }
         };
         let around = self.around_call(call, scope, purpose)?;
         self.here = at;

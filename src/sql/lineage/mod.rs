@@ -164,6 +164,9 @@ struct Walk<'a> {
     view: bool,
     /// A function that leaves a trace is called.
     traces: bool,
+    /// What comes next is the statement's own SELECT: its outputs go to the
+    /// client, and nowhere else.
+    outermost: bool,
     found: Found,
     /// What was found where rounds of a recursion can't make it forgotten.
     kept: Found,
@@ -195,6 +198,9 @@ struct Found {
     uses: Vec<Use>,
     literals: Vec<Range<usize>>,
     sensitive: Vec<Range<usize>>,
+    /// Literals that a subquery, VALUES or a function in FROM hands on: what
+    /// they are compared with, or written to, is not followed.
+    carried: Vec<Range<usize>>,
     accounted: Vec<Range<usize>>,
     /// Names that the tree gives without a place: aliases, USING columns …
     placeless: Vec<String>,
@@ -206,6 +212,7 @@ struct Mark {
     uses: usize,
     literals: usize,
     sensitive: usize,
+    carried: usize,
     accounted: usize,
     placeless: usize,
 }
@@ -220,6 +227,7 @@ impl<'a> Walk<'a> {
             show: Purpose::SHOW,
             view: false,
             traces: false,
+            outermost: true,
             found: Found::default(),
             kept: Found::default(),
             named: Vec::new(),
@@ -253,6 +261,9 @@ impl<'a> Walk<'a> {
             targets.into_iter().map(|target| Output { name: target.name, flow: target.value.flow }).collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
         self.named.dedup_by(|a, b| a.name == b.name);
+        if !found.uses.is_empty() {
+            found.sensitive.append(&mut found.carried);
+        }
         found.sensitive.sort_by_key(|span| (span.start, span.end));
         found.sensitive.dedup();
         Lineage {
@@ -275,6 +286,7 @@ impl<'a> Walk<'a> {
             uses: found.uses.len(),
             literals: found.literals.len(),
             sensitive: found.sensitive.len(),
+            carried: found.carried.len(),
             accounted: found.accounted.len(),
             placeless: found.placeless.len(),
         }
@@ -284,6 +296,7 @@ impl<'a> Walk<'a> {
         self.found.uses.truncate(mark.uses);
         self.found.literals.truncate(mark.literals);
         self.found.sensitive.truncate(mark.sensitive);
+        self.found.carried.truncate(mark.carried);
         self.found.accounted.truncate(mark.accounted);
         self.found.placeless.truncate(mark.placeless);
     }
@@ -296,6 +309,7 @@ impl<'a> Walk<'a> {
         moved(&mut found.uses, mark.uses, &mut kept.uses);
         moved(&mut found.literals, mark.literals, &mut kept.literals);
         moved(&mut found.sensitive, mark.sensitive, &mut kept.sensitive);
+        moved(&mut found.carried, mark.carried, &mut kept.carried);
         moved(&mut found.accounted, mark.accounted, &mut kept.accounted);
         moved(&mut found.placeless, mark.placeless, &mut kept.placeless);
     }
@@ -333,7 +347,20 @@ impl<'a> Walk<'a> {
     /// Literals read since `literals` count as sensitive if a use was made since `uses`.
     fn hide_literals(&mut self, mark: &Mark) {
         if self.found.uses.len() > mark.uses {
+            self.hide_all_literals(mark);
+        }
+    }
+
+    fn hide_all_literals(&mut self, mark: &Mark) {
+        if !self.view {
             self.found.sensitive.extend(self.found.literals.iter().skip(mark.literals).cloned());
+        }
+    }
+
+    /// Literals read since leave the query that they stand in.
+    fn carry_literals(&mut self, mark: &Mark) {
+        if !self.view {
+            self.found.carried.extend(self.found.literals.iter().skip(mark.literals).cloned());
         }
     }
 

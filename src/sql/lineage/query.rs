@@ -51,6 +51,7 @@ impl Target {
 impl<'a> Walk<'a> {
     /// Any query; its output columns.
     pub(super) fn statement(&mut self, node: &'a NodeEnum, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        self.outermost &= matches!(node, NodeEnum::SelectStmt(_));
         self.deeper(|walk| match node {
             NodeEnum::SelectStmt(select) => walk.select(select, scope),
             NodeEnum::InsertStmt(insert) => walk.insert(insert, scope),
@@ -62,6 +63,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn select(&mut self, select: &'a SelectStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+        let outermost = std::mem::take(&mut self.outermost);
         self.deeper(|walk| {
             let level = Scope::inside(Some(outer), Vec::new());
             walk.with_clause(select.with_clause.as_ref(), &level)?;
@@ -74,7 +76,7 @@ impl<'a> Walk<'a> {
                 SetOperation::SetopNone | SetOperation::Undefined if !select.values_lists.is_empty() => {
                     walk.values(select, &level)
                 }
-                SetOperation::SetopNone | SetOperation::Undefined => walk.block(select, &level),
+                SetOperation::SetopNone | SetOperation::Undefined => walk.block(select, &level, outermost),
                 SetOperation::SetopUnion | SetOperation::SetopIntersect | SetOperation::SetopExcept => {
                     walk.set_operation(select, &level)
                 }
@@ -83,14 +85,23 @@ impl<'a> Walk<'a> {
     }
 
     /// SELECT … FROM … WHERE …
-    fn block(&mut self, select: &'a SelectStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
+    fn block(
+        &mut self,
+        select: &'a SelectStmt,
+        outer: &Scope<'_, 'a>,
+        outermost: bool,
+    ) -> Analysed<Vec<Target>> {
         let items = self.sources(&select.from_clause, outer, Vec::new())?;
         let scope = Scope::inside(Some(outer), items);
         if let Some(condition) = select.where_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
         let purpose = self.show;
+        let mark = self.mark();
         let targets = self.targets(&select.target_list, &scope, purpose)?;
+        if !outermost {
+            self.carry_literals(&mark);
+        }
         self.group_by(select, &scope, &targets)?;
         if let Some(condition) = select.having_clause.as_deref() {
             self.decide(condition, &scope)?;
@@ -103,7 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     fn values(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
-        let purpose = self.show;
+        let (purpose, mark) = (self.show, self.mark());
         let mut rows: Vec<Vec<Value>> = Vec::with_capacity(select.values_lists.len());
         for row in &select.values_lists {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
@@ -114,6 +125,7 @@ impl<'a> Walk<'a> {
             }
             rows.push(values);
         }
+        self.carry_literals(&mark);
         let width = rows.first().map_or(0, Vec::len);
         if rows.iter().any(|row| row.len() != width) {
             return Err(ClientError::new(sqlstate::SYNTAX_ERROR, "VALUES lists must all be the same length")

@@ -159,6 +159,27 @@ fn literals_next_to_protected_columns_stay_out_of_the_audit_log() {
 }
 
 #[test]
+fn literals_that_reach_protected_columns_on_a_way_round_stay_out_of_the_audit_log_too() {
+    let shop = Shop::new();
+    for sql in [
+        "SELECT 'shown' FROM customers c JOIN (VALUES ('guess')) v(x) ON c.ssn = v.x WHERE c.id = 17",
+        "WITH v AS (SELECT 'guess'::text AS x) SELECT 'shown' FROM customers, v WHERE ssn = x AND 17 = 17",
+        "SELECT 'shown' FROM customers WHERE ssn IN (SELECT lower('guess'))",
+        "SELECT 'shown' FROM customers JOIN unnest(ARRAY['guess']) x ON x = ssn",
+        "SELECT 'guess' INTERSECT SELECT ssn FROM customers",
+        "INSERT INTO customers (id, email) SELECT 17, 'guess'",
+        "UPDATE customers SET email = v.x FROM (VALUES ('guess')) v(x) WHERE customers.id = 17",
+        "MERGE INTO customers c USING (SELECT 'guess' AS x) s ON c.ssn = s.x WHEN MATCHED THEN DELETE",
+        "WITH gone AS (DELETE FROM customers WHERE id = 17 RETURNING 'guess' AS x) \
+         SELECT 'shown' FROM customers, gone WHERE ssn = gone.x",
+    ] {
+        let lineage = shop.lineage(sql).unwrap();
+        let hidden: Vec<&str> = lineage.sensitive_literals.iter().map(|span| &sql[span.clone()]).collect();
+        assert!(hidden.contains(&"'guess'") && !hidden.contains(&"'shown'"), "{sql}: {hidden:?}");
+    }
+}
+
+#[test]
 fn every_counted_name_is_accounted_for() {
     let shop = Shop::new();
     for sql in [
