@@ -12,8 +12,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use serde_json::Value;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::harness::{Bauta, Server, password, psql};
+use crate::harness::{Authority, Bauta, Server, password, psql};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -258,20 +263,92 @@ fn every_kind_of_sink_gets_every_record_in_order() {
 /// Syslog over TCP, octet counting.
 fn counted(listener: &TcpListener, inbox: &Inbox) {
     for stream in listener.incoming().flatten() {
-        let mut reader = BufReader::new(stream);
-        loop {
-            let mut length = Vec::new();
-            if reader.read_until(b' ', &mut length).unwrap_or(0) == 0 {
-                break;
-            }
-            let length: usize = std::str::from_utf8(&length).unwrap().trim().parse().unwrap();
-            let mut message = vec![0; length];
-            if reader.read_exact(&mut message).is_err() {
-                break;
-            }
-            take_message(inbox, std::str::from_utf8(&message).unwrap(), 10);
-        }
+        take_counted(stream, inbox);
     }
+}
+
+fn take_counted(stream: impl std::io::Read, inbox: &Inbox) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut length = Vec::new();
+        if reader.read_until(b' ', &mut length).unwrap_or(0) == 0 {
+            return;
+        }
+        let length: usize = std::str::from_utf8(&length).unwrap().trim().parse().unwrap();
+        let mut message = vec![0; length];
+        if reader.read_exact(&mut message).is_err() {
+            return;
+        }
+        take_message(inbox, std::str::from_utf8(&message).unwrap(), 10);
+    }
+}
+
+/// The same behind TLS, for those who show a certificate of `authority`.
+fn counted_tls(authority: &Authority, inbox: Inbox) -> u16 {
+    let own = authority.sign("127.0.0.1");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&authority.file).unwrap()).unwrap();
+    let provider = || Arc::new(ring::default_provider());
+    let callers = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).build().unwrap();
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(callers)
+        .with_single_cert(
+            vec![CertificateDer::from_pem_file(&own.cert).unwrap()],
+            PrivateKeyDer::from_pem_file(&own.key).unwrap(),
+        )
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let config = Arc::new(config);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = ServerConnection::new(config.clone()).unwrap();
+            let inbox = inbox.clone();
+            std::thread::spawn(move || take_counted(StreamOwned::new(session, stream), &inbox));
+        }
+    });
+    port
+}
+
+#[test]
+fn syslog_over_tls_goes_to_the_daemon_that_its_certificate_names_and_to_no_other() {
+    let server = Server::start();
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let (inbox, others) = (Inbox::default(), Inbox::default());
+    let (port, other) = (counted_tls(&authority, inbox.clone()), counted_tls(&stranger, others.clone()));
+    let shown = authority.sign("bauta");
+    let sink = |name: &str, host: &str, port: u16| {
+        format!(
+            "[[audit.sink]]\nkind = \"syslog\"\nname = \"{name}\"\naddress = \"tls://{host}:{port}\"\n\
+             ca = {:?}\ncert = {:?}\nkey = {:?}\n",
+            authority.file, shown.cert, shown.key
+        )
+    };
+    let config = format!(
+        "{}{}{}{POLICY}",
+        sink("siem", "127.0.0.1", port),
+        sink("stranger", "127.0.0.1", other),
+        sink("name", "localhost", port)
+    );
+    let bauta = Bauta::start(&server, &config);
+    work(&bauta);
+    inbox.has_all(&bauta);
+    let problem = |name: &str| {
+        let status: Value = serde_json::from_str(&bauta.cli_ok(&["status", "--json"])).unwrap();
+        let sinks = status["sinks"].as_array().unwrap();
+        sinks.iter().find(|sink| sink["name"] == name).unwrap()["problem"].as_str().map(str::to_owned)
+    };
+    for name in ["stranger", "name"] {
+        soon(name, || problem(name).is_some_and(|why| why.contains("certificate")));
+    }
+    assert!(problem("siem").is_none());
+    assert_eq!(others.seqs(), Vec::<u64>::new());
+    // Without TLS there is nothing to check.
+    bauta.write_config(&format!("{}{POLICY}", sink("siem", "127.0.0.1", port).replace("tls://", "tcp://")));
+    let failed = bauta.cli(&["reload"]);
+    assert!(failed.code == Some(1) && failed.stderr.contains("tls://"), "{failed:?}");
 }
 
 #[test]

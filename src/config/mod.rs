@@ -364,6 +364,20 @@ pub enum SyslogAddress {
     Udp(String),
     /// `host:port`
     Tcp(String),
+    /// TCP with TLS (RFC 5425).
+    Tls(SyslogTls),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyslogTls {
+    /// `host:port`
+    pub address: String,
+    /// What its certificate must be for.
+    pub host: String,
+    /// Who signed it; None: what this system trusts.
+    pub ca: Option<PathBuf>,
+    /// A certificate of one's own, and its key.
+    pub own: Option<(PathBuf, PathBuf)>,
 }
 
 #[derive(Debug, Clone)]

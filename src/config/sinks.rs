@@ -4,7 +4,7 @@ use super::raw::Section;
 use super::read::{UPSTREAM_TLS, host_and_port, host_of, upstream_addresses};
 use super::{
     OtlpSink, PostgresSink, Secret, SessionAttrs, Sink, SinkFrom, SinkKind, SyslogAddress, SyslogSink,
-    Upstream, UpstreamTls,
+    SyslogTls, Upstream, UpstreamTls,
 };
 
 /// RFC 5424, table 1, by the names that syslog daemons use.
@@ -26,8 +26,10 @@ const FACILITIES: [(&str, u8); 14] = [
 ];
 
 /// Keys that some kinds have.
-const OTHER_KEYS: [&str; 10] =
-    ["address", "facility", "tls", "ca", "user", "password", "database", "table", "endpoint", "headers"];
+const OTHER_KEYS: [&str; 12] = [
+    "address", "facility", "tls", "ca", "cert", "key", "user", "password", "database", "table", "endpoint",
+    "headers",
+];
 
 const AUTHPRIV: u8 = 10;
 
@@ -93,17 +95,33 @@ fn sink(mut section: Section<'_, '_>) -> Option<Sink> {
 
 fn syslog(section: &mut Section<'_, '_>) -> Option<SyslogSink> {
     let reader = section.reader;
-    let expected = "\"unix:///dev/log\", \"udp://host:514\" or \"tcp://host:514\"";
+    let expected = "\"unix:///dev/log\", \"udp://host:514\", \"tcp://host:514\" or \"tls://host:6514\"";
+    let ca = section.readable("ca").map(|found| found.value);
+    let (cert, key) = (section.readable("cert"), section.readable("key"));
+    if cert.is_some() != key.is_some() {
+        section.fault(section.line, "cert", "and key go together: a certificate of one's own and its key");
+    }
+    let own = cert.zip(key).map(|(cert, key)| (cert.value, key.value));
+    let has_files = ca.is_some() || own.is_some();
     let address = section.text_as("address", expected, |text| {
         let (scheme, rest) = text.split_once("://")?;
         match scheme {
             "unix" if !rest.is_empty() => Some(SyslogAddress::Unix(reader.path(rest))),
             "udp" => host_and_port(rest).map(|_| SyslogAddress::Udp(rest.to_owned())),
             "tcp" => host_and_port(rest).map(|_| SyslogAddress::Tcp(rest.to_owned())),
+            "tls" => host_and_port(rest).map(|(host, _)| {
+                let (ca, own) = (ca.clone(), own.clone());
+                SyslogAddress::Tls(SyslogTls { address: rest.to_owned(), host, ca, own })
+            }),
             _ => None,
         }
     });
     section.demand("address");
+    if let Some(found) =
+        address.as_ref().filter(|found| has_files && !matches!(found.value, SyslogAddress::Tls(_)))
+    {
+        section.fault(found.line, "address", "must be \"tls://host:6514\" where ca, cert or key is given");
+    }
     let facility = section.choice("facility", &FACILITIES).map_or(AUTHPRIV, |found| found.value);
     Some(SyslogSink { address: address?.value, facility })
 }

@@ -45,18 +45,31 @@ pub fn server(cert: &Path, key: &Path, client_ca: &Path) -> Result<TlsAcceptor, 
 /// # Errors
 /// A file that can't be used.
 pub fn client(cert: &Path, key: &Path, ca: Option<&Path>) -> Result<TlsConnector, TlsFault> {
+    let mut config = caller(Some((cert, key)), ca)?;
+    config.alpn_protocols = vec![HTTP.to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// The side that calls, whatever it speaks. `own`: certificate and key, where
+/// it shows one; `ca` as of [`client`].
+///
+/// # Errors
+/// A file that can't be used.
+pub fn caller(own: Option<(&Path, &Path)>, ca: Option<&Path>) -> Result<ClientConfig, TlsFault> {
     let roots = match ca {
         Some(path) => roots(path)?,
         None => system_roots()?,
     };
-    let mut config = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsFault::Library)?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(certificates(cert)?, private_key(key)?)
-        .map_err(|source| pair(cert, key, source))?;
-    config.alpn_protocols = vec![HTTP.to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
+        .with_root_certificates(roots);
+    match own {
+        None => Ok(builder.with_no_client_auth()),
+        Some((cert, key)) => builder
+            .with_client_auth_cert(certificates(cert)?, private_key(key)?)
+            .map_err(|source| pair(cert, key, source)),
+    }
 }
 
 fn roots(path: &Path) -> Result<RootCertStore, TlsFault> {

@@ -172,12 +172,11 @@ impl Sinks {
     }
 
     fn one(&self, sink: &Sink, stop: &Arc<Stop>) -> Result<Running, SinkError> {
+        let tls = |source| SinkError::Tls { name: sink.name.clone(), source };
         let outlet: Box<dyn Outlet> = match &sink.kind {
             SinkKind::Stdout => Box::new(stdout::Stdout),
-            SinkKind::Syslog(to) => Box::new(syslog::Syslog::new(to.clone())),
-            SinkKind::Postgres(to) => Box::new(
-                table::Table::new(to).map_err(|source| SinkError::Tls { name: sink.name.clone(), source })?,
-            ),
+            SinkKind::Syslog(to) => Box::new(syslog::Syslog::new(to.clone()).map_err(tls)?),
+            SinkKind::Postgres(to) => Box::new(table::Table::new(to).map_err(tls)?),
             SinkKind::Otlp(to) => Box::new(otlp::Otlp::new(to.clone())),
         };
         let progress = Arc::new(Progress {

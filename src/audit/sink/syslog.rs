@@ -1,14 +1,20 @@
 //! Syslog messages (RFC 5424), the record as it stands in the log being the
-//! message: over a Unix datagram socket, UDP (RFC 5426) or TCP with octet
-//! counting (RFC 6587).
+//! message: over a Unix datagram socket, UDP (RFC 5426), TCP with octet
+//! counting (RFC 6587) or TLS (RFC 5425).
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::UnixDatagram;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use super::follow::Shipment;
 use super::{Failure, Outlet, PATIENCE};
 use crate::config::{SyslogAddress, SyslogSink};
+use crate::net::mutual;
+use crate::net::tls::TlsFault;
 
 /// A datagram holds this much for certain; a longer message is cut.
 const LARGEST_DATAGRAM: usize = 60_000;
@@ -20,24 +26,44 @@ const INFORMATIONAL: u8 = 6;
 
 pub(super) struct Syslog {
     to: SyslogSink,
+    /// How TLS is spoken, where it is.
+    tls: Option<Tls>,
     socket: Option<Socket>,
+}
+
+struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+impl Tls {
+    fn of(address: &SyslogAddress) -> Result<Option<Self>, TlsFault> {
+        let SyslogAddress::Tls(to) = address else { return Ok(None) };
+        let own = to.own.as_ref().map(|(cert, key)| (cert.as_path(), key.as_path()));
+        let config = Arc::new(mutual::caller(own, to.ca.as_deref())?);
+        let name = ServerName::try_from(to.host.clone());
+        Ok(Some(Self { config, name: name.map_err(|_| TlsFault::ServerName(to.host.clone()))? }))
+    }
 }
 
 enum Socket {
     Unix(UnixDatagram),
     Udp(UdpSocket),
     Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Syslog {
-    pub fn new(to: SyslogSink) -> Self {
-        Self { to, socket: None }
+    /// # Errors
+    /// A certificate can't be used.
+    pub fn new(to: SyslogSink) -> Result<Self, TlsFault> {
+        Ok(Self { tls: Tls::of(&to.address)?, to, socket: None })
     }
 
     fn try_send(&mut self, records: &[Shipment]) -> io::Result<()> {
         let socket = match &mut self.socket {
             Some(socket) => socket,
-            none => none.insert(Socket::open(&self.to.address)?),
+            none => none.insert(Socket::open(&self.to.address, self.tls.as_ref())?),
         };
         socket.still_there()?;
         for record in records {
@@ -58,7 +84,7 @@ impl Outlet for Syslog {
 }
 
 impl Socket {
-    fn open(address: &SyslogAddress) -> io::Result<Self> {
+    fn open(address: &SyslogAddress, tls: Option<&Tls>) -> io::Result<Self> {
         match address {
             SyslogAddress::Unix(path) => {
                 let socket = UnixDatagram::unbound()?;
@@ -73,21 +99,39 @@ impl Socket {
                 socket.connect(target)?;
                 Ok(Self::Udp(socket))
             }
-            SyslogAddress::Tcp(address) => {
-                let target = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
-                let stream = TcpStream::connect_timeout(&target, PATIENCE)?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                Ok(Self::Tcp(stream))
+            SyslogAddress::Tcp(address) => Ok(Self::Tcp(connect(address)?)),
+            SyslogAddress::Tls(to) => {
+                let Tls { config, name } = tls.ok_or(io::ErrorKind::Unsupported)?;
+                let session =
+                    ClientConnection::new(config.clone(), name.clone()).map_err(io::Error::other)?;
+                let mut stream = StreamOwned::new(session, connect(&to.address)?);
+                // The certificate is looked at before anything is sent.
+                while stream.conn.is_handshaking() {
+                    stream.conn.complete_io(&mut stream.sock)?;
+                }
+                Ok(Self::Tls(Box::new(stream)))
             }
         }
     }
 
     /// A receiver that has closed a stream would be written to once, in vain.
     fn still_there(&mut self) -> io::Result<()> {
-        let Self::Tcp(stream) = self else { return Ok(()) };
-        stream.set_nonblocking(true)?;
-        let read = stream.read(&mut [0; 512]);
-        stream.set_nonblocking(false)?;
+        let mut buffer = [0; 512];
+        let read = match self {
+            Self::Unix(_) | Self::Udp(_) => return Ok(()),
+            Self::Tcp(stream) => {
+                stream.set_nonblocking(true)?;
+                let read = stream.read(&mut buffer);
+                stream.set_nonblocking(false)?;
+                read
+            }
+            Self::Tls(stream) => {
+                stream.sock.set_nonblocking(true)?;
+                let read = stream.read(&mut buffer);
+                stream.sock.set_nonblocking(false)?;
+                read
+            }
+        };
         match read {
             Ok(0) => Err(io::Error::from(io::ErrorKind::ConnectionAborted)),
             Err(fault) if fault.kind() != io::ErrorKind::WouldBlock => Err(fault),
@@ -104,9 +148,26 @@ impl Socket {
             }
             Self::Unix(socket) => socket.send(message.as_bytes()).map(|_| ()),
             Self::Udp(socket) => socket.send(message.as_bytes()).map(|_| ()),
-            Self::Tcp(stream) => stream.write_all(format!("{} {message}", message.len()).as_bytes()),
+            Self::Tcp(stream) => stream.write_all(counted(&message).as_bytes()),
+            Self::Tls(stream) => {
+                stream.write_all(counted(&message).as_bytes())?;
+                stream.flush()
+            }
         }
     }
+}
+
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let target = address.to_socket_addrs()?.next().ok_or(io::ErrorKind::NotFound)?;
+    let stream = TcpStream::connect_timeout(&target, PATIENCE)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+/// With its length in front (RFC 6587 and RFC 5425).
+fn counted(message: &str) -> String {
+    format!("{} {message}", message.len())
 }
 
 /// `<PRI>1 TIMESTAMP HOSTNAME APP-NAME PROCID MSGID STRUCTURED-DATA MSG`
