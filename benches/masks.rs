@@ -75,7 +75,7 @@ fn print(name: &str, format: &str, measured: &Measured) {
 }
 
 fn scalar(oid: u32, name: &str) -> ValueType {
-    ValueType { oid: Oid(oid), name: name.into(), modifier: -1, element: None, kind: 'b' }
+    ValueType { oid: Oid(oid), name: name.into(), modifier: -1, element: None, kind: 'b', fields: None }
 }
 
 fn main() -> ExitCode {

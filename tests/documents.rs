@@ -65,7 +65,7 @@ impl Databases {
         let server = Server::start();
         for (name, held) in [("truth", 0), ("masks", 1)] {
             server.sql("postgres", &format!("CREATE DATABASE {name}"));
-            server.sql(name, &chosen(held));
+            server.sql(name, &chosen(SCHEMA, held));
         }
         let bauta = Bauta::start(&server, POLICY);
         Self { server, bauta }
@@ -80,8 +80,8 @@ impl Databases {
     }
 }
 
-fn chosen(held: usize) -> String {
-    let mut parts = SCHEMA.split('<');
+pub(crate) fn chosen(script: &str, held: usize) -> String {
+    let mut parts = script.split('<');
     let mut out = parts.next().unwrap().to_owned();
     for part in parts {
         let (choice, rest) = part.split_once('>').filter(|(choice, _)| choice.contains('|')).unwrap();
@@ -91,11 +91,11 @@ fn chosen(held: usize) -> String {
     out
 }
 
-fn session(port: u16, database: &str) -> Raw {
+pub(crate) fn session(port: u16, database: &str) -> Raw {
     Raw::connect_with(port, &[("user", "ana"), ("database", database)], &password("ana")).expect("login")
 }
 
-fn extended(sql: &str, format: u16) -> Vec<u8> {
+pub(crate) fn extended(sql: &str, format: u16) -> Vec<u8> {
     [
         m::parse("", sql, &[]),
         m::bind("", "", &[], &[format]),
@@ -106,7 +106,7 @@ fn extended(sql: &str, format: u16) -> Vec<u8> {
     .concat()
 }
 
-fn shown(frames: &[Frame]) -> Vec<(char, Vec<u8>)> {
+pub(crate) fn shown(frames: &[Frame]) -> Vec<(char, Vec<u8>)> {
     frames
         .iter()
         .filter(|frame| matches!(frame.tag, b'D' | b'd' | b'C' | b'E'))
@@ -114,18 +114,18 @@ fn shown(frames: &[Frame]) -> Vec<(char, Vec<u8>)> {
         .collect()
 }
 
-fn never_raw(frames: &[Frame], what: &str) {
+pub(crate) fn never_raw(frames: &[Frame], what: &str) {
     for frame in frames {
         let body = String::from_utf8_lossy(&frame.body);
         assert!(!body.contains("raw"), "{what}: {body}");
     }
 }
 
-fn error(frames: &[Frame]) -> Option<String> {
+pub(crate) fn error(frames: &[Frame]) -> Option<String> {
     frames.iter().find(|frame| frame.tag == b'E').map(|frame| frame.field(b'C').unwrap())
 }
 
-fn values(frames: &[Frame]) -> Vec<Option<String>> {
+pub(crate) fn values(frames: &[Frame]) -> Vec<Option<String>> {
     let rows = frames.iter().filter(|frame| frame.tag == b'D');
     rows.flat_map(Frame::columns).map(|v| v.map(|v| String::from_utf8(v).unwrap())).collect()
 }

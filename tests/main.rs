@@ -10,6 +10,7 @@ mod catalog;
 mod cells;
 mod chaos;
 mod cli;
+mod composites;
 mod config;
 mod control;
 mod copy;

@@ -10,6 +10,7 @@
 
 use std::collections::hash_map::Entry;
 mod documents;
+mod fields;
 mod locks;
 mod memory;
 pub(super) mod missing;
@@ -81,8 +82,9 @@ pub fn bind(
     let trusted = Trusted::new(&defaults.trusted_functions);
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
-    let counted = closure::close(&snapshot, roots, &trusted, missing.is_some());
+    let mut counted = closure::close(&snapshot, roots, &trusted, missing.is_some());
     binding.protected.extend(missing);
+    counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = relied::names(&snapshot, &counted, &trusted);
     guard(snapshot, binding, counted, relied_on, read_view)
 }
@@ -367,7 +369,7 @@ impl<'a> Binder<'a> {
             self.shown.insert(id);
             return;
         }
-        if let Some(reason) = self.document_reason(pattern, matching, &origin) {
+        if let Some(reason) = self.document_reason(pattern, column, matching, &origin) {
             let reason = self.fitted(relation, column, reason, Severity::Error);
             self.columns.insert(id, reason);
             return;
@@ -422,7 +424,7 @@ impl<'a> Binder<'a> {
     /// would get different tokens.
     fn domain_conflict(&mut self, reason: &Reason, value: &ValueType) -> Option<String> {
         if !reason.paths.is_empty() {
-            return self.path_conflict(reason);
+            return self.path_conflict(reason, value);
         }
         if !reason.method.method().takes_domain() {
             return None;

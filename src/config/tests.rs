@@ -382,10 +382,6 @@ fn values_out_of_range_are_named_with_their_range() {
             "3: protect.path can't name one element of an array, whose place may change: write [*] for all of them, not \"$.a[0]\"",
         ),
         (
-            "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"generalize\"\nto = \"year\"",
-            "4: protect.method \"generalize\" does not fit a path: inside a document it takes \"bucket\" only, for numbers",
-        ),
-        (
             "[[protect]]\ncolumn = \"a.b.c\"\npath = \"$.a\"\nmethod = \"show\"",
             "4: protect.method \"show\" does not fit a path: what no path names is shown already: remove the rule",
         ),

@@ -58,7 +58,7 @@ pub fn masks(data: &[u8]) -> bool {
     let modifier = if matches!(name, "varchar" | "bpchar") && length > 0 { length + 4 } else { -1 };
     let element = is_array.then_some(Oid(oid));
     let oid = Oid(if is_array { array } else { oid });
-    let ty = ValueType { oid, name: name.into(), modifier, element, kind: 'b' };
+    let ty = ValueType { oid, name: name.into(), modifier, element, kind: 'b', fields: None };
     let fitting: Vec<Method> = fitting(&ty).collect();
     let method = match choices.byte() {
         any @ 0..32 => Method::ALL[usize::from(any) % Method::ALL.len()],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
-use super::document::{DocumentRule, MOST_PATHS};
+use super::document::{DocumentRule, MOST_PATHS, fits_inside};
 use super::fake::Kind;
 use super::fpe::Classes;
 use super::generalize::Unit;
@@ -16,7 +16,7 @@ use super::types::integer::Width;
 use super::types::number::{Decimal, Declared, Float};
 use super::types::text::{self, Shape};
 use super::types::{Family, Literal, datetime, family, literal};
-use super::{DoesNotFit, Format, ValueType, email, token};
+use super::{DoesNotFit, FieldType, Format, ValueType, email, token};
 
 /// Whether a method fits a type, and if not, what to do instead.
 pub fn fits(spec: &MethodSpec, ty: &ValueType) -> Result<(), DoesNotFit> {
@@ -113,6 +113,15 @@ pub(super) enum Meaning {
     },
     /// Of a document, as a text.
     Part(DocumentRule),
+    /// Of each field of a composite type; none: it stays.
+    Composite(Vec<Option<FieldMeaning>>),
+}
+
+/// What a method means for a field of a composite type.
+pub(super) struct FieldMeaning {
+    pub meaning: Meaning,
+    /// Its token domain.
+    pub domain: Arc<str>,
 }
 
 /// Why a method has no meaning for a type.
@@ -163,6 +172,7 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
         (MethodSpec::Generalize(how), family) => generalize(how, family, ty.modifier),
         (MethodSpec::Noise { amount }, family) => noise(*amount, family, ty.modifier),
         (MethodSpec::Fake(kind), Family::Text(text)) => fake(*kind, Shape::of(text, ty.modifier)),
+        (MethodSpec::Document(rules), Family::Composite) => composite(rules, ty),
         (MethodSpec::Document(rules), family) => document(rules, family, ty.modifier),
         (MethodSpec::Show, _) => Err(Misfit::Mend("it declares a column public and is no mask".to_owned())),
         (
@@ -179,7 +189,9 @@ fn choose(spec: &MethodSpec, ty: &ValueType) -> Result<Meaning, Misfit> {
 
 /// What a path leads to may also stand by itself, as a text.
 fn document(rules: &Arc<[DocumentRule]>, family: Family, modifier: i32) -> Result<Meaning, Misfit> {
+    let misfit = rules.iter().find_map(|rule| fits_inside(&rule.method).err());
     match (family, &**rules) {
+        (Family::Json | Family::Jsonb, _) if let Some(mend) = misfit => Err(Misfit::Mend(mend.to_owned())),
         (Family::Json | Family::Jsonb, paths) if paths.len() <= MOST_PATHS => {
             let hidden = literal(family, -1, None).map_err(Misfit::Mend)?.ok_or(Misfit::Family)?;
             Ok(Meaning::Document { rules: Arc::clone(rules), is_jsonb: family == Family::Jsonb, hidden })
@@ -190,7 +202,46 @@ fn document(rules: &Arc<[DocumentRule]>, family: Family, modifier: i32) -> Resul
         (Family::Text(kind), [rule]) if rule.path.is_whole() && is_free(kind, modifier) => {
             Ok(Meaning::Part(rule.clone()))
         }
-        _ => Err(Misfit::Mend("\"path\" leads into json and jsonb only, leave it out".to_owned())),
+        _ => Err(Misfit::Mend(
+            "\"path\" leads into json, jsonb and composite types only, leave it out".to_owned(),
+        )),
+    }
+}
+
+fn composite(rules: &[DocumentRule], ty: &ValueType) -> Result<Meaning, Misfit> {
+    let fields = ty.fields.as_deref().ok_or(Misfit::Family)?;
+    for DocumentRule { path, .. } in rules {
+        if path.each {
+            let mend = format!("path {path}: elements of an array are masked one by one, leave \"[*]\" out");
+            return Err(Misfit::Mend(mend));
+        }
+        if !fields.iter().any(|field| path.keys.first() == Some(&field.name)) {
+            let names: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
+            return Err(Misfit::Mend(format!("path {path}: its fields are {}", names.join(", "))));
+        }
+    }
+    let meanings = fields.iter().map(|field| field_meaning(rules, field));
+    Ok(Meaning::Composite(meanings.collect::<Result<_, _>>()?))
+}
+
+fn field_meaning(rules: &[DocumentRule], field: &FieldType) -> Result<Option<FieldMeaning>, Misfit> {
+    let behind = |rule: &DocumentRule| {
+        let path = rule.path.behind(&field.name)?;
+        Some(DocumentRule { path, ..rule.clone() })
+    };
+    let rules: Vec<DocumentRule> = rules.iter().filter_map(behind).collect();
+    let (method, domain) = match rules.as_slice() {
+        [] => return Ok(None),
+        [rule] if rule.path.is_whole() => (rule.method.clone(), Arc::clone(&rule.domain)),
+        [first, ..] if family(&field.ty) == Some(Family::Composite) => {
+            let domain = Arc::clone(&first.domain);
+            (MethodSpec::Document(rules.into()), domain)
+        }
+        _ => return Err(Misfit::Mend(format!("field {} has no fields, end the path there", field.name))),
+    };
+    match meaning(&method, &field.ty) {
+        Ok(meaning) => Ok(Some(FieldMeaning { meaning, domain })),
+        Err(misfit) => Err(Misfit::Mend(format!("field {}: {misfit}", field.name))),
     }
 }
 

@@ -24,7 +24,7 @@ pub mod token;
 mod types;
 
 pub use document::path::{DocumentPath, PathFault};
-pub use document::{DocumentRule, MOST_PATHS, fits_inside};
+pub use document::{DocumentRule, MOST_PATHS};
 pub use fit::{example, fits, fitting};
 pub use keys::KeyRing;
 pub use method::{Generalize, Method, MethodFault, MethodSpec, Partial};
@@ -82,12 +82,30 @@ pub struct ValueType {
     pub element: Option<Oid>,
     /// `typtype` of the type (of the element if an array): b, e, c, r, m.
     pub kind: char,
+    /// Of a composite type (of the element if an array), in order.
+    pub fields: Option<Arc<[FieldType]>>,
 }
+
+/// A field of a composite type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldType {
+    pub name: Arc<str>,
+    /// As declared: domains are not resolved.
+    pub declared: Oid,
+    pub ty: ValueType,
+}
+
+/// Composite types in composite types, as deep as their fields are looked at.
+const MOST_NESTED: usize = 8;
 
 impl ValueType {
     /// Resolves domains and arrays by the catalog. An oid that the snapshot
     /// does not know becomes a type without a codec.
     pub fn resolve(snapshot: &Snapshot, oid: Oid, modifier: i32) -> Self {
+        Self::nested(snapshot, oid, modifier, MOST_NESTED)
+    }
+
+    fn nested(snapshot: &Snapshot, oid: Oid, modifier: i32, depth: usize) -> Self {
         let (base, modifier) = base_type(snapshot, oid, modifier);
         let info = snapshot.types.get(&base);
         // int2vector and oidvector have an element type, yet are no arrays.
@@ -103,8 +121,20 @@ impl ValueType {
             modifier,
             element,
             kind: shown.map_or('p', |t| t.kind),
+            fields: shown.and_then(|t| fields(snapshot, t, depth.checked_sub(1)?)),
         }
     }
+}
+
+/// The fields of a composite type, without dropped ones.
+fn fields(snapshot: &Snapshot, info: &TypeInfo, depth: usize) -> Option<Arc<[FieldType]>> {
+    let relation = snapshot.relations.get(&info.relation.filter(|_| info.kind == 'c')?)?;
+    let fields = relation.columns.iter().map(|column| FieldType {
+        name: Arc::clone(&column.name),
+        declared: column.type_oid,
+        ty: ValueType::nested(snapshot, column.type_oid, column.type_modifier, depth),
+    });
+    Some(fields.collect())
 }
 
 /// The type under any number of domains, and the length that the outermost

@@ -3,7 +3,7 @@
 use super::document;
 use super::email::EmailMask;
 use super::fake::FakeMask;
-use super::fit::{Meaning, meaning};
+use super::fit::{FieldMeaning, Meaning, meaning};
 use super::fpe::{Cipher, FpeMask};
 use super::generalize::{
     GeneralizeFloat, GeneralizeInteger, GeneralizeMoment, GeneralizeNetwork, GeneralizeNumeric,
@@ -17,6 +17,7 @@ use super::redact::{Constant, Null};
 use super::token::{self, TokenInteger, TokenMask, TokenUuid};
 use super::types::Literal;
 use super::types::array::ArrayMask;
+use super::types::composite::{CompositeMask, FieldMask};
 use super::types::text::{self, Shape, in_encoding};
 use super::{DoesNotFit, Encoding, Format, Mask, UnreadableValue, ValueType, Wire};
 
@@ -120,6 +121,16 @@ impl Meaning {
                     .unwrap_or_else(|| Box::new(constant(&hidden, wire)))
             }
             Self::Part(rule) => document::text(&rule, wire, keys).unwrap_or_else(|| Box::new(Null)),
+            Self::Composite(meanings) => {
+                let fields = ty.fields.as_deref().unwrap_or_default();
+                let masks = meanings.into_iter().zip(fields).map(|(meaning, field)| FieldMask {
+                    declared: field.declared,
+                    mask: meaning.map(|FieldMeaning { meaning, domain }| {
+                        meaning.build(&domain, &field.ty, wire, keys)
+                    }),
+                });
+                Box::new(CompositeMask { fields: masks.collect(), unreadable })
+            }
             Self::Fpe { classes, shape } => match Cipher::new(keys, domain, classes) {
                 Some(cipher) => {
                     Box::new(FpeMask { cipher, shape, hidden: hidden(shape), encoding, unreadable })

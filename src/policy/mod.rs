@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use disclosure::{Disclosure, Disclosures};
-pub use paths::ProtectedPath;
+pub use paths::{Inside, ProtectedPath};
 
 use crate::mask::MethodSpec;
 
@@ -36,9 +36,9 @@ pub struct ProtectedColumn {
     pub writable: bool,
     /// Why it is protected: the rule's place in the file, or what made it so.
     pub because: Arc<str>,
-    /// Where in the column's documents this is; none: the column itself.
+    /// Where in the column's documents or composite values this is; none: the column itself.
     pub path: Option<Arc<str>>,
-    /// The protected paths below, if it is a document that is masked inside.
+    /// The protected paths below, if it is masked inside.
     pub paths: Arc<[ProtectedPath]>,
 }
 

@@ -1,5 +1,5 @@
-//! Paths into documents: what a statement reaches that goes some steps into a
-//! column with protected paths.
+//! Paths into documents and composite values: what a statement reaches that goes
+//! some steps into a column with protected paths.
 //!
 //! Invariant: a step that could lead two ways leads into what is protected.
 //! What lies inside of a protected place is not told apart from the whole: the
@@ -14,8 +14,18 @@ use crate::mask::{DocumentPath, DocumentRule, Method, MethodSpec};
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProtectedPath {
     pub path: DocumentPath,
-    /// What stands there, as the text that `->>` makes of it.
+    /// What stands there: in a document, as the text that `->>` makes of it.
     pub column: Arc<ProtectedColumn>,
+    pub inside: Inside,
+}
+
+/// What a column with protected paths holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// json or jsonb.
+    Document,
+    /// Values of a composite type, whose fields have types of their own.
+    Composite,
 }
 
 /// One step into a document.
@@ -32,6 +42,8 @@ pub enum Step {
 pub enum Form {
     Json,
     Text,
+    /// A field of a composite value, of its own type.
+    Field,
 }
 
 /// What some steps lead to.
@@ -94,11 +106,11 @@ fn reached(column: &ProtectedColumn, paths: Vec<ProtectedPath>, name: String, fo
     let whole = paths.iter().find(|known| known.path.is_whole());
     match (whole, form) {
         _ if paths.is_empty() => Reached::Free,
-        (Some(value), Form::Text) => Reached::Protected(Arc::clone(&value.column)),
+        (Some(value), Form::Text | Form::Field) => Reached::Protected(Arc::clone(&value.column)),
         (Some(value), Form::Json) => Reached::Protected(Arc::new(as_json(&value.column))),
         // Its text is no document that a mask could read.
         (None, Form::Text) => Reached::Unclear,
-        (None, Form::Json) => {
+        (None, Form::Json | Form::Field) => {
             let method = MethodSpec::Document(paths.iter().map(ProtectedPath::rule).collect());
             let domain = format!("{}{name}", column.domain).into();
             Reached::Protected(Arc::new(ProtectedColumn {
@@ -115,7 +127,8 @@ fn reached(column: &ProtectedColumn, paths: Vec<ProtectedPath>, name: String, fo
 /// A protected value as JSON: two that JSON takes for equal, 1 and 1.0, have
 /// different masks, so equality tells more than the mask.
 fn as_json(value: &Arc<ProtectedColumn>) -> ProtectedColumn {
-    let whole = ProtectedPath { path: DocumentPath::whole(), column: Arc::clone(value) };
+    let whole =
+        ProtectedPath { path: DocumentPath::whole(), column: Arc::clone(value), inside: Inside::Document };
     let Disclosures(level) = value.discloses;
     let level = if level >= Disclosure::Search { level } else { Disclosure::Nullness };
     ProtectedColumn {
@@ -133,8 +146,9 @@ fn member(key: &str) -> String {
 
 impl ProtectedPath {
     /// `value`: the column, with what the rule of this path says.
-    pub fn new(path: DocumentPath, value: ProtectedColumn) -> Self {
+    pub fn new(path: DocumentPath, value: ProtectedColumn, inside: Inside) -> Self {
         let method = match value.method.method() {
+            _ if inside == Inside::Composite => value.method.clone(),
             // These look at what kind of value the text was.
             Method::Partial | Method::Email | Method::Generalize | Method::Noise => {
                 let domain = Arc::clone(&value.domain);
@@ -153,11 +167,11 @@ impl ProtectedPath {
         };
         let name = path.to_string().into();
         let column = ProtectedColumn { method, path: Some(name), paths: [].into(), ..value };
-        Self { path, column: Arc::new(column) }
+        Self { path, column: Arc::new(column), inside }
     }
 
     fn at(&self, path: DocumentPath) -> Option<Self> {
-        Some(Self { path, column: Arc::clone(&self.column) })
+        Some(Self { path, ..self.clone() })
     }
 
     /// The rule that masks what stands there.

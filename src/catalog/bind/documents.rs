@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::mask::{DocumentPath, DocumentRule};
-use crate::policy::ProtectedPath;
+use crate::policy::{Inside, ProtectedPath};
 
 /// What one rule says of a path.
 #[derive(Clone, PartialEq)]
@@ -17,6 +17,7 @@ pub(super) struct PathReason {
     discloses: Disclosure,
     writable: bool,
     place: Arc<str>,
+    inside: Inside,
 }
 
 impl<'a> Binder<'a> {
@@ -25,6 +26,7 @@ impl<'a> Binder<'a> {
     pub(super) fn document_reason(
         &self,
         chosen: Pattern<'a>,
+        column: &Column,
         matching: &[Pattern<'a>],
         origin: &Names,
     ) -> Option<Reason> {
@@ -33,7 +35,9 @@ impl<'a> Binder<'a> {
         let mut patterns: Vec<Pattern<'_>> =
             matching.iter().copied().filter(|pattern| pattern.rule.path.is_some()).collect();
         patterns.sort_by_key(|pattern| (pattern.columns.wildcards(), pattern.index));
-        let paths = patterns.iter().filter_map(|pattern| of_rule(pattern.rule, &name)).collect();
+        let ty = ValueType::resolve(self.snapshot, column.type_oid, column.type_modifier);
+        let inside = if ty.fields.is_some() { Inside::Composite } else { Inside::Document };
+        let paths = patterns.iter().filter_map(|pattern| of_rule(pattern.rule, &name, inside)).collect();
         // A grant by tag shows the whole document: each path must have the tag.
         let tagged = |tag: &&String| patterns.iter().all(|pattern| pattern.rule.tags.contains(tag));
         let tags = chosen.rule.tags.iter().filter(tagged).map(|tag| tag.as_str().into()).collect();
@@ -53,17 +57,28 @@ impl<'a> Binder<'a> {
     }
 
     /// The first path whose domain has another method or type somewhere.
-    pub(super) fn path_conflict(&mut self, reason: &Reason) -> Option<String> {
+    pub(super) fn path_conflict(&mut self, reason: &Reason, value: &ValueType) -> Option<String> {
         let paths = reason.paths.iter().filter(|known| known.method.method().takes_domain());
         paths.into_iter().find_map(|known| {
-            let now = (known.method.name(), "text".to_owned());
+            let family = match known.inside {
+                Inside::Document => "text".to_owned(),
+                Inside::Composite => type_family(field_at(value, &known.path)?),
+            };
+            let now = (known.method.name(), family);
             let conflict = self.conflict_in(&known.domain, now)?;
             Some(format!("path {}: {conflict}", known.path))
         })
     }
 }
 
-fn of_rule(rule: &ProtectRule, origin: &str) -> Option<PathReason> {
+/// The type of the field that a path leads to.
+fn field_at<'t>(value: &'t ValueType, path: &DocumentPath) -> Option<&'t ValueType> {
+    path.keys.iter().try_fold(value, |ty, key| {
+        ty.fields.as_deref()?.iter().find(|field| field.name == *key).map(|field| &field.ty)
+    })
+}
+
+fn of_rule(rule: &ProtectRule, origin: &str, inside: Inside) -> Option<PathReason> {
     let path = rule.path.clone()?;
     let domain = match &rule.domain {
         Some(domain) => domain.as_str().into(),
@@ -76,6 +91,7 @@ fn of_rule(rule: &ProtectRule, origin: &str) -> Option<PathReason> {
         discloses: discloses(rule),
         writable: rule.allow.contains(&Allow::Write),
         place: rule.place.as_str().into(),
+        inside,
     })
 }
 
@@ -138,6 +154,6 @@ impl PathReason {
             because: Arc::clone(&self.place),
             ..column.clone()
         };
-        ProtectedPath::new(self.path.clone(), value)
+        ProtectedPath::new(self.path.clone(), value, self.inside)
     }
 }

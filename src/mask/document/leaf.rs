@@ -145,7 +145,7 @@ impl Mask for LeafText {
 }
 
 fn text_type(oid: u32, name: &str) -> ValueType {
-    ValueType { oid: Oid(oid), name: name.into(), modifier: -1, element: None, kind: 'b' }
+    ValueType { oid: Oid(oid), name: name.into(), modifier: -1, element: None, kind: 'b', fields: None }
 }
 
 /// Documents hold texts in either format.

@@ -41,7 +41,7 @@ pub struct DocumentRule {
 ///
 /// # Errors
 /// The mend, in a few words.
-pub fn fits_inside(method: &MethodSpec) -> Result<(), &'static str> {
+pub(super) fn fits_inside(method: &MethodSpec) -> Result<(), &'static str> {
     match method {
         MethodSpec::Redact { .. }
         | MethodSpec::Null

@@ -135,5 +135,5 @@ fn what_has_no_codec_can_only_be_null() {
 }
 
 fn of_oid(oid: u32) -> ValueType {
-    ValueType { oid: Oid(oid), name: "odd".into(), modifier: -1, element: None, kind: 'b' }
+    ValueType { oid: Oid(oid), name: "odd".into(), modifier: -1, element: None, kind: 'b', fields: None }
 }

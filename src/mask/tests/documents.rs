@@ -226,11 +226,14 @@ fn a_key_that_the_encoding_spells_otherwise_hides_the_document() {
 }
 
 #[test]
-fn paths_fit_documents_only() {
+fn paths_and_methods_that_fit_no_document() {
     for ty in [of("text", -1), of("xml", -1), of("int4", -1)] {
         let fault = fits(&redacted(&["$.a"]), &ty).unwrap_err();
-        assert!(fault.mend.contains("json and jsonb only"), "{fault}");
+        assert!(fault.mend.contains("json, jsonb and composite types only"), "{fault}");
     }
+    let year = MethodSpec::Document([rule("$.a", spec("generalize", "to = 'year'"))].into());
+    let fault = fits(&year, &of("jsonb", -1)).unwrap_err();
+    assert_eq!(fault.mend, "inside a document it takes \"bucket\" only, for numbers");
     let many: Arc<[DocumentRule]> =
         (0..65).map(|n| rule(&format!("$.k{n}"), MethodSpec::of(Method::Redact))).collect();
     assert!(fits(&MethodSpec::Document(many), &of("jsonb", -1)).is_err());

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod coarse;
+mod composites;
 mod constants;
 mod documents;
 mod fakes;
@@ -60,16 +61,23 @@ const JSONB: (&str, u32, u32) = ("jsonb", 3802, 3807);
 
 fn of(name: &str, modifier: i32) -> ValueType {
     let (name, oid, _) = *TYPES.iter().chain([&JSONB]).find(|t| t.0 == name).unwrap();
-    ValueType { oid: Oid(oid), name: name.into(), modifier, element: None, kind: 'b' }
+    ValueType { oid: Oid(oid), name: name.into(), modifier, element: None, kind: 'b', fields: None }
 }
 
 fn array_of(name: &str) -> ValueType {
     let (name, oid, array) = *TYPES.iter().chain([&JSONB]).find(|t| t.0 == name).unwrap();
-    ValueType { oid: Oid(array), name: name.into(), modifier: -1, element: Some(Oid(oid)), kind: 'b' }
+    ValueType {
+        oid: Oid(array),
+        name: name.into(),
+        modifier: -1,
+        element: Some(Oid(oid)),
+        kind: 'b',
+        fields: None,
+    }
 }
 
 fn kind(kind: char) -> ValueType {
-    ValueType { oid: Oid(90_000), name: "mine".into(), modifier: -1, element: None, kind }
+    ValueType { oid: Oid(90_000), name: "mine".into(), modifier: -1, element: None, kind, fields: None }
 }
 
 fn varchar(n: i32) -> ValueType {

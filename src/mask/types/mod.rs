@@ -4,6 +4,7 @@
 
 pub mod array;
 pub mod bytea;
+pub mod composite;
 pub mod datetime;
 pub mod document;
 pub mod integer;

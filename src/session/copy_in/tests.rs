@@ -23,7 +23,7 @@ fn keys() -> KeyRing {
 }
 
 fn text_type() -> ValueType {
-    ValueType { oid: Oid(25), name: "text".into(), modifier: -1, element: None, kind: 'b' }
+    ValueType { oid: Oid(25), name: "text".into(), modifier: -1, element: None, kind: 'b', fields: None }
 }
 
 fn column() -> Arc<ProtectedColumn> {

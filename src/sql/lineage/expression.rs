@@ -271,6 +271,9 @@ impl<'a> Walk<'a> {
     /// A field of a row, or a function of it; of another composite value, its use.
     pub(super) fn field_of(&mut self, value: Value, name: &str, purpose: Purpose) -> Analysed<Value> {
         let Some(row) = value.row.clone() else {
+            if let Some(part) = self.part(&value, name) {
+                return Ok(part);
+            }
             return Ok(Value::of(self.spend(&value, purpose)));
         };
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));

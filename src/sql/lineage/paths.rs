@@ -14,7 +14,9 @@ use super::names::strings;
 use super::value::Value;
 use super::{Walk, value};
 use crate::catalog::Oid;
+use crate::catalog::snapshot::Relation;
 use crate::mask::{Method, ValueType};
+use crate::policy::Inside;
 use crate::policy::paths::{Form, Reached, Step, follow};
 use crate::sql::analysis::Flow;
 
@@ -70,6 +72,37 @@ impl<'a> Walk<'a> {
             None => number(node)?.to_string(),
         };
         self.reached(document, &[Step::of_text(&key)], Form::Json, own)
+    }
+
+    /// The field `name` of a composite value that is masked field by field.
+    pub(super) fn part(&self, value: &Value, name: &str) -> Option<Value> {
+        let field = self.composite(value)?.column(name)?;
+        let steps = [Step::Member(name.to_owned())];
+        let part = self.reached(value, &steps, Form::Field, field.type_oid)?;
+        Some(Value { collated: field.nondeterministic, ..part })
+    }
+
+    /// All fields of such a value, by their names.
+    pub(super) fn parts(&self, value: &Value) -> Option<Vec<(String, Value)>> {
+        let fields = self.composite(value)?.columns.iter();
+        fields.map(|field| Some((field.name.to_string(), self.part(value, &field.name)?))).collect()
+    }
+
+    /// What lists the fields of the value's type, if it is certainly a column's
+    /// composite value or a part of one.
+    fn composite(&self, value: &Value) -> Option<&'a Relation> {
+        let Flow::Plain { columns, cast: false } = &value.flow else { return None };
+        let masked_inside = columns.iter().all(|column| {
+            column.method.method() == Method::Document
+                && column.paths.iter().all(|path| path.inside == Inside::Composite)
+        });
+        if !masked_inside || value.row.is_some() || value.elements.is_some() {
+            return None;
+        }
+        let snapshot = self.facts.snapshot;
+        let ty = ValueType::resolve(snapshot, value.type_oid?, -1);
+        let info = snapshot.types.get(&ty.oid).filter(|info| info.kind == 'c' && ty.element.is_none())?;
+        snapshot.relations.get(&info.relation?)
     }
 
     /// json or jsonb, if the value is certainly a column's document or a part of one.

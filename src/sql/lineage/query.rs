@@ -293,10 +293,19 @@ impl<'a> Walk<'a> {
     }
 
     fn row_targets(&mut self, value: &Value) -> Analysed<Vec<Target>> {
-        let Some(row) = &value.row else {
-            return self.unknown("expanding a row that is not a table's");
-        };
         let span = value.points.first().map_or(self.here..self.here, |point| point.span.clone());
+        let Some(row) = &value.row else {
+            let Some(parts) = self.parts(value) else {
+                return self.unknown("expanding a row that is not a table's");
+            };
+            let target = |(name, value): (String, Value)| Target {
+                name,
+                value: Value { points: Vec::new(), ..value },
+                span: span.clone(),
+                loose: false,
+            };
+            return Ok(parts.into_iter().map(target).collect());
+        };
         Ok(row.iter().map(|field| field_target(field, &span)).collect())
     }
 

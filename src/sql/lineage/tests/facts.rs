@@ -15,7 +15,9 @@ use crate::error::ClientError;
 use crate::grants::GrantId;
 use crate::mask::{DocumentPath, Method, MethodSpec};
 use crate::policy::decide::{Decision, decide};
-use crate::policy::{Access, Basis, Disclosure, Disclosures, Permits, ProtectedColumn, ProtectedPath};
+use crate::policy::{
+    Access, Basis, Disclosure, Disclosures, Inside, Permits, ProtectedColumn, ProtectedPath,
+};
 use crate::sql::analysis::{Flow, Statement, StatementKind};
 use crate::sql::lineage::{Lineage, analyse, view_flows};
 use crate::sql::parse;
@@ -411,7 +413,8 @@ fn protected(schema: &str, table: &str, column: &str, rule: &str) -> ProtectedCo
         return protected_by(schema, table, column, rule);
     }
     let of_path = |(path, rule): (&str, &str)| {
-        ProtectedPath::new(DocumentPath::parse(path).unwrap(), protected_by(schema, table, column, rule))
+        let value = protected_by(schema, table, column, rule);
+        ProtectedPath::new(DocumentPath::parse(path).unwrap(), value, Inside::Document)
     };
     let paths: Vec<ProtectedPath> = PATHS.iter().map(|path| of_path(path.split_once('=').unwrap())).collect();
     let method = MethodSpec::Document(paths.iter().map(ProtectedPath::rule).collect());
