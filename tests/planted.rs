@@ -128,6 +128,11 @@ const LITERALS: &[&str] = &[
     "SET LOCAL bauta.end_user TO 'planted'",
     "SET \"bauta\".\"end_user\" = 'planted', 'planted'",
     "ALTER ROLE x SET bauta.end_user = 'planted'",
+    // One literal each, to a server that is set so.
+    "SET standard_conforming_strings = off",
+    "SELECT id FROM customers WHERE phone = 'a\\'planted\\'b'",
+    "ALTER ROLE x PASSWORD 'a\\'planted\\'b'",
+    "SET standard_conforming_strings = on",
 ];
 
 /// A Bind with parameters in binary.
@@ -162,6 +167,14 @@ fn by_parameters(bauta: &Bauta) {
             &[bind_binary(&[b"planted"]), m::execute("", 0), m::close(b'S', "s"), m::sync()].concat(),
         );
     }
+}
+
+/// It is set in the same pipeline: the server has not said so yet.
+fn by_pipeline(bauta: &Bauta) {
+    let mut raw = Raw::connect(bauta.port, "ana");
+    let set = m::parse("", "SET standard_conforming_strings = off", &[]);
+    let text = m::parse("s", "SELECT id FROM customers WHERE phone = 'a\\'planted\\'b'", &[]);
+    raw.exchange(&[set, m::bind("", "", &[], &[]), m::execute("", 0), text, m::sync()].concat());
 }
 
 fn by_copy(bauta: &Bauta) {
@@ -269,8 +282,11 @@ fn nothing_planted_is_written(sql: &str) {
     bauta.serve();
     psql("ana", bauta.port, "SELECT id FROM orders WHERE status = 'visible'");
     for user in ["ana", "sam"] {
-        psql(user, bauta.port, &LITERALS.join(";\n"));
         let mut raw = Raw::connect(bauta.port, user);
+        for sql in LITERALS {
+            raw.query(sql);
+            raw.query("ROLLBACK");
+        }
         for sql in LITERALS {
             raw.exchange(
                 &[m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()].concat(),
@@ -278,6 +294,7 @@ fn nothing_planted_is_written(sql: &str) {
         }
     }
     by_parameters(&bauta);
+    by_pipeline(&bauta);
     by_copy(&bauta);
     revealed(&bauta);
     named(&bauta);

@@ -348,6 +348,8 @@ pub struct Sql {
     pub(super) text: Text,
     pub(super) span: Range<usize>,
     pub(super) conceal: Conceal,
+    /// The server may see other literals in it than its scanner does here.
+    pub(super) doubtful: bool,
 }
 
 /// A client's text, shared.
@@ -394,7 +396,7 @@ impl Sql {
     pub fn whole(text: impl Into<Text>, conceal: Conceal) -> Self {
         let text = text.into();
         let span = 0..text.bytes().len();
-        Self { text, span, conceal }
+        Self { text, span, conceal, doubtful: false }
     }
 
     /// The text that it is, or is a part of.
@@ -406,7 +408,13 @@ impl Sql {
     pub fn part(text: impl Into<Text>, span: Range<usize>, conceal: Conceal) -> Self {
         let text = text.into();
         let end = span.end.min(text.bytes().len());
-        Self { span: span.start.min(end)..end, text, conceal }
+        Self { span: span.start.min(end)..end, text, conceal, doubtful: false }
+    }
+
+    /// Settings of its session make another text of it: where something in it
+    /// must not be written, nothing of it is.
+    pub fn doubtful(self) -> Self {
+        Self { doubtful: true, ..self }
     }
 }
 

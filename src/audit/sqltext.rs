@@ -77,9 +77,11 @@ impl SqlTexts {
         let fingerprint = known.fingerprint;
         let text = match (self.mode, known.stripped) {
             (AuditSql::Fingerprint, _) => return Shown { sql: None, sql_bytes: None, fingerprint },
+            (_, Some(_)) if sql.doubtful => Cow::Borrowed("?"),
             (_, Some(stripped)) => Cow::Owned(stripped.to_string()),
             (_, None) => match &sql.conceal {
                 Conceal::Nothing => String::from_utf8_lossy(bytes),
+                Conceal::Spans(_) | Conceal::AllLiterals if sql.doubtful => Cow::Borrowed("?"),
                 Conceal::Spans(spans) => match without_spans(bytes, &sql.span, spans) {
                     Some(text) => text,
                     None => Cow::Owned(without_literals(&String::from_utf8_lossy(bytes))),
@@ -242,6 +244,22 @@ mod tests {
     fn passwords_are_never_written() {
         let text = "ALTER ROLE ana PassWord 'hunter2' -- hunter2";
         assert_eq!(shown(AuditSql::Full, text, Conceal::Nothing).unwrap(), "ALTER ROLE ana PassWord ? ");
+    }
+
+    #[test]
+    fn a_text_that_the_server_reads_otherwise_is_left_out_whole() {
+        // With standard_conforming_strings = off this is one literal.
+        let text = "ALTER ROLE ana PASSWORD 'a\\'hunter2\\'b'";
+        let sql = |text: &str, conceal| Sql::whole(Arc::<str>::from(text), conceal).doubtful();
+        let mut texts = SqlTexts::new(AuditSql::Full);
+        let mut shown = |sql: Sql| texts.show(&sql).sql.unwrap().into_owned();
+        assert_eq!(shown(sql(text, Conceal::Nothing)), "?");
+        assert_eq!(shown(sql("SELECT 'a\\'b\\'c'", Conceal::AllLiterals)), "?");
+        assert_eq!(shown(sql("SELECT 'a\\'b\\'c'", Conceal::Spans(std::iter::once(7..11).collect()))), "?");
+        assert_eq!(shown(sql("SELECT 'a\\'", Conceal::Nothing)), "SELECT 'a\\'");
+        let harmless = sql("SELECT 'a\\'", Conceal::Nothing);
+        let mut normalized = SqlTexts::new(AuditSql::Normalized);
+        assert_eq!(normalized.show(&harmless).sql.unwrap(), "?");
     }
 
     #[test]

@@ -62,7 +62,9 @@ impl Relay {
             Stop::Hold(hold) => Ok(Step::Wait(hold)),
             Stop::Refuse(refusal) => {
                 // Literals of a text that is refused may be anything.
+                let misread = self.check_reading(&text).is_err();
                 let sql = Sql::whole(text, Conceal::AllLiterals);
+                let sql = if misread { sql.doubtful() } else { sql };
                 if let Some(wait) = self.hold_refused(&sql, &refusal) {
                     return Ok(wait);
                 }

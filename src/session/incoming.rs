@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::judge::{Refusal, Stop};
+use super::judge::{Refusal, Stop, hangs_on_settings};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
 use super::state::{Entry, Kind};
@@ -182,6 +182,8 @@ impl Relay {
             Some(Observed { would_refuse: Some(_) }) => Outcome::Refused,
             _ => Outcome::of(&columns),
         };
+        let misread = self.settings.unsafe_reading().is_some() && hangs_on_settings(sql.text());
+        let sql = if misread { sql.doubtful() } else { sql };
         let is_observed = observed.is_some();
         let event = Event::StatementStart(StatementStart { sql, columns, observed });
         let posted = self.proxy.audit.post(Record { who: self.who.clone(), event });
