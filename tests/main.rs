@@ -31,6 +31,7 @@ mod hold;
 mod interference;
 mod leaks;
 mod lifecycle;
+mod listed;
 mod masking;
 mod masks;
 mod max_rows;

@@ -37,34 +37,34 @@ const POLICY: &str = r#"
     request = ["public.customers.*"]
 "#;
 
-fn rows(frames: &[Frame]) -> Vec<Vec<Option<String>>> {
+pub(crate) fn rows(frames: &[Frame]) -> Vec<Vec<Option<String>>> {
     let text = |v: Option<Vec<u8>>| v.map(|v| String::from_utf8_lossy(&v).into_owned());
     frames.iter().filter(|f| f.tag == b'D').map(|f| f.columns().into_iter().map(text).collect()).collect()
 }
 
-fn first(frames: &[Frame]) -> String {
+pub(crate) fn first(frames: &[Frame]) -> String {
     rows(frames).first().unwrap_or_else(|| panic!("no row: {frames:?}"))[0].clone().unwrap()
 }
 
-fn column(frames: &[Frame]) -> Vec<String> {
+pub(crate) fn column(frames: &[Frame]) -> Vec<String> {
     rows(frames).into_iter().map(|row| row[0].clone().unwrap_or_else(|| "NULL".to_owned())).collect()
 }
 
-fn error(frames: &[Frame]) -> Option<String> {
+pub(crate) fn error(frames: &[Frame]) -> Option<String> {
     frames.iter().find(|f| f.tag == b'E').map(|f| f.field(b'C').unwrap())
 }
 
-fn tags(frames: &[Frame]) -> String {
+pub(crate) fn tags(frames: &[Frame]) -> String {
     frames.iter().map(|f| char::from(f.tag)).collect()
 }
 
-struct Shop {
-    server: Server,
-    bauta: Bauta,
+pub(crate) struct Shop {
+    pub server: Server,
+    pub bauta: Bauta,
 }
 
 impl Shop {
-    fn open() -> (Self, Raw) {
+    pub(crate) fn open() -> (Self, Raw) {
         let server = Server::start();
         let bauta = Bauta::start(&server, POLICY);
         let raw = Raw::connect(bauta.port, "ana");
@@ -75,7 +75,7 @@ impl Shop {
         Raw::connect(self.server.port(), "ana")
     }
 
-    fn grant(&self, column: &str) -> String {
+    pub(crate) fn grant(&self, column: &str) -> String {
         let line = self
             .bauta
             .cli_ok(&["grant", "ana", "--column", column, "--for", "1h", "--reason", "test", "--json"]);
@@ -85,7 +85,7 @@ impl Shop {
 }
 
 /// What a session sees of one value.
-fn token(raw: &mut Raw, column: &str, table: &str, id: u32) -> String {
+pub(crate) fn token(raw: &mut Raw, column: &str, table: &str, id: u32) -> String {
     first(&raw.query(&format!("SELECT {column} FROM {table} WHERE id = {id}")))
 }
 
@@ -103,7 +103,7 @@ fn bind(statement: &str, values: &[&[u8]], format: u16) -> Vec<u8> {
     m::framed(b'B', &body)
 }
 
-fn extended(sql: &str, types: &[u32], values: &[Option<&str>]) -> Vec<u8> {
+pub(crate) fn extended(sql: &str, types: &[u32], values: &[Option<&str>]) -> Vec<u8> {
     [
         m::parse("", sql, types),
         m::bind("", "", values, &[]),
@@ -192,7 +192,6 @@ fn anything_but_a_token_is_refused_and_no_original_gets_elsewhere() {
         format!("SELECT id FROM customers WHERE ssn = E'{one}'"),
         format!("SELECT id FROM customers WHERE ssn = (SELECT '{one}'::text)"),
         format!("SELECT id FROM customers WHERE ssn IN (SELECT '{one}'::text)"),
-        format!("SELECT id FROM customers WHERE ssn = (VALUES ('{one}'))"),
         format!("SELECT id FROM customers WHERE ssn = CASE WHEN true THEN '{one}' END"),
         format!("SELECT id FROM customers WHERE ssn = coalesce('{one}', 'x')"),
         format!("SELECT id FROM customers WHERE '{one}' IN (ssn, name)"),
@@ -200,7 +199,6 @@ fn anything_but_a_token_is_refused_and_no_original_gets_elsewhere() {
         format!("SELECT CASE '{one}' WHEN ssn THEN 1 WHEN name THEN 2 END FROM customers"),
         format!("SELECT NULLIF('{one}', ssn) FROM customers"),
         format!("SELECT ssn FROM customers INTERSECT SELECT '{one}'"),
-        format!("SELECT id FROM customers JOIN (VALUES ('{one}')) v (t) ON v.t = ssn"),
         format!("COPY (SELECT id FROM customers WHERE ssn = '{one}') TO STDOUT"),
         format!("CREATE TABLE stolen AS SELECT id FROM customers WHERE ssn = '{one}'"),
         format!("EXPLAIN ANALYZE SELECT id FROM customers WHERE ssn = '{one}'"),

@@ -201,7 +201,11 @@ impl<'a> Walk<'a> {
             }
             let purpose = Purpose { kind, ..Purpose::DECIDE };
             let span = self.span_of(side);
-            let compares = kind == UseKind::Equality && self.compares_tokens(side, names);
+            let compares_tokens = self.compares_tokens(side, names);
+            if compares_tokens && other.is_clean() {
+                self.want_listed(side, other);
+            }
+            let compares = kind == UseKind::Equality && compares_tokens;
             let given = if compares { self.given_to(side, other) } else { None };
             let use_ = self.use_of(&side.flow, purpose, span, Otherwise::Refuse);
             self.add_use(Use { given, ..use_ });

@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
         Some(GivenValues { ty, values: vec![given], only_null: true })
     }
 
-    fn given_values(
+    pub(super) fn given_values(
         &self,
         flow: &Flow,
         type_oid: Option<Oid>,
@@ -236,17 +236,14 @@ impl<'a> Walk<'a> {
 
     /// The right side of IN as one value, if every item of it is given.
     pub(super) fn all_given(&self, items: &[Value]) -> Option<Value> {
-        let one = |item: &Value| match item.given.as_slice() {
-            [given] if item.is_clean() && !item.collated && item.type_oid.is_none() => Some(given.clone()),
-            _ => None,
-        };
+        let one = |item: &Value| item.given_alone().cloned();
         let given = items.iter().map(one).collect::<Option<Vec<Given>>>()?;
         Some(Value { given, ..Value::clean() })
     }
 }
 
 /// Does the mask of this column lead back to the original?
-fn leads_back(column: &ProtectedColumn) -> bool {
+pub(super) fn leads_back(column: &ProtectedColumn) -> bool {
     matches!(column.method.method(), Method::Token | Method::Fpe)
         && column.discloses.include(Disclosure::Equality)
 }

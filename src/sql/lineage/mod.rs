@@ -27,6 +27,7 @@ mod from;
 mod functions;
 mod given;
 mod keys;
+mod listed;
 mod names;
 mod naming;
 mod paths;
@@ -57,6 +58,7 @@ use crate::catalog::guard::Facts;
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
+use listed::{ListedColumns, WantedColumns};
 use places::Places;
 use query::Target;
 use readings::Choices;
@@ -171,6 +173,10 @@ struct Walk<'a> {
     /// What was found where rounds of a recursion can't make it forgotten.
     kept: Found,
     named: Vec<Arc<ProtectedColumn>>,
+    /// Columns of VALUES that hold values of a domain, and those that were
+    /// found to be compared with one.
+    listed: ListedColumns,
+    wanted: WantedColumns,
     /// Which relation an unqualified name means in this reading.
     choices: Choices,
     /// Names that may mean relations with different columns.
@@ -231,6 +237,8 @@ impl<'a> Walk<'a> {
             found: Found::default(),
             kept: Found::default(),
             named: Vec::new(),
+            listed: ListedColumns::new(),
+            wanted: WantedColumns::new(),
             choices: Choices::new(),
             ambiguous: BTreeMap::new(),
             resolved: HashSet::new(),

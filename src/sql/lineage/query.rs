@@ -11,7 +11,7 @@ use super::scope::{Field, Scope};
 use super::value::{Purpose, Value, unite};
 use super::{Analysed, Walk, naming};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{Flow, UseKind};
+use crate::sql::analysis::{Flow, Given, UseKind};
 
 /// What the server allows a query (`MaxTupleAttributeNumber` in its
 /// `htup_details.h`). A megabyte of stars would name a hundred million columns.
@@ -44,6 +44,7 @@ impl Target {
             collated: self.value.collated,
             origin: None,
             loose: self.loose,
+            listed: self.value.listed,
         }
     }
 }
@@ -116,14 +117,18 @@ impl<'a> Walk<'a> {
     fn values(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let (purpose, mark) = (self.show, self.mark());
         let mut rows: Vec<Vec<Value>> = Vec::with_capacity(select.values_lists.len());
+        let mut given: Vec<Vec<Option<Given>>> = Vec::with_capacity(select.values_lists.len());
         for row in &select.values_lists {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
             let mut values = Vec::with_capacity(row.items.len());
+            let mut given_here = Vec::with_capacity(row.items.len());
             for node in &row.items {
-                let value = self.expression(node, scope, purpose)?.not_given();
-                values.push(self.shown(value, purpose));
+                let value = self.expression(node, scope, purpose)?;
+                given_here.push(value.given_alone().cloned());
+                values.push(self.shown(value.not_given(), purpose));
             }
             rows.push(values);
+            given.push(given_here);
         }
         self.carry_literals(&mark);
         let width = rows.first().map_or(0, Vec::len);
@@ -138,6 +143,8 @@ impl<'a> Walk<'a> {
                 [only] => only.clone(),
                 _ => Value::one_of(values),
             };
+            let given = given.iter().map(|row| row.get(column).cloned().flatten()).collect();
+            let value = self.listed_column(value, given, &mark);
             targets.push(Target {
                 name: format!("column{}", column + 1),
                 value,

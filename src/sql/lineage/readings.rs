@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 use pg_query::NodeEnum;
 
 use super::given::given_in_all;
+use super::listed::ListedColumns;
+use super::query::Target;
 use super::scope::Scope;
 use super::value::unite;
-use super::{Lineage, Walk};
+use super::{Analysed, Lineage, Walk};
 use crate::catalog::Oid;
 use crate::catalog::guard::Facts;
 use crate::error::{ClientError, sqlstate};
@@ -68,15 +70,26 @@ pub(super) fn analyse<'a>(
     }
 }
 
-impl Text<'_, '_> {
+impl<'a> Text<'a, '_> {
+    /// `listed`: what an earlier walk found out of the columns of VALUES.
+    fn walk(&self, choices: Choices, listed: ListedColumns) -> (Walk<'a>, Analysed<Vec<Target>>) {
+        let mut walk = Walk::new(self.facts, self.text, self.tokens, self.depth);
+        walk.choices = choices;
+        walk.listed = listed;
+        let read = walk.statement(self.node, &Scope::inside(None, Vec::new()));
+        (walk, read)
+    }
+
     fn read(
         &self,
         choices: Choices,
         ambiguous: &mut BTreeMap<String, Vec<Oid>>,
     ) -> Result<(Lineage, Vec<Oid>), ClientError> {
-        let mut walk = Walk::new(self.facts, self.text, self.tokens, self.depth);
-        walk.choices = choices;
-        let read = walk.statement(self.node, &Scope::inside(None, Vec::new()));
+        let (mut walk, mut read) = self.walk(choices.clone(), ListedColumns::new());
+        let listed = if read.is_ok() { walk.listed_columns() } else { ListedColumns::new() };
+        if !listed.is_empty() {
+            (walk, read) = self.walk(choices, listed);
+        }
         ambiguous.append(&mut walk.ambiguous);
         let candidates = ambiguous.values().flatten();
         let excluded = candidates.copied().filter(|oid| !walk.resolved.contains(oid)).collect();

@@ -239,6 +239,7 @@ impl<'a> Walk<'a> {
                     collated: column.nondeterministic,
                     origin: None,
                     loose: false,
+                    listed: None,
                 }
             })
             .collect()

@@ -27,6 +27,8 @@ pub(super) struct Field {
     /// A relation gives it its name, which the client may change: see
     /// [`changing`](super::changing).
     pub loose: bool,
+    /// A column of VALUES: see [`listed`](super::listed).
+    pub listed: Option<usize>,
 }
 
 /// Something that stands in FROM.
@@ -94,6 +96,7 @@ impl Field {
             collated: false,
             origin: None,
             loose: false,
+            listed: None,
         }
     }
 
@@ -112,6 +115,7 @@ impl Field {
             collated: self.collated || other.collated,
             origin: if self.origin == other.origin { self.origin } else { None },
             loose: self.loose && other.loose,
+            listed: self.listed.filter(|listed| other.listed == Some(*listed)),
         }
     }
 }

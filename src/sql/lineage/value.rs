@@ -35,6 +35,8 @@ pub(super) struct Value {
     pub given_elements: Vec<Given>,
     /// If this parameter is NULL, so is the value.
     pub null_with: Option<Given>,
+    /// It is a column of VALUES, unchanged: see [`listed`](super::listed).
+    pub listed: Option<usize>,
 }
 
 /// A place in the text where `(CASE WHEN false THEN … END)` can stand.
@@ -113,6 +115,16 @@ impl Value {
             given: Vec::new(),
             given_elements: Vec::new(),
             null_with: None,
+            listed: None,
+        }
+    }
+
+    /// The one literal or parameter that this is, as it stands.
+    pub fn given_alone(&self) -> Option<&Given> {
+        let plain = self.is_clean() && !self.collated && self.type_oid.is_none();
+        match self.given.as_slice() {
+            [given] if plain && !given.array => Some(given),
+            _ => None,
         }
     }
 
@@ -138,6 +150,7 @@ impl Value {
         value.type_oid = field.type_oid;
         value.collated = field.collated;
         value.origin = field.origin;
+        value.listed = field.listed;
         value
     }
 
