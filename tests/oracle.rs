@@ -89,11 +89,13 @@ pub fn session(server: &Server, database: &str) -> Raw {
 
 /// The one statement of a text that is a query.
 pub fn query(guard: &Guard, sql: &str) -> Option<Statement> {
+    only(guard, sql).filter(|statement| matches!(statement.kind, StatementKind::Query))
+}
+
+/// The one statement of a text.
+pub fn only(guard: &Guard, sql: &str) -> Option<Statement> {
     let analysis: Analysis = analyser::analyse(guard, sql.as_bytes(), 1_000);
-    match <[Statement; 1]>::try_from(analysis.statements) {
-        Ok([statement]) if matches!(statement.kind, StatementKind::Query) => Some(statement),
-        _ => None,
-    }
+    <[Statement; 1]>::try_from(analysis.statements).ok().map(|[statement]| statement)
 }
 
 pub fn on_deep_stack(run: impl FnOnce() + Send + 'static) {
