@@ -85,3 +85,32 @@ fn plain_text_and_harmless_names_are_not_refused() {
         assert!(frames.iter().all(|frame| frame.tag != b'E'), "{sql}: {frames:?}");
     }
 }
+
+/// A name without a schema may mean a protected table, whatever the
+/// search_path says; what would be read as meant is said.
+#[test]
+fn a_namesake_of_a_protected_table_is_named_in_the_hint() {
+    let server = Server::start();
+    server
+        .sql("shop", "CREATE SCHEMA archive; CREATE TABLE archive.customers (id int, email text, city text)");
+    server.sql("shop", "GRANT USAGE ON SCHEMA archive TO ana; GRANT ALL ON archive.customers TO ana");
+    let bauta = Bauta::start(&server, POLICY);
+    let mut session = Raw::connect(bauta.port, "ana");
+    session.query("SET search_path = archive, public");
+    let hint = |frames: &[Frame], tag: u8| -> String {
+        frames.iter().find(|frame| frame.tag == tag).and_then(|frame| frame.field(b'H')).unwrap_or_default()
+    };
+    for (sql, tag) in [
+        ("SELECT id FROM customers WHERE email LIKE 'a%'", b'E'),
+        ("SELECT upper(email) || '' FROM \"customers\"", b'N'),
+        ("CREATE INDEX ON customers (city)", b'E'),
+    ] {
+        let frames = session.query(sql);
+        let said = hint(&frames, tag);
+        assert!(said.to_lowercase().contains("write archive.customers if that is meant"), "{sql}: {said:?}");
+    }
+    let qualified = session.query("SELECT id FROM public.customers WHERE email LIKE 'a%'");
+    assert!(!hint(&qualified, b'E').contains("archive"), "{qualified:?}");
+    let meant = session.query("SELECT id FROM archive.customers WHERE email LIKE 'a%'");
+    assert!(meant.iter().all(|frame| frame.tag != b'E'), "{meant:?}");
+}

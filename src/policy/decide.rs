@@ -122,7 +122,14 @@ pub fn decide_with(
         return Decision::refuse(error.clone(), Vec::new());
     }
     let giving = Giving::new(statement, tokens);
-    let mut ruling = Ruling { permits, now, verdict: Verdict::default(), refused: Vec::new(), giving };
+    let mut ruling = Ruling {
+        permits,
+        now,
+        verdict: Verdict::default(),
+        refused: Vec::new(),
+        namesakes: &statement.namesakes,
+        giving,
+    };
     ruling.judge_all(&statement.uses);
     if let Some((mut error, lacking)) = ruling.refusal() {
         if let StatementKind::CopyIn(CopyIn { format: Err(why), .. }) = &statement.kind {
@@ -237,6 +244,8 @@ struct Ruling<'a> {
     verdict: Verdict,
     /// Uses that are refused, each with the columns that lack what it needs.
     refused: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
+    /// What its names may mean that is not protected.
+    namesakes: &'a [String],
     giving: Giving<'a>,
 }
 
@@ -371,7 +380,7 @@ impl<'a> Ruling<'a> {
             }
             _ => message,
         };
-        let notice = Notice { message, hint: Some(request(columns)) };
+        let notice = Notice { message, hint: Some(self.or_write(request(columns))) };
         if !self.verdict.notices.contains(&notice) {
             self.verdict.notices.push(notice);
         }
@@ -389,9 +398,17 @@ impl<'a> Ruling<'a> {
             sqlstate::INSUFFICIENT_PRIVILEGE,
             format!("permission denied: {} {}", first.kind.words(), spelled(lacking)),
         )
-        .with_hint(if export { export_request(&all) } else { request(&all) });
+        .with_hint(self.or_write(if export { export_request(&all) } else { request(&all) }));
         // The right to copy is an administrator's to give.
         Some((error.at(first.position), if export { Vec::new() } else { all }))
+    }
+
+    /// A hint, still to be pasted as it is, with what else would help.
+    fn or_write(&self, hint: String) -> String {
+        match self.namesakes {
+            [] => hint,
+            names => format!("{hint} -- or write {} if that is meant", names.join(" or ")),
+        }
     }
 
     /// Was something refused that a token could have been given to?

@@ -37,6 +37,9 @@ pub struct Statement {
     /// Every protected column of every relation that the statement names: who
     /// sees all of these has a full grant.
     pub named: Vec<Arc<ProtectedColumn>>,
+    /// Relations with nothing protected that a name without a schema could
+    /// mean too: to write one of these names helps.
+    pub namesakes: Vec<String>,
     /// It names a counted relation: errors and notices are filtered unless
     /// the session has a full grant.
     pub touches_protected: bool,
@@ -389,6 +392,7 @@ impl Statement {
             readings: Vec::new(),
             uses: Vec::new(),
             named: Vec::new(),
+            namesakes: Vec::new(),
             touches_protected: false,
             refusal: None,
             needs_exempt: None,

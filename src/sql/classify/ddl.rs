@@ -105,7 +105,13 @@ impl Classifier<'_> {
                 words.join(" ")
             ),
         )
-        .with_hint("A role with \"exempt = true\" in the policy may run it.")
+        .with_hint(match self.namesakes().as_slice() {
+            [] => "A role with \"exempt = true\" in the policy may run it.".to_owned(),
+            names => format!(
+                "Write {} if that is meant. Else a role with \"exempt = true\" in the policy may run it.",
+                names.join(" or ")
+            ),
+        })
         .at(self.position(self.span.start))
     }
 }

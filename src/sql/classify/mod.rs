@@ -8,6 +8,7 @@ mod copy;
 mod ddl;
 mod explain;
 mod making;
+mod namesakes;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -213,6 +214,7 @@ impl<'a> Classifier<'a> {
             readings: lineage.readings,
             uses: lineage.uses,
             named: lineage.named,
+            namesakes: self.namesakes(),
             touches_protected: lineage.touches_protected,
             sensitive_literals: lineage.sensitive_literals,
             ..Statement::harmless(self.span.clone(), kind)
