@@ -157,3 +157,27 @@ fn a_copy_to_a_file_or_program_is_refused() {
         assert!(error(&raw.query(sql)).is_some(), "{sql}");
     }
 }
+
+/// Whatever it names: the server's own programs, files and log know more.
+#[test]
+fn a_copy_with_a_file_or_program_of_the_server_goes_round_nothing() {
+    let server = Server::start();
+    server.sql("postgres", "GRANT pg_execute_server_program, pg_read_server_files TO ana, etl");
+    server.sql("shop", "CREATE TABLE heap (line text); GRANT ALL ON heap TO ana, etl");
+    let exempt = "[[role]]\nname = \"loader\"\nmembers = [\"etl\"]\nexempt = true\n";
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{exempt}"));
+    let asks = "COPY heap FROM PROGRAM 'echo one'";
+    for sql in [
+        asks,
+        "copy heap from '/dev/null'",
+        "COPY (SELECT 1) TO PROGRAM 'cat'",
+        "SELECT 1; COPY heap FROM PROGRAM 'echo two'",
+        "ALTER SYSTEM SET archive_command = 'true'",
+    ] {
+        let frames = Raw::connect(bauta.port, "ana").query(sql);
+        let said = frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'M')).unwrap_or_default();
+        assert!(said.contains("round bauta") || said.contains("run unseen code"), "{sql}: {said}");
+    }
+    assert_eq!(error(&Raw::connect(bauta.port, "etl").query(asks)), None);
+    assert_eq!(server.sql("shop", "TABLE heap").trim(), "one");
+}

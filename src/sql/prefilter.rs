@@ -19,12 +19,13 @@ const IDENTIFIER_BYTES: usize = 63;
 /// Bytes of a character in UTF-8, at most.
 const LONGEST_CHARACTER: usize = 4;
 
-/// First words of statements that name things indirectly or change what names
-/// mean. They count only where a statement can begin.
+/// First words of statements that name things indirectly, change what names
+/// mean or reach around SQL. They count only where a statement can begin.
 const KEYWORDS: &[&str] = &[
     "alter",
     "call",
     "close",
+    "copy",
     "create",
     "deallocate",
     "declare",

@@ -19,13 +19,14 @@ use crate::sql::parse;
 impl Classifier<'_> {
     pub(super) fn copy(&self, copy: &CopyStmt) -> Statement {
         if !self.is_counted() {
-            return Statement::harmless(self.span.clone(), StatementKind::Utility);
+            let harmless = Statement::harmless(self.span.clone(), StatementKind::Utility);
+            return Statement { needs_exempt: is_of_server(copy).then(|| self.around_sql()), ..harmless };
         }
         self.copy_counted(copy).unwrap_or_else(|error| self.refused(error))
     }
 
     fn copy_counted(&self, copy: &CopyStmt) -> Result<Statement, ClientError> {
-        if copy.is_program || !copy.filename.is_empty() {
+        if is_of_server(copy) {
             return Err(self.file_or_program());
         }
         match (&copy.relation, copy.query.as_deref().and_then(|query| query.node.as_ref()), copy.is_from) {
@@ -218,6 +219,19 @@ impl Classifier<'_> {
         .at(self.position(self.span.start))
     }
 
+    /// A program that the server runs can connect to it; its files and its log
+    /// hold what its tables hold.
+    fn around_sql(&self) -> ClientError {
+        ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "permission denied: COPY with a file or program of the server could go round bauta",
+        )
+        .with_hint(
+            "Use COPY with STDIN or STDOUT, or psql's \\copy. A role with \"exempt = true\" in the policy may run it.",
+        )
+        .at(self.position(self.span.start))
+    }
+
     fn file_or_program(&self) -> ClientError {
         ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
@@ -226,6 +240,10 @@ impl Classifier<'_> {
         .with_hint("Use COPY … TO STDOUT or psql's \\copy.")
         .at(self.position(self.span.start))
     }
+}
+
+fn is_of_server(copy: &CopyStmt) -> bool {
+    copy.is_program || !copy.filename.is_empty()
 }
 
 /// COPY's options as PostgreSQL's `ProcessCopyOptions` reads them.

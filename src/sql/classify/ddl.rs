@@ -168,6 +168,8 @@ fn always_exempt(node: &NodeEnum) -> bool {
         node,
         NodeEnum::DoStmt(_)
             | NodeEnum::LoadStmt(_)
+            // Some settings are commands that the server runs.
+            | NodeEnum::AlterSystemStmt(_)
             | NodeEnum::CreateForeignServerStmt(_)
             | NodeEnum::AlterForeignServerStmt(_)
             | NodeEnum::CreateUserMappingStmt(_)
