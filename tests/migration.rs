@@ -242,3 +242,22 @@ fn until_the_catalog_is_read_again_the_servers_origin_masks_plain_columns() {
     let trips = desk.bauta.audit().iter().filter(|record| record["event"] == "tripwire").count();
     assert!(trips > 0, "an alarm in the audit log");
 }
+
+/// `DROP EXPRESSION` leaves the values that were computed where they are.
+#[test]
+fn a_column_that_was_generated_stays_masked() {
+    let mut desk = Desk::start("100ms");
+    desk.dba(
+        "ALTER TABLE customers ADD told text GENERATED ALWAYS AS ('mailto:' || email) STORED;
+         CREATE TABLE guests () INHERITS (customers); INSERT INTO guests (id, name, email) VALUES (900, 'g', 'g@mail.org');
+         GRANT SELECT ON guests TO ana",
+    );
+    desk.becomes_known("SELECT told FROM guests", is_redacted);
+    desk.dba("ALTER TABLE customers ALTER told DROP EXPRESSION");
+    desk.dba("ALTER TABLE guests NO INHERIT customers");
+    desk.settle();
+    assert!(is_redacted(&desk.ask("SELECT told FROM customers WHERE told IS NOT NULL")));
+    assert!(is_refused(&desk.ask("SELECT id FROM customers WHERE told LIKE 'mailto:a%'")));
+    assert!(is_redacted(&desk.ask("SELECT told FROM guests")));
+    assert!(values(&desk.ask("SELECT left(told, 9) FROM guests")).iter().all(Option::is_none));
+}

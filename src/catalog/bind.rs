@@ -1,7 +1,8 @@
 //! Binds a policy to a snapshot: a [`Guard`], and what is wrong with the fit.
 //!
 //! ```text
-//! rules ── named columns ── renamed ones ── spread (inheritance, foreign keys, generated) ── parted ones ── new ones
+//! rules ── named columns ── renamed ones ── spread (inheritance, foreign keys, generated, foreign tables) ──
+//!       parted ones ── new ones
 //!       └─ what can't be bound locks its tables
 //! ```
 //!
@@ -11,6 +12,7 @@
 use std::collections::hash_map::Entry;
 mod documents;
 mod fields;
+mod foreign;
 mod locks;
 mod memory;
 pub(super) mod missing;
@@ -159,6 +161,7 @@ fn guard(
         locked_relations: locked,
         opaque_functions: counted.functions,
         relied_on,
+        far_tables: foreign::far_tables(&snapshot),
         prefilter,
         snapshot,
     };
@@ -248,6 +251,8 @@ struct Reason {
     place: Arc<str>,
     /// The column that a rule names, whose values these are.
     follows: Option<Names>,
+    /// Not its values as they are, but what is computed from them.
+    computed: bool,
     /// If it is masked inside its documents.
     paths: Vec<PathReason>,
 }
@@ -257,6 +262,8 @@ type Names = [Arc<str>; 3];
 
 struct Binder<'a> {
     snapshot: &'a Snapshot,
+    /// Of all databases.
+    all_rules: &'a [ProtectRule],
     rules: Rules<'a>,
     remembered: &'a Known,
     remembered_tables: RememberedTables<'a>,
@@ -284,6 +291,7 @@ impl<'a> Binder<'a> {
         }
         Self {
             snapshot,
+            all_rules: rules,
             rules: Rules::for_database(rules, &snapshot.database),
             remembered,
             remembered_tables: RememberedTables::of(remembered),
@@ -384,6 +392,7 @@ impl<'a> Binder<'a> {
             because: rule.place.as_str().into(),
             place: rule.place.as_str().into(),
             follows: Some(origin),
+            computed: false,
             paths: Vec::new(),
         };
         let reason = self.fitted(relation, column, reason, Severity::Error);

@@ -19,7 +19,7 @@ use crate::state::link::{Failure, Link, Step, quoted};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownColumn {
     /// Names when the table was first seen, or when a rule last matched; of a
-    /// followed column, those of the column that it follows.
+    /// followed or computed column, those of the column that it comes from.
     pub schema: Arc<str>,
     pub table: Arc<str>,
     pub column: Arc<str>,
@@ -36,6 +36,9 @@ pub enum Standing {
     /// a partition's or a foreign key's are: they still are when it is
     /// detached.
     Followed,
+    /// Its values were computed from those of the column that the names mean:
+    /// they still are when it is generated no more (`DROP EXPRESSION`).
+    Computed,
     /// It came later: masked until a rule names it.
     New,
 }
@@ -138,6 +141,7 @@ impl Standing {
             Self::Seen => "seen",
             Self::Bound => "bound",
             Self::Followed => "followed",
+            Self::Computed => "computed",
             Self::New => "new",
         }
     }
@@ -148,6 +152,7 @@ impl Standing {
             "seen" => Self::Seen,
             "bound" => Self::Bound,
             "followed" => Self::Followed,
+            "computed" => Self::Computed,
             _ => Self::New,
         }
     }

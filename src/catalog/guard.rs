@@ -34,6 +34,9 @@ pub struct Guard {
     /// Names that code running over protected data relies on: a new object of
     /// one of them could receive values.
     pub relied_on: HashSet<String>,
+    /// Foreign tables, and the parents of any: another server runs a part of
+    /// what is asked of them, and its text holds what the client's parameters held.
+    pub far_tables: HashSet<Oid>,
     /// Finds counted names in a text without parsing it.
     pub prefilter: Prefilter,
 }

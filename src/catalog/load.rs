@@ -16,8 +16,8 @@ use tokio_postgres::{Client, Row};
 use super::Oid;
 use super::queries;
 use super::snapshot::{
-    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot, TypeInfo,
-    Volatility,
+    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Remote, Snapshot,
+    TypeInfo, Volatility,
 };
 
 /// Oldest server that bauta supports.
@@ -76,6 +76,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.defaults(rows.defaults)?;
     builder.views(rows.views)?;
     builder.rules(rows.rules)?;
+    builder.foreign_tables(rows.foreign_tables)?;
     builder.links(rows.inheritance, |r| &mut r.parents)?;
     builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
     builder.dependencies(rows.dependencies)?;
@@ -106,6 +107,7 @@ struct Rows {
     defaults: Vec<Row>,
     views: Vec<Row>,
     rules: Vec<Row>,
+    foreign_tables: Vec<Row>,
     inheritance: Vec<Row>,
     triggers: Vec<Row>,
     dependencies: Vec<Row>,
@@ -136,18 +138,29 @@ impl Rows {
         let all = |sql: &'static str| client.query(sql, &[]);
         let with_held = |sql: &'static str| client.query(sql, &held);
         // Sent together; the server answers them one after the other.
-        let (relations, columns, defaults, views, rules, inheritance, triggers, dependencies, constraints) =
-            tokio::try_join!(
-                all(queries::RELATIONS),
-                all(queries::COLUMNS),
-                with_held(queries::DEFAULTS),
-                with_held(queries::VIEWS),
-                all(queries::RULES),
-                all(queries::INHERITANCE),
-                all(queries::TRIGGERS),
-                all(queries::DEPENDENCIES),
-                all(queries::CONSTRAINTS),
-            )?;
+        let (
+            relations,
+            columns,
+            defaults,
+            views,
+            rules,
+            foreign_tables,
+            inheritance,
+            triggers,
+            dependencies,
+            constraints,
+        ) = tokio::try_join!(
+            all(queries::RELATIONS),
+            all(queries::COLUMNS),
+            with_held(queries::DEFAULTS),
+            with_held(queries::VIEWS),
+            all(queries::RULES),
+            all(queries::FOREIGN_TABLES),
+            all(queries::INHERITANCE),
+            all(queries::TRIGGERS),
+            all(queries::DEPENDENCIES),
+            all(queries::CONSTRAINTS),
+        )?;
         let (
             functions,
             function_dependencies,
@@ -178,6 +191,7 @@ impl Rows {
             defaults,
             views,
             rules,
+            foreign_tables,
             inheritance,
             triggers,
             dependencies,
@@ -236,6 +250,7 @@ impl Builder {
                     not_null: get(&row, 5)?,
                     nondeterministic: get(&row, 6)?,
                     missing: get(&row, 7)?,
+                    remote: get::<Option<String>>(&row, 8)?.map(Into::into),
                     ..Column::default()
                 });
             }
@@ -287,6 +302,18 @@ impl Builder {
                 (false, Some(true)) => &mut relation.depends_on_functions,
             };
             list.push(oid(&row, 3)?);
+        }
+        Ok(())
+    }
+
+    fn foreign_tables(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            relation.remote = Some(Remote {
+                database: get::<Option<String>>(&row, 1)?.map(Into::into),
+                schema: text(&row, 2)?,
+                table: text(&row, 3)?,
+            });
         }
         Ok(())
     }

@@ -25,7 +25,8 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 pub(super) const COLUMNS: &str = "
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull,
        EXISTS (SELECT 1 FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
-       a.atthasmissing
+       a.atthasmissing,
+       (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o WHERE o.option_name = 'column_name')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";
@@ -61,6 +62,23 @@ FROM pg_rewrite r
 LEFT JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> r.ev_class
 WHERE r.oid >= 16384";
+
+/// Where the tables of `postgres_fdw` lead, whatever its wrapper is called. A
+/// name that the options leave out is the table's own.
+pub(super) const FOREIGN_TABLES: &str = "
+SELECT f.ftrelid,
+       (SELECT o.option_value FROM pg_options_to_table(s.srvoptions) o WHERE o.option_name = 'dbname'),
+       coalesce((SELECT o.option_value FROM pg_options_to_table(f.ftoptions) o
+                 WHERE o.option_name = 'schema_name'), n.nspname::text),
+       coalesce((SELECT o.option_value FROM pg_options_to_table(f.ftoptions) o
+                 WHERE o.option_name = 'table_name'), c.relname::text)
+FROM pg_foreign_table f
+JOIN pg_class c ON c.oid = f.ftrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_foreign_server s ON s.oid = f.ftserver
+JOIN pg_foreign_data_wrapper w ON w.oid = s.srvfdw
+JOIN pg_proc p ON p.oid = w.fdwhandler
+WHERE p.prosrc = 'postgres_fdw_handler'";
 
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
@@ -215,5 +233,8 @@ SELECT concat_ws(' ',
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_cast WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_collation WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_extension),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_table),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_server),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_data_wrapper),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_auth_members),
  (SELECT row(count(*), sum(hashtext(rolname)::int8)) FROM pg_roles))";

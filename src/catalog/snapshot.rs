@@ -40,6 +40,17 @@ pub struct Column {
     pub generated_from: Vec<i16>,
     /// Any other default, printed likewise.
     pub default: Option<Arc<str>>,
+    /// Of a foreign table: what the column is called where the table leads.
+    pub remote: Option<Arc<str>>,
+}
+
+/// Which table a foreign table of `postgres_fdw` shows.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// None: what libpq takes where the server's options name none.
+    pub database: Option<Arc<str>>,
+    pub schema: Arc<str>,
+    pub table: Arc<str>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -74,6 +85,8 @@ pub struct Relation {
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
     pub depends_on_functions: Vec<Oid>,
+    /// Where a foreign table leads, if that is to a PostgreSQL server.
+    pub remote: Option<Remote>,
     pub constraints: Vec<Constraint>,
 }
 

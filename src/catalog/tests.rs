@@ -405,19 +405,46 @@ fn each_guard_has_its_own_version() {
     assert_eq!(versions.len(), 3);
 }
 
-/// A foreign table may lead back to a protected one on the same server.
-#[tokio::test]
-async fn an_unprotected_foreign_table_is_reported() {
-    let foreign = |oid, name| Relation { kind: RelationKind::ForeignTable, ..table(oid, name, &["ssn"]) };
-    let snapshot =
-        snapshot(vec![table(20_000, "customers", &["ssn"]), foreign(20_001, "far"), foreign(20_002, "near")]);
-    let rules = [rule("public.customers.ssn", Method::Redact), rule("public.near.ssn", Method::Redact)];
-    let bound = bound(snapshot, &rules, &Known::default());
-    let advice = super::advice::advise(Arc::new(bound.guard)).await;
-    let reported: Vec<&str> = advice
-        .iter()
-        .filter(|finding| finding.message.contains("foreign table"))
-        .map(|f| &*f.message)
-        .collect();
-    assert_eq!(reported, ["foreign table public.far is not protected, whatever table it leads to"]);
+/// What was computed is there still; what is computed anew from others is not.
+#[test]
+fn a_column_that_is_generated_no_more_stays_masked_while_a_rule_names_its_source() {
+    let rules = [rule("public.t.a", Method::Token)];
+    let generated = |from: &[i16]| Column {
+        generated: Some("".into()),
+        generated_from: from.to_vec(),
+        ..column(3, "g", TEXT)
+    };
+    let with = |last: Column| {
+        let mut t = table(20_001, "t", &["a", "b"]);
+        t.columns.push(last);
+        snapshot(vec![t])
+    };
+    let before = bound(with(generated(&[1])), &rules, &Known::new());
+    let id = ColumnId { relation: Oid(20_001), attribute: 3 };
+    assert_eq!(before.known[&id].standing, Standing::Computed);
+    let once = bound(with(column(3, "g", TEXT)), &rules, &before.known);
+    let again = bound(with(column(3, "g", TEXT)), &rules, &once.known);
+    assert_eq!(methods(&again), set(&["public.t.a token", "public.t.g redact"]));
+    let shown = [rules[0].clone(), rule("public.t.g", Method::Show)];
+    for free in [
+        bound(with(generated(&[2])), &rules, &before.known),
+        bound(with(column(3, "g", TEXT)), &shown, &before.known),
+    ] {
+        assert_eq!(methods(&free), set(&["public.t.a token"]));
+    }
+    assert_eq!(methods(&bound(with(column(3, "g", TEXT)), &[], &before.known)), set(&[]));
 }
+
+#[test]
+fn what_is_generated_from_a_new_column_is_as_new() {
+    let rules = [rule("public.t.a", Method::Null)];
+    let before = bound(snapshot(vec![table(20_001, "t", &["a"])]), &rules, &Known::new());
+    let mut t = table(20_001, "t", &["a", "b"]);
+    t.columns.push(Column { generated: Some("".into()), generated_from: vec![2], ..column(3, "g", TEXT) });
+    let added = bound(snapshot(vec![t.clone()]), &rules, &before.known);
+    t.columns[2].generated = None;
+    let parted = bound(snapshot(vec![t]), &rules, &added.known);
+    assert_eq!(methods(&parted), set(&["public.t.a null", "public.t.b redact", "public.t.g redact"]));
+}
+
+mod foreign;

@@ -14,7 +14,7 @@ use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
-use super::tokens::{Handed, Keys, tokens_by_name};
+use super::tokens::{Handed, Keys, tokens_by_name, tokens_far_away};
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
@@ -329,6 +329,7 @@ impl Relay {
             return Err(why.into());
         }
         if verdict.tokens.has_originals() {
+            self.need_near_tables(statement)?;
             self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))
@@ -371,6 +372,19 @@ impl Relay {
         });
         let observed = noted(observe, &columns);
         Judged { guarded, edits, columns, tokens, observed }
+    }
+
+    /// An original is a parameter, never text: a foreign table's server is sent
+    /// it as text.
+    fn need_near_tables(&self, statement: &Statement) -> Result<(), Stop> {
+        let table = |column: &ProtectedColumn| self.guard.snapshot.relation(&column.schema, &column.table);
+        let far = |column: &&Arc<ProtectedColumn>| {
+            table(column).is_some_and(|relation| self.guard.far_tables.contains(&relation.oid))
+        };
+        match statement.named.iter().find(far) {
+            Some(column) => Err(tokens_far_away(column).into()),
+            None => Ok(()),
+        }
     }
 
     /// After DDL that is not committed, a name may mean a table that the client

@@ -317,6 +317,15 @@ pub(super) fn tokens_by_name() -> ClientError {
     .with_hint("Send the statement itself, or prepare it by the protocol, as drivers do.")
 }
 
+/// A foreign table's server is sent text, and shows it to others.
+pub(super) fn tokens_far_away(column: &ProtectedColumn) -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        format!("a token can't stand for its original over foreign table {}.{}", column.schema, column.table),
+    )
+    .with_hint("Ask for access to the column, and use the value itself.")
+}
+
 /// A message with an original in it is one statement.
 pub(super) fn tokens_among_several() -> ClientError {
     ClientError::new(

@@ -51,6 +51,7 @@ impl<'a> Binder<'a> {
             because: Arc::clone(&because),
             place: because,
             follows: Some(origin.clone()),
+            computed: false,
             paths: Vec::new(),
         };
         Some(reason.with_paths(paths))

@@ -5,19 +5,25 @@ use super::*;
 
 impl<'a> Binder<'a> {
     /// Columns that followed a protected one until a migration parted them: a
-    /// detached partition, a child or foreign key no more. They hold what they held.
+    /// detached partition, a child or foreign key no more, a column that was
+    /// generated from it. They hold what they held.
     pub(super) fn bind_left(&mut self) {
-        let mut followed: Vec<(&ColumnId, &KnownColumn)> =
-            self.remembered.iter().filter(|(_, known)| known.standing == Standing::Followed).collect();
-        followed.sort_by_key(|(id, _)| **id);
-        for (id, known) in followed {
+        let parted = |known: &KnownColumn| matches!(known.standing, Standing::Followed | Standing::Computed);
+        let mut left: Vec<(&ColumnId, &KnownColumn)> =
+            self.remembered.iter().filter(|(_, known)| parted(known)).collect();
+        left.sort_by_key(|(id, _)| **id);
+        for (id, known) in left {
             let Some((relation, column)) = self.column(*id) else { continue };
             if self.columns.contains_key(id) || self.shown.contains(id) {
                 continue;
             }
             let matching = self.rules.matching(&known.schema, &known.table, &known.column);
             let Some(pattern) = strongest(&matching) else { continue };
-            self.bind_rule(relation, column, pattern, &matching, known.names());
+            if known.standing == Standing::Computed {
+                self.bind_computed(relation, column, pattern, known);
+            } else {
+                self.bind_rule(relation, column, pattern, &matching, known.names());
+            }
             if !self.columns.contains_key(id) {
                 continue;
             }
@@ -29,6 +35,26 @@ impl<'a> Binder<'a> {
                     .mend("write a rule for it, with method \"show\" if it is public"),
             );
         }
+    }
+
+    /// A column that is generated no more. Generated from others, it was
+    /// computed anew, and holds nothing of what it held.
+    fn bind_computed(
+        &mut self,
+        relation: &Relation,
+        column: &Column,
+        pattern: Pattern<'_>,
+        known: &KnownColumn,
+    ) {
+        if column.generated.is_some() || pattern.rule.method == MethodSpec::Show {
+            return;
+        }
+        let place: Arc<str> = pattern.rule.place.as_str().into();
+        let because = format!("was generated from a protected column ({place})");
+        let tags = pattern.rule.tags.iter().map(|tag| tag.as_str().into()).collect();
+        let computed = Reason::computed(relation, column, tags, because, place);
+        let id = ColumnId { relation: relation.oid, attribute: column.attribute };
+        self.take(vec![(id, Reason { follows: Some(known.names()), ..computed })]);
     }
 
     /// Columns that a protected table got since it was first seen.
@@ -66,6 +92,7 @@ impl<'a> Binder<'a> {
                         because: "new column (defaults.new_columns)".into(),
                         place: "defaults.new_columns".into(),
                         follows: None,
+                        computed: false,
                         paths: Vec::new(),
                     },
                 ));
@@ -125,9 +152,10 @@ impl<'a> Binder<'a> {
             return past.clone();
         }
         let bound = !self.rules.matching(&relation.schema, &relation.name, &column.name).is_empty();
-        let follows = self.columns.get(&id).and_then(|reason| reason.follows.clone());
-        if let Some([schema, table, column]) = follows.filter(|_| !bound) {
-            return KnownColumn { schema, table, column, standing: Standing::Followed };
+        let reason = self.columns.get(&id).filter(|_| !bound);
+        if let Some((reason, [schema, table, column])) = reason.and_then(|r| Some((r, r.follows.clone()?))) {
+            let standing = if reason.computed { Standing::Computed } else { Standing::Followed };
+            return KnownColumn { schema, table, column, standing };
         }
         KnownColumn {
             schema: Arc::clone(&relation.schema),

@@ -40,6 +40,7 @@ pub(super) fn bound(
         because: format!("it holds a value of protected {cause}").into(),
         place: "".into(),
         follows: None,
+        computed: false,
         paths: Vec::new(),
     };
     let id = ColumnId { relation: relation.oid, attribute: column.attribute };

@@ -1,15 +1,43 @@
-//! Follows protected values to where else they are stored: inheritance and
-//! partitions, foreign keys, generated columns. Invariant: ends at a fixpoint.
+//! Follows protected values to where else they are stored, or shown:
+//! inheritance and partitions, foreign keys, generated columns, foreign tables.
+//! Invariant: ends at a fixpoint.
 
 use std::sync::Arc;
 
 use super::*;
 
+impl Reason {
+    /// For what is computed from protected columns: no method of theirs fits it.
+    pub(super) fn computed(
+        relation: &Relation,
+        column: &Column,
+        tags: Vec<Arc<str>>,
+        because: String,
+        place: Arc<str>,
+    ) -> Self {
+        Self {
+            method: MethodSpec::of(Method::Redact),
+            domain: column_name(relation, &column.name).into(),
+            tags,
+            discloses: Disclosure::Nullness,
+            writable: false,
+            because: because.into(),
+            place,
+            follows: None,
+            computed: true,
+            paths: Vec::new(),
+        }
+    }
+}
+
 impl Binder<'_> {
     /// Follows values to where else they are stored, until nothing is added.
     pub(super) fn spread(&mut self) {
         loop {
-            let added = self.spread_inheritance() || self.spread_foreign_keys() || self.spread_generated();
+            let added = self.spread_inheritance()
+                || self.spread_foreign_keys()
+                || self.spread_generated()
+                || self.spread_foreign_tables();
             if !added {
                 return;
             }
@@ -87,22 +115,16 @@ impl Binder<'_> {
                 let mut tags: Vec<Arc<str>> = sources.iter().flat_map(|r| r.tags.clone()).collect();
                 tags.sort();
                 tags.dedup();
-                found.push((
-                    id,
-                    Reason {
-                        method: MethodSpec::of(Method::Redact),
-                        domain: column_name(relation, &column.name).into(),
-                        tags,
-                        discloses: Disclosure::Nullness,
-                        writable: false,
-                        because: format!("generated from a protected column ({})", first.place).into(),
-                        place: Arc::clone(&first.place),
-                        follows: None,
-                        paths: Vec::new(),
-                    },
-                ));
+                let because = format!("generated from a protected column ({})", first.place);
+                let computed = Reason::computed(relation, column, tags, because, Arc::clone(&first.place));
+                let follows = sources.iter().find_map(|source| source.follows.clone());
+                found.push((id, Reason { follows, ..computed }));
             }
         }
+        // Of columns that no rule names, it is as new as they are.
+        let is_new =
+            |(id, reason): &&(ColumnId, Reason)| reason.follows.is_none() && !self.columns.contains_key(id);
+        self.fresh.extend(found.iter().filter(is_new).map(|(id, _)| *id));
         self.take(found)
     }
 

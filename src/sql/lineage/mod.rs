@@ -66,6 +66,7 @@ use scope::Scope;
 use value::{Point, Purpose, Value};
 
 pub(crate) use given::parameters;
+pub(crate) use statistics::holds_statistics;
 
 /// Does the analysis take a function, operator or type of this name for
 /// `pg_catalog`'s, and let protected values reach it?

@@ -48,6 +48,12 @@ const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
 
+/// Does this column of a relation of the server's own hold what was computed
+/// from values?
+pub(crate) fn holds_statistics(relation: &Relation, column: &str) -> bool {
+    is_computed(relation, column)
+}
+
 /// In a view of a DBA's, nothing can be spliced: what a relation of statistics
 /// holds may be computed from any protected column.
 pub(super) fn is_computed(relation: &Relation, column: &str) -> bool {
