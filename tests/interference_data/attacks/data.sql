@@ -20,3 +20,13 @@ FROM generate_series(1, 12) i,
          e FROM (SELECT CASE WHEN (i + :seed) % 3 = 0 THEN '{"x": ' || i || '}' WHEN :seed = 0 THEN '"a' || i || '@one.org"' ELSE '"zz' || 50 - i / 2 || '@two.net"' END AS e) x) y;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
+RESET ROLE;
+-- A DBA's foreign tables that lead back to this database.
+CREATE EXTENSION postgres_fdw;
+CREATE SERVER back FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port :'PORT', dbname :'DBNAME');
+CREATE USER MAPPING FOR ana SERVER back OPTIONS (user 'ana', password 'ana-password');
+CREATE FOREIGN TABLE far_customers (id int, mail text OPTIONS (column_name 'email'), ssn text, city text, salary numeric(10, 2)) SERVER back OPTIONS (schema_name 'public', table_name 'customers');
+CREATE FOREIGN TABLE far_view (id int, email text) SERVER back OPTIONS (schema_name 'public', table_name 'v_all');
+CREATE FOREIGN TABLE far_stats (tablename name, attname name, histogram_bounds text) SERVER back OPTIONS (schema_name 'pg_catalog', table_name 'pg_stats');
+CREATE FOREIGN TABLE far_docs (id int, body jsonb) SERVER back OPTIONS (table_name 'docs');
+GRANT ALL ON far_customers, far_view, far_stats, far_docs TO ana;
