@@ -51,7 +51,10 @@ impl Session {
                     self.skip(length)?;
                 }
                 b'E' => bail!("{sql}: {}", String::from_utf8_lossy(&self.body(length)?)),
-                b'Z' => break,
+                b'Z' => {
+                    self.skip(length)?;
+                    break;
+                }
                 _ => self.skip(length)?,
             }
         }
