@@ -25,7 +25,7 @@ bench:
 	scripts/setup.sh build
 	cargo bench --bench compare -- $(BENCH)
 
-# The same as a page: some twenty minutes.
+# The same as a page: some thirty minutes.
 performance:
 	scripts/setup.sh build
 	cargo bench --bench compare -- --page $(BENCH) >target/performance.md

@@ -56,7 +56,7 @@ pub struct Scale {
 const FULL: Scale = Scale {
     growth: growth::FULL,
     rounds: 3,
-    seconds: 6,
+    seconds: 4,
     rows: 1_000_000,
     clients: &[
         ("simple", 16),
