@@ -5,6 +5,7 @@
 //! Ends with status 1 if a method that must not allocate does.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use aes_siv::siv::Aes256Siv;
 use bauta::catalog::Oid;
-use bauta::mask::{self, Format, KeyRing, Mask, MethodSpec, ValueType};
+use bauta::mask::{
+    self, DocumentPath, DocumentRule, FieldType, Format, KeyRing, Mask, MethodSpec, ValueType,
+};
 use bytes::BytesMut;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -144,6 +147,34 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// As `cases`, at a path of a document or a composite value.
+fn inside() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for method in ["redact", "null", "partial", "email", "hash", "token"] {
+        cases.push((method, "$.user.email", scalar(114, "json"), DOCUMENT, DOCUMENT));
+        cases.push((method, "$.user.email", scalar(3802, "jsonb"), DOCUMENT, JSONB));
+        cases.push((method, "$.email", person(), b"(7,alice.liddell@example.com,Oxford)", PERSON));
+    }
+    cases
+}
+
+/// `(id int, email text, city text)`.
+fn person() -> ValueType {
+    let text = |name: &str| FieldType { name: name.into(), declared: Oid(25), ty: scalar(25, "text") };
+    let id = FieldType { name: "id".into(), declared: Oid(23), ty: scalar(23, "int4") };
+    let fields = Some([id, text("email"), text("city")].into());
+    ValueType { kind: 'c', fields, ..scalar(90_000, "person") }
+}
+
+const DOCUMENT: &[u8] =
+    br#"{"id": 7, "user": {"name": "Alice", "email": "alice.liddell@example.com"}, "tags": ["a", "b"]}"#;
+/// As `jsonb_send` writes it.
+const JSONB: &[u8] =
+    b"\x01{\"id\": 7, \"user\": {\"name\": \"Alice\", \"email\": \"alice.liddell@example.com\"}, \"tags\": [\"a\", \"b\"]}";
+/// As `record_send` writes it.
+const PERSON: &[u8] = b"\0\0\0\x03\0\0\0\x17\0\0\0\x04\0\0\0\x07\
+    \0\0\0\x19\0\0\0\x19alice.liddell@example.com\0\0\0\x19\0\0\0\x06Oxford";
+
 /// Methods whose libraries allocate: texts of FF1, made-up values for
 /// their texts.
 fn may_allocate(method: &str) -> bool {
@@ -153,13 +184,28 @@ fn may_allocate(method: &str) -> bool {
 fn masks(budget: Duration) -> bool {
     let keys = KeyRing::parse(KEYS).expect("keys");
     let mut sound = true;
-    for (method, options, ty, text, binary) in cases() {
+    let whole = cases().into_iter().map(|(method, options, ty, text, binary)| {
         let options: toml::Table = options.parse().expect("options");
         let spec = MethodSpec::parse(method, &options.into_iter().collect()).expect("a method");
+        (method, spec, ty, text, binary)
+    });
+    let parts = inside().into_iter().map(|(method, path, ty, text, binary)| {
+        let rule = DocumentRule {
+            path: DocumentPath::parse(path).expect("a path"),
+            method: MethodSpec::parse(method, &BTreeMap::new()).expect("a method"),
+            domain: "domain".into(),
+        };
+        (method, MethodSpec::Document([rule].into()), ty, text, binary)
+    });
+    for (method, spec, ty, text, binary) in whole.chain(parts) {
         for (format, name, value) in [(Format::Text, "text", text), (Format::Binary, "binary", binary)] {
             let mask = mask::plan(&spec, "domain", &ty, format, &keys).expect("it fits");
             let measured = one(&*mask, value, budget);
-            let brackets = if ty.element.is_some() { "[3]" } else { "" };
+            let brackets = match (ty.element.is_some(), spec.method()) {
+                (true, _) => "[3]",
+                (false, mask::Method::Document) => " path",
+                (false, _) => "",
+            };
             print(&format!("{method} {}{brackets}", ty.name), name, &measured);
             if measured.allocations > 0.0 && !may_allocate(method) {
                 eprintln!("{method} {} allocates for each value", ty.name);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bauta::catalog::Oid;
 use bauta::catalog::snapshot::{Snapshot, TypeInfo};
-use bauta::mask::{self, Format, KeyRing, Mask, Masked, MethodSpec, ValueType};
+use bauta::mask::{self, DocumentPath, DocumentRule, Format, KeyRing, Mask, Masked, MethodSpec, ValueType};
 use bytes::BytesMut;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::runtime::Runtime;
@@ -363,6 +363,51 @@ fn generalized_moments_are_what_date_trunc_says() {
                 (162, Some(true)),
                 "{declared} {unit}"
             );
+        }
+    }
+}
+
+/// Documents masked at paths, and arrays of them, by every method that fits a path.
+#[test]
+fn documents_give_postgres_the_same_value_in_text_and_binary() {
+    const DOCUMENTS: &[&str] = &[
+        r#"{"user": {"email": "alice@example.com", "n": 17.5, "name": "x"}, "user2": 1}"#,
+        r#"{"user": [{"email": "\"a\" \\u00e9\\ud83d\\ude00", "n": -1e3}, {"email": ["a", null], "n": "7"}]}"#,
+        r#"{"user": {"email": null, "n": true}}"#,
+        r#"[{"user": {"email": {"email": "x"}, "n": {}}}, "user", 1]"#,
+        r#"{"user": "none", "email": "kept@example.com"}"#,
+        "null",
+    ];
+    let judge = Judge::new();
+    let quoted: Vec<String> =
+        DOCUMENTS.iter().map(|text| format!("'{}'", text.replace('\'', "''"))).collect();
+    for declared in ["json", "jsonb", "json[]", "jsonb[]"] {
+        let ty = judge.columns(declared);
+        let rows = match ty.element {
+            None => quoted.iter().map(|row| format!("({row})")).collect::<Vec<_>>().join(", "),
+            Some(_) => format!("(ARRAY[{}, NULL]::{declared})", quoted.join(", ")),
+        };
+        judge.run(&format!("INSERT INTO v (c) VALUES {rows}"));
+        for (method, options) in [
+            ("redact", ""),
+            ("redact", "value = 0"),
+            ("null", ""),
+            ("partial", ""),
+            ("email", ""),
+            ("hash", ""),
+            ("token", ""),
+            ("fpe", ""),
+            ("fake", "kind = 'name'"),
+            ("generalize", "bucket = 10"),
+            ("noise", ""),
+        ] {
+            let rule = |path: &str| DocumentRule {
+                path: DocumentPath::parse(path).unwrap(),
+                method: spec(method, options),
+                domain: path.into(),
+            };
+            let rules = MethodSpec::Document([rule("$.user.email"), rule("$.user.n")].into());
+            judge.agree(&rules, &ty);
         }
     }
 }
