@@ -185,7 +185,9 @@ fn lineage_names_what_postgresql_says_stands_behind_a_statement() {
             let Some(judged) = judged(&mut judge, &sql) else { continue };
             compared += 1;
             // The reader stops at a recursion: what it finds there is less than all.
-            let exact = !sql.contains("RECURSIVE") && statement.readings.is_empty();
+            // A list of tokens stands for the column that it is compared with.
+            let listed = sql.contains("VALUES") && statement.uses.iter().any(|use_| use_.given.is_some());
+            let exact = !sql.contains("RECURSIVE") && !listed && statement.readings.is_empty();
             if let Some(fault) = difference(&guard, &head, &statement, &judged, exact) {
                 writeln!(faults, "{sql}\n    {fault}").expect("write");
             }

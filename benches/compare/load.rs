@@ -31,8 +31,13 @@ const NEW_TEXTS: &str =
     "\\set id random(1, 2000000000)\nSELECT id, name, email, ssn FROM people WHERE id = :id;\n";
 const ONE_TEXT: &str = "SELECT id, name, email, ssn FROM people WHERE id = 4711;\n";
 
+/// pgbench's time runs while it logs in: that many logins get a second more.
+const LOGINS_A_SECOND: u32 = 20;
+
 pub struct PgbenchWork {
     pub name: String,
+    /// Before the first transaction.
+    logins: u32,
     arguments: Vec<String>,
     script: Option<&'static str>,
     tls: bool,
@@ -105,6 +110,7 @@ pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
             arguments: vec!["-S".into(), "-M".into(), (*protocol).into(), "-c".into(), clients.to_string()],
             script: None,
             tls: false,
+            logins: *clients,
         });
     }
     let masked = |what, protocol: &str, script| PgbenchWork {
@@ -112,6 +118,7 @@ pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
         arguments: ["-M", protocol, "-c", "16"].map(String::from).to_vec(),
         script: Some(script),
         tls: false,
+        logins: 16,
     };
     works.push(masked("prepared", "prepared", NEW_TEXTS));
     works.push(masked("simple, always the same text", "simple", ONE_TEXT));
@@ -122,6 +129,7 @@ pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
             arguments: ["-S", "-C", "-c", "4"].map(String::from).to_vec(),
             script: None,
             tls,
+            logins: 4,
         });
     }
     works
@@ -132,8 +140,14 @@ pub fn growth_works() -> [PgbenchWork; 2] {
     let arguments = || ["-M", "prepared", "-c", "16"].map(String::from).to_vec();
     let plain = [arguments(), vec!["-S".into()]].concat();
     [
-        PgbenchWork { name: "unprotected".into(), arguments: plain, script: None, tls: false },
-        PgbenchWork { name: "masked".into(), arguments: arguments(), script: Some(NEW_TEXTS), tls: false },
+        PgbenchWork { name: "unprotected".into(), arguments: plain, script: None, tls: false, logins: 16 },
+        PgbenchWork {
+            name: "masked".into(),
+            arguments: arguments(),
+            script: Some(NEW_TEXTS),
+            tls: false,
+            logins: 16,
+        },
     ]
 }
 
@@ -149,7 +163,8 @@ pub fn pgbench(
     if work.tls {
         command.env("PGSSLMODE", "require");
     }
-    command.args(["-n", "-P", "1", "-T", &scale.seconds.to_string()]).args(&work.arguments);
+    let seconds = scale.seconds + work.logins / LOGINS_A_SECOND;
+    command.args(["-n", "-P", "1", "-T", &seconds.to_string()]).args(&work.arguments);
     let logs = tempfile::tempdir()?;
     command.args(["--log", "--sampling-rate=0.2", "--log-prefix"]).arg(logs.path().join("log"));
     let mut script_file = tempfile::NamedTempFile::new()?;

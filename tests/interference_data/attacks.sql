@@ -782,6 +782,15 @@ SELECT * FROM copied
 == token that decides a function's trace
 SELECT nextval('traced') FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
 SELECT set_config('my.trace', ssn, false) FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
+== tokens in a list
+SELECT c.id, v.t FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) v (t) ON c.ssn = v.t ORDER BY 1
+SELECT length(v.t), v.t || '' AS u, upper(v.t) AS w, v.t::varchar(3) AS x, to_json(v) AS y FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) v (t) ON c.ssn = v.t ORDER BY c.id
+SELECT min(v.t), max(v.t), string_agg(v.t, ',' ORDER BY c.id) FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) v (t) ON c.ssn = v.t
+SELECT count(*) FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}'), ('023757')) v (t) ON c.ssn = v.t
+SELECT count(*) FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) v (t) ON c.ssn = v.t AND v.t > '5'
+SELECT v.t, c.id IS NOT NULL AS found FROM (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}'), ('007919')) v (t) LEFT JOIN customers c ON c.ssn = v.t ORDER BY 1
+WITH v (t) AS (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) SELECT (SELECT t FROM v) AS t, (SELECT substr(t, 1, 1) FROM v) AS u, count(*) FROM customers WHERE ssn IN (SELECT t FROM v)
+SELECT v.t::int FROM customers c JOIN (VALUES ('{{SELECT ssn FROM customers WHERE id = 3}}')) v (t) ON c.ssn = v.t ORDER BY c.id
 == token joined with its likes
 SELECT c.id, s.id FROM customers c, staff s WHERE c.ssn = s.ssn AND s.ssn = '{{SELECT ssn FROM staff WHERE id = 3}}' ORDER BY 1, 2
 BEGIN
