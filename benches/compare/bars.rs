@@ -33,7 +33,7 @@ const fn bar(
 const PREPARED_16: &str = "pgbench -S, prepared, 16 clients";
 const PREPARED_64: &str = "pgbench -S, prepared, 64 clients";
 
-const BARS: [Bar; 13] = [
+const BARS: [Bar; 17] = [
     bar("CPU, prepared, 16 clients", Unit::CpuSeconds, PREPARED_16, Some("pgbouncer"), AtMost(1.5)),
     bar("CPU, prepared, 64 clients", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.5)),
     bar("the same, where we want to be", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.0)),
@@ -65,6 +65,34 @@ const BARS: [Bar; 13] = [
         "SELECT *, 3 masked columns",
         Some("direct"),
         AtLeast(0.6),
+    ),
+    bar(
+        "rows, SELECT of 3 columns by redact",
+        Unit::RowsPerSecond,
+        "SELECT *, 3 columns by redact",
+        Some("direct"),
+        AtLeast(0.9),
+    ),
+    bar(
+        "rows, SELECT of 3 columns by partial",
+        Unit::RowsPerSecond,
+        "SELECT *, 3 columns by partial",
+        Some("direct"),
+        AtLeast(0.9),
+    ),
+    bar(
+        "rows, SELECT of 3 columns by hash",
+        Unit::RowsPerSecond,
+        "SELECT *, 3 columns by hash",
+        Some("direct"),
+        AtLeast(0.8),
+    ),
+    bar(
+        "rows, SELECT of 3 columns by token",
+        Unit::RowsPerSecond,
+        "SELECT *, 3 columns by token",
+        Some("direct"),
+        AtLeast(0.75),
     ),
     bar(
         "rows, COPY of 3 masked columns",

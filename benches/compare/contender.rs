@@ -274,6 +274,12 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyh
         method = "hash"
         {more}"#
     );
+    let by_method = ["redact", "partial", "hash", "token"].map(|method| {
+        let columns = ["name", "email", "ssn"].map(|column| format!("\"public.people_{method}.{column}\""));
+        let keep = if method == "partial" { "first = 2\n" } else { "" };
+        format!("\n[[protect]]\ncolumns = [{}]\nmethod = \"{method}\"\n{keep}", columns.join(", "))
+    });
+    let config = config + &by_method.concat();
     std::fs::write(directory.join("proxy.toml"), config)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_bauta"));
     command.args(["serve", "-c", "proxy.toml"]).env("BAUTA_LOG", "warn");

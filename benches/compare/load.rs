@@ -13,11 +13,15 @@ use crate::Scale;
 use crate::contender::{Certificate, Contender, DATABASE, PASSWORD, USER};
 
 /// Whole tables; `people` has three protected columns, `people_plain` the same
-/// rows and none, `people_ten` ten.
-pub const BULK: [(&str, &str); 8] = [
+/// rows and none, `people_ten` ten, `people_METHOD` three of one method.
+pub const BULK: [(&str, &str); 12] = [
     ("SELECT *, no masked column", "SELECT * FROM people_plain"),
     ("SELECT *, 3 masked columns", "SELECT * FROM people"),
     ("SELECT *, 10 masked columns", "SELECT * FROM people_ten"),
+    ("SELECT *, 3 columns by redact", "SELECT * FROM people_redact"),
+    ("SELECT *, 3 columns by partial", "SELECT * FROM people_partial"),
+    ("SELECT *, 3 columns by hash", "SELECT * FROM people_hash"),
+    ("SELECT *, 3 columns by token", "SELECT * FROM people_token"),
     ("COPY, no masked column", "COPY people_plain TO STDOUT"),
     ("COPY, 3 masked columns", "COPY people TO STDOUT"),
     ("COPY, 10 masked columns", "COPY people_ten TO STDOUT"),
@@ -90,7 +94,15 @@ pub fn prepare(
              CREATE TABLE people_ten AS SELECT id, name AS c0, email AS c1, ssn AS c2, city AS c3, \
              name || 'a' AS c4, email || 'b' AS c5, ssn || 'c' AS c6, city || 'd' AS c7, \
              name || 'e' AS c8, email || 'f' AS c9, amount, created FROM people_plain;
-             GRANT SELECT ON people, people_plain, people_ten TO {USER};
+             CREATE TABLE people_redact AS TABLE people_plain;
+             CREATE TABLE people_partial AS TABLE people_plain;
+             CREATE TABLE people_hash AS TABLE people_plain;
+             CREATE TABLE people_token AS TABLE people_plain;
+             GRANT SELECT ON ALL TABLES IN SCHEMA public TO {USER};
+             VACUUM ANALYZE people_redact;
+             VACUUM ANALYZE people_partial;
+             VACUUM ANALYZE people_hash;
+             VACUUM ANALYZE people_token;
              VACUUM ANALYZE people_ten;
              VACUUM ANALYZE people;
              VACUUM ANALYZE people_plain"

@@ -7,7 +7,7 @@
 //! counts. CPU is the proxy process's own, from `/proc/PID/stat`. Prints
 //! Markdown, or with `--page` the whole of `docs/PERFORMANCE.md`. `cargo bench
 //! --bench compare -- --short` takes some minutes. `--growth` does the part
-//! about what grows alone.
+//! about what grows alone, `--bulk` that about whole tables.
 //!
 //! Figures depend on the machine and are no test: nothing here fails because
 //! something is slow.
@@ -103,10 +103,18 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     let contenders = Contender::all(&programs, &scratch, &cluster, &certificate)?;
+    let bulk_only = arguments.iter().any(|a| a == "--bulk");
     let mut report = Report::new(contenders.iter().map(Contender::name).collect());
     for round in 1..=scale.rounds {
         eprintln!("round {round} of {}", scale.rounds);
-        run_round(&programs, &contenders, &scale, &mut report)?;
+        if !bulk_only {
+            pgbench_round(&programs, &contenders, &scale, &mut report)?;
+        }
+        bulk_round(&contenders, &scale, &mut report)?;
+    }
+    if bulk_only {
+        println!("{}{report}", bars::Bars(&report));
+        return Ok(());
     }
     for contender in &contenders {
         if let Some(calls) = load::system_calls(&programs, contender)? {
@@ -135,7 +143,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_round(
+fn pgbench_round(
     programs: &Programs,
     contenders: &[Contender],
     scale: &Scale,
@@ -154,6 +162,10 @@ fn run_round(
             }
         }
     }
+    Ok(())
+}
+
+fn bulk_round(contenders: &[Contender], scale: &Scale, report: &mut Report) -> anyhow::Result<()> {
     for (name, sql) in load::BULK {
         for contender in contenders {
             let rows_per_second = session::bulk(contender.port(), sql, scale.rows)?;
