@@ -6,7 +6,8 @@
 use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
-use crate::mask::{Format, Mask, Masked, UnreadableValue};
+use super::nested::{self, Nested};
+use crate::mask::{Mask, Masked, UnreadableValue};
 
 /// PostgreSQL's `MAXDIM`.
 const MAX_DIMENSIONS: usize = 6;
@@ -19,15 +20,7 @@ pub struct ArrayMask {
 
 impl Mask for ArrayMask {
     fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
-        let start = out.len();
-        let read = match self.unreadable.format {
-            Format::Text => self.text(value, out),
-            Format::Binary => self.binary(value, out),
-        };
-        read.map(|()| Masked::Value).ok_or_else(|| {
-            out.truncate(start);
-            self.unreadable
-        })
+        self.whole(value, out)
     }
 }
 
@@ -39,7 +32,11 @@ enum Last {
     Item,
 }
 
-impl ArrayMask {
+impl Nested for ArrayMask {
+    fn unreadable(&self) -> UnreadableValue {
+        self.unreadable
+    }
+
     fn text(&self, value: &[u8], out: &mut BytesMut) -> Option<()> {
         let mut rest = copy_bounds(value, out)?;
         let mut depth = 0;
@@ -83,15 +80,6 @@ impl ArrayMask {
         (depth == 0 && last == Last::Item).then_some(())
     }
 
-    fn put_text(&self, element: &[u8], out: &mut BytesMut) -> Option<()> {
-        let start = out.len();
-        match self.element.apply(element, out).ok()? {
-            Masked::Null => out.put_slice(b"NULL"),
-            Masked::Value => quote(start, out)?,
-        }
-        Some(())
-    }
-
     fn binary(&self, value: &[u8], out: &mut BytesMut) -> Option<()> {
         let (&dimensions, rest) = value.split_first_chunk::<4>()?;
         let (_flags, rest) = rest.split_first_chunk::<4>()?;
@@ -113,27 +101,30 @@ impl ArrayMask {
                 length => Some(tail.get(..usize::try_from(length).ok()?)?),
             };
             rest = tail.get(element.map_or(0, <[u8]>::len)..)?;
-            has_null |= !self.put_binary(element, out)?;
+            let becomes = match element {
+                None => {
+                    out.put_i32(-1);
+                    Masked::Null
+                }
+                Some(element) => nested::put_binary(&*self.element, element, out)?,
+            };
+            has_null |= becomes == Masked::Null;
         }
         if has_null {
             out.get_mut(flags_at..)?.first_chunk_mut::<4>()?.copy_from_slice(&1_i32.to_be_bytes());
         }
         rest.is_empty().then_some(())
     }
+}
 
-    /// False: the element is NULL now.
-    fn put_binary(&self, element: Option<&[u8]>, out: &mut BytesMut) -> Option<bool> {
-        let length_at = out.len();
-        out.put_i32(-1);
-        let Some(element) = element else { return Some(false) };
+impl ArrayMask {
+    fn put_text(&self, element: &[u8], out: &mut BytesMut) -> Option<()> {
+        let start = out.len();
         match self.element.apply(element, out).ok()? {
-            Masked::Null => Some(false),
-            Masked::Value => {
-                let length = i32::try_from(out.len().checked_sub(length_at)?.checked_sub(4)?).ok()?;
-                out.get_mut(length_at..)?.first_chunk_mut::<4>()?.copy_from_slice(&length.to_be_bytes());
-                Some(true)
-            }
+            Masked::Null => out.put_slice(b"NULL"),
+            Masked::Value => quote(start, out)?,
         }
+        Some(())
     }
 }
 
@@ -200,15 +191,5 @@ fn quote(start: usize, out: &mut BytesMut) -> Option<()> {
     if !written.is_empty() && !written.eq_ignore_ascii_case(b"NULL") && !written.iter().any(special) {
         return Some(());
     }
-    let plain: SmallVec<[u8; 128]> = written.into();
-    out.truncate(start);
-    out.put_u8(b'"');
-    for byte in plain {
-        if matches!(byte, b'"' | b'\\') {
-            out.put_u8(b'\\');
-        }
-        out.put_u8(byte);
-    }
-    out.put_u8(b'"');
-    Some(())
+    nested::quote(start, out, |_| b'\\')
 }

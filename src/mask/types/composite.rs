@@ -8,8 +8,9 @@
 use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
+use super::nested::{self, Nested};
 use crate::catalog::Oid;
-use crate::mask::{Format, Mask, Masked, UnreadableValue};
+use crate::mask::{Mask, Masked, UnreadableValue};
 
 /// What one field becomes.
 pub struct FieldMask {
@@ -27,19 +28,15 @@ pub struct CompositeMask {
 
 impl Mask for CompositeMask {
     fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
-        let start = out.len();
-        let read = match self.unreadable.format {
-            Format::Text => self.text(value, out),
-            Format::Binary => self.binary(value, out),
-        };
-        read.map(|()| Masked::Value).ok_or_else(|| {
-            out.truncate(start);
-            self.unreadable
-        })
+        self.whole(value, out)
     }
 }
 
-impl CompositeMask {
+impl Nested for CompositeMask {
+    fn unreadable(&self) -> UnreadableValue {
+        self.unreadable
+    }
+
     fn text(&self, value: &[u8], out: &mut BytesMut) -> Option<()> {
         let mut rest = value.strip_prefix(b"(")?.strip_suffix(b")")?;
         out.put_u8(b'(');
@@ -91,21 +88,13 @@ impl CompositeMask {
                     out.put_slice(&length);
                     out.put_slice(inside);
                 }
-                (Some(inside), Some(mask)) => put_masked(&**mask, inside, out)?,
+                (Some(inside), Some(mask)) => {
+                    nested::put_binary(&**mask, inside, out)?;
+                }
             }
         }
         rest.is_empty().then_some(())
     }
-}
-
-fn put_masked(mask: &dyn Mask, inside: &[u8], out: &mut BytesMut) -> Option<()> {
-    let length_at = out.len();
-    out.put_i32(-1);
-    if mask.apply(inside, out).ok()? == Masked::Value {
-        let length = i32::try_from(out.len().checked_sub(length_at)?.checked_sub(4)?).ok()?;
-        out.get_mut(length_at..)?.first_chunk_mut::<4>()?.copy_from_slice(&length.to_be_bytes());
-    }
-    Some(())
 }
 
 /// The first field as it stands there, what it means, and the rest. A field in
@@ -143,15 +132,5 @@ fn quote(start: usize, out: &mut BytesMut) -> Option<()> {
     if !written.is_empty() && !written.iter().any(is_special) {
         return Some(());
     }
-    let plain: SmallVec<[u8; 128]> = written.into();
-    out.truncate(start);
-    out.put_u8(b'"');
-    for byte in plain {
-        if matches!(byte, b'"' | b'\\') {
-            out.put_u8(byte);
-        }
-        out.put_u8(byte);
-    }
-    out.put_u8(b'"');
-    Some(())
+    nested::quote(start, out, |byte| byte)
 }

@@ -8,6 +8,7 @@ pub mod composite;
 pub mod datetime;
 pub mod document;
 pub mod integer;
+mod nested;
 pub mod network;
 pub mod number;
 pub mod text;

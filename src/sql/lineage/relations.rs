@@ -228,7 +228,7 @@ impl<'a> Walk<'a> {
                     Some(inherited) => value::unite(&own, &inherited),
                     None => own,
                 };
-                let flow = match self.view && super::statistics::is_computed(relation, &column.name) {
+                let flow = match self.view && super::holds_statistics(relation, &column.name) {
                     true => value::computed(self.all_protected()),
                     false => flow,
                 };

@@ -49,14 +49,9 @@ const RELATIONS: &[(&str, &[&str])] = &[
 ];
 
 /// Does this column of a relation of the server's own hold what was computed
-/// from values?
+/// from values? In a view of a DBA's, nothing can be spliced: it may be
+/// computed from any protected column.
 pub(crate) fn holds_statistics(relation: &Relation, column: &str) -> bool {
-    is_computed(relation, column)
-}
-
-/// In a view of a DBA's, nothing can be spliced: what a relation of statistics
-/// holds may be computed from any protected column.
-pub(super) fn is_computed(relation: &Relation, column: &str) -> bool {
     let known = RELATIONS.iter().find(|(name, _)| *name == &*relation.name);
     &*relation.schema == "pg_catalog" && known.is_some_and(|(_, identity)| !identity.contains(&column))
 }
