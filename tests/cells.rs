@@ -12,7 +12,8 @@ use std::fmt::Write as _;
 
 use bauta::mask::{Format, Method};
 
-use crate::harness::{Bauta, Frame, Raw as Session, Server, message as m, password};
+use crate::documents::extended;
+use crate::harness::{Bauta, Frame, Raw as Session, Server, password};
 use crate::masks::{COLUMNS, Judge, KEYS, Raw};
 
 /// Types beyond those of `masks::COLUMNS`: domains over others, and what holds them.
@@ -166,17 +167,6 @@ fn filled(table: &str, declared: &str, values: &[&str], array: bool) -> String {
         writeln!(sql, "INSERT INTO cells.{table} ({}) VALUES ({all});", columns.join(", ")).unwrap();
     }
     sql
-}
-
-fn extended(sql: &str, format: u16) -> Vec<u8> {
-    [
-        m::parse("", sql, &[]),
-        m::bind("", "", &[], &[format]),
-        m::describe(b'P', ""),
-        m::execute("", 0),
-        m::sync(),
-    ]
-    .concat()
 }
 
 type Row = Vec<Option<Vec<u8>>>;

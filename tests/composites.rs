@@ -3,8 +3,8 @@
 //! asked directly, it must answer what bauta answers from the first. What
 //! would tell of a field is NULL or refused.
 
-use crate::documents::{chosen, error, extended, never_raw, session, shown, values};
-use crate::harness::{Bauta, Raw, Server, message as m};
+use crate::documents::{Databases, answers_alike, chosen, error, extended, never_raw, values};
+use crate::harness::{Bauta, Server, message as m};
 
 const POLICY: &str = r#"
     [[protect]]
@@ -72,27 +72,16 @@ const VALUES: &str = r#"
     (4, NULL, NULL, NULL, NULL);
 "#;
 
-struct Databases {
-    server: Server,
-    bauta: Bauta,
-}
-
-impl Databases {
-    fn start() -> Self {
-        let server = Server::start();
-        server.sql("postgres", "CREATE DATABASE truth");
-        server.sql("truth", TYPES);
-        // A copy: types have the same oids, which binary values hold.
-        server.sql("postgres", "CREATE DATABASE masks TEMPLATE truth");
-        server.sql("truth", &chosen(VALUES, 0));
-        server.sql("masks", &chosen(VALUES, 1));
-        let bauta = Bauta::start(&server, POLICY);
-        Self { server, bauta }
-    }
-
-    fn masked(&self) -> Raw {
-        session(self.bauta.port, "truth")
-    }
+fn databases() -> Databases {
+    let server = Server::start();
+    server.sql("postgres", "CREATE DATABASE truth");
+    server.sql("truth", TYPES);
+    // A copy: types have the same oids, which binary values hold.
+    server.sql("postgres", "CREATE DATABASE masks TEMPLATE truth");
+    server.sql("truth", &chosen(VALUES, 0));
+    server.sql("masks", &chosen(VALUES, 1));
+    let bauta = Bauta::start(&server, POLICY);
+    Databases { server, bauta }
 }
 
 const SAME: &[&str] = &[
@@ -117,24 +106,14 @@ const SAME: &[&str] = &[
 
 #[test]
 fn every_way_shows_what_a_masked_row_would_show() {
-    let databases = Databases::start();
-    let (mut masked, mut judge) = (databases.masked(), session(databases.server.port(), "masks"));
-    for sql in SAME {
-        let answer = masked.query(sql);
-        never_raw(&answer, sql);
-        assert_eq!(error(&answer), None, "{sql}");
-        assert_eq!(shown(&answer), shown(&judge.query(sql)), "{sql}");
-        for format in [0, 1] {
-            let answer = masked.exchange(&extended(sql, format));
-            never_raw(&answer, sql);
-            assert_eq!(shown(&answer), shown(&judge.exchange(&extended(sql, format))), "{sql} ({format})");
-        }
-    }
+    let databases = databases();
+    let (mut masked, mut judge) = (databases.masked(), databases.judge());
+    answers_alike(&mut masked, &mut judge, SAME);
 }
 
 #[test]
 fn other_uses_of_a_row_show_nothing() {
-    let databases = Databases::start();
+    let databases = databases();
     let mut masked = databases.masked();
     for expression in [
         "who::text",
@@ -207,7 +186,7 @@ fn other_uses_of_a_row_show_nothing() {
 
 #[test]
 fn a_row_that_was_read_is_not_written_back() {
-    let databases = Databases::start();
+    let databases = databases();
     let mut masked = databases.masked();
     let read = values(&masked.query("SELECT who FROM people WHERE id = 1"))[0].clone().unwrap();
     for sql in [
@@ -226,7 +205,7 @@ fn a_row_that_was_read_is_not_written_back() {
 
 #[test]
 fn a_field_with_tokens_joins_and_is_compared() {
-    let databases = Databases::start();
+    let databases = databases();
     databases.server.sql(
         "truth",
         "INSERT INTO known VALUES (1, '007919-0031'), (2, '015838-0062');

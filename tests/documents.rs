@@ -55,9 +55,10 @@ const SCHEMA: &str = r#"
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ana;
 "#;
 
-struct Databases {
-    server: Server,
-    bauta: Bauta,
+/// One that holds the truth, behind bauta, and one that holds the masks.
+pub(crate) struct Databases {
+    pub server: Server,
+    pub bauta: Bauta,
 }
 
 impl Databases {
@@ -71,11 +72,11 @@ impl Databases {
         Self { server, bauta }
     }
 
-    fn masked(&self) -> Raw {
+    pub fn masked(&self) -> Raw {
         session(self.bauta.port, "truth")
     }
 
-    fn judge(&self) -> Raw {
+    pub fn judge(&self) -> Raw {
         session(self.server.port(), "masks")
     }
 }
@@ -130,6 +131,22 @@ pub(crate) fn values(frames: &[Frame]) -> Vec<Option<String>> {
     rows.flat_map(Frame::columns).map(|v| v.map(|v| String::from_utf8(v).unwrap())).collect()
 }
 
+/// Each statement shows the same from both, in every protocol and format, and
+/// nothing raw.
+pub(crate) fn answers_alike(masked: &mut Raw, judge: &mut Raw, statements: &[&str]) {
+    for sql in statements {
+        let answer = masked.query(sql);
+        never_raw(&answer, sql);
+        assert_eq!(error(&answer), None, "{sql}");
+        assert_eq!(shown(&answer), shown(&judge.query(sql)), "{sql}");
+        for format in [0, 1] {
+            let answer = masked.exchange(&extended(sql, format));
+            never_raw(&answer, sql);
+            assert_eq!(shown(&answer), shown(&judge.exchange(&extended(sql, format))), "{sql} ({format})");
+        }
+    }
+}
+
 /// No word of these is "raw", which `never_raw` looks for in what comes back.
 const SAME: &[&str] = &[
     "SELECT id, payload, raw AS r, many FROM events ORDER BY id",
@@ -159,17 +176,7 @@ const SAME: &[&str] = &[
 fn every_way_shows_what_a_masked_document_would_show() {
     let databases = Databases::start();
     let (mut masked, mut judge) = (databases.masked(), databases.judge());
-    for sql in SAME {
-        let answer = masked.query(sql);
-        never_raw(&answer, sql);
-        assert_eq!(error(&answer), None, "{sql}");
-        assert_eq!(shown(&answer), shown(&judge.query(sql)), "{sql}");
-        for format in [0, 1] {
-            let answer = masked.exchange(&extended(sql, format));
-            never_raw(&answer, sql);
-            assert_eq!(shown(&answer), shown(&judge.exchange(&extended(sql, format))), "{sql} ({format})");
-        }
-    }
+    answers_alike(&mut masked, &mut judge, SAME);
     for raw in [&mut masked, &mut judge] {
         raw.query("BEGIN");
         raw.query(

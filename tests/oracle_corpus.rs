@@ -79,21 +79,14 @@ struct Count {
 #[ignore = "needs ORACLE_CORPUS, a directory of .sql files"]
 fn lineage_of_scripts_names_what_postgresql_says() {
     let directory = std::env::var("ORACLE_CORPUS").expect("ORACLE_CORPUS names a directory of .sql files");
-    let server = Server::start();
-    server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
-    let config = config_of(&server, POLICY);
-    let store = Arc::new(SqliteBindings::in_memory().expect("store"));
-    let databases = Databases::start(&config, store).expect("databases");
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    on_deep_stack(move || {
-        let guard = || runtime.block_on(databases.refresh(DATABASE)).expect("guard");
+    with_guards(move |server, guard| {
         let mut count = Count::default();
         for file in files(Path::new(&directory)) {
             let before = (count.queries, count.compared, count.faults.len());
-            let mut judge = session(&server, DATABASE);
+            let mut judge = session(server, DATABASE);
             let script = String::from_utf8_lossy(&std::fs::read(&file).expect("a script")).into_owned();
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            play(&name, &script, &mut judge, &guard, &mut count);
+            play(&name, &script, &mut judge, guard, &mut count);
             println!(
                 "{}: {} queries, {} compared, {} faults",
                 file.file_stem().unwrap_or_default().to_string_lossy(),
@@ -110,6 +103,19 @@ fn lineage_of_scripts_names_what_postgresql_says() {
         }
         assert!(count.compared > 0, "no statement was compared");
         assert!(count.faults.is_empty(), "\n{}", count.faults.join("\n"));
+    });
+}
+
+/// `run` gets a server, and the guard of its database as it is at each call.
+fn with_guards(run: impl FnOnce(&Server, &dyn Fn() -> Arc<Guard>) + Send + 'static) {
+    let server = Server::start();
+    server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+    let config = config_of(&server, POLICY);
+    let store = Arc::new(SqliteBindings::in_memory().expect("store"));
+    let databases = Databases::start(&config, store).expect("databases");
+    let runtime = tokio::runtime::Runtime::new().expect("runtime");
+    on_deep_stack(move || {
+        run(&server, &|| runtime.block_on(databases.refresh(DATABASE)).expect("guard"));
     });
 }
 
@@ -132,18 +138,11 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 /// A refusal is a statement of no kind: it is counted all the same.
 #[test]
 fn what_the_analysis_refuses_is_counted() {
-    let server = Server::start();
-    server.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
-    let config = config_of(&server, POLICY);
-    let store = Arc::new(SqliteBindings::in_memory().expect("store"));
-    let databases = Databases::start(&config, store).expect("databases");
-    let runtime = tokio::runtime::Runtime::new().expect("runtime");
-    on_deep_stack(move || {
-        let guard = || runtime.block_on(databases.refresh(DATABASE)).expect("guard");
+    with_guards(|server, guard| {
         let script = "CREATE TABLE t (a text);\nSELECT a FROM t;\n\
                       SELECT query_to_xml('SELECT a FROM t', true, false, '') FROM t;\n";
         let mut count = Count::default();
-        play("script", script, &mut session(&server, DATABASE), &guard, &mut count);
+        play("script", script, &mut session(server, DATABASE), guard, &mut count);
         assert_eq!((count.queries, count.compared), (2, 1));
         assert_eq!(count.refused.values().map(|(times, _)| *times).collect::<Vec<_>>(), [1]);
         assert!(count.faults.is_empty(), "{:?}", count.faults);

@@ -14,6 +14,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 
 use crate::harness::{Bauta, Raw, Server, message as m, password, psql};
 use crate::notify::Target;
+use crate::tokens::bind;
 
 const WORD: &str = "planted";
 const KEY: &str = "planted: the key that the BI server holds";
@@ -135,19 +136,6 @@ const LITERALS: &[&str] = &[
     "SET standard_conforming_strings = on",
 ];
 
-/// A Bind with parameters in binary.
-fn bind_binary(values: &[&[u8]]) -> Vec<u8> {
-    let mut body = b"\0\0".to_vec();
-    body.extend([0, 1, 0, 1]);
-    body.extend(u16::try_from(values.len()).unwrap().to_be_bytes());
-    for value in values {
-        body.extend(i32::try_from(value.len()).unwrap().to_be_bytes());
-        body.extend(*value);
-    }
-    body.extend([0, 0]);
-    m::framed(b'B', &body)
-}
-
 fn by_parameters(bauta: &Bauta) {
     let mut raw = Raw::connect(bauta.port, "ana");
     for sql in [
@@ -164,7 +152,7 @@ fn by_parameters(bauta: &Bauta) {
         let text = m::bind("", "s", &[Some("planted")], &[0]);
         raw.exchange(&[text, m::execute("", 0), m::sync()].concat());
         raw.exchange(
-            &[bind_binary(&[b"planted"]), m::execute("", 0), m::close(b'S', "s"), m::sync()].concat(),
+            &[bind("s", &[b"planted"], 1), m::execute("", 0), m::close(b'S', "s"), m::sync()].concat(),
         );
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn token(raw: &mut Raw, column: &str, table: &str, id: u32) -> String
 }
 
 /// Parameters with one format code for all.
-fn bind(statement: &str, values: &[&[u8]], format: u16) -> Vec<u8> {
+pub(crate) fn bind(statement: &str, values: &[&[u8]], format: u16) -> Vec<u8> {
     let mut body = [b"\0", statement.as_bytes(), b"\0"].concat();
     body.extend([0, 1]);
     body.extend(format.to_be_bytes());
