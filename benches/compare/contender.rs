@@ -276,8 +276,8 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyh
     );
     let by_method = ["redact", "partial", "hash", "token"].map(|method| {
         let columns = ["name", "email", "ssn"].map(|column| format!("\"public.people_{method}.{column}\""));
-        let keep = if method == "partial" { "first = 2\n" } else { "" };
-        format!("\n[[protect]]\ncolumns = [{}]\nmethod = \"{method}\"\n{keep}", columns.join(", "))
+        let more = if method == "partial" { "first = 2\n" } else { "" };
+        format!("\n[[protect]]\ncolumns = [{}]\nmethod = \"{method}\"\n{more}", columns.join(", "))
     });
     let config = config + &by_method.concat();
     std::fs::write(directory.join("proxy.toml"), config)?;

@@ -55,7 +55,7 @@ pub struct Scale {
 
 const FULL: Scale = Scale {
     growth: growth::FULL,
-    rounds: 2,
+    rounds: 3,
     seconds: 4,
     rows: 1_000_000,
     clients: &[

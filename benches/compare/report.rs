@@ -57,7 +57,8 @@ impl Report {
         let wanted = |s: &&Sample| s.work == work && s.unit == unit && s.contender == contender;
         let mut values: Vec<f64> = self.samples.iter().filter(wanted).map(|s| s.value).collect();
         values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied()
+        let (low, high) = (values.get(values.len().saturating_sub(1) / 2)?, values.get(values.len() / 2)?);
+        Some((low + high) / 2.0)
     }
 
     fn table(&self, unit: Unit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
