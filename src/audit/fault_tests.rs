@@ -1,104 +1,140 @@
 //! Goal: whichever operation on the log's files fails, nothing that was
 //! acknowledged is lost, nothing is there twice, the chain holds over all files,
 //! and service resumes. Method: a script over real files that rotate at every
-//! record; it runs once to count its operations, then once for each of them,
-//! which fails, half done where it can be.
+//! record; it runs once to count its operations, then for each of them, which
+//! fails, alone or with those that follow it: before anything was done, half
+//! done where it can be, and done, as when only its answer is lost.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::file::{DiskFile, LogFile, all_files};
+use super::file::{DiskFile, LogFile, all_files, archive_name};
 use super::log::{AuditError, Log};
 use super::tests::{end, key, sealer, settings, start};
 use super::verify;
 use crate::clock::SystemClock;
 
 const STATEMENTS: u32 = 5;
+/// No operation has such a number.
+const OPENING: u64 = 1 << 32;
 
-/// Which operation fails; counted from 1.
-#[derive(Default)]
+/// Which operations fail.
+#[derive(Debug, Clone, Copy)]
+struct Fault {
+    /// The first of them, counted from 1.
+    k: u64,
+    /// How many in a row.
+    count: u64,
+    /// They are done all the same.
+    late: bool,
+}
+
 struct Plan {
     operations: AtomicU64,
-    broken: AtomicU64,
+    fault: Fault,
+}
+
+/// How an operation ends.
+enum Ending {
+    Well,
+    /// Nothing was done.
+    Failed,
+    /// It was done, and nobody hears of it.
+    Lost,
 }
 
 struct Faulty {
+    path: PathBuf,
     file: DiskFile,
     plan: Arc<Plan>,
 }
 
 impl Faulty {
-    fn fails(&self) -> bool {
-        self.plan.operations.fetch_add(1, Ordering::SeqCst) + 1 == self.plan.broken.load(Ordering::SeqCst)
+    fn next(&self) -> Ending {
+        let number = self.plan.operations.fetch_add(1, Ordering::SeqCst) + 1;
+        let Fault { k, count, late } = self.plan.fault;
+        match (number >= k && number < k + count, late) {
+            (false, _) => Ending::Well,
+            (true, false) => Ending::Failed,
+            (true, true) => Ending::Lost,
+        }
     }
 
-    fn check(&self) -> io::Result<()> {
-        if self.fails() { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) }
+    fn run<T>(&mut self, operation: impl FnOnce(&mut DiskFile) -> io::Result<T>) -> io::Result<T> {
+        match self.next() {
+            Ending::Well => operation(&mut self.file),
+            Ending::Failed => full(),
+            Ending::Lost => operation(&mut self.file).and_then(|_| full()),
+        }
     }
+}
+
+fn full<T>() -> io::Result<T> {
+    Err(io::Error::from(io::ErrorKind::StorageFull))
 }
 
 impl LogFile for Faulty {
     fn length(&mut self) -> io::Result<u64> {
-        self.check()?;
-        self.file.length()
+        self.run(|file| file.length())
     }
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        self.check()?;
-        self.file.read_at(offset, len)
+        self.run(|file| file.read_at(offset, len))
     }
     fn archive_end(&mut self, len: usize) -> io::Result<Vec<u8>> {
-        self.check()?;
-        self.file.archive_end(len)
+        self.run(|file| file.archive_end(len))
     }
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.fails() {
-            self.file.append(&bytes[..bytes.len() / 2])?;
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        match self.next() {
+            Ending::Well => self.file.append(bytes),
+            Ending::Failed => self.file.append(&bytes[..bytes.len() / 2]).and_then(|()| full()),
+            Ending::Lost => self.file.append(bytes).and_then(|()| full()),
         }
-        self.file.append(bytes)
     }
     fn sync(&mut self) -> io::Result<()> {
-        self.check()?;
-        self.file.sync()
+        self.run(|file| file.sync())
     }
     fn check_in_place(&mut self) -> io::Result<()> {
-        self.check()?;
-        self.file.check_in_place()
+        self.run(|file| file.check_in_place())
     }
     fn heal(&mut self, good: u64) -> io::Result<u64> {
-        self.check()?;
-        self.file.heal(good)
+        self.run(|file| file.heal(good))
     }
     fn rotate(&mut self, first_seq: u64) -> io::Result<()> {
-        self.check()?;
-        self.file.rotate(first_seq)
+        match self.next() {
+            Ending::Well => self.file.rotate(first_seq),
+            Ending::Failed => full(),
+            // Renamed, no new file to be had, and no way back.
+            Ending::Lost => {
+                std::fs::rename(&self.path, archive_name(&self.path, first_seq)).and_then(|()| full())
+            }
+        }
     }
 }
 
-/// Runs the script with the k-th operation failing (0: none) in a directory of
-/// its own, and checks what it left. How many operations it took.
-fn run(directory: &Path, k: u64) -> u64 {
-    let path = directory.join(format!("{k}.jsonl"));
-    let plan = Arc::new(Plan::default());
-    let file = Faulty { file: DiskFile::open(&path).unwrap(), plan: plan.clone() };
+/// Runs the script with this fault in a directory of its own, and checks what
+/// it left. How many operations it took.
+fn run(fault: Fault) -> u64 {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit.jsonl");
+    // Not while it is opened, which is another's test.
+    let plan = Arc::new(Plan { operations: AtomicU64::new(OPENING), fault });
+    let file = Faulty { path: path.clone(), file: DiskFile::open(&path).unwrap(), plan: plan.clone() };
     let log = Log::start(Box::new(file), settings(&path, 1), &key(), Arc::new(SystemClock)).unwrap();
-    // Opening is over: its operations are another's test.
     plan.operations.store(0, Ordering::SeqCst);
-    plan.broken.store(k, Ordering::SeqCst);
     let mut acknowledged = Vec::new();
     for number in 1..=STATEMENTS {
-        acknowledged.push(one(&log, number, k));
+        acknowledged.push(one(&log, number, fault));
     }
     log.close();
-    check(&path, &acknowledged, k);
+    check(&path, &acknowledged, fault);
     plan.operations.load(Ordering::SeqCst)
 }
 
 /// One statement, asked again until it may run.
-fn one(log: &Log, number: u32, k: u64) -> String {
+fn one(log: &Log, number: u32, fault: Fault) -> String {
     let began = Instant::now();
     for attempt in 1.. {
         let text = format!("SELECT {number}, {attempt}");
@@ -107,35 +143,38 @@ fn one(log: &Log, number: u32, k: u64) -> String {
                 log.post(end(ticket)).unwrap();
                 return text;
             }
-            Err(error) => assert_eq!(error, AuditError::NoSpace, "k = {k}"),
+            Err(AuditError::NoSpace | AuditError::Io(_)) => {}
+            Err(error) => panic!("{fault:?}: {error}"),
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "k = {k}: service did not resume");
+        assert!(began.elapsed() < Duration::from_secs(20), "{fault:?}: service did not resume");
         std::thread::sleep(Duration::from_millis(20));
     }
     unreachable!("an attempt returns")
 }
 
 /// What was acknowledged is there, in order, once, each with its outcome.
-fn check(path: &Path, acknowledged: &[String], k: u64) {
+fn check(path: &Path, acknowledged: &[String], fault: Fault) {
     let files = all_files(path).unwrap();
     let report = verify::files(&files, &sealer(), &[]).unwrap();
-    assert_eq!((report.bad, report.first_seq), (None, Some(1)), "k = {k}");
+    assert_eq!((report.bad, report.first_seq), (None, Some(1)), "{fault:?}");
     let text: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
     let records: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let of = |event: &'static str| records.iter().filter(move |record| record["event"] == event);
     let written: Vec<&str> = of("statement.start").map(|record| record["sql"].as_str().unwrap()).collect();
-    assert_eq!(written, acknowledged, "k = {k}");
+    assert_eq!(written, acknowledged, "{fault:?}");
     let started: Vec<_> = of("statement.start").map(|record| &record["seq"]).collect();
     let ended: Vec<_> = of("statement.end").map(|record| &record["start"]).collect();
-    assert_eq!(ended, started, "k = {k}");
+    assert_eq!(ended, started, "{fault:?}");
 }
 
 #[test]
 fn whichever_operation_fails_nothing_acknowledged_is_lost_and_service_resumes() {
-    let directory = tempfile::tempdir().unwrap();
-    let operations = run(directory.path(), 0);
+    let operations = run(Fault { k: OPENING, count: 0, late: false });
     assert!(operations > u64::from(STATEMENTS) * 4, "{operations}");
-    for k in 1..=operations {
-        run(directory.path(), k);
-    }
+    // Most of it is waiting.
+    std::thread::scope(|scope| {
+        for (count, late) in [(1, false), (3, false), (1, true), (3, true)] {
+            scope.spawn(move || (1..=operations).for_each(|k| _ = run(Fault { k, count, late })));
+        }
+    });
 }

@@ -99,9 +99,10 @@ impl LogFile for DiskFile {
     }
 
     fn heal(&mut self, good: u64) -> io::Result<u64> {
+        // Also where it was moved to: what is behind is written again elsewhere.
+        let length = self.file.metadata()?.len().min(good);
+        self.file.set_len(length)?;
         if self.in_place()? {
-            let length = self.file.metadata()?.len().min(good);
-            self.file.set_len(length)?;
             return Ok(length);
         }
         let file = self.reopen()?;
