@@ -63,10 +63,13 @@ impl Proxy {
             if head == last {
                 continue;
             }
-            last = head;
             let proxy = self.clone();
-            if let Ok(Err(fault)) = tokio::task::spawn_blocking(move || proxy.keep_head()).await {
-                tracing::warn!(error = chain(&fault), "the audit log's head was not kept");
+            match tokio::task::spawn_blocking(move || proxy.keep_head()).await {
+                Ok(Err(fault)) => {
+                    tracing::warn!(error = chain(&fault), "the audit log's head was not kept");
+                }
+                // Else it is tried again, also if nothing more is written.
+                Ok(Ok(())) | Err(_) => last = head,
             }
         }
     }
