@@ -42,6 +42,7 @@ use crate::session::handshake::Door;
 use crate::session::tokens::Keys;
 use crate::sql::analyser::{Analyser, Verdict};
 use crate::state::nodes::Nodes;
+use crate::telemetry::metric::Timing;
 use crate::wire::startup::CancelKey;
 use head::Heads;
 use state::State;
@@ -105,6 +106,8 @@ pub struct Proxy {
     pub notifier: Arc<Notifier>,
     pub sinks: Arc<Sinks>,
     pub drain: Drain,
+    /// How long the server takes to begin an answer.
+    pub server_times: Timing,
     pub clock: SharedClock,
     heads: Heads,
     nodes: Option<Arc<Nodes>>,
@@ -158,6 +161,7 @@ impl Proxy {
             notifier,
             sinks,
             drain: Drain::new(),
+            server_times: Timing::default(),
             heads,
             nodes,
             clock,

@@ -95,6 +95,7 @@ fn metrics_agree_with_the_audit_log() {
     psql("ana", bauta.port, "SELECT id, email FROM customers ORDER BY id LIMIT 3");
     psql("ana", bauta.port, "SELECT id FROM customers WHERE email LIKE 'rosa%'");
     psql("ana", bauta.port, "SELECT 1 / 0");
+    psql("ana", bauta.port, "SELECT pg_sleep(0.3)");
     bauta.cli_ok(&["grant", "ana", "--column", "public.customers.email", "--for", "5m", "--reason", "INC-1"]);
     psql("ana", bauta.port, "SELECT email, email FROM customers ORDER BY id LIMIT 4");
     let _ = psql("nobody", bauta.port, "SELECT 1");
@@ -103,10 +104,10 @@ fn metrics_agree_with_the_audit_log() {
     let ends = loop {
         let records = bauta.audit().into_iter();
         let ends: Vec<_> = records.filter(|r| r["event"] == "statement.end").collect();
-        if ends.len() == 6 {
+        if ends.len() == 7 {
             break ends;
         }
-        assert!(started.elapsed() < Duration::from_secs(10), "{} of 6", ends.len());
+        assert!(started.elapsed() < Duration::from_secs(10), "{} of 7", ends.len());
         std::thread::sleep(Duration::from_millis(20));
     };
     let scrape = metered.scrape();
@@ -115,7 +116,7 @@ fn metrics_agree_with_the_audit_log() {
     assert_eq!(statements("masked"), 1);
     assert_eq!(statements("refused"), 1);
     assert_eq!(statements("revealed"), 1);
-    assert_eq!(statements("passed"), 3);
+    assert_eq!(statements("passed"), 4);
     assert_eq!(scrape.value("bauta_cells_total{treatment=\"masked\"}"), 3);
     assert_eq!(scrape.value("bauta_cells_total{treatment=\"revealed\"}"), 8);
     assert_eq!(scrape.value("bauta_refusals_total{use=\"predicate\"}"), 1);
@@ -128,8 +129,11 @@ fn metrics_agree_with_the_audit_log() {
     assert_eq!(scrape.value("bauta_catalogs"), 1);
     let rows: u64 = ends.iter().map(|end| end["rows"].as_u64().unwrap()).sum();
     assert_eq!(scrape.value("bauta_rows_total"), rows);
-    assert_eq!(scrape.value("bauta_statement_duration_seconds_count"), 5);
-    assert!(scrape.value("bauta_audit_records_total") >= 12);
+    assert_eq!(scrape.value("bauta_statement_duration_seconds_count"), 6);
+    let answers = |series: &str| scrape.value(&format!("bauta_upstream_response_duration_seconds_{series}"));
+    assert!(answers("count") >= 6, "one for each Query");
+    assert!(answers("bucket{le=\"0.25\"}") < answers("count"), "one slept");
+    assert!(scrape.value("bauta_audit_records_total") >= 14);
     assert!(scrape.value("process_resident_memory_bytes") > 1 << 20);
     // Nothing of what was asked or shown.
     for said in ["rosa", "SELECT", "\"ana", "INC-1", "@", "e+308"] {

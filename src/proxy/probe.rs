@@ -16,6 +16,7 @@ impl Proxy {
         self.sinks.register(&mut registry);
         self.analyser.lookups.register(&mut registry);
         self.front.logins.register(&mut registry);
+        registry.timing(names::SERVER_TIME, &self.server_times);
         registry.counter(names::STATE_ERRORS, self.grants.troubles());
         registry
     }

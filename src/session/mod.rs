@@ -31,6 +31,7 @@ pub mod registry;
 mod relay;
 mod replies;
 pub mod reports;
+mod round_trip;
 pub mod rows;
 mod runs;
 mod settings;

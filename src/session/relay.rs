@@ -28,6 +28,7 @@ use super::handshake::Established;
 use super::hold::Held;
 use super::overtime::Watch;
 use super::registry::{Room, Seat};
+use super::round_trip::RoundTrip;
 use super::runs::{Reply, Shape, finish_run};
 use super::settings::Settings;
 use super::state::{Entry, Kind, State};
@@ -214,6 +215,7 @@ pub(super) struct Relay {
     client_closed: Option<Instant>,
     pub last_activity: Instant,
     pub began: Instant,
+    round_trip: RoundTrip,
     /// Its place among the connections.
     _room: Room,
 }
@@ -229,6 +231,7 @@ impl Relay {
         let settings = Settings::new(session.parameters.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let database = proxy.databases.database(&who.database);
         Self {
+            round_trip: RoundTrip::new(proxy.server_times.clone()),
             proxy,
             seat: session.seat,
             who,
@@ -292,9 +295,10 @@ impl Relay {
         let (ticket, audit) = (self.ticket, &self.proxy.audit);
         let reveals = RevealCheck::new(&self.state, &self.revealed, &self.permits, &*self.proxy.clock);
         let (client, upstream, job) = (&mut self.client, &mut self.upstream, &mut self.job);
+        let trip = &mut self.round_trip;
         tokio::select! {
             biased;
-            event = std::future::poll_fn(|cx| poll_io(cx, client, upstream, &wants, &reveals)) => {
+            event = std::future::poll_fn(|cx| poll_io(cx, client, upstream, trip, &wants, &reveals)) => {
                 self.on_io(event)
             }
             durable = async {
@@ -853,16 +857,21 @@ fn poll_io(
     cx: &mut Context<'_>,
     client: &mut Stream,
     upstream: &mut Stream,
+    trip: &mut RoundTrip,
     wants: &Wants,
     reveals: &RevealCheck<'_>,
 ) -> Poll<Event> {
     let mut progress = false;
     if wants.upstream_write {
+        let queued = upstream.queued() > 0;
         let full = upstream.queued() >= HIGH_WATER;
         if let Poll::Ready(Err(fault)) = upstream.poll_flush(cx) {
             return Poll::Ready(Event::UpstreamBroken(fault));
         }
         progress |= full && upstream.queued() < HIGH_WATER;
+        if queued && upstream.queued() == 0 {
+            trip.asked();
+        }
     }
     if client.queued() > 0 && !reveals.holds() {
         return Poll::Ready(Event::RevealEnded);
@@ -884,7 +893,10 @@ fn poll_io(
     if wants.upstream_read {
         match upstream.poll_fill(cx) {
             Poll::Ready(Ok(0)) => return Poll::Ready(Event::UpstreamClosed),
-            Poll::Ready(Ok(_)) => progress = true,
+            Poll::Ready(Ok(_)) => {
+                trip.answered();
+                progress = true;
+            }
             Poll::Ready(Err(fault)) => return Poll::Ready(Event::UpstreamBroken(fault)),
             Poll::Pending => {}
         }

@@ -29,6 +29,7 @@ names! {
     SESSIONS_STARTED = "bauta_sessions_started_total", "Sessions that began";
     LOGINS_REFUSED = "bauta_logins_refused_total", "Connections that did not become sessions, by how far they came";
     LOGIN_TIME = "bauta_upstream_login_duration_seconds", "Time to connect and log in to the server for a session";
+    SERVER_TIME = "bauta_upstream_response_duration_seconds", "Time from what was sent to the server to the first bytes of its answer";
     STATEMENTS = "bauta_statements_total", "Statements that ended, by the strongest decision about a column of theirs";
     OBSERVED = "bauta_observed_statements_total", "Statements that ran as they came under mode = \"observe\", by what would have been decided; not in bauta_statements_total";
     STATEMENT_TIME = "bauta_statement_duration_seconds", "Time of a statement from its intent record to its outcome";
