@@ -99,7 +99,7 @@ impl<'a> Advice<'a> {
                     self.add(
                         Severity::Warning,
                         message,
-                        "both hold the same values: protect the referenced one",
+                        "both hold the same values: protect the referenced one; its rows can be deleted under a grant only",
                     );
                 } else if there && !here {
                     let message =

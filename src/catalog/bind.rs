@@ -84,7 +84,8 @@ pub fn bind(
     let trusted = Trusted::new(&defaults.trusted_functions);
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
-    let mut counted = closure::close(&snapshot, roots, &trusted, missing.is_some());
+    let keys = closure::keys(&snapshot, |id| binding.protected.contains_key(id));
+    let mut counted = closure::close(&snapshot, roots, keys, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = relied::names(&snapshot, &counted, &trusted);

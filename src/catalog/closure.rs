@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::Oid;
 use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
+use super::{ColumnId, Oid};
 
 /// Relations of `pg_catalog` that hold raw values of user tables.
 pub const STATISTICS: &[&str] =
@@ -60,11 +60,13 @@ struct Links<'a> {
     relations_by_type: HashMap<Oid, Vec<Oid>>,
 }
 
-/// Everything that counts when the relations `protected` do. `missing`: a
-/// protected value stands in `pg_attribute` too.
+/// Everything that counts when the relations `protected` do. `keys`: relations
+/// whose rows a protected column's foreign key leads to. `missing`: a protected
+/// value stands in `pg_attribute` too.
 pub fn close(
     snapshot: &Snapshot,
     protected: impl Iterator<Item = Oid>,
+    keys: Vec<Oid>,
     trusted: &Trusted<'_>,
     missing: bool,
 ) -> Counted {
@@ -92,6 +94,7 @@ pub fn close(
         closure.count_missing();
     }
     closure.run();
+    closure.count_keys(keys);
     closure.counted
 }
 
@@ -120,6 +123,19 @@ impl Closure<'_> {
             |f: &&Function| f.body.contains('*') && functions::has_word(&f.body, &[missing::TABLE]);
         for function in self.snapshot.functions.values().filter(reads_all) {
             self.add(Item::Function(function.oid));
+        }
+    }
+
+    /// Deleting a row of these asks whether some protected value is its key.
+    /// Reading them tells nothing: what only names them need not count.
+    fn count_keys(&mut self, mut relations: Vec<Oid>) {
+        while let Some(oid) = relations.pop() {
+            let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
+            if self.counted.relations.insert(oid) {
+                relations.extend(self.links.relation_readers.get(&oid).into_iter().flatten());
+                relations.extend(&relation.parents);
+                relations.extend(written_from(relation));
+            }
         }
     }
 
@@ -154,10 +170,7 @@ impl Closure<'_> {
         self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
         self.add_mentions(&relation.name);
         let family = relation.parents.iter().chain(&relation.toast).copied();
-        let written_from =
-            relation.constraints.iter().filter(|c| c.cascades).filter_map(|c| c.references.as_ref());
-        let written_from = written_from.map(|(table, _)| *table);
-        self.add_all(Some(family.chain(written_from).collect()), Item::Relation);
+        self.add_all(Some(family.chain(written_from(relation)).collect()), Item::Relation);
     }
 
     fn follow_function(&mut self, oid: Oid) {
@@ -198,6 +211,28 @@ impl Closure<'_> {
         self.add_all(self.links.types_by_type.get(&oid).cloned(), Item::Type);
         self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
     }
+}
+
+/// The relations whose rows foreign keys of protected columns lead to.
+pub fn keys(snapshot: &Snapshot, is_protected: impl Fn(&ColumnId) -> bool) -> Vec<Oid> {
+    let mut found = Vec::new();
+    for relation in snapshot.relations.values() {
+        let column = |attribute: &i16| ColumnId { relation: relation.oid, attribute: *attribute };
+        for constraint in &relation.constraints {
+            if let Some((target, _)) = &constraint.references
+                && constraint.columns.iter().map(column).any(|id| is_protected(&id))
+            {
+                found.push(*target);
+            }
+        }
+    }
+    found
+}
+
+/// Where a change writes into this table too: ON DELETE and ON UPDATE actions.
+fn written_from(relation: &Relation) -> impl Iterator<Item = Oid> + '_ {
+    let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades);
+    cascading.filter_map(|constraint| constraint.references.as_ref()).map(|(table, _)| *table)
 }
 
 /// Names of PostgreSQL's own operators that nearly every statement spells.

@@ -399,6 +399,20 @@ fn a_change_that_cascades_into_a_protected_table_counts() {
 }
 
 #[test]
+fn the_rows_that_a_protected_foreign_key_leads_to_count() {
+    let mut t = table(20_001, "t", &["x", "region"]);
+    t.constraints.push(foreign_key(&[1], 20_002, &[1]));
+    t.constraints.push(foreign_key(&[2], 20_003, &[1]));
+    let mut grades = table(20_002, "grades", &["id", "ladder"]);
+    grades.constraints.push(Constraint { cascades: true, ..foreign_key(&[2], 20_004, &[1]) });
+    let others = [(20_003, "regions"), (20_004, "ladders"), (20_005, "others")];
+    let mut relations: Vec<Relation> = others.map(|(oid, name)| table(oid, name, &["id"])).into();
+    relations.extend([t, grades]);
+    let bound = bound(snapshot(relations), &[rule("public.t.x", Method::Null)], &Known::new());
+    assert_eq!(counted(&bound), set(&["t", "grades", "ladders"]));
+}
+
+#[test]
 fn each_guard_has_its_own_version() {
     let versions: BTreeSet<u64> =
         (0..3).map(|_| bound(snapshot(Vec::new()), &[], &Known::new()).guard.version).collect();

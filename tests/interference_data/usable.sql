@@ -83,13 +83,13 @@ WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM t WHERE n < 3) SE
 SELECT x.cid, x.mail FROM (customers c JOIN orders o ON o.customer_id = c.id) AS x(cid, a, mail) ORDER BY 1
 UPDATE customers SET status = 'seen' WHERE id = 1
 UPDATE customers SET status = 'seen', city = 'Oslo' WHERE id = 2 RETURNING id, email
-UPDATE customers SET email = NULL WHERE id = 40
+UPDATE customers SET phone = NULL WHERE id = 40
 INSERT INTO customers (id, city) VALUES (600, 'Oslo') RETURNING id, city, email
 INSERT INTO customers (id, name, email, city) VALUES (601, NULL, DEFAULT, 'Rome')
 INSERT INTO orders SELECT 1000 + id, id, 5, date '2024-05-05' FROM customers WHERE id = 1
 INSERT INTO scratch SELECT id, city FROM customers WHERE id = 3
 DELETE FROM orders WHERE customer_id IN (SELECT id FROM customers WHERE city = 'Nowhere')
-DELETE FROM customers WHERE id = 600 RETURNING id, email
+DELETE FROM staff WHERE id = 2 RETURNING id, ssn
 MERGE INTO scratch s USING customers c ON s.id = c.id WHEN MATCHED THEN UPDATE SET t = c.city
 CREATE TEMP TABLE mine AS SELECT id, city FROM customers
 CREATE TABLE report AS SELECT city, count(*) AS n FROM customers GROUP BY city

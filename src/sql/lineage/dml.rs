@@ -215,6 +215,8 @@ impl<'a> Walk<'a> {
         if let Some(condition) = delete.where_clause.as_deref() {
             self.choosing(|walk| walk.decide(condition, &scope))?;
         }
+        let named = delete.relation.as_ref().map_or(-1, |named| named.location);
+        self.unsettle(&to, None, &self.places.token(named));
         self.returning(delete.returning_clause.as_ref(), &scope, &to)
     }
 
@@ -259,7 +261,11 @@ impl<'a> Walk<'a> {
                 }
                 Ok(())
             }
-            CmdType::CmdDelete | CmdType::CmdNothing => Ok(()),
+            CmdType::CmdDelete => {
+                self.unsettle(to, None, &(self.here..self.here));
+                Ok(())
+            }
+            CmdType::CmdNothing => Ok(()),
             CmdType::Undefined
             | CmdType::CmdUnknown
             | CmdType::CmdSelect

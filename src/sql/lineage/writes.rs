@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Walk;
 use super::dml::Destination;
-use super::value::{Constant, Purpose, Value, mixed};
+use super::value::{Constant, Purpose, Value, mixed, same_domain};
 use crate::catalog::snapshot::{Constraint, ConstraintKind, Relation};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
@@ -41,6 +41,9 @@ impl<'a> Walk<'a> {
         }
         let Some(column) = column else { return };
         let Some(field) = to.item.source.field(column) else { return };
+        if written.changes && !written.is_present {
+            self.unsettle(to, Some(column), &written.span);
+        }
         if field.flow != Flow::Clean && constant == Constant::No {
             self.found.sensitive.extend(written.literals.iter().cloned());
             let given = self.given_for(&field, &written.value);
@@ -80,6 +83,66 @@ impl<'a> Walk<'a> {
             }
         }
         mixed(&shared)
+    }
+
+    /// A row goes, or (`column`) a key of it becomes another. Where foreign keys
+    /// of protected columns lead to it, an error, or what goes with it, tells
+    /// whether they hold its key.
+    pub(super) fn unsettle(&mut self, to: &Destination<'a>, column: Option<&str>, span: &Range<usize>) {
+        for (keys, held) in self.referring(to, column) {
+            let needs = match same_domain(&keys, &held) {
+                true => Disclosure::Equality,
+                false => Disclosure::Search,
+            };
+            self.use_write(&held, needs, span.clone(), None);
+        }
+    }
+
+    /// What the columns hold whose foreign keys lead to a row of `to`, each
+    /// behind what it refers to.
+    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> Vec<(Flow, Flow)> {
+        let snapshot = self.facts.snapshot;
+        let mut found = Vec::new();
+        let mut reached: Vec<(&Relation, Option<&str>)> =
+            to.held_in.iter().map(|(table, exact)| (*table, column.filter(|_| *exact))).collect();
+        let mut next = 0;
+        while let Some((table, column)) = reached.get(next).copied() {
+            next += 1;
+            let fields = self.fields_of(table);
+            let place = |key: i16| table.columns.iter().position(|known| known.attribute == key);
+            let is_key = |keys: &[i16]| match column {
+                Some(name) => keys.iter().any(|key| {
+                    place(*key).and_then(|at| table.columns.get(at)).is_some_and(|known| *known.name == *name)
+                }),
+                None => true,
+            };
+            for child in snapshot.relations.values() {
+                for constraint in &child.constraints {
+                    let Some((_, keys)) = constraint
+                        .references
+                        .as_ref()
+                        .filter(|(target, keys)| *target == table.oid && is_key(keys))
+                    else {
+                        continue;
+                    };
+                    let here = self.fields_of(child);
+                    for (attribute, key) in constraint.columns.iter().zip(keys) {
+                        let at = child.columns.iter().position(|known| known.attribute == *attribute);
+                        let held =
+                            at.and_then(|at| here.get(at)).map_or(Flow::Clean, |field| field.flow.clone());
+                        if held != Flow::Clean {
+                            let key = place(*key).and_then(|at| fields.get(at));
+                            found.push((key.map_or(Flow::Clean, |field| field.flow.clone()), held));
+                        }
+                    }
+                    // Its rows go, or change, too.
+                    if constraint.cascades && !reached.iter().any(|(known, _)| known.oid == child.oid) {
+                        reached.push((child, None));
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// The counted tables in which a write to `relations` may end: themselves,

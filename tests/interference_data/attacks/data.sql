@@ -18,6 +18,10 @@ FROM generate_series(1, 12) i,
          i % 3, i, e, e, (i % 5) * (7 + 4 * :seed), 1000 + i * (30 + 40 * :seed), 2999 - i - 500 * :seed,
          CASE :seed WHEN 0 THEN '"c"' ELSE '{"deep": [1, 2]}' END, i * (1 + :seed), i) AS d,
          e FROM (SELECT CASE WHEN (i + :seed) % 3 = 0 THEN '{"x": ' || i || '}' WHEN :seed = 0 THEN '"a' || i || '@one.org"' ELSE '"zz' || 50 - i / 2 || '@two.net"' END AS e) x) y;
+INSERT INTO houses VALUES (1), (2);
+INSERT INTO rooms SELECT i, 'room' || i, 1 + i / 5 FROM generate_series(1, 8) i;
+INSERT INTO seats SELECT generate_series(1, 8);
+INSERT INTO stays SELECT i, i % 4 + 1 + 4 * :seed, i % (2 + :seed) + 1 FROM generate_series(1, 8) i;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

@@ -205,3 +205,32 @@ UPDATE customers SET city = phone WHERE id = 1
 ROLLBACK TO a
 SELECT phone || '' FROM customers WHERE id = 1
 COMMIT
+== key of a protected foreign key deleted
+BEGIN
+DELETE FROM rooms WHERE id = 3
+ROLLBACK
+== key of a protected foreign key deleted through a view
+BEGIN
+WITH gone AS (DELETE FROM v_rooms WHERE n = 3 RETURNING n) SELECT count(*) FROM gone
+ROLLBACK
+== key of a protected foreign key deleted by a merge
+BEGIN
+MERGE INTO rooms r USING (VALUES (3)) v (i) ON r.id = v.i WHEN MATCHED THEN DELETE
+ROLLBACK
+== key of a protected foreign key changed
+BEGIN
+UPDATE rooms SET id = 30 WHERE id = 3
+ROLLBACK
+== key of a protected foreign key changed by an upsert
+BEGIN
+INSERT INTO rooms VALUES (3) ON CONFLICT (id) DO UPDATE SET id = 30
+ROLLBACK
+== key of a protected foreign key deleted by a cascade
+BEGIN
+DELETE FROM houses WHERE id = 1
+ROLLBACK
+== rows counted that lost the key of a protected foreign key
+BEGIN
+DELETE FROM seats WHERE id = 2
+SELECT count(seat) FROM stays
+ROLLBACK

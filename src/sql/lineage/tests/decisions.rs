@@ -50,6 +50,28 @@ fn a_grant_reveals_outputs_and_lets_predicates_stand_until_it_ends() {
 }
 
 #[test]
+fn a_row_may_go_where_the_mask_tells_whether_it_is_referenced() {
+    let shop = Shop::new();
+    // Of one domain of tokens: what refers to it can be seen by joining.
+    run(&shop, "DELETE FROM customers WHERE id = 3", &[]);
+    for sql in [
+        "DELETE FROM \"Odd Name\" WHERE id = 3",
+        "UPDATE \"Odd Name\" SET id = 4 WHERE id = 3",
+        "INSERT INTO \"Odd Name\" (id) VALUES (3) ON CONFLICT (id) DO UPDATE SET id = 4",
+        "MERGE INTO \"Odd Name\" o USING orders r ON r.id = o.id WHEN MATCHED THEN DELETE",
+    ] {
+        let error = refused(shop.decide(sql, &[]));
+        assert_eq!(
+            error.message,
+            "permission denied: write that touches protected column public.employees.badge"
+        );
+        run(&shop, sql, &["public.employees.badge"]);
+    }
+    run(&shop, "UPDATE \"Odd Name\" SET id = id WHERE id = 3", &[]);
+    run(&shop, "INSERT INTO \"Odd Name\" (id) VALUES (3)", &[]);
+}
+
+#[test]
 fn a_grant_on_one_column_neutralises_only_the_other() {
     let shop = Shop::new();
     let sql = "SELECT email || ssn FROM customers";

@@ -294,6 +294,13 @@ impl Shop {
             constraint("customers_email_key", ConstraintKind::Unique, &[3]),
             constraint("other_mail", ConstraintKind::Check, &[3, 12]),
         ];
+        let key = |name: &str, column: i16, to: (u32, i16)| Constraint {
+            references: Some((Oid(to.0), vec![to.1])),
+            ..constraint(name, ConstraintKind::ForeignKey, &[column])
+        };
+        let employees = self.snapshot.relations.get_mut(&Oid(102)).unwrap();
+        employees.constraints =
+            vec![key("employees_ssn_fkey", 2, (101, 5)), key("employees_badge_fkey", 5, (108, 1))];
     }
 
     fn add_view(&mut self, oid: Oid, schema: &str, name: &str, definition: &str) {
