@@ -179,7 +179,7 @@ impl Relay {
         self.need_quiet()?;
         // The server refuses the stand-in of a failed transaction.
         if self.state.status() == TransactionStatus::Failed {
-            return Ok((self.intend(sql, Arc::from([]))?, naming.stand_in()));
+            return Ok((self.intend(sql, Arc::default())?, naming.stand_in()));
         }
         let named = match naming {
             Naming::Name(token) => Some(person(&self.proxy, &self.who.user, token)?),
@@ -187,7 +187,7 @@ impl Relay {
         };
         let before = self.who.clone();
         self.become_person(named);
-        match self.intend(sql, Arc::from([])) {
+        match self.intend(sql, Arc::default()) {
             Ok(run) => Ok((run, naming.stand_in())),
             Err(stop) => {
                 self.become_person(before.end_user.clone());

@@ -512,7 +512,7 @@ impl Relay {
         let mut reply = Reply::new(Audience::MustFail);
         if self.observes() {
             let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
-            match self.intend_judged(sql, Arc::from([]), Some(observe::unseen())) {
+            match self.intend_judged(sql, Arc::default(), Some(observe::unseen())) {
                 Ok(run) => reply = Reply::new(Audience::Client).with_run(run),
                 Err(Stop::Hold(hold)) => return Step::Wait(hold),
                 Err(Stop::Refuse(refusal)) => {
@@ -535,7 +535,7 @@ impl Relay {
         frame: &[u8],
     ) -> Result<Step, Stop> {
         let answer = self.execute_own(statement, own, limit)?;
-        let mut run = self.intend(execution_text(prepared), Arc::from([]))?;
+        let mut run = self.intend(execution_text(prepared), Arc::default())?;
         run.guarded = Some(Box::new(answering(answer)));
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
@@ -698,7 +698,7 @@ fn touches(prepared: &Prepared) -> bool {
 
 /// Nothing was asked about its parameters.
 fn unasked(prepared: Arc<Prepared>) -> (Arc<Prepared>, Arc<[u16]>) {
-    (prepared, Arc::from([]))
+    (prepared, Arc::default())
 }
 
 fn is_copy(prepared: &Prepared) -> bool {

@@ -110,8 +110,14 @@ impl Judged {
     }
 
     pub(super) fn plain() -> Self {
-        let columns = Arc::from([]);
-        Self { guarded: None, edits: Vec::new(), columns, tokens: Handover::default(), observed: None }
+        // Arc's default of a slice allocates nothing.
+        Self {
+            guarded: None,
+            edits: Vec::new(),
+            columns: Arc::default(),
+            tokens: Handover::default(),
+            observed: None,
+        }
     }
 
     /// It names a statement or cursor that bauta has not seen made. The

@@ -107,7 +107,7 @@ impl Relay {
             Err(Stop::Hold(hold)) => return Some(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Some(self.refuse_own_query(text, refusal.error)),
         }
-        let run = match self.intend(Sql::whole(text.clone(), Conceal::Nothing), Arc::from([])) {
+        let run = match self.intend(Sql::whole(text.clone(), Conceal::Nothing), Arc::default()) {
             Ok(run) => run,
             Err(Stop::Hold(hold)) => return Some(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => {

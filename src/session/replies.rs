@@ -642,7 +642,7 @@ impl Relay {
             let text = text.strip_suffix(b"\0").unwrap_or(text).to_vec();
             self.drop_frame(header.total);
             let sql = Sql::whole(bytes::Bytes::from(text), Conceal::AllLiterals);
-            if let Ok(mut run) = self.intend(sql, Arc::from([])) {
+            if let Ok(mut run) = self.intend(sql, Arc::default()) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(code));
             }
         }

@@ -64,7 +64,7 @@ impl Relay {
     /// It names nothing protected: upstream as it came.
     fn pass_query(&mut self, text: Bytes, frame: &[u8]) -> Step {
         let may_copy_in = may_copy_in(&text);
-        let run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::from([])) {
+        let run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::default()) {
             Ok(run) => run,
             Err(Stop::Refuse(refusal)) => {
                 self.refuse_query(refusal.error);
@@ -131,7 +131,7 @@ impl Relay {
             if !judged.tokens.is_empty() && plan.analysis.statements.len() > 1 {
                 return Err((index, tokens_among_several().into()));
             }
-            self.register(&lineage, index, &plan.text, &judged.edits, &Arc::from([]), &mut plan.undo)
+            self.register(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.undo)
                 .map_err(|stop| (index, stop))?;
             if edits_the_text(&plan.analysis, index) {
                 plan.edits.extend(judged.edits.iter().cloned());
