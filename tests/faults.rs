@@ -321,7 +321,12 @@ fn a_server_that_lies_gets_no_value_out() {
     let plans = (0..messages).flat_map(|message| {
         lies.iter().map(move |lie| Plan::Lie { way: Way::Down, message, lie: lie.clone() })
     });
-    rig.try_all(Side::Server, some(plans.collect(), 31), |_, _, _| {});
+    // Two ends of one statement: rows behind them were taken for the next one's.
+    let (twice, others): (Vec<_>, Vec<_>) = plans.partition(|plan| {
+        matches!(plan, Plan::Lie { lie: Lie::After("the end of a command" | "an empty query", _), .. })
+    });
+    rig.try_all(Side::Server, twice, |_, _, _| {});
+    rig.try_all(Side::Server, some(others, 31), |_, _, _| {});
     rig.nothing_is_left(&before);
 }
 

@@ -694,8 +694,9 @@ impl Relay {
         if !matches!(header.tag, backend::DATA_ROW | backend::COPY_DATA) {
             return false;
         }
-        let Some(reply) = self.state.front_mut().map(|entry| &mut entry.run) else { return false };
-        if reply.is_silent() {
+        let Some(entry) = self.state.front_mut() else { return false };
+        let reply = &mut entry.run;
+        if reply.is_silent() || !reply.takes_rows(entry.kind) {
             return false;
         }
         let Some(run) = reply.runs.get_mut(reply.current) else { return false };

@@ -135,6 +135,15 @@ impl Relay {
         if self.current_guarded().is_some_and(|guarded| guarded.must_fail) {
             return Err(out_of_step(tag));
         }
+        if let Some(entry) = self.state.front_mut() {
+            match tag {
+                tag::ROW_DESCRIPTION | tag::COPY_OUT_RESPONSE => entry.run.described = true,
+                tag::DATA_ROW | tag::COPY_DATA if !entry.run.takes_rows(entry.kind) => {
+                    return Err(out_of_step(tag));
+                }
+                _ => {}
+            }
+        }
         self.send_notices();
         match tag {
             tag::ROW_DESCRIPTION => self.on_rows_begin(body, frame),
@@ -518,6 +527,7 @@ impl Relay {
         finish_run(&self.proxy.audit, &self.who, run, None);
         let done = Done::of(run);
         entry.run.current += 1;
+        entry.run.described = false;
         self.note_done(&done);
         self.state.complete_statement(current);
         Ok(())

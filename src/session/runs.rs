@@ -11,6 +11,7 @@ use super::copy::CopyPlan;
 use super::own::{Answer, OwnRows};
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
+use super::state::Kind;
 use crate::audit::tally::{Cells, Ended, Outcome};
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
@@ -77,6 +78,8 @@ pub struct Reply {
     pub current: usize,
     /// One run stands for the whole Query, which nobody has read.
     pub whole: bool,
+    /// The server has described what the statement at hand returns.
+    pub described: bool,
     pub gate: Gate,
     pub translation: Option<Arc<Translation>>,
     /// Where to put a description.
@@ -99,6 +102,7 @@ impl Reply {
             runs: SmallVec::new(),
             current: 0,
             whole: false,
+            described: false,
             gate: Gate::Open,
             translation: None,
             shape: None,
@@ -117,6 +121,12 @@ impl Reply {
     pub fn with_shape(mut self, shape: Arc<Shape>) -> Self {
         self.shape = Some(shape);
         self
+    }
+
+    /// May rows or data of a COPY come? In the simple protocol each statement's
+    /// follow their description, so that no row counts as another statement's.
+    pub fn takes_rows(&self, kind: Kind) -> bool {
+        kind != Kind::Query || self.whole || self.described
     }
 
     pub fn is_silent(&self) -> bool {
