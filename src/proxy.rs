@@ -168,6 +168,7 @@ impl Proxy {
         });
         tokio::spawn(tell_sessions(proxy.drain.clone(), proxy.sessions.clone()));
         proxy.record_lost_head().await?;
+        proxy.end_what_ended().await;
         proxy.tell_policy().await;
         let config = proxy.config.load_full();
         proxy.record_policy(&config, "start").await?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio_postgres::types::{ToSql, Type};
@@ -19,6 +20,7 @@ use super::chain::{Head, Line};
 use super::file::{all_files, first_seq_of};
 use super::read;
 use super::record::LogHeadLost;
+use super::search;
 use crate::state::link::{Link, Step, quoted};
 
 /// A head, and when it was kept.
@@ -193,6 +195,35 @@ pub fn compare(kept: Anchor, newest: Option<Head>, log: &Path) -> Result<Option<
             Ok(other.then(|| lost("another record stands in its place")))
         }
     }
+}
+
+/// Numbers of the grants that ended, by the records behind the one that was
+/// kept: a store that was put back to what it was does not know of their end.
+///
+/// # Errors
+/// A file can't be read.
+pub fn ended_since(kept: Head, log: &Path) -> Result<Vec<i64>, AnchorError> {
+    let look = |source| AnchorError::Look { seq: kept.seq, source };
+    let files = all_files(log).map_err(look)?;
+    let first = holder(log, kept.seq).map_err(look)?;
+    let from = files.iter().position(|file| Some(file) == first.as_ref()).unwrap_or(0);
+    let about_grants = Finder::new("\"event\":\"grant.");
+    let mut ended = Vec::new();
+    for file in files.iter().skip(from) {
+        let each = |line: &[u8]| {
+            let Some(record) = search::read(line).map(|found| found.record) else { return Ok(()) };
+            let grant = record.rest.get("grant").and_then(serde_json::Value::as_i64);
+            match (grant.filter(|_| record.seq > kept.seq), record.event.as_str()) {
+                (Some(id), "grant.revoked" | "grant.expired") => ended.push(id),
+                // Its number was given anew.
+                (Some(id), "grant.created") => ended.retain(|other| *other != id),
+                _ => {}
+            }
+            Ok::<(), io::Error>(())
+        };
+        read::for_each_line_with(file, &about_grants, each).map_err(look)?;
+    }
+    Ok(ended)
 }
 
 /// The mac of a record, if its file is there.

@@ -8,6 +8,8 @@ use crate::audit::anchor::{self, Anchor, AnchorError, Anchors};
 use crate::audit::record::LogHeadLost;
 use crate::audit::{Event, Log, Record, Who};
 use crate::catalog::service::chain;
+use crate::grants::model::Actor;
+use crate::grants::{Fault, GrantId};
 
 /// How often it is kept.
 const EVERY: Duration = Duration::from_secs(60);
@@ -16,17 +18,19 @@ const EVERY: Duration = Duration::from_secs(60);
 pub(super) struct Heads {
     store: Anchors,
     lost: Option<LogHeadLost>,
+    /// Grants that ended after what was kept.
+    ended: Vec<i64>,
 }
 
 impl Heads {
     /// Compares what was kept with the log that was opened, before anything
     /// is written to it.
     pub(super) fn check(store: Anchors, audit: &Log, log: &std::path::Path) -> Result<Self, StartError> {
-        let lost = match store.load()? {
-            Some(kept) => anchor::compare(kept, audit.head(), log)?,
-            None => None,
+        let (lost, ended) = match store.load()? {
+            Some(kept) => (anchor::compare(kept, audit.head(), log)?, anchor::ended_since(kept.head, log)?),
+            None => (None, Vec::new()),
         };
-        Ok(Self { store, lost })
+        Ok(Self { store, lost, ended })
     }
 
     /// What was amiss, in a sentence.
@@ -43,6 +47,23 @@ impl Proxy {
         let event = Event::LogHeadLost(lost.clone());
         let ticket = self.audit.submit(Record { who: Arc::new(Who::default()), event }).await?;
         self.audit.durable(ticket).await
+    }
+
+    /// Ends what the log says has ended and the store says is in force: the
+    /// store was put back to what it was before.
+    pub(super) async fn end_what_ended(&self) {
+        let by = Actor { admin: true, ..Actor::system() };
+        for id in &self.heads.ended {
+            let reason = "its end stands in the audit log: the state was restored".to_owned();
+            match self.grants.revoke(GrantId(*id), by.clone(), Some(reason)).await {
+                Ok(_) => tracing::warn!(grant = id, "a grant of the restored state had ended: it ends again"),
+                // As it should be.
+                Err(Fault::Conflict { .. } | Fault::NotFound { .. }) => {}
+                Err(fault) => {
+                    tracing::error!(grant = id, %fault, "a grant had ended, and could not be ended again")
+                }
+            }
+        }
     }
 
     /// Keeps the newest durable record's number and mac; blocks.
