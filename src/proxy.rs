@@ -353,6 +353,7 @@ impl Host for Proxy {
         let config = self.config.load();
         let mode = config.defaults.mode;
         let mut problems: Vec<String> = mode.warning().map(str::to_owned).into_iter().collect();
+        problems.extend(self.audit.standing().1.map(|fault| format!("statements are refused: {fault}")));
         problems.extend(self.heads.problem());
         let sinks: Vec<SinkHealth> = self.sinks.standing().into_iter().map(SinkHealth::from).collect();
         problems.extend(sinks.iter().filter_map(SinkHealth::trouble));

@@ -604,6 +604,44 @@ fn a_log_that_was_cut_while_the_proxy_was_down_is_reported_at_its_start() {
     bauta.cli_ok(&["audit", "verify", "audit.moved", "--head", &before]);
 }
 
+/// The audit log knows what a state that was put back does not.
+#[test]
+fn a_grant_that_ended_stays_ended_when_the_state_is_restored() {
+    let server = Server::start();
+    let policy = "[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"email\"";
+    let mut bauta = Bauta::start(&server, policy);
+    let grant = |bauta: &Bauta, user: &str, more: &[&str]| {
+        let given = ["grant", user, "--column", "public.customers.email", "--for", "1h", "--reason", "r"];
+        bauta.cli_ok(&[&given[..], more].concat());
+    };
+    let sees = |bauta: &Bauta, user: &str| {
+        let email = psql(user, bauta.port, "SELECT email FROM customers WHERE id = 1");
+        email.out().contains('@') && !email.out().contains("***")
+    };
+    grant(&bauta, "ana", &[]);
+    grant(&bauta, "sam", &["--once"]);
+    grant(&bauta, "etl", &[]);
+    let state = bauta.directory.join("bauta.db");
+    let backup = bauta.directory.join("backup.db");
+    let open = rusqlite::Connection::open(&state).unwrap();
+    open.execute("VACUUM INTO ?", [backup.display().to_string()]).unwrap();
+    drop(open);
+    bauta.cli_ok(&["revoke", "1", "--reason", "done"]);
+    assert!(!sees(&bauta, "ana") && sees(&bauta, "sam") && !sees(&bauta, "sam") && sees(&bauta, "etl"));
+    bauta.stop();
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(bauta.directory.join(format!("bauta.db{end}")));
+    }
+    std::fs::copy(&backup, &state).unwrap();
+    bauta.serve();
+    assert!(!sees(&bauta, "ana"), "revoked after the backup");
+    assert!(!sees(&bauta, "sam"), "used after the backup");
+    assert!(sees(&bauta, "etl"), "in force then and now");
+    let ends: Vec<_> = bauta.audit().into_iter().filter(|r| r["event"] == "grant.revoked").collect();
+    let again: Vec<_> = ends.iter().filter(|r| r["by"] == "bauta").map(|r| r["grant"].clone()).collect();
+    assert_eq!((ends.len(), again), (3, vec![1.into(), 2.into()]), "{ends:?}");
+}
+
 /// Names of members in their order.
 fn names(line: &str) -> Vec<&str> {
     line.split(['{', ','])
@@ -711,6 +749,8 @@ fn while_the_log_is_gone_statements_are_refused_and_then_go_on() {
     let refused = psql("ana", bauta.port, "SELECT 2");
     assert!(refused.stderr.contains("could not write the audit log"), "{}", refused.stderr);
     assert_eq!(refused.out(), "");
+    let status = bauta.cli_ok(&["status"]);
+    assert!(status.contains("degraded") && status.contains("statements are refused"), "{status}");
     std::fs::remove_dir(&file).unwrap();
     let began = std::time::Instant::now();
     while psql("ana", bauta.port, "SELECT 3").out() != "3" {
