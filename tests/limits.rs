@@ -62,6 +62,12 @@ fn a_message_that_is_too_long_ends_the_session() {
         assert!(session.receive().is_none());
     }
     assert_eq!(server.sql("shop", "SELECT count(*) FROM marks").trim(), "0");
+    // The server's too, also of rows that nobody looks at.
+    let mut session = Raw::connect(bauta.port, "ana");
+    session.send(&m::query("SELECT repeat('x', 300000)"));
+    assert_eq!(session.receive().unwrap().tag, b'T');
+    assert_eq!(session.receive().and_then(|f| f.field(b'S')).as_deref(), Some("FATAL"));
+    assert!(session.receive().is_none());
 }
 
 #[test]

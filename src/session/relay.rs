@@ -668,12 +668,12 @@ impl Relay {
             if rest.len() < header.total && header.total <= LARGE_FRAME {
                 break Ok(());
             }
+            if header.total > limit {
+                break Err(Malformed::TooLong { length: header.total, limit }.into());
+            }
             if self.passes_unseen(header) {
                 self.upstream_pass = header.total;
                 continue;
-            }
-            if header.total > limit {
-                break Err(Malformed::TooLong { length: header.total, limit }.into());
             }
             let Some(frame) = rest.get(..header.total) else { break Ok(()) };
             // What comes before it goes first.
