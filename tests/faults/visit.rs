@@ -23,10 +23,20 @@ pub enum Ended {
     Waited,
 }
 
+/// What the statement of a step shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing protected.
+    Other,
+    /// Protected columns, and in rows of one or two values no other.
+    Protected,
+    /// What the server makes of typed NULLs in their place.
+    Neutralised,
+}
+
 /// What one step of the script received.
 pub struct Step {
-    /// Its statement shows protected columns, and in rows of one or two values no other.
-    pub protected: bool,
+    pub shows: Shows,
     pub frames: Vec<Frame>,
 }
 
@@ -64,27 +74,27 @@ pub fn visit(port: u16, cancel_port: u16, name: &str, patience: Duration) -> Vis
 impl Visitor {
     fn play(&mut self, name: &str, cancel_port: u16) -> Result<(), Ended> {
         let key = self.log_in(name)?;
-        self.query(true, "SELECT email, ssn FROM customers ORDER BY id LIMIT 3")?;
+        self.query(Shows::Protected, "SELECT email, ssn FROM customers ORDER BY id LIMIT 3")?;
         // Refused: nothing of it reaches the server.
-        self.query(false, "SELECT count(*) FROM customers WHERE email LIKE 'a%'")?;
+        self.query(Shows::Other, "SELECT count(*) FROM customers WHERE email LIKE 'a%'")?;
         let token = self.extended()?;
-        self.query(true, &format!("SELECT ssn, email FROM customers WHERE ssn = '{token}'"))?;
+        self.query(Shows::Protected, &format!("SELECT ssn, email FROM customers WHERE ssn = '{token}'"))?;
         // BEGIN has no rows, and names nothing protected that they could hold.
         self.query(
-            false,
+            Shows::Other,
             "BEGIN; DECLARE c CURSOR FOR SELECT email FROM customers ORDER BY id; FETCH 2 FROM c; COMMIT",
         )?;
         // Passed on unseen, and most of all bytes: most cuts fall into the row.
-        self.query(false, "SELECT repeat('x', 3000)")?;
-        self.query(true, "SELECT email::int FROM customers WHERE id = 1")?;
-        self.query(true, "COPY (SELECT email, ssn FROM customers WHERE id < 4) TO STDOUT")?;
+        self.query(Shows::Other, "SELECT repeat('x', 3000)")?;
+        self.query(Shows::Neutralised, "SELECT email::int FROM customers WHERE id = 1")?;
+        self.query(Shows::Protected, "COPY (SELECT email, ssn FROM customers WHERE id < 4) TO STDOUT")?;
         self.copy_in()?;
         self.cancelled(&key, cancel_port)?;
         self.send(&m::terminate())
     }
 
     fn log_in(&mut self, name: &str) -> Result<Vec<u8>, Ended> {
-        self.begin(false);
+        self.begin(Shows::Other);
         let parameters = [("user", LOGIN), ("database", DATABASE), ("application_name", name)];
         self.send(&m::startup(196_608, &parameters))?;
         let mut scram = ScramSha256::new(password(LOGIN).as_bytes(), ChannelBinding::unsupported());
@@ -102,7 +112,7 @@ impl Visitor {
 
     /// A named statement, described and fetched in parts; the first token seen.
     fn extended(&mut self) -> Result<String, Ended> {
-        self.begin(true);
+        self.begin(Shows::Protected);
         let text = "SELECT ssn, email, id FROM customers WHERE id < $1 ORDER BY id";
         self.send(
             &[
@@ -123,7 +133,7 @@ impl Visitor {
     }
 
     fn copy_in(&mut self) -> Result<(), Ended> {
-        self.begin(false);
+        self.begin(Shows::Other);
         self.send(&m::query("COPY inbox FROM STDIN"))?;
         if self.until(b"GZ")?.tag == b'G' {
             self.send(&[m::copy_data(b"1\tone\n2\tt"), m::copy_data(b"wo\n"), m::copy_done()].concat())?;
@@ -134,7 +144,7 @@ impl Visitor {
     }
 
     fn cancelled(&mut self, key: &[u8], cancel_port: u16) -> Result<(), Ended> {
-        self.begin(false);
+        self.begin(Shows::Other);
         self.send(&m::query("SELECT pg_sleep(2)"))?;
         let request = [&80_877_102u32.to_be_bytes()[..], key].concat();
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", cancel_port)) {
@@ -148,16 +158,16 @@ impl Visitor {
         Ok(())
     }
 
-    fn query(&mut self, protected: bool, sql: &str) -> Result<(), Ended> {
-        self.begin(protected);
+    fn query(&mut self, shows: Shows, sql: &str) -> Result<(), Ended> {
+        self.begin(shows);
         self.send(&m::query(sql))?;
         self.until(b"Z")?;
         self.answered += 1;
         Ok(())
     }
 
-    fn begin(&mut self, protected: bool) {
-        self.steps.push(Step { protected, frames: Vec::new() });
+    fn begin(&mut self, shows: Shows) {
+        self.steps.push(Step { shows, frames: Vec::new() });
     }
 
     fn send(&mut self, bytes: &[u8]) -> Result<(), Ended> {
