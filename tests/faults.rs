@@ -247,11 +247,28 @@ fn recorded(bauta: &Bauta) -> HashMap<String, usize> {
     counts
 }
 
+/// Why each visit ended, by the log.
+fn reasons(bauta: &Bauta) -> HashMap<String, String> {
+    let mut names: HashMap<u64, String> = HashMap::new();
+    let mut reasons = HashMap::new();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    for record in bauta.audit() {
+        let session = record["session"].as_u64().unwrap_or(0);
+        match record["event"].as_str().unwrap() {
+            "session.start" => drop(names.insert(session, text(&record["application"]))),
+            "session.end" => drop(reasons.insert(names[&session].clone(), text(&record["reason"]))),
+            _ => {}
+        }
+    }
+    reasons
+}
+
 #[test]
 fn a_connection_that_is_cut_at_any_byte_leaves_nothing_and_is_explained() {
     let rig = Rig::start();
     let before = rig.before();
     let mut answered = HashMap::new();
+    let lost_server = parking_lot::Mutex::new(Vec::new());
     for side in [Side::Client, Side::Server] {
         let mut plans = Vec::new();
         for way in [Way::Up, Way::Down] {
@@ -268,6 +285,7 @@ fn a_connection_that_is_cut_at_any_byte_leaves_nothing_and_is_explained() {
                 let last = visit.frames().last().unwrap_or_else(|| panic!("{plan:?}: not a word"));
                 let code = last.field(b'C').unwrap_or_default();
                 assert!(last.tag == b'E' && code.starts_with("08"), "{plan:?}: {last:?}");
+                lost_server.lock().push(name.to_owned());
             }
             seen.lock().push((name.to_owned(), visit.answered));
         });
@@ -279,6 +297,10 @@ fn a_connection_that_is_cut_at_any_byte_leaves_nothing_and_is_explained() {
         let statements = recorded.get(&name).copied().unwrap_or(0);
         assert!(statements >= commands, "{name}: {commands} answers, {statements} records");
     }
+    let reasons = reasons(&rig.bauta);
+    // Those that never became sessions have no end.
+    let told: Vec<_> = lost_server.into_inner().into_iter().filter_map(|name| reasons.get(&name)).collect();
+    assert!(!told.is_empty() && told.iter().all(|reason| *reason == "server closed"), "{told:?}");
 }
 
 #[test]

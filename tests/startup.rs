@@ -297,6 +297,15 @@ fn a_silent_client_is_dropped_in_time_and_a_slow_one_is_served() {
     let mut silent = Raw::open(door.port);
     let mut half = Raw::open(door.port);
     half.send(&message::startup(V3_0, &SHOP)[..10]);
+    // Never still for long, and never done.
+    let mut dripping = Raw::open(door.port);
+    let mut tap = dripping.stream().try_clone().unwrap();
+    std::thread::spawn(move || {
+        for byte in message::startup(V3_0, &SHOP) {
+            let _ = tap.write_all(&[byte]);
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    });
     let mut in_scram = Raw::open(door.port);
     in_scram.send(&message::startup(V3_0, &SHOP));
     let mut slow = Raw::open(door.port);
@@ -307,6 +316,7 @@ fn a_silent_client_is_dropped_in_time_and_a_slow_one_is_served() {
     assert_eq!(slow.receive().unwrap().tag, b'R');
     assert!(silent.receive().is_none());
     assert!(half.receive().is_none());
+    assert!(dripping.receive().is_none());
     assert_eq!(code(&in_scram.until_ready()).as_deref(), Some("57014"));
     let took = started.elapsed();
     assert!(took > Duration::from_millis(1900) && took < Duration::from_secs(5), "{took:?}");
