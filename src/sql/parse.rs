@@ -72,8 +72,7 @@ impl Tokens {
     /// # Errors
     /// `42601` when the text can't be cut into tokens.
     pub fn scan(text: &str) -> Result<Self, ClientError> {
-        let scanned = pg_query::scan(text).map_err(|error| grammar_error(text, error))?;
-        Ok(Self(scanned.tokens))
+        scan(text).map(Self).map_err(|error| grammar_error(text, error))
     }
 
     /// The tokens inside `span`, as a text of its own has them: what is asked of
@@ -134,6 +133,16 @@ impl Tokens {
         }
         Ok(())
     }
+}
+
+/// The tokens of `text`, comments included.
+///
+/// # Errors
+/// When the text can't be cut into tokens.
+pub fn scan(text: &str) -> Result<Vec<ScanToken>, pg_query::Error> {
+    // For a text without tokens the library makes a slice of a null pointer.
+    let is_space = |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c);
+    if text.bytes().all(is_space) { Ok(Vec::new()) } else { pg_query::scan_tokens(text) }
 }
 
 fn token_span(token: &ScanToken) -> Option<Range<usize>> {
@@ -252,6 +261,14 @@ mod tests {
     fn nesting_beyond_the_limit_is_a_clear_error() {
         let text = format!("select {}1{}", "(".repeat(101), ")".repeat(101));
         assert_eq!(parse(&text, 100).err().unwrap().code, "54001");
+    }
+
+    #[test]
+    fn a_text_of_white_space_has_no_tokens() {
+        for text in ["", " \t\r\n\u{b}\u{c}"] {
+            assert_eq!(scan(text).unwrap(), []);
+        }
+        assert_eq!(scan("--").unwrap().len(), 1);
     }
 
     #[test]
