@@ -41,6 +41,7 @@ use crate::session::Registry;
 use crate::session::handshake::Door;
 use crate::session::tokens::Keys;
 use crate::sql::analyser::{Analyser, Verdict};
+use crate::sql::remembered::Sharing;
 use crate::state::nodes::Nodes;
 use crate::telemetry::metric::Timing;
 use crate::wire::startup::CancelKey;
@@ -141,8 +142,8 @@ impl Proxy {
             sessions: numbers,
             max_staleness: config.max_staleness,
         })?;
-        let analyser =
-            Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth).map_err(StartError::Threads)?;
+        let analyser = Analyser::start(ANALYSER_THREADS, ANALYSES, config.limits.depth, Sharing::ByOutline)
+            .map_err(StartError::Threads)?;
         let front = Arc::new(Front::open(&config)?);
         let remote = config.control.remote.as_ref();
         let remote_tls = remote.map(RemoteTls::open).transpose().map_err(StartError::RemoteTls)?;

@@ -51,6 +51,7 @@ mod reading;
 mod reload;
 mod remote;
 mod renewal;
+mod sharing;
 mod sinks;
 mod startup;
 mod stores;

@@ -45,12 +45,12 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
 }
 
-fn generated() -> Vec<String> {
+pub fn generated() -> Vec<String> {
     let mut generator = Generator::new(setting("ORACLE_SEED", 7));
     (0..setting("ORACLE_STATEMENTS", 3_000)).map(|_| generator.statement()).collect()
 }
 
-fn written() -> Vec<String> {
+pub fn written() -> Vec<String> {
     let attacks = ATTACKS.lines().filter(|line| !line.starts_with("== "));
     let usable = USABLE.lines().filter(|line| !line.starts_with("--"));
     attacks.chain(usable).map(str::to_owned).collect()

@@ -24,7 +24,7 @@ use super::harness::{Bauta, Frame, Raw, Server, message, password};
 use crate::interference;
 
 /// Name, database, statements.
-const FILES: &[(&str, &str, &str)] = &[
+pub const FILES: &[(&str, &str, &str)] = &[
     ("analyst", "work", include_str!("usable_data/analyst.sql")),
     ("application", "work", include_str!("usable_data/application.sql")),
     ("psql", "work", include_str!("usable_data/psql.sql")),
@@ -39,7 +39,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("namesakes", "work", include_str!("usable_data/namesakes.sql")),
 ];
 
-const POLICY: &str = include_str!("usable_data/policy.toml");
+pub const POLICY: &str = include_str!("usable_data/policy.toml");
 
 /// Of a hundred statements, fewer than this may be hindered without need.
 const MAX_HINDERED_PERCENT: f64 = 1.0;
@@ -50,8 +50,8 @@ enum Way {
     Extended,
 }
 
-struct Block<'a> {
-    statements: Vec<&'a str>,
+pub struct Block<'a> {
+    pub statements: Vec<&'a str>,
     needed: bool,
     varies: bool,
     /// Makes relations, whose oids differ from one run to the next.
@@ -99,7 +99,7 @@ fn ordinary_work_over_protected_tables_is_not_hindered() {
 }
 
 /// The databases that the statements are for.
-fn make_databases(server: &Server) {
+pub fn make_databases(server: &Server) {
     server.sql("postgres", "CREATE ROLE shop_owner; GRANT shop_owner TO ana");
     let shop = interference::SCHEMA.replace(
         "CREATE SCHEMA archive",
@@ -119,7 +119,7 @@ fn make_database(server: &Server, name: &str, parts: &[&str]) {
     );
 }
 
-fn blocks(text: &str) -> Vec<Block<'_>> {
+pub fn blocks(text: &str) -> Vec<Block<'_>> {
     text.split("\n\n").map(block).filter(|block| !block.statements.is_empty()).collect()
 }
 

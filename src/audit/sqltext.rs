@@ -18,6 +18,8 @@ use quick_cache::unsync::Cache;
 
 use super::record::{Conceal, Sql};
 use crate::config::AuditSql;
+use crate::sql::outline::Outline;
+use crate::sql::parse;
 
 /// A longer text is cut, and `sql_bytes` says how long it was.
 pub(super) const MAX_SQL: usize = 64 << 10;
@@ -35,7 +37,7 @@ pub(super) struct Shown<'a> {
     pub fingerprint: Option<Arc<str>>,
 }
 
-/// What is known of a text that was seen before.
+/// What is known of a text of which that, or one of the same outline, was seen before.
 #[derive(Clone)]
 struct Known {
     /// In hexadecimal.
@@ -53,7 +55,8 @@ impl Weighter<(u64, u64), Known> for KnownWeighter {
     }
 }
 
-/// Turns texts into what may be written, and remembers them by two hashes.
+/// Turns texts into what may be written, and remembers them, or the outlines
+/// that they share, by two hashes.
 pub(super) struct SqlTexts {
     mode: AuditSql,
     secrets: Option<AhoCorasick>,
@@ -94,14 +97,18 @@ impl SqlTexts {
     }
 
     fn look_up(&mut self, bytes: &[u8], all_literals: bool) -> Known {
-        let key = (self.hashers.0.hash_one(bytes), self.hashers.1.hash_one((bytes, all_literals)));
+        // Without the matcher every text counts as one with a secret.
+        let secret = self.secrets.as_ref().is_none_or(|s| s.is_match(bytes));
+        let strip = all_literals || secret || self.mode == AuditSql::Normalized;
+        // Texts that differ in plain literals have one fingerprint, and are one without literals.
+        let outline = Outline::of(bytes);
+        let common = outline.as_ref().map_or(bytes, Outline::marked);
+        let part = (common, strip, outline.is_some());
+        let key = (self.hashers.0.hash_one(part), self.hashers.1.hash_one(part));
         if let Some(known) = self.known.get(&key) {
             return known.clone();
         }
         let text = String::from_utf8_lossy(bytes);
-        // Without the matcher every text counts as one with a secret.
-        let secret = self.secrets.as_ref().is_none_or(|s| s.is_match(bytes));
-        let strip = all_literals || secret || self.mode == AuditSql::Normalized;
         let known = Known {
             fingerprint: fingerprint(&text).map(|f| Arc::from(format!("{f:016x}"))),
             stripped: (strip && self.mode != AuditSql::Fingerprint)
@@ -125,7 +132,7 @@ fn fingerprint(text: &str) -> Option<u64> {
 /// The text with `?` for each literal and without comments. A text that
 /// PostgreSQL's scanner can't read becomes `?` whole.
 fn without_literals(text: &str) -> String {
-    let Ok(tokens) = pg_query::scan_tokens(text) else { return "?".to_owned() };
+    let Ok(tokens) = parse::scan(text) else { return "?".to_owned() };
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     for token in tokens {
@@ -232,6 +239,11 @@ mod tests {
     }
 
     #[test]
+    fn a_text_without_tokens_is_written_without_literals_too() {
+        assert_eq!(shown(AuditSql::Full, " ", Conceal::AllLiterals).unwrap(), " ");
+    }
+
+    #[test]
     fn spans_that_do_not_fit_conceal_every_literal() {
         let text = "SELECT 'x', 5";
         assert_eq!(
@@ -288,6 +300,39 @@ mod tests {
         };
         assert_eq!(of("SELECT 1 FROM t WHERE a = 'x'"), of("select 2 from t where a = 'y'"));
         assert_ne!(of("SELECT a FROM t_1"), of("SELECT a FROM t_2"));
+    }
+
+    /// What is remembered of one text is true of all that share it: nothing
+    /// else comes of a text than when it is the first.
+    #[test]
+    fn texts_that_share_an_outline_are_shown_each_as_itself() {
+        let corpora = [
+            include_str!("../../tests/usable_data/analyst.sql"),
+            include_str!("../../tests/usable_data/application.sql"),
+            include_str!("../../tests/usable_data/bi.sql"),
+            include_str!("../../tests/usable_data/tpcds.sql"),
+            "SELECT a FROM t WHERE b = 'plain'\nSELECT a FROM t WHERE b = 'my password'\n\
+             SELECT a FROM t WHERE b = 5\nSELECT a FROM t WHERE b = \u{1}\nSELECT a FROM t WHERE b = 6\n",
+        ];
+        let lines = || corpora.iter().flat_map(|text| text.lines());
+        let others = ["0", "7", "123", "4000000000"];
+        let varied = lines().chain(lines()).enumerate().map(|(number, line)| {
+            let other = others[number % others.len()];
+            line.replace("'2024", "'2023").replace(" = 1", &format!(" = {other}")).replace("= 'a", "= 'bcd")
+        });
+        let mut texts: Vec<String> = lines().map(str::to_owned).chain(varied).collect();
+        texts.retain(|text| text.contains('\u{1}') || Outline::of(text.as_bytes()).is_some());
+        assert!(texts.len() > 100, "{}", texts.len());
+        for mode in [AuditSql::Full, AuditSql::Normalized, AuditSql::Fingerprint] {
+            let mut all = SqlTexts::new(mode);
+            for text in &texts {
+                let sql = Sql::whole(Arc::<str>::from(text.as_str()), Conceal::Nothing);
+                let mut alone = SqlTexts::new(mode);
+                let (seen, own) = (all.show(&sql), alone.show(&sql));
+                assert_eq!(seen.sql, own.sql, "{text}");
+                assert_eq!(seen.fingerprint, own.fingerprint, "{text}");
+            }
+        }
     }
 
     #[test]

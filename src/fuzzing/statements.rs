@@ -1,12 +1,16 @@
 //! The analyser never panics; what it can't read is refused; what it lets run
-//! in another form is still as many statements as before.
+//! in another form is still as many statements as before; and what texts share
+//! that differ in literals is true of each.
 
 use super::catalog;
+use crate::catalog::guard::Guard;
 use crate::clock::{Clock, Now, SystemClock};
 use crate::policy::decide::{Decision, decide};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analyser::analyse;
-use crate::sql::analysis::{Statement, StatementKind};
+use crate::sql::analysis::{Analysis, Statement, StatementKind};
+use crate::sql::outline::Outline;
+use crate::sql::shared::moved;
 use crate::sql::splice;
 
 /// As deep as the configuration allows by default.
@@ -43,6 +47,7 @@ fn read(text: &[u8]) -> bool {
         assert!(analysis.statements.iter().any(|statement| statement.refusal.is_some()));
         assert!(!analysis.statements.is_empty(), "a text that PostgreSQL can't parse was let through");
     }
+    is_shared_truly(sql, &guard, &analysis);
     let mut end = 0;
     for statement in &analysis.statements {
         assert!(sql.get(statement.span.clone()).is_some(), "a span that is no part of the text");
@@ -52,6 +57,15 @@ fn read(text: &[u8]) -> bool {
         runs_as_one(sql, statement);
     }
     analysis.statements.iter().any(|statement| statement.touches_protected && statement.refusal.is_none())
+}
+
+/// What all texts of an outline share is true of each.
+fn is_shared_truly(sql: &str, guard: &Guard, analysis: &Analysis) {
+    let Some(outline) = Outline::of(sql.as_bytes()) else { return };
+    let shared = analyse(guard, outline.text().as_bytes(), DEPTH);
+    if let Some(moved) = moved(&shared, &outline) {
+        assert_eq!(format!("{moved:?}"), format!("{analysis:?}"), "{sql}");
+    }
 }
 
 /// A protected column that is named makes the statement count.

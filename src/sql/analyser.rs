@@ -1,7 +1,7 @@
-//! Analyses, off the relay's threads, once per (text, guard version).
+//! Analyses, off the relay's threads, once per (text or outline, guard version).
 //!
 //! A text that the prefilter clears costs one scan and nothing else. Any
-//! other is looked up in a cache that all sessions share, bounded in bytes, or
+//! other is looked up in what all sessions [remember](super::remembered), or
 //! analysed on one of a few threads with large stacks: a relay task never
 //! parses. Invariant: what an analysis can't say, it refuses.
 
@@ -13,14 +13,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use quick_cache::sync::Cache;
-use quick_cache::{Equivalent, Weighter};
 use tokio::sync::oneshot;
 
 use super::analysis::{Analysis, Statement, StatementKind};
 use super::classify::classify;
 use super::parse::{self, STACK_BYTES, Tokens};
 use super::prefilter::HitKind;
+use super::remembered::{Remembered, Sharing};
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::telemetry::metric::{Counter, Labelled, Timing};
@@ -29,9 +28,6 @@ use crate::telemetry::registry::Registry;
 
 /// Texts waiting for an analysis thread; a full queue makes sessions wait.
 const QUEUE: usize = 1024;
-
-/// What an analysis holds beyond its text, roughly.
-const ENTRY_BYTES: u64 = 2048;
 
 /// What can be said of a text at once.
 pub enum Verdict {
@@ -74,7 +70,7 @@ impl Lookups {
 pub struct Analyser {
     pub lookups: Arc<Lookups>,
     jobs: mpsc::SyncSender<Job>,
-    cache: Arc<Cache<Key, Arc<Analysis>, ByText>>,
+    remembered: Arc<Remembered>,
     depth: usize,
 }
 
@@ -84,55 +80,25 @@ struct Job {
     answer: oneshot::Sender<Arc<Analysis>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    version: u64,
-    text: Bytes,
-}
-
-#[derive(Hash)]
-struct KeyRef<'a> {
-    version: u64,
-    text: &'a [u8],
-}
-
-impl Equivalent<Key> for KeyRef<'_> {
-    fn equivalent(&self, key: &Key) -> bool {
-        self.version == key.version && self.text == key.text
-    }
-}
-
-#[derive(Clone)]
-struct ByText;
-
-impl Weighter<Key, Arc<Analysis>> for ByText {
-    fn weight(&self, key: &Key, analysis: &Arc<Analysis>) -> u64 {
-        let statements = u64::try_from(analysis.statements.len()).unwrap_or(u64::MAX);
-        let text = u64::try_from(key.text.len()).unwrap_or(u64::MAX);
-        text.saturating_add(statements.saturating_mul(ENTRY_BYTES))
-    }
-}
-
 impl Analyser {
     /// `cache_bytes` bounds what is remembered; `depth` is `limits.depth`.
     ///
     /// # Errors
     /// When the analysis threads can't be started.
-    pub fn start(threads: usize, cache_bytes: u64, depth: usize) -> std::io::Result<Self> {
+    pub fn start(threads: usize, cache_bytes: u64, depth: usize, sharing: Sharing) -> std::io::Result<Self> {
         let (jobs, queue) = mpsc::sync_channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        let entries = usize::try_from(cache_bytes / ENTRY_BYTES).unwrap_or(usize::MAX);
-        let cache = Arc::new(Cache::with_weighter(entries, cache_bytes, ByText));
+        let remembered = Arc::new(Remembered::new(cache_bytes, sharing));
         let lookups = Arc::new(Lookups::new());
         for number in 0..threads.max(1) {
-            let (queue, cache) = (Arc::clone(&queue), Arc::clone(&cache));
+            let (queue, remembered) = (Arc::clone(&queue), Arc::clone(&remembered));
             let lookups = Arc::clone(&lookups);
             thread::Builder::new()
                 .name(format!("analyser-{number}"))
                 .stack_size(STACK_BYTES)
-                .spawn(move || work(&queue, &cache, &lookups, depth))?;
+                .spawn(move || work(&queue, &remembered, &lookups, depth))?;
         }
-        Ok(Self { lookups, jobs, cache, depth })
+        Ok(Self { lookups, jobs, remembered, depth })
     }
 
     /// What is known of `text` without parsing it.
@@ -141,7 +107,7 @@ impl Analyser {
             self.lookups.harmless.inc();
             return Verdict::Harmless;
         }
-        match self.cache.get(&KeyRef { version: guard.version, text }) {
+        match self.remembered.find(guard.version, text) {
             Some(analysis) => {
                 self.lookups.known.inc();
                 Verdict::Known(analysis)
@@ -153,7 +119,7 @@ impl Analyser {
     /// The analysis of `text` (without its final NUL), from the cache or made now.
     /// Cancel-safe: an abandoned analysis still reaches the cache.
     pub async fn analyse(&self, guard: &Arc<Guard>, text: &Bytes) -> Arc<Analysis> {
-        if let Some(known) = self.cache.get(&KeyRef { version: guard.version, text }) {
+        if let Some(known) = self.remembered.find(guard.version, text) {
             return known;
         }
         let (answer, answered) = oneshot::channel();
@@ -176,24 +142,20 @@ impl Analyser {
     }
 }
 
-fn work(
-    queue: &Mutex<mpsc::Receiver<Job>>,
-    cache: &Cache<Key, Arc<Analysis>, ByText>,
-    lookups: &Lookups,
-    depth: usize,
-) {
+fn work(queue: &Mutex<mpsc::Receiver<Job>>, remembered: &Remembered, lookups: &Lookups, depth: usize) {
     loop {
         let job = queue.lock().recv();
         let Ok(Job { guard, text, answer }) = job else { return };
-        let analysis = match cache.get(&KeyRef { version: guard.version, text: &text }) {
+        let analysis = match remembered.find(guard.version, &text) {
             Some(known) => known,
             None => {
                 let began = Instant::now();
-                let made = catch_unwind(AssertUnwindSafe(|| Arc::new(analyse(&guard, &text, depth))))
-                    .unwrap_or_else(|_| refuse_whole(&text, internal_error()));
+                let made = remembered.make(guard.version, &text, |text| {
+                    catch_unwind(AssertUnwindSafe(|| Arc::new(analyse(&guard, text, depth))))
+                        .unwrap_or_else(|_| refuse_whole(text, internal_error()))
+                });
                 lookups.analysed.inc();
                 lookups.time.observe(began.elapsed());
-                cache.insert(Key { version: guard.version, text: text.clone() }, Arc::clone(&made));
                 made
             }
         };

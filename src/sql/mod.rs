@@ -5,8 +5,11 @@ pub mod analyser;
 pub mod analysis;
 pub mod classify;
 pub mod lineage;
+pub mod outline;
 pub mod parse;
 pub mod prefilter;
+pub mod remembered;
+pub mod shared;
 pub mod splice;
 
 #[cfg(test)]
