@@ -751,6 +751,9 @@ fn while_the_log_is_gone_statements_are_refused_and_then_go_on() {
     assert_eq!(refused.out(), "");
     let status = bauta.cli_ok(&["status"]);
     assert!(status.contains("degraded") && status.contains("statements are refused"), "{status}");
+    // A policy that can't be recorded is not in force.
+    let reloaded = bauta.cli(&["reload"]);
+    assert!(reloaded.code == Some(1) && reloaded.stderr.contains("audit log"), "{reloaded:?}");
     std::fs::remove_dir(&file).unwrap();
     let began = std::time::Instant::now();
     while psql("ana", bauta.port, "SELECT 3").out() != "3" {

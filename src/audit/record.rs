@@ -103,6 +103,7 @@ impl Event {
                 | Self::RequestDenied(_)
                 | Self::RequestReviewed(_)
                 | Self::GrantCreated(_)
+                | Self::PolicyLoaded(_)
         )
     }
 
