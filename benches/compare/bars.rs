@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::contender::UNSYNCED;
 use crate::report::{Report, Unit};
 
 enum Bound {
@@ -32,12 +33,21 @@ const fn bar(
 
 const PREPARED_16: &str = "pgbench -S, prepared, 16 clients";
 const PREPARED_64: &str = "pgbench -S, prepared, 64 clients";
+const PREPARED_256: &str = "pgbench -S, prepared, 256 clients";
 
-const BARS: [Bar; 17] = [
+const BARS: [Bar; 19] = [
     bar("CPU, prepared, 16 clients", Unit::CpuSeconds, PREPARED_16, Some("pgbouncer"), AtMost(1.5)),
     bar("CPU, prepared, 64 clients", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.5)),
     bar("the same, where we want to be", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.0)),
     bar("transactions, prepared, 64 clients", Unit::PerSecond, PREPARED_64, Some("pgbouncer"), AtLeast(1.0)),
+    bar(
+        "the same beside a log that is not synced",
+        Unit::PerSecond,
+        PREPARED_64,
+        Some(UNSYNCED),
+        AtLeast(0.9),
+    ),
+    bar("CPU, prepared, 256 clients", Unit::CpuSeconds, PREPARED_256, Some("pgbouncer"), AtMost(1.5)),
     bar(
         "99th percentile, one client",
         Unit::Percentile99,

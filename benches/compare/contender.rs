@@ -13,11 +13,18 @@ use bauta::demo::cluster::free_port;
 use bauta::demo::{Cluster, Programs, Scratch};
 use bauta::mask::KeyRing;
 use nix::unistd::{SysconfVar, User, chown, getuid, sysconf};
+use tempfile::TempDir;
 
 /// Every login's password; the server lives as long as the run.
 pub const PASSWORD: &str = "bench";
 pub const USER: &str = "bench";
 pub const DATABASE: &str = "bench";
+
+/// bauta with its log on a file system in memory, where a sync costs nothing.
+pub const UNSYNCED: &str = "bauta, log in memory";
+
+/// Linux' file system in memory; see tmpfs(5).
+const MEMORY: &str = "/dev/shm";
 
 /// First argument of this program when it is the relay.
 pub const RELAY: &str = "relay";
@@ -49,6 +56,8 @@ pub struct Contender {
     process: Option<Child>,
     scratch: Arc<Scratch>,
     directory: PathBuf,
+    /// Files of it elsewhere.
+    _memory: Option<TempDir>,
 }
 
 impl Contender {
@@ -66,6 +75,7 @@ impl Contender {
             process: None,
             scratch: scratch.clone(),
             directory: PathBuf::new(),
+            _memory: None,
         }];
         let mut start = |name, command: &dyn Fn(u16, &Path) -> anyhow::Result<Command>| {
             Self::start(name, scratch, command).map(|contender| contenders.push(contender))
@@ -90,8 +100,27 @@ impl Contender {
     ) -> anyhow::Result<Self> {
         Self::start("bauta", scratch, &|port, directory| {
             certificate.write(directory)?;
-            bauta_command(port, upstream, directory, config)
+            bauta_command(port, upstream, directory, Path::new("audit.jsonl"), config)
         })
+    }
+
+    /// None: this machine has no file system in memory.
+    pub fn unsynced(
+        scratch: &Arc<Scratch>,
+        upstream: u16,
+        certificate: &Certificate,
+    ) -> anyhow::Result<Option<Self>> {
+        if !Path::new(MEMORY).is_dir() {
+            return Ok(None);
+        }
+        let memory = tempfile::Builder::new().prefix("bauta-bench").tempdir_in(MEMORY)?;
+        let log = memory.path().join("audit.jsonl");
+        let mut contender = Self::start(UNSYNCED, scratch, &|port, directory| {
+            certificate.write(directory)?;
+            bauta_command(port, upstream, directory, &log, "")
+        })?;
+        contender._memory = Some(memory);
+        Ok(Some(contender))
     }
 
     fn start(
@@ -118,7 +147,7 @@ impl Contender {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(Self { name, port, process: Some(child), scratch: scratch.clone(), directory })
+        Ok(Self { name, port, process: Some(child), scratch: scratch.clone(), directory, _memory: None })
     }
 
     pub fn name(&self) -> &'static str {
@@ -233,7 +262,13 @@ fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path)
 
 /// Protects three columns of `people`, and nothing that pgbench's own
 /// statements name.
-fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyhow::Result<Command> {
+fn bauta_command(
+    port: u16,
+    upstream: u16,
+    directory: &Path,
+    log: &Path,
+    more: &str,
+) -> anyhow::Result<Command> {
     KeyRing::create(&directory.join("bauta.key"), jiff::Timestamp::now())?;
     let config = format!(
         r#"
@@ -244,7 +279,7 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyh
         upstream.service_password = "{PASSWORD}"
         keys.file = "bauta.key"
         state.url = "sqlite:bauta.db"
-        audit.file = "audit.jsonl"
+        audit.file = "{log}"
         control.socket = "bauta.sock"
         limits.max_sessions = 2000
         listen.tls.mode = "prefer"
@@ -272,7 +307,8 @@ fn bauta_command(port: u16, upstream: u16, directory: &Path, more: &str) -> anyh
         [[protect]]
         columns = ["public.people_ten.c3", "public.people_ten.c7"]
         method = "hash"
-        {more}"#
+        {more}"#,
+        log = log.display()
     );
     let by_method = ["redact", "partial", "hash", "token"].map(|method| {
         let columns = ["name", "email", "ssn"].map(|column| format!("\"public.people_{method}.{column}\""));

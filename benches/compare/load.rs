@@ -47,6 +47,13 @@ pub struct PgbenchWork {
     tls: bool,
 }
 
+impl PgbenchWork {
+    /// pgbench's own statements, prepared.
+    pub fn is_prepared(&self) -> bool {
+        self.script.is_none() && self.arguments.iter().any(|argument| argument == "prepared")
+    }
+}
+
 pub struct PgbenchResult {
     pub per_second: f64,
     /// Of the proxy, for 100,000 transactions, logins not counted.

@@ -36,8 +36,8 @@ will say something else. `make bench` prints the same without writing this page.
 Each job is done directly, through a plain TCP relay that looks at nothing, through pgbouncer (session pooling) and \
 through bauta, in turns, against one throwaway PostgreSQL. Client, proxies and server share the machine. bauta's \
 audit log is on, as you run it: every statement, also one that names nothing protected, waits until its record is \
-synced to disk. pgbouncer and the relay sync nothing. CPU is what the proxy's process took between pgbench's first \
-and last report of progress, logins left out.
+synced to disk. pgbouncer and the relay sync nothing; a bauta whose log is in memory shows what the syncs cost. CPU is \
+what the proxy's process took between pgbench's first and last report of progress, logins left out.
 ";
 
 /// How much work is done.
@@ -104,11 +104,12 @@ fn main() -> anyhow::Result<()> {
     }
     let contenders = Contender::all(&programs, &scratch, &cluster, &certificate)?;
     let bulk_only = arguments.iter().any(|a| a == "--bulk");
-    let mut report = Report::new(contenders.iter().map(Contender::name).collect());
+    let unsynced = Contender::unsynced(&scratch, cluster.port(), &certificate)?;
+    let mut report = Report::new(contenders.iter().chain(&unsynced).map(Contender::name).collect());
     for round in 1..=scale.rounds {
         eprintln!("round {round} of {}", scale.rounds);
         if !bulk_only {
-            pgbench_round(&programs, &contenders, &scale, &mut report)?;
+            pgbench_round(&programs, &contenders, unsynced.as_ref(), &scale, &mut report)?;
         }
         bulk_round(&contenders, &scale, &mut report)?;
     }
@@ -138,7 +139,7 @@ fn main() -> anyhow::Result<()> {
     );
     println!("## Bars\n\n{}", bars::Bars(&report));
     print!("{report}");
-    drop(contenders);
+    drop((contenders, unsynced));
     print!("{}", growth()?);
     Ok(())
 }
@@ -146,11 +147,12 @@ fn main() -> anyhow::Result<()> {
 fn pgbench_round(
     programs: &Programs,
     contenders: &[Contender],
+    unsynced: Option<&Contender>,
     scale: &Scale,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     for work in load::pgbench_works(scale) {
-        for contender in contenders {
+        for contender in contenders.iter().chain(unsynced.filter(|_| work.is_prepared())) {
             let result = load::pgbench(programs, contender, &work, scale)?;
             report.add(&work.name, Unit::PerSecond, contender.name(), result.per_second);
             if let Some(per_100k) = result.cpu_seconds {
