@@ -9,19 +9,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Bauta, Frame, Raw, Relay, Server, password};
+use crate::harness::{ANALYST_ASKS, Bauta, Frame, Raw, Relay, Server, password};
 use crate::notify::Target;
-
-const POLICY: &str = r#"
-    [[protect]]
-    column = "public.customers.email"
-    method = "email"
-    tags = ["pii"]
-    [[role]]
-    name = "analyst"
-    members = ["ana"]
-    request = ["tag:pii"]
-"#;
 
 const EMAIL: &str = "SELECT email FROM customers WHERE id = 1";
 /// Rows that the server sends at once, slowly: each fills its buffer.
@@ -43,7 +32,7 @@ impl Fleet {
         let node = |(index, relay): (usize, &Relay)| {
             let url = format!("postgres://bauta:{}@127.0.0.1:{}/{database}", password("bauta"), relay.port);
             let state = format!(
-                "[state]\nurl = \"{url}\"\nmax_staleness = \"4s\"\n[audit]\nnode = \"n{index}\"\n{more}\n{POLICY}"
+                "[state]\nurl = \"{url}\"\nmax_staleness = \"4s\"\n[audit]\nnode = \"n{index}\"\n{more}\n{ANALYST_ASKS}"
             );
             let node = Bauta::start(&server, &state);
             ready(&node);

@@ -11,18 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::harness::{Bauta, Raw, Server};
-
-const POLICY: &str = r#"
-    [[protect]]
-    column = "public.customers.email"
-    method = "email"
-    tags = ["pii"]
-    [[role]]
-    name = "analyst"
-    members = ["ana"]
-    request = ["tag:pii"]
-"#;
+use crate::harness::{ANALYST_ASKS, Bauta, Raw, Server};
 
 /// What a client posted.
 pub struct Posted {
@@ -94,7 +83,7 @@ fn read(reader: &mut impl BufRead) -> Option<Posted> {
 }
 
 fn with(targets: &str) -> String {
-    format!("{POLICY}\n{targets}")
+    format!("{ANALYST_ASKS}\n{targets}")
 }
 
 fn ask(bauta: &Bauta) {

@@ -9,13 +9,14 @@ use crate::mask::{
     Encoding, Format, KeyRing, Masked, Method, MethodSpec, ValueType, Wire, example, fits, fitting, plan,
 };
 
-const KEYS: &str = "\
+/// Two keys of a ring.
+pub(crate) const KEYS: &str = "\
 1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
 2 2026-02-28T12:00:00Z //79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=
 ";
 
 /// Name, oid, oid of the array.
-pub(super) const TYPES: [(&str, u32, u32); 28] = [
+pub(crate) const TYPES: [(&str, u32, u32); 28] = [
     ("bool", 16, 1000),
     ("bytea", 17, 1001),
     ("char", 18, 1002),
@@ -46,7 +47,7 @@ pub(super) const TYPES: [(&str, u32, u32); 28] = [
     ("jsonb", 3802, 3807),
 ];
 
-pub(super) fn keys() -> KeyRing {
+pub(crate) fn keys() -> KeyRing {
     KeyRing::parse(KEYS).expect("keys")
 }
 

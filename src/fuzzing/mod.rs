@@ -7,7 +7,7 @@
 
 pub(crate) mod catalog;
 mod decoding;
-mod masks;
+pub(crate) mod masks;
 mod messages;
 mod opening;
 mod statements;

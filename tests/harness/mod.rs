@@ -40,6 +40,18 @@ pub use server::{Server, client};
 /// Database that the sample schema is in.
 pub const DATABASE: &str = "shop";
 
+/// E-mail addresses are masked, and `ana` may ask for them.
+pub const ANALYST_ASKS: &str = r#"
+    [[protect]]
+    column = "public.customers.email"
+    method = "email"
+    tags = ["pii"]
+    [[role]]
+    name = "analyst"
+    members = ["ana"]
+    request = ["tag:pii"]
+"#;
+
 /// Every login's password is made from its name.
 pub fn password(user: &str) -> String {
     format!("{user}-password")

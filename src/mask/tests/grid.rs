@@ -8,7 +8,7 @@ use crate::mask::types::{self, Family, family, integer, text, uuid};
 /// A change of this table is a change of what the documentation promises.
 #[test]
 fn which_methods_fit_which_types() {
-    for (name, ..) in TYPES.iter().chain([&JSONB]) {
+    for (name, ..) in &TYPES {
         let methods: Vec<_> = fitting(&of(name, -1)).map(Method::name).collect();
         let expected: &[&str] = match *name {
             "text" | "varchar" | "bpchar" | "name" => {

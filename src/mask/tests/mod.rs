@@ -17,55 +17,15 @@ mod tokens;
 use bytes::BytesMut;
 
 use super::*;
-
-const KEYS: &str = "\
-1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
-2 2026-02-28T12:00:00Z //79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=
-";
-
-fn keys() -> KeyRing {
-    KeyRing::parse(KEYS).unwrap()
-}
-
-/// Types of the catalog that need no catalog: name, oid, oid of the array.
-const TYPES: [(&str, u32, u32); 27] = [
-    ("bool", 16, 1000),
-    ("bytea", 17, 1001),
-    ("char", 18, 1002),
-    ("name", 19, 1003),
-    ("int8", 20, 1016),
-    ("int2", 21, 1005),
-    ("int4", 23, 1007),
-    ("text", 25, 1009),
-    ("json", 114, 199),
-    ("xml", 142, 143),
-    ("cidr", 650, 651),
-    ("float4", 700, 1021),
-    ("float8", 701, 1022),
-    ("macaddr8", 774, 775),
-    ("money", 790, 791),
-    ("macaddr", 829, 1040),
-    ("inet", 869, 1041),
-    ("bpchar", 1042, 1014),
-    ("varchar", 1043, 1015),
-    ("date", 1082, 1182),
-    ("time", 1083, 1183),
-    ("timestamp", 1114, 1115),
-    ("timestamptz", 1184, 1185),
-    ("interval", 1186, 1187),
-    ("timetz", 1266, 1270),
-    ("numeric", 1700, 1231),
-    ("uuid", 2950, 2951),
-];
-const JSONB: (&str, u32, u32) = ("jsonb", 3802, 3807);
+use crate::fuzzing::masks::{KEYS, TYPES, keys};
 
 fn of(name: &str, modifier: i32) -> ValueType {
-    let (name, oid, _) = *TYPES.iter().chain([&JSONB]).find(|t| t.0 == name).unwrap();
+    let (name, oid, _) = *TYPES.iter().find(|t| t.0 == name).unwrap();
     ValueType { oid: Oid(oid), name: name.into(), modifier, element: None, kind: 'b', fields: None }
 }
 
 fn array_of(name: &str) -> ValueType {
-    let (name, oid, array) = *TYPES.iter().chain([&JSONB]).find(|t| t.0 == name).unwrap();
+    let (name, oid, array) = *TYPES.iter().find(|t| t.0 == name).unwrap();
     ValueType {
         oid: Oid(array),
         name: name.into(),
