@@ -53,6 +53,31 @@ fn a_client_that_vanishes_leaves_no_session_on_the_server() {
     assert_eq!(psql("ana", bauta.port, "SELECT 1").out(), "1");
 }
 
+/// Rows that never stop coming leave the thread's other sessions their turn.
+#[test]
+fn a_long_result_delays_nobody() {
+    let server = Server::start();
+    let policy = "limits.workers = 1\n[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"email\"";
+    let bauta = Bauta::start(&server, policy);
+    let mut short = Raw::connect(bauta.port, "ana");
+    let mut long = Raw::connect(bauta.port, "ana");
+    long.send(&message::query(
+        "SELECT c.email, repeat('x', 100) FROM customers c, generate_series(1, 12000)",
+    ));
+    long.receive().unwrap();
+    let mut rows = long.stream().try_clone().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 20];
+        while rows.read(&mut buffer).is_ok_and(|read| !buffer[..read].ends_with(b"Z\0\0\0\x05I")) {}
+    });
+    for _ in 0..10 {
+        assert_eq!(short.query("SELECT email FROM customers WHERE id = 1").len(), 4);
+    }
+    assert!(!reader.is_finished(), "ten statements waited for all rows of another");
+    drop(long);
+    reader.join().unwrap();
+}
+
 #[test]
 fn a_server_that_restarts_ends_sessions_with_an_error_and_serves_the_next() {
     let mut server = Server::start();

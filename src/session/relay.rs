@@ -66,6 +66,10 @@ const LARGE_FRAME: usize = 64 * 1024;
 /// How long a client that has closed its side may take to read the rest.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// A session whose peers never make it wait lets the others of its thread work
+/// after this.
+const TURN: Duration = Duration::from_millis(1);
+
 /// How long the last words to a client may take.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -278,12 +282,29 @@ impl Relay {
 
     /// Runs the session until something ends it.
     pub(super) async fn run(&mut self) -> End {
+        let mut turn = Instant::now();
         loop {
             if let Err(end) = self.pump() {
                 return end;
             }
-            if let Err(end) = self.wait().await {
+            let mut paused = false;
+            let waited = {
+                let mut wait = std::pin::pin!(self.wait());
+                std::future::poll_fn(|cx| {
+                    let polled = wait.as_mut().poll(cx);
+                    paused |= polled.is_pending();
+                    polled
+                })
+                .await
+            };
+            if let Err(end) = waited {
                 return end;
+            }
+            if paused {
+                turn = self.last_activity;
+            } else if turn.elapsed() > TURN {
+                tokio::task::yield_now().await;
+                turn = Instant::now();
             }
         }
     }
