@@ -362,6 +362,7 @@ impl Builder {
                 },
                 cascades: get(&row, 6)?,
                 is_primary: get(&row, 7)?,
+                nulls_tell: get(&row, 8)?,
             });
         }
         Ok(())

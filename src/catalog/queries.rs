@@ -110,24 +110,39 @@ JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> o.relation
 WHERE d.deptype = 'n'";
 
-/// Constraints, and unique indexes that are none (with what their
-/// expressions and predicates read).
+/// Constraints, and unique indexes that are none. An index has also the columns
+/// that its expressions and predicate read; where one, or a CHECK, reads the
+/// whole row, all of the table's. The last flag: a NULL can make it fail.
 pub(super) const CONSTRAINTS: &str = "
-SELECT c.conrelid, c.conname::text, c.contype::text, coalesce(c.conkey, '{}'), c.confrelid,
-       coalesce(c.confkey, '{}'), c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'),
-       c.contype = 'p' AND NOT c.condeferrable
-FROM pg_constraint c
+WITH indexes AS (
+    SELECT i.indexrelid, i.indrelid, i.indisunique,
+           i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
+               OR coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) AS nulls_tell,
+           ARRAY(SELECT a.attnum FROM pg_attribute a
+                 WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND (a.attnum = ANY (i.indkey::int2[])
+                        OR concat(i.indexprs, i.indpred) ~ ':varattno 0 '
+                        OR EXISTS (SELECT FROM pg_depend d
+                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
+                                     AND d.refobjsubid = a.attnum))) AS columns
+    FROM pg_index i WHERE i.indrelid >= 16384 AND (i.indisunique OR i.indisexclusion))
+SELECT c.conrelid, c.conname::text, c.contype::text,
+       CASE WHEN c.contype = 'x' AND i.columns IS NOT NULL THEN i.columns
+            WHEN c.contype = 'c' AND 0 = ANY (c.conkey) THEN
+                ARRAY(SELECT a.attnum FROM pg_attribute a
+                      WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped)
+            ELSE coalesce(c.conkey, '{}') END,
+       c.confrelid, coalesce(c.confkey, '{}'),
+       c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'),
+       c.contype = 'p' AND NOT c.condeferrable,
+       c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false)
+FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'u',
-       ARRAY(SELECT k::int2 FROM unnest(i.indkey::int2[]) k WHERE k > 0
-             UNION
-             SELECT d.refobjsubid::int2 FROM pg_depend d
-             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-               AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid AND d.refobjsubid > 0),
-       0::oid, '{}'::int2[], false, false
-FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid
-WHERE i.indisunique AND i.indrelid >= 16384
+SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], false, false, i.nulls_tell
+FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
+WHERE i.indisunique
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that

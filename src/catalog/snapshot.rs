@@ -104,6 +104,9 @@ pub struct Constraint {
     pub cascades: bool,
     /// A primary key that is checked at once (not DEFERRABLE).
     pub is_primary: bool,
+    /// A NULL in one of its columns can make it fail: a CHECK, an index with
+    /// a predicate or an expression, NULLS NOT DISTINCT.
+    pub nulls_tell: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

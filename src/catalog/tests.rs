@@ -104,6 +104,7 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         references: Some((Oid(to), keys.to_vec())),
         cascades: false,
         is_primary: false,
+        nulls_tell: false,
     }
 }
 

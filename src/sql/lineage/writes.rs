@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Walk;
 use super::dml::Destination;
 use super::value::{Constant, Purpose, Value, mixed, same_domain};
-use crate::catalog::snapshot::{Constraint, ConstraintKind, Relation};
+use crate::catalog::snapshot::{Constraint, Relation};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
 
@@ -54,7 +54,7 @@ impl<'a> Walk<'a> {
         if written.is_present || (constant != Constant::No && !written.changes) {
             return;
         }
-        let neighbours = self.neighbours(to, column, |kind| may_tell(kind, constant));
+        let neighbours = self.neighbours(to, column, |constraint| may_tell(constraint, constant));
         if neighbours != Flow::Clean {
             let given = self.null_for(field.type_oid, &written.value);
             self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
@@ -75,10 +75,10 @@ impl<'a> Walk<'a> {
 
     /// Other protected columns that share a constraint with `column`: whether
     /// a write of it fails would tell about them.
-    fn neighbours(&self, to: &Destination<'a>, column: &str, tells: impl Fn(ConstraintKind) -> bool) -> Flow {
+    fn neighbours(&self, to: &Destination<'a>, column: &str, tells: impl Fn(&Constraint) -> bool) -> Flow {
         let mut shared: Vec<Flow> = Vec::new();
         for (held, exact) in &to.held_in {
-            for constraint in held.constraints.iter().filter(|known| tells(known.kind)) {
+            for constraint in held.constraints.iter().filter(|known| tells(known)) {
                 shared.extend(self.shared_with(held, constraint, exact.then_some(column)));
             }
         }
@@ -195,11 +195,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Can a constraint of this kind fail by what is written? A key never fails
-/// by a NULL in it; a CHECK may, and any of them by a default.
-fn may_tell(kind: ConstraintKind, written: Constant) -> bool {
+/// Can a constraint fail by what is written? A plain key never fails by a NULL
+/// in it; a CHECK may, and any of them by a default.
+fn may_tell(constraint: &Constraint, written: Constant) -> bool {
     match written {
         Constant::No | Constant::Default => true,
-        Constant::Null => kind == ConstraintKind::Check,
+        Constant::Null => constraint.nulls_tell,
     }
 }

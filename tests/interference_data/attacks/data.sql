@@ -22,6 +22,10 @@ INSERT INTO houses VALUES (1), (2);
 INSERT INTO rooms SELECT i, 'room' || i, 1 + i / 5 FROM generate_series(1, 8) i;
 INSERT INTO seats SELECT generate_series(1, 8);
 INSERT INTO stays SELECT i, i % 4 + 1 + 4 * :seed, i % (2 + :seed) + 1 FROM generate_series(1, 8) i;
+INSERT INTO halls
+SELECT i, int4range(i * 10, i * 10 + 5), CASE i WHEN 2 THEN date '2024-01-01' END, (CASE :seed WHEN 0 THEN 'a' ELSE 'b' END) || CASE WHEN i = 2 AND :seed = 0 THEN 1 ELSE i END
+FROM generate_series(1, 4) i;
+INSERT INTO bins SELECT i, i, CASE WHEN (i + :seed) % 2 = 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 4) i;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

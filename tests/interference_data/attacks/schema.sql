@@ -46,3 +46,15 @@ CREATE TABLE stays (id int PRIMARY KEY, room int REFERENCES rooms, seat int);
 CREATE TABLE seats (id int PRIMARY KEY);
 ALTER TABLE stays ADD FOREIGN KEY (seat) REFERENCES seats ON DELETE SET NULL;
 CREATE VIEW v_rooms AS SELECT id AS n, name FROM rooms;
+CREATE TABLE halls (
+    id     int PRIMARY KEY,
+    span   int4range,
+    gone   date,
+    secret text,
+    CONSTRAINT halls_apart EXCLUDE USING gist (span WITH &&) WHERE (secret LIKE 'a%')
+);
+CREATE UNIQUE INDEX halls_secret ON halls (secret) WHERE gone IS NULL;
+CREATE TABLE bins (id int PRIMARY KEY, place int, secret text);
+ALTER TABLE bins ADD CONSTRAINT whole_row CHECK (NOT bins::text LIKE '%,7,a%');
+CREATE FUNCTION fill_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.t := (SELECT email FROM customers WHERE id = NEW.id); RETURN NEW; END $$;
+CREATE FUNCTION fill_from() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %I::text FROM %I WHERE id = $1', TG_ARGV[1], TG_ARGV[0]) INTO NEW.t USING NEW.id; RETURN NEW; END $$;

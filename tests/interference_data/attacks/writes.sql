@@ -28,6 +28,18 @@ ROLLBACK
 BEGIN
 MERGE INTO patients p USING (VALUES (8)) v (i) ON p.id = v.i WHEN MATCHED THEN UPDATE SET room = NULL
 ROLLBACK
+== exclusion constraint whose predicate reads a value
+BEGIN
+UPDATE halls SET span = '[10,12)' WHERE id = 3
+ROLLBACK
+== unique index whose predicate lets a row come back
+BEGIN
+UPDATE halls SET gone = NULL WHERE id = 2
+ROLLBACK
+== check that reads the whole row
+BEGIN
+UPDATE bins SET place = 7 WHERE id = 1
+ROLLBACK
 == unique key by an insert of both columns
 BEGIN
 INSERT INTO customers (id, referrer, phone) VALUES (700, 'ref1', '+40012347')

@@ -288,6 +288,7 @@ impl Shop {
             references: None,
             cascades: false,
             is_primary: name.ends_with("_pkey"),
+            nulls_tell: kind == ConstraintKind::Check,
         };
         customers.constraints = vec![
             constraint("customers_pkey", ConstraintKind::Unique, &[1]),
