@@ -185,14 +185,15 @@ fn what_is_no_token_ends_the_copy_with_nothing_stored() {
         }
         assert_eq!(shop.count(), "0");
     }
-    // Extended, with the rest of the data and a Sync behind, or a Sync before.
+    // Extended, with the rest of the data and a Sync behind; one before the data is ignored.
     let rows = format!("1\tgood\t{t}\t\\N\n2\tbad\tx\t\\N\n");
     let open = [m::parse("", copy, &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
     let end = [m::copy_data(rows.as_bytes()), m::copy_data(b"3\tmore\n"), m::copy_done()].concat();
     let frames = raw.exchange(&[&open[..], &end, &m::sync()].concat());
     assert_eq!((tags(&frames).as_str(), error(&frames).as_deref()), ("12GEZ", Some("42501")));
-    let frames = raw.exchange(&[&open[..], &m::sync(), &end].concat());
+    let frames = raw.exchange(&[&open[..], &m::sync(), &end, &m::sync()].concat());
     assert_eq!((tags(&frames).as_str(), error(&frames).as_deref()), ("12GEZ", Some("42501")));
+    assert_eq!(tags(&raw.query("SELECT 1")), "TDCZ");
     // In a transaction, which fails with it; the session goes on.
     raw.query("BEGIN");
     let frames = load(&mut raw, copy, rows.as_bytes(), 100);
@@ -216,6 +217,32 @@ fn what_is_no_token_ends_the_copy_with_nothing_stored() {
     // The log says what was refused, and shows no value.
     let log = shop.bauta.cli_ok(&["audit", "search", "--user", "ana"]);
     assert!(log.contains("42501") && !log.contains(&original), "{log}");
+}
+
+/// COPY's own WHERE is a predicate like any other.
+#[test]
+fn what_chooses_among_the_rows_asks_nothing_protected() {
+    let (shop, mut raw) = Shop::open();
+    let rows = "1\ta\tSE\n2\tb\tNO\n3\tc\tSE\n";
+    let copy = "COPY copies (id, name, country) FROM STDIN";
+    let frames =
+        load(&mut raw, &format!("{copy} WHERE id > 1 AND copies.country = 'SE'"), rows.as_bytes(), 9);
+    assert_eq!((error(&frames), tags(&frames).as_str()), (None, "GCZ"), "{}", shown(&frames));
+    assert_eq!(shop.server.sql("shop", "SELECT id FROM copies").trim(), "3");
+    for condition in ["ssn = '1'", "id > 1 AND upper(copies.ssn) LIKE '1%'", "(SELECT true FROM customers)"] {
+        let frames = raw.query(&format!("{copy} WHERE {condition}"));
+        assert!(
+            matches!(error(&frames).as_deref(), Some("42501" | "0A000")),
+            "{condition}: {}",
+            shown(&frames)
+        );
+        assert_eq!(tags(&frames), "EZ", "{condition}");
+    }
+    let frames = raw.query(&format!("{copy} WHERE ssn = '1'"));
+    assert_eq!(error(&frames).as_deref(), Some("42501"));
+    // Nothing but NULL asks nothing.
+    let frames = load(&mut raw, &format!("{copy} WHERE ssn IS NULL AND id = 1"), rows.as_bytes(), 9);
+    assert_eq!((error(&frames), shop.count().as_str()), (None, "2"), "{}", shown(&frames));
 }
 
 /// Errors of the server come when the original is in its hands already.

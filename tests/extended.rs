@@ -134,6 +134,11 @@ fn an_open_portal_or_cursor_does_not_outlive_its_grant() {
     assert!(is_masked(&first(&raw.query("FETCH 1 FROM c"))));
     assert!(is_masked(&first(&raw.exchange(&[m::execute("p", 1), m::sync()].concat()))));
     raw.query("SAVEPOINT s");
+    // The rows of a cursor of SQL's are described for FETCH alone.
+    let frames = raw.exchange(&[m::execute("c", 1), m::sync()].concat());
+    let told = frames.iter().find(|f| f.tag == b'E').unwrap();
+    assert!(told.field(b'M').unwrap().contains("DECLARE"), "{frames:?}");
+    raw.query("ROLLBACK TO s");
     assert_eq!(error(&raw.query("FETCH 1 FROM d")).as_deref(), Some("42501"));
     raw.query("ROLLBACK TO s");
     let frames = raw.exchange(&[m::execute("q", 1), m::sync()].concat());

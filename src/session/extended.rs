@@ -578,7 +578,8 @@ impl Relay {
         }
         if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) && !self.observes() {
             self.state.revert_all(plan.undo);
-            return Err(changed_meanwhile().into());
+            let why = if portal.prepared.by_sql { opened_by_declare() } else { changed_meanwhile() };
+            return Err(why.into());
         }
         plan.frame = Bytes::copy_from_slice(frame);
         if self.park(&grants_of(std::slice::from_ref(&plan.judged))) {
@@ -687,6 +688,15 @@ fn changed_meanwhile() -> ClientError {
         "the policy or the catalog has changed since the portal was opened",
     )
     .with_hint("Bind the statement again.")
+}
+
+/// Its rows have never been described.
+fn opened_by_declare() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a cursor over protected data that DECLARE opened can't be run by an Execute message",
+    )
+    .with_hint("FETCH from it.")
 }
 
 fn touches(prepared: &Prepared) -> bool {

@@ -74,6 +74,7 @@ impl Relay {
     }
 
     fn on_copy_in_frame(&mut self, tag: u8, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        self.forget_sync(tag);
         match tag {
             tag::COPY_DATA | tag::COPY_DONE if self.copy_in_has_lost_access() => self.lose_copy_in(),
             tag::COPY_DATA if self.copy_stream.is_some() => self.take_copy_data(body),
@@ -97,6 +98,14 @@ impl Relay {
             }
         }
         Ok(Step::Done)
+    }
+
+    /// A server that read data has read the Sync before it, and ignored it:
+    /// after an error it waits for the next.
+    pub(super) fn forget_sync(&mut self, tag: u8) {
+        if let (CopyIn::On { sync }, tag::COPY_DATA | tag::COPY_DONE) = (&mut self.copy_in, tag) {
+            *sync = false;
+        }
     }
 
     /// May CopyData be passed on in parts?

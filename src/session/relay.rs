@@ -588,6 +588,7 @@ impl Relay {
                 Ok(true)
             }
             tag::COPY_DATA if header.total > LARGE_FRAME && self.takes_copy_data() => {
+                self.forget_sync(header.tag);
                 if self.copy_in_has_lost_access() {
                     self.lose_copy_in();
                     self.client_drop = header.total;

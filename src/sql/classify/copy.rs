@@ -6,7 +6,7 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CopyStmt, DefElem, RangeVar, Token};
 
-use super::Classifier;
+use super::{Classifier, Covered};
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{
@@ -84,9 +84,6 @@ impl Classifier<'_> {
 
     /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`.
     fn copy_in(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
-        if copy.where_clause.is_some() {
-            return Err(self.not_understood());
-        }
         let relation = self.the_relation(named)?;
         let columns = self.copied_columns(copy, relation)?;
         let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
@@ -96,10 +93,46 @@ impl Classifier<'_> {
             quoted_list(&columns),
             values.join(", ")
         );
-        let lineage = self.standing_for(&insert)?;
+        let mut lineage = self.standing_for(&insert)?;
+        if copy.where_clause.is_some() {
+            let chosen = self.chosen_by(relation)?;
+            lineage.uses.extend(chosen.uses);
+            lineage.sensitive_literals.extend(chosen.sensitive_literals);
+        }
         let kind = CopyIn { columns: columns.len(), format: self.copy_in_format(copy, &columns) };
         let statement = self.with_lineage(StatementKind::CopyIn(kind), lineage);
         Ok(Statement { outputs: None, ..statement })
+    }
+
+    /// `WHERE …` chooses among the rows of the data as it would among the
+    /// table's. A token in it could not become a parameter.
+    fn chosen_by(&self, relation: &Relation) -> Result<Lineage, ClientError> {
+        let mut tokens = self.tokens.within(&self.span);
+        let start = tokens.find(|(_, token)| *token == Token::Where).map(|(at, _)| at.end);
+        let start = start.ok_or_else(|| self.not_understood())?;
+        let condition = self.text.get(start..self.span.end).ok_or_else(|| self.not_understood())?;
+        let head = format!("SELECT 1 FROM ONLY {} WHERE", qualified(relation));
+        let sql = format!("{head}{condition}");
+        let parsed = parse::parse(&sql, self.depth)?;
+        let raw = parsed.statements.first().ok_or_else(|| self.not_understood())?;
+        let mut lineage = lineage::analyse(self.guard.facts(), &sql, &raw.node, &parsed.tokens, self.depth)?;
+        let here = |span: Range<usize>| {
+            let place = |at: usize| at.checked_sub(head.len()).map_or(start, |within| start + within);
+            place(span.start)..place(span.end)
+        };
+        let accounted: Vec<Range<usize>> = lineage.accounted.drain(..).map(here).collect();
+        let accounted = Covered::by(&accounted);
+        let mut names = self.names.iter().filter(|name| name.start >= start);
+        if let Some(name) = names.find(|name| !accounted.holds(name)) {
+            return Err(self.unaccounted(name));
+        }
+        for use_ in &mut lineage.uses {
+            use_.span = here(use_.span.clone());
+            use_.position = self.position(use_.span.start);
+            use_.given = None;
+        }
+        lineage.sensitive_literals = lineage.sensitive_literals.drain(..).map(here).collect();
+        Ok(lineage)
     }
 
     fn copy_in_format(&self, copy: &CopyStmt, columns: &[String]) -> Result<CopyInFormat, ClientError> {
