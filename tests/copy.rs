@@ -173,6 +173,7 @@ fn a_copy_with_a_file_or_program_of_the_server_goes_round_nothing() {
         "COPY (SELECT 1) TO PROGRAM 'cat'",
         "SELECT 1; COPY heap FROM PROGRAM 'echo two'",
         "ALTER SYSTEM SET archive_command = 'true'",
+        "CREATE FUNCTION pg_temp.runs() RETURNS void LANGUAGE sql AS $$ COPY heap FROM PROGRAM 'echo three' $$",
     ] {
         let frames = Raw::connect(bauta.port, "ana").query(sql);
         let said = frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'M')).unwrap_or_default();

@@ -261,3 +261,26 @@ fn a_column_that_was_generated_stays_masked() {
     assert!(is_redacted(&desk.ask("SELECT told FROM guests")));
     assert!(values(&desk.ask("SELECT left(told, 9) FROM guests")).iter().all(Option::is_none));
 }
+
+/// A role that may run DDL gives a protected table the name of another one:
+/// in its transaction, nobody knows what a name that counts means.
+#[test]
+fn a_name_is_not_read_by_what_it_meant_before_the_transactions_ddl() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA spare AUTHORIZATION etl; CREATE TABLE spare.customers (id int, email text);
+         ALTER SCHEMA public OWNER TO etl; GRANT CREATE ON DATABASE shop TO etl; GRANT SELECT ON customers TO etl",
+    );
+    let exempt = "[[role]]\nname = \"ddl\"\nmembers = [\"etl\"]\nexempt = true";
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{exempt}"));
+    let mut etl = Raw::connect(bauta.port, "etl");
+    let code = |frames: &[Frame]| frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'C'));
+    for ddl in ["BEGIN", "ALTER SCHEMA spare RENAME TO aside", "ALTER SCHEMA public RENAME TO spare"] {
+        assert_eq!(code(&etl.query(ddl)), None, "{ddl}");
+    }
+    let frames = etl.query("SELECT left(email, 3) FROM spare.customers");
+    assert_eq!(code(&frames).as_deref(), Some("0A000"));
+    etl.query("ROLLBACK");
+    assert!(is_masked_by_email(&etl.query("SELECT email FROM public.customers")));
+}

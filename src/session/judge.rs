@@ -411,14 +411,13 @@ impl Relay {
 
     /// Things of the session that make the text mean something else.
     fn check_session(&self, statement: &Statement) -> Result<(), Stop> {
-        if !statement.touches_protected {
-            return Ok(());
-        }
-        if let Some(why) = self.settings.unsafe_reading() {
+        let settings = self.settings.unsafe_reading().filter(|_| statement.touches_protected);
+        if let Some(why) = settings {
             return Err(why.into());
         }
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        if self.uncommitted == CatalogChange::Code && in_block {
+        let counts = statement.touches_protected || statement.spells_counted;
+        if counts && self.uncommitted == CatalogChange::Code && in_block {
             return Err(uncommitted_code().into());
         }
         Ok(())

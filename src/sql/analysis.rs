@@ -43,6 +43,9 @@ pub struct Statement {
     /// It names a counted relation: errors and notices are filtered unless
     /// the session has a full grant.
     pub touches_protected: bool,
+    /// It spells a name that counts, whatever that means in it: after DDL that
+    /// is not committed, nobody knows.
+    pub spells_counted: bool,
     /// Refused whoever asks (0A000, 54001, an opaque function …); with it,
     /// the rest means nothing.
     pub refusal: Option<ClientError>,
@@ -394,6 +397,7 @@ impl Statement {
             named: Vec::new(),
             namesakes: Vec::new(),
             touches_protected: false,
+            spells_counted: false,
             refusal: None,
             needs_exempt: None,
             sensitive_literals: Vec::new(),

@@ -21,7 +21,8 @@ impl Classifier<'_> {
         statement.catalog_change = catalog_change(node);
         statement.touches_protected = counted;
         statement.named = if counted { self.named_columns() } else { Vec::new() };
-        if (counted && !passes_on_protected(node)) || always_exempt(node) || self.hides_code(node) {
+        let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
+        if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
@@ -88,6 +89,35 @@ impl Classifier<'_> {
                 .any(|body| contains_escape(body) || has_dynamic_word(body) || body_makes(body, relied_on)),
             _ => true,
         }
+    }
+
+    /// CREATE TRIGGER of a function that may read protected data unseen: its
+    /// name counts nowhere else, since nothing can call it.
+    fn calls_unseen(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::CreateTrigStmt(trigger) = node else { return false };
+        let named = trigger.funcname.iter().filter_map(|name| name.node.as_ref());
+        let names: Vec<&str> = named
+            .filter_map(|name| match name {
+                NodeEnum::String(name) => Some(name.sval.as_str()),
+                _ => None,
+            })
+            .collect();
+        let known = names.last().and_then(|name| self.guard.snapshot.functions_by_name.get(*name));
+        known.into_iter().flatten().any(|oid| self.guard.opaque_functions.contains(oid))
+    }
+
+    /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would
+    /// have names that nobody knows.
+    fn moves_counted(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::RenameStmt(rename) = node else { return false };
+        if rename.rename_type() != ObjectType::ObjectSchema {
+            return false;
+        }
+        let snapshot = &self.guard.snapshot;
+        let relations = self.guard.counted_relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+        let functions = self.guard.opaque_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
+        let mut schemas = relations.map(|r| &*r.schema).chain(functions.map(|f| &*f.schema));
+        schemas.any(|schema| schema == rename.subname)
     }
 
     fn exempt_only(&self) -> ClientError {

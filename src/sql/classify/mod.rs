@@ -37,7 +37,8 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let tokens = parsed.tokens.part(&raw.span);
         let classifier = Classifier::new(guard, text, &tokens, hits_inside(&hits, &raw.span), depth, raw);
         let mut statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
-        if earlier_code && classifier.is_counted() {
+        statement.spells_counted = classifier.is_counted();
+        if earlier_code && statement.spells_counted {
             statement.refusal = Some(uncommitted_code());
         }
         earlier_code |= statement.catalog_change == CatalogChange::Code;
@@ -224,7 +225,7 @@ impl<'a> Classifier<'a> {
     /// The statement inside PREPARE or DECLARE.
     fn inner(&self, node: Option<&NodeEnum>) -> Statement {
         match node {
-            Some(node) => self.query(node),
+            Some(node) => Statement { spells_counted: self.is_counted(), ..self.query(node) },
             None => self.refused(self.not_understood()),
         }
     }

@@ -210,7 +210,11 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn check_callable(&self, names: &[&str], at: usize) -> Analysed<()> {
-        let opaque = self.candidates_of(names).any(|f| self.facts.opaque_functions.contains(&f.oid));
+        let is_opaque = |function: &Function| self.facts.opaque_functions.contains(&function.oid);
+        // A schema that has nothing of the name may have been renamed since.
+        let anywhere = names.get(names.len().saturating_sub(1)..).unwrap_or_default();
+        let known = self.candidates_of(names).next().is_some();
+        let opaque = self.candidates_of(if known { names } else { anywhere }).any(is_opaque);
         if !opaque {
             return Ok(());
         }

@@ -145,8 +145,10 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Unqualified names count for every schema; `pg_temp` is any session's.
-    /// What is in `public` comes first: the reading that `explain` shows.
+    /// Unqualified names count for every schema, and so do those in a schema
+    /// that has nothing of the name: it may have been renamed since. `pg_temp`
+    /// is any session's. What is in `public` comes first: the reading that
+    /// `explain` shows.
     pub(super) fn candidates(&self, schema: &str, name: &str) -> Vec<&'a Relation> {
         let snapshot = self.facts.snapshot;
         let by_name = snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -154,12 +156,15 @@ impl<'a> Walk<'a> {
             .iter()
             .filter_map(|oid| snapshot.relations.get(oid))
             .filter(|relation| relation.kind != RelationKind::Other || self.is_guarded(relation))
-            .filter(|relation| match schema {
-                "" => true,
-                "pg_temp" => relation.schema.starts_with("pg_temp"),
-                schema => &*relation.schema == schema,
-            })
             .collect();
+        let is_there = |relation: &&Relation| match schema {
+            "" => true,
+            "pg_temp" => relation.schema.starts_with("pg_temp"),
+            schema => &*relation.schema == schema,
+        };
+        if relations.iter().any(is_there) {
+            relations.retain(is_there);
+        }
         relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
         relations
     }

@@ -109,3 +109,15 @@ DROP FUNCTION ssn(anyelement)
 DROP TABLE loot
 == a column called as the row that is built anew
 SELECT s::text FROM (SELECT id, email FROM customers) s, LATERAL (SELECT salary AS "whole row", salary AS r FROM customers c WHERE c.id = s.id) t ORDER BY s.id LIMIT 3
+== a schema renamed in the transaction
+BEGIN
+ALTER SCHEMA public RENAME TO aside
+SELECT c.email || '', c.id FROM aside.customers c ORDER BY 2
+COPY (SELECT ssn || '' FROM aside.staff ORDER BY id) TO STDOUT
+ROLLBACK
+== schemas that change their names in the transaction
+BEGIN
+ALTER SCHEMA archive RENAME TO attic
+ALTER SCHEMA public RENAME TO archive
+SELECT id FROM archive.customers WHERE salary > 50000 ORDER BY id
+ROLLBACK

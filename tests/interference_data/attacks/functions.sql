@@ -188,6 +188,16 @@ CREATE FUNCTION spy3() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO 
 CREATE TRIGGER spy3 AFTER DELETE ON contacts REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION spy3()
 DELETE FROM contacts WHERE id = 8
 SELECT * FROM scratch WHERE id = 801 ORDER BY id
+== a DBA's trigger function on a table of the client's
+CREATE TABLE mine (id int, t text)
+CREATE TRIGGER fills BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION fill_mail()
+INSERT INTO mine VALUES (3) RETURNING t
+DROP TABLE mine
+== a DBA's trigger function that is told what to read
+CREATE TABLE mine (id int, t text)
+CREATE TRIGGER fills BEFORE INSERT ON mine FOR EACH ROW EXECUTE FUNCTION public.fill_from(E'cust\157mers', 'ssn')
+INSERT INTO mine VALUES (3) RETURNING t
+DROP TABLE mine
 == extended statistics over an expression
 CREATE STATISTICS st (mcv) ON salary, vip FROM customers
 ANALYZE customers
