@@ -16,14 +16,10 @@ mod process;
 pub mod registry;
 pub mod systemd;
 
-use std::fs::File;
 use std::io::IsTerminal as _;
-use std::os::fd::AsFd as _;
-use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// What the invariant asks of libraries.
 const QUIET: [&str; 4] = ["ureq=warn", "ureq_proto=warn", "tokio_postgres=warn", "postgres_protocol=warn"];
@@ -39,18 +35,8 @@ pub fn init(default: &str) {
     // A second initialisation (tests) changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(own_stderr())
+        .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
-}
-
-/// libpg_query puts a pipe in the place of the process's stderr while it parses
-/// (`pg_query_raw_parse` in its `pg_query_parse.c`), and of several threads that
-/// parse at once one may leave it there: the log has a handle of its own.
-fn own_stderr() -> BoxMakeWriter {
-    match std::io::stderr().as_fd().try_clone_to_owned() {
-        Ok(stderr) => BoxMakeWriter::new(Arc::new(File::from(stderr))),
-        Err(_) => BoxMakeWriter::new(std::io::stderr),
-    }
 }
