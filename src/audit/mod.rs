@@ -22,6 +22,7 @@ mod desk;
 mod encode;
 pub mod file;
 pub mod log;
+mod marks;
 mod queue;
 pub mod read;
 pub mod record;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 
+use super::marks::Marks;
 use super::read::{for_each_line, for_each_line_with};
 use crate::grants::model::END_USER;
 
@@ -121,6 +122,7 @@ impl Query {
         let mut pairs = Pairs::default();
         // The first one finds lines, the others look at them.
         let filter = self.filter();
+        let (marks, ends) = (Marks::of(self), Finder::new("\"event\":\"statement.end\""));
         let (first, others) = match filter.split_first() {
             Some((first, others)) => (Some(first), others),
             None => (None, &[][..]),
@@ -130,8 +132,10 @@ impl Query {
                 if !others.iter().all(|f| f.find(line).is_some()) {
                     return Ok(());
                 }
-                let Some(found) = read(line) else { return Ok(()) };
-                if found.record.event == "statement.end" {
+                let is_end = ends.find(line).is_some();
+                let may_matter = if is_end { pairs.waits_for(line) } else { marks.may_be_on(line) };
+                let Some(found) = may_matter.then(|| read(line)).flatten() else { return Ok(()) };
+                if is_end {
                     pairs.end(found);
                 } else if self.matches(&found.record) {
                     pairs.push(found);
@@ -226,6 +230,18 @@ impl Pairs {
         self.waiting.push_back(found);
     }
 
+    /// Is this the end of a start that waits?
+    fn waits_for(&self, end: &[u8]) -> bool {
+        const START: &[u8] = b"\"start\":";
+        if self.waiting.is_empty() {
+            return false;
+        }
+        let Some(at) = memchr::memmem::find(end, START).map(|at| at + START.len()) else { return false };
+        let digits = end.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit());
+        let start = digits.fold(0_u64, |seq, digit| seq.wrapping_mul(10).wrapping_add((digit - b'0').into()));
+        self.waiting.binary_search_by_key(&start, |found| found.record.seq).is_ok()
+    }
+
     fn end(&mut self, end: Found) {
         let Some(start) = end.record.number("start") else { return };
         if let Ok(at) = self.waiting.binary_search_by_key(&start, |f| f.record.seq)
@@ -266,6 +282,81 @@ pub fn read(line: &[u8]) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What lines are passed over by their bytes would not have matched.
+    #[test]
+    fn no_line_is_passed_over_that_matches() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("audit.jsonl");
+        let mut text = String::new();
+        for n in 0..60_u64 {
+            let (seq, user) = (2 * n + 1, ["ana", "bob"][usize::from(n % 3 == 0)]);
+            let column = ["public.customers.email", r#"public.\"a b\".c"#][usize::from(n % 5 == 0)];
+            let (decision, grants) = match n % 4 {
+                // With the quote that ends it.
+                0 => (format!("revealed\",\"grant\":{},\"x\":\"", n % 7), (n % 7).to_string()),
+                1 => ("masked\",\"method\":\"email".to_owned(), String::new()),
+                2 => ("disclosed".to_owned(), "3,17".to_owned()),
+                _ => ("neutralised".to_owned(), String::new()),
+            };
+            let head = |seq: u64, event: &str| {
+                format!(
+                    "{{\"seq\":{seq},\"at\":\"2026-11-23T20:15:00.{:06}Z\",\"node\":\"n\",\"event\":\"{event}\",\
+                     \"session\":1,\"user\":\"{user}\",\"database\":\"d\",\"client\":null,",
+                    n * 7
+                )
+            };
+            text += &head(seq, "statement.start");
+            text += &format!(
+                "\"sql\":\"SELECT '\\\"grant\\\":5'\",\"columns\":[{{\"column\":\"{column}\",\"use\":\"output\",\
+                 \"decision\":\"{decision}\"}}],\"grants\":[{grants}]}}\n"
+            );
+            text += &head(seq + 1, "statement.end");
+            text += &format!("\"start\":{seq},\"rows\":1,\"refused\":false}}\n");
+        }
+        std::fs::write(&file, &text).unwrap();
+        let all: Vec<Found> = text.lines().filter_map(|line| read(line.as_bytes())).collect();
+        assert_eq!(all.len(), 120);
+        let one = Query::default;
+        let at = |time: &str| Some(time.parse::<Timestamp>().unwrap());
+        for (query, some) in [
+            (one(), true),
+            (Query { user: Some("ana".into()), ..one() }, true),
+            (Query { column: Some("public.\"a b\".c".into()), ..one() }, true),
+            (Query { column: Some("*.*.email".into()), decision: Some("masked".into()), ..one() }, true),
+            (Query { decision: Some("revealed".into()), ..one() }, true),
+            (Query { grant: Some(3), ..one() }, true),
+            (Query { grant: Some(1), user: Some("bob".into()), ..one() }, true),
+            (Query { grant: Some(5), column: Some("public.customers.email".into()), ..one() }, true),
+            (Query { grant: Some(33), ..one() }, false),
+            (Query { since: at("2026-11-23T20:15:00.000070Z"), ..one() }, true),
+            (Query { since: at("2026-11-23T20:15:00.000070001Z"), ..one() }, true),
+            (Query { until: at("2026-11-23T20:15:00.00007Z"), ..one() }, true),
+            (
+                Query {
+                    since: at("2026-11-23T20:15:00Z"),
+                    until: at("2026-11-23T20:15:00.000001Z"),
+                    ..one()
+                },
+                true,
+            ),
+            (Query { until: at("2026-11-23T20:15:00Z"), ..one() }, false),
+        ] {
+            let starts = all.iter().filter(|found| found.record.event == "statement.start");
+            let expected: Vec<u64> =
+                starts.filter(|found| query.matches(&found.record)).map(|found| found.record.seq).collect();
+            let mut got = Vec::new();
+            query
+                .run(std::slice::from_ref(&file), |found| {
+                    assert!(found.end.is_some(), "{query:?}: {found:?}");
+                    got.push(found.record.seq);
+                    Ok::<(), io::Error>(())
+                })
+                .unwrap();
+            assert_eq!(got, expected, "{query:?}");
+            assert_eq!(!got.is_empty(), some, "{query:?}");
+        }
+    }
 
     #[test]
     fn patterns_fit_by_parts() {
