@@ -176,7 +176,10 @@ const SAME: &[&str] = &[
 fn every_way_shows_what_a_masked_document_would_show() {
     let databases = Databases::start();
     let (mut masked, mut judge) = (databases.masked(), databases.judge());
-    answers_alike(&mut masked, &mut judge, SAME);
+    // Subscripts of jsonb came with PostgreSQL 14.
+    let known = |sql: &&str| !sql.contains("payload['") || databases.server.major() >= 14;
+    let same: Vec<&str> = SAME.iter().copied().filter(known).collect();
+    answers_alike(&mut masked, &mut judge, &same);
     for raw in [&mut masked, &mut judge] {
         raw.query("BEGIN");
         raw.query(

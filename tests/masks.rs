@@ -240,7 +240,9 @@ pub(crate) const COLUMNS: &[(&str, &[&str])] = &[
 fn every_method_that_fits_gives_postgres_the_same_value_in_text_and_binary() {
     let judge = Judge::new();
     let mut judged = 0;
-    for (declared, values) in COLUMNS {
+    // Multiranges came with PostgreSQL 14.
+    let known = |declared: &str| declared != "int4multirange" || Server::shared().major() >= 14;
+    for (declared, values) in COLUMNS.iter().filter(|(declared, _)| known(declared)) {
         for array in [false, true] {
             let brackets = if array { "[]" } else { "" };
             let ty = judge.columns(&format!("{declared}{brackets}"));

@@ -475,10 +475,10 @@ UPDATE customers SET salary = salary * 1000 WHERE id = 1
 DELETE FROM orders USING customers c WHERE c.id = customer_id AND c.salary > 50000
 == delete returning
 DELETE FROM contacts WHERE id = 1 RETURNING *
-== merge
+== merge since 15
 MERGE INTO scratch s USING customers c ON s.id = c.id WHEN MATCHED THEN UPDATE SET t = c.email
 SELECT * FROM scratch ORDER BY id
-== merge condition
+== merge condition since 15
 MERGE INTO scratch s USING customers c ON s.id = c.id WHEN MATCHED AND c.salary > 50000 THEN DELETE
 SELECT * FROM scratch ORDER BY id
 == copy table
@@ -543,7 +543,7 @@ SELECT 1; SELECT email FROM customers ORDER BY id; SELECT ssn FROM customers ORD
 == statement after a comment
 /* x */ SELECT /* y */ email -- z
 FROM customers ORDER BY id
-== end as an alias
+== end as an alias since 14
 SELECT 1 END, ssn FROM customers ORDER BY id
 == backslash literal
 SELECT '\'', ssn FROM customers -- '
@@ -646,7 +646,7 @@ SELECT email FROM contacts ORDER BY id
 SELECT id FROM contacts WHERE email = 'a.one1@example.com'
 == ambiguous name
 SELECT customers.email FROM customers, archive.clients a WHERE customers.id = a.id ORDER BY 1
-== search and cycle
+== search and cycle since 14
 WITH RECURSIVE r(id, email) AS (SELECT id, email FROM customers WHERE id = 1 UNION ALL SELECT r.id + 1, r.email FROM r WHERE r.id < 3) SEARCH DEPTH FIRST BY email SET o SELECT o FROM r ORDER BY id
 == locking with a choice
 SELECT id FROM customers ORDER BY salary LIMIT 2 FOR UPDATE SKIP LOCKED

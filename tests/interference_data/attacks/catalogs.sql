@@ -72,7 +72,7 @@ EXECUTE pt
 SELECT pg_get_viewdef('v_renamed'), (SELECT c || b FROM v_renamed WHERE a = 1)
 == sizes of values
 SELECT sum(pg_column_size(email)), sum(pg_column_size(c.*)) FROM customers c
-== compression of values
+== compression of values since 14
 SELECT pg_column_compression(code), pg_column_size(code), pg_typeof(code), pg_collation_for(code) FROM patients ORDER BY id
 == nullness of many
 SELECT num_nulls(nullif(vip, true), id), num_nonnulls(VARIADIC ARRAY[nullif(ssn, '007919')]) FROM customers ORDER BY id

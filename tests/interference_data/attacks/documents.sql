@@ -13,7 +13,7 @@ SELECT body #>> '{user,email}', body #> '{user,email}', raw #>> '{user,email}', 
 SELECT body #>> '{ user , "email"}', body #>> ARRAY['user', 'email'], body #>> '{user,em}' || '' FROM docs ORDER BY id
 == document path with a number as text
 SELECT body #>> '{items, 0 ,price}', body #>> '{items,+0,price}', body #>> '{items,-1,0,price}' FROM docs ORDER BY id
-== document subscripts
+== document subscripts since 14
 SELECT body['user']['email'], body['items'][0]['price'], body['codes'][0], body['codes']['0'] FROM docs ORDER BY id
 == document subscript of an array of documents
 SELECT list[1]->'user'->>'email', list[1:1], cardinality(list) FROM docs ORDER BY id
@@ -142,7 +142,7 @@ CREATE UNIQUE INDEX ON docs ((body->'user'->>'email'))
 ROLLBACK
 == document statistics
 SELECT tablename, attname, n_distinct, most_common_vals::text, histogram_bounds::text FROM pg_stats WHERE tablename IN ('docs', 'docs_email') ORDER BY 1, 2
-== document subscript written
+== document subscript written since 14
 BEGIN
 UPDATE docs SET body['kind'] = body['user']['email'] WHERE id = 3 RETURNING body['kind']
 ROLLBACK

@@ -116,10 +116,10 @@ CALL show_code(3)
 == a procedure of the client's
 CREATE PROCEDURE tell() LANGUAGE plpgsql AS $$ DECLARE x text; BEGIN SELECT email INTO x FROM customers WHERE id = 1; RAISE WARNING '%', x; END $$
 CALL tell()
-== a function with a body in standard SQL
+== a function with a body in standard SQL since 14
 CREATE FUNCTION atom() RETURNS text LANGUAGE sql BEGIN ATOMIC SELECT email FROM customers WHERE id = 1; END
 SELECT atom()
-== a function that returns an expression
+== a function that returns an expression since 14
 CREATE FUNCTION ret() RETURNS text LANGUAGE sql RETURN (SELECT email FROM customers WHERE id = 1)
 SELECT ret()
 == a function whose default argument reads

@@ -149,9 +149,9 @@ SELECT '007919' LIKE ssn ESCAPE '#' FROM customers ORDER BY id
 SELECT overlay('abcdef' placing ssn from 1), position('1' in ssn), trim(both '0' from ssn) FROM customers ORDER BY id
 == array in the order of a value
 SELECT array_agg(id ORDER BY ssn) FROM customers
-== recursive CTE marks a cycle by a value
+== recursive CTE marks a cycle by a value since 14
 WITH RECURSIVE r AS (SELECT id, ssn FROM customers WHERE id = 1 UNION ALL SELECT c.id, c.ssn FROM customers c JOIN r ON c.id = r.id + 1 WHERE c.id < 5) CYCLE ssn SET cyc TO 'yes' DEFAULT 'no' USING path SELECT id, cyc, path FROM r
-== using alias compared with a column that the client fills
+== using alias compared with a column that the client fills since 14
 SELECT id FROM scratch, (SELECT 1) q WHERE EXISTS (SELECT FROM customers JOIN staff USING (ssn) AS j WHERE j.ssn = scratch.t)
 == values of a scalar subquery
 SELECT * FROM (VALUES ((SELECT ssn FROM customers WHERE id = 3), 1)) v(a, b)

@@ -79,9 +79,9 @@ SELECT j FROM (customers c JOIN staff s ON s.id = c.id) AS j ORDER BY 1
 SELECT j.email FROM (customers c JOIN orders o ON o.customer_id = c.id) AS j (a, b, email) ORDER BY 1
 == star of a join's alias
 SELECT j.* FROM (customers c CROSS JOIN LATERAL (SELECT c.salary * 2 AS twice) x) AS j ORDER BY j.id
-== using with an alias
+== using with an alias since 14
 SELECT u.ssn FROM customers c JOIN staff s USING (ssn) AS u ORDER BY c.id
-== using alias as a row
+== using alias as a row since 14
 SELECT u::text FROM customers c JOIN staff s USING (ssn) AS u ORDER BY c.id
 == natural join of two protected tables
 SELECT * FROM customers NATURAL JOIN staff
@@ -115,9 +115,9 @@ WITH RECURSIVE r (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < (SELEC
 WITH RECURSIVE r (v) AS (SELECT vip FROM customers WHERE id = 3 UNION SELECT NOT r.v FROM r WHERE r.v) SELECT count(*) FROM r ORDER BY 1
 == recursive CTE that carries a prefix
 WITH RECURSIVE r (n, p) AS (SELECT 1, ''::text UNION ALL SELECT n + 1, p || substr((SELECT email FROM customers WHERE id = 1), n, 1) FROM r WHERE n < 9) SELECT p FROM r ORDER BY n
-== recursive CTE with a cycle over a value
+== recursive CTE with a cycle over a value since 14
 WITH RECURSIVE r (id, e) AS (SELECT id, ssn FROM customers WHERE id = 1 UNION ALL SELECT r.id + 1, c.ssn FROM r JOIN customers c ON c.id = r.id + 1 WHERE r.id < 3) CYCLE e SET again TO 'y' DEFAULT 'n' USING path SELECT again, path FROM r
-== search breadth first by a value
+== search breadth first by a value since 14
 WITH RECURSIVE r (id, e) AS (SELECT id, email FROM customers WHERE id = 1 UNION ALL SELECT r.id + 1, r.e FROM r WHERE r.id < 3) SEARCH BREADTH FIRST BY e SET o SELECT o FROM r
 == mutually named CTEs
 WITH a AS (SELECT id, email FROM customers), b AS (SELECT id, email AS a FROM a) SELECT a FROM b ORDER BY id
@@ -159,27 +159,27 @@ ROLLBACK
 BEGIN
 INSERT INTO scratch (id, t) VALUES (50, 'x') RETURNING id, (SELECT count(*) FROM customers WHERE salary > 50000)
 ROLLBACK
-== merge that inserts a value
+== merge that inserts a value since 15
 BEGIN
 MERGE INTO scratch s USING customers c ON s.id = c.id + 100 WHEN NOT MATCHED THEN INSERT VALUES (c.id + 100, c.ssn)
 TABLE scratch ORDER BY id
 ROLLBACK
-== merge joined on a value
+== merge joined on a value since 15
 BEGIN
 MERGE INTO scratch s USING customers c ON s.t = c.ssn WHEN MATCHED THEN UPDATE SET t = 'found'
 SELECT id, t FROM scratch ORDER BY id
 ROLLBACK
-== merge that does nothing for some
+== merge that does nothing for some since 15
 BEGIN
 MERGE INTO scratch s USING customers c ON s.id = c.id WHEN MATCHED AND c.vip THEN DO NOTHING WHEN MATCHED THEN DELETE
 SELECT id FROM scratch ORDER BY id
 ROLLBACK
-== merge into a protected column
+== merge into a protected column since 15
 BEGIN
 MERGE INTO customers c USING scratch s ON s.id = c.id WHEN MATCHED THEN UPDATE SET email = s.t
 SELECT count(*) FROM customers WHERE email LIKE 's%'
 ROLLBACK
-== merge with an ordered source
+== merge with an ordered source since 15
 BEGIN
 MERGE INTO scratch s USING (SELECT id FROM customers ORDER BY salary LIMIT 2) c ON s.id = c.id WHEN MATCHED THEN DELETE
 SELECT id FROM scratch ORDER BY id
@@ -236,9 +236,9 @@ SELECT dense_rank('a.p') WITHIN GROUP (ORDER BY email) FROM customers
 SELECT city, percent_rank(50000) WITHIN GROUP (ORDER BY salary) FROM customers GROUP BY city ORDER BY city
 == statistics aggregates
 SELECT corr(salary, id), regr_slope(salary, id), covar_pop(salary, id), var_samp(salary) FROM customers
-== bit aggregate
+== bit aggregate since 14
 SELECT bit_xor(salary::int) FROM customers
-== range aggregate
+== range aggregate since 14
 SELECT range_agg(span) FROM patients
 == json aggregate with a filter
 SELECT jsonb_agg(id ORDER BY id) FILTER (WHERE vip) FROM customers
@@ -250,7 +250,7 @@ SELECT city, vip, count(*) FROM customers GROUP BY CUBE (city, vip)
 SELECT city, count(*) FROM customers GROUP BY GROUPING SETS (ROLLUP (city, vip), CUBE (birth))
 == grouping of a value
 SELECT grouping(vip), count(*) FROM customers GROUP BY ROLLUP (vip)
-== group by distinct
+== group by distinct since 14
 SELECT vip, count(*) FROM customers GROUP BY DISTINCT ROLLUP (vip), CUBE (vip)
 == group by an ordinal of an expression
 SELECT substr(email, 1, 5), count(*) FROM customers GROUP BY 1
@@ -376,7 +376,7 @@ SELECT key, value FROM customers c, json_each(to_json(c)) ORDER BY c.id, key
 SELECT r.e FROM customers c, json_to_record(json_build_object('e', c.email)) AS r (e text) ORDER BY c.id
 == jsonb path exists
 SELECT id FROM patients WHERE doc @? '$.k ? (@ > 5)' ORDER BY id
-== jsonb subscript
+== jsonb subscript since 14
 SELECT doc['k'] FROM patients ORDER BY id
 == jsonb key test
 SELECT id, doc ? 'k', doc @> '{"k": 3}' FROM patients ORDER BY id

@@ -24,7 +24,7 @@ ROLLBACK
 BEGIN
 INSERT INTO patients (id) VALUES (6) ON CONFLICT (id) DO UPDATE SET room = NULL
 ROLLBACK
-== check through a merge
+== check through a merge since 15
 BEGIN
 MERGE INTO patients p USING (VALUES (8)) v (i) ON p.id = v.i WHEN MATCHED THEN UPDATE SET room = NULL
 ROLLBACK
@@ -225,7 +225,7 @@ ROLLBACK
 BEGIN
 WITH gone AS (DELETE FROM v_rooms WHERE n = 3 RETURNING n) SELECT count(*) FROM gone
 ROLLBACK
-== key of a protected foreign key deleted by a merge
+== key of a protected foreign key deleted by a merge since 15
 BEGIN
 MERGE INTO rooms r USING (VALUES (3)) v (i) ON r.id = v.i WHEN MATCHED THEN DELETE
 ROLLBACK
