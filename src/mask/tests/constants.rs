@@ -137,3 +137,12 @@ fn what_has_no_codec_can_only_be_null() {
 fn of_oid(oid: u32) -> ValueType {
     ValueType { oid: Oid(oid), name: "odd".into(), modifier: -1, element: None, kind: 'b', fields: None }
 }
+
+/// What a server claims beyond what it can declare is not filled with blanks.
+#[test]
+fn a_length_that_no_type_has_is_not_padded_to() {
+    let length =
+        |modifier| masked(&spec("redact", ""), &of("bpchar", modifier), Format::Text, b"x").unwrap().len();
+    assert_eq!(length(10_485_764), 10_485_760);
+    assert_eq!(length(20_000_000), 10_485_760);
+}

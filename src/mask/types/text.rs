@@ -20,6 +20,10 @@ pub enum Kind {
     Char,
 }
 
+/// The longest length that a type can declare (`MaxAttrSize` in PostgreSQL's
+/// `htup_details.h`): a server that claims more does not make us pad more.
+const LONGEST: usize = 10_485_760;
+
 /// What a text of one declared type may look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -35,6 +39,7 @@ impl Shape {
     /// `modifier` is `atttypmod`: the length plus 4, -1 without.
     pub fn of(kind: Kind, modifier: i32) -> Self {
         let declared = usize::try_from(modifier.saturating_sub(4)).ok().filter(|n| *n > 0);
+        let declared = declared.map(|length| length.min(LONGEST));
         let free = Self { max_chars: usize::MAX, max_bytes: usize::MAX, padded: false, blanks: false };
         match kind {
             Kind::Text => free,
