@@ -26,6 +26,7 @@ use super::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
 use super::virtual_schema::VirtualStatement;
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
+use crate::sql::classify::may_recode;
 use crate::sql::splice;
 use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
@@ -111,6 +112,7 @@ impl Relay {
             form: Some(form),
             by_sql: false,
             may_copy_in,
+            may_recode: may_recode(&text),
             text,
         };
         self.send_parse(parse.name, Arc::new(prepared), frame, Audience::Client, gate);
@@ -155,6 +157,7 @@ impl Relay {
             known,
             by_sql: false,
             may_copy_in: false,
+            may_recode: false,
             text,
         };
         let undo = self.state.set_statement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
@@ -609,6 +612,7 @@ impl Relay {
         let Judged { columns, observed, .. } = plan.judged;
         let run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
         self.pipeline_sets |= !is_begin(&plan.prepared.text);
+        self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
         if plan.prepared.may_copy_in {
@@ -639,6 +643,7 @@ impl Relay {
             }
         }
         self.pipeline_sets = true;
+        self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
@@ -729,6 +734,7 @@ fn copy_of(prepared: &Prepared) -> Prepared {
         form: prepared.form.clone(),
         by_sql: prepared.by_sql,
         may_copy_in: prepared.may_copy_in,
+        may_recode: prepared.may_recode,
     }
 }
 

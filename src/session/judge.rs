@@ -13,6 +13,7 @@ use super::observe::{noted, untouched};
 use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
+use super::settings::unheard_encoding;
 use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
 use super::tokens::{Handed, Keys, tokens_by_name, tokens_far_away};
 use crate::audit::record::Observed;
@@ -330,7 +331,7 @@ impl Relay {
         };
         if !observe
             && verdict.masks()
-            && let Some(why) = self.settings.lossy_output()
+            && let Some(why) = self.lossy_output(statement)
         {
             return Err(why.into());
         }
@@ -339,6 +340,13 @@ impl Relay {
             self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))
+    }
+
+    /// Why masked values can't be shown: the server's conversion of their
+    /// originals could fail.
+    fn lossy_output(&self, statement: &Statement) -> Option<ClientError> {
+        let unheard = statement.may_recode || self.pipeline_recodes;
+        self.settings.lossy_output().or_else(|| unheard.then(unheard_encoding))
     }
 
     pub(super) fn judged(&self, statement: &Statement, mut verdict: Verdict, observe: bool) -> Judged {
@@ -507,6 +515,7 @@ impl Relay {
             form: Some(Form { edits: edits.to_vec(), ..Form::default() }),
             by_sql: true,
             may_copy_in: false,
+            may_recode: true,
         })
     }
 

@@ -207,6 +207,8 @@ pub(super) struct Relay {
     pub pipeline_open: bool,
     /// Since the last Sync something ran that may have changed settings: more than BEGIN.
     pub pipeline_sets: bool,
+    /// Among that is what may have set `client_encoding`.
+    pub pipeline_recodes: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     client_pass: usize,
     client_drop: usize,
@@ -268,6 +270,7 @@ impl Relay {
             uncommitted: CatalogChange::None,
             pipeline_open: false,
             pipeline_sets: false,
+            pipeline_recodes: false,
             client_pass: 0,
             client_drop: 0,
             client_copy: 0,

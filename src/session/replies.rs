@@ -582,6 +582,7 @@ impl Relay {
         self.pipeline_open = self.state.has_running();
         self.at_rest = self.state.is_quiet();
         self.pipeline_sets &= self.pipeline_open;
+        self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
             if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {

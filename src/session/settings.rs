@@ -80,6 +80,15 @@ impl Settings {
     }
 }
 
+/// What is set in the same message is reported after it.
+pub fn unheard_encoding() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "masked columns cannot be read in a message or pipeline that may set client_encoding",
+    )
+    .with_hint("Send what sets it by itself, and this statement after it.")
+}
+
 fn refusal(what: &str) -> ClientError {
     ClientError::new(
         sqlstate::FEATURE_NOT_SUPPORTED,

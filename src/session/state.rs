@@ -81,6 +81,8 @@ pub struct Prepared {
     pub by_sql: bool,
     /// May answer with CopyInResponse.
     pub may_copy_in: bool,
+    /// May set `client_encoding`.
+    pub may_recode: bool,
 }
 
 impl Prepared {

@@ -15,6 +15,7 @@ fn prepared(text: &'static str) -> Arc<Prepared> {
         form: Some(Form::default()),
         by_sql: false,
         may_copy_in: false,
+        may_recode: false,
     })
 }
 

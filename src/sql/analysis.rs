@@ -59,6 +59,9 @@ pub struct Statement {
     pub catalog_change: CatalogChange,
     /// `$1` and the like, where it names something protected.
     pub parameters: Parameters,
+    /// It, or a statement before it in its text, may set `client_encoding`: the
+    /// server may convert its rows into what the session has not been told of.
+    pub may_recode: bool,
 }
 
 /// The parameters that a statement's text holds.
@@ -403,6 +406,7 @@ impl Statement {
             sensitive_literals: Vec::new(),
             catalog_change: CatalogChange::None,
             parameters: Parameters::default(),
+            may_recode: false,
         }
     }
 

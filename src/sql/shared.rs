@@ -37,6 +37,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         sensitive_literals,
         catalog_change,
         parameters,
+        may_recode: false,
     } = statement
     else {
         return None;
@@ -59,6 +60,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         sensitive_literals,
         catalog_change: *catalog_change,
         parameters: parameters.clone(),
+        may_recode: false,
     })
 }
 

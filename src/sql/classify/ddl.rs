@@ -6,6 +6,7 @@ use pg_query::protobuf::{AlterTableType, ObjectType, SelectStmt};
 
 use super::Classifier;
 use super::making::body_makes;
+use super::recoding::body_recodes;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{CatalogChange, Statement, StatementKind};
 
@@ -85,8 +86,12 @@ impl Classifier<'_> {
         let mut bodies = function.options.iter().filter_map(definition_strings).flatten();
         let relied_on = |name: &str| self.guard.relied_on.contains(name);
         match language.as_deref() {
-            Some("sql" | "plpgsql") => bodies
-                .any(|body| contains_escape(body) || has_dynamic_word(body) || body_makes(body, relied_on)),
+            Some("sql" | "plpgsql") => bodies.any(|body| {
+                contains_escape(body)
+                    || has_dynamic_word(body)
+                    || body_makes(body, relied_on)
+                    || body_recodes(body)
+            }),
             _ => true,
         }
     }

@@ -9,6 +9,9 @@ mod ddl;
 mod explain;
 mod making;
 mod namesakes;
+mod recoding;
+
+pub use recoding::may_recode;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -31,6 +34,7 @@ const CURSOR_HOLD: i32 = 0x0020;
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
     let mut earlier_code = false;
+    let mut recoded = false;
     let mut hits = hits.to_vec();
     hits.sort_by_key(|hit| hit.span.start);
     for raw in &parsed.statements {
@@ -42,6 +46,14 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
             statement.refusal = Some(uncommitted_code());
         }
         earlier_code |= statement.catalog_change == CatalogChange::Code;
+        let recodes = recoding::is_spelled(&tokens, text, &raw.span);
+        statement.may_recode = recodes || recoded;
+        if let StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } =
+            &mut statement.kind
+        {
+            inner.may_recode = recodes;
+        }
+        recoded |= recodes || recoding::is_hidden(&tokens, &raw.span);
         statements.push(statement);
     }
     statements

@@ -43,6 +43,16 @@ EXECUTE enc2
 == an encoding that lacks a letter in COPY
 SET client_encoding = 'LATIN1'
 COPY (SELECT id, code FROM patients ORDER BY id) TO STDOUT
+== an encoding set by the statement itself
+SELECT set_config('client_encoding', 'LATIN1', false) AS e, id, code FROM patients ORDER BY id
+== an encoding set in a pipeline
+| SET client_encoding = 'LATIN1'
+| SELECT id, code FROM patients ORDER BY id
+== an encoding set in the same message
+SET NAMES 'LATIN1'; SELECT id, code FROM patients ORDER BY id
+== an encoding set in the same message by what was prepared
+PREPARE enc3 AS SELECT set_config('client_encoding', 'LATIN1', false)
+EXECUTE enc3; SELECT id, code FROM patients ORDER BY id
 == an encoding set by names
 SET NAMES 'ISO_8859_5'
 SELECT id, code FROM patients ORDER BY id

@@ -1,0 +1,141 @@
+//! What may set `client_encoding`. The server converts the rows of the same
+//! message already, and fails where a value has a letter that the new encoding
+//! lacks; what it is now, it says only after the message.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+use pg_query::protobuf::Token;
+
+use crate::sql::parse::Tokens;
+
+const SETTING: &str = "client_encoding";
+/// Sets what its argument names.
+const FUNCTION: &str = "set_config";
+/// Its rows can be updated, which sets what they show.
+const VIEW: &str = "pg_settings";
+/// Identifiers with escapes.
+const ESCAPED: &str = "u&";
+
+/// The statement names the setting, or sets any.
+pub(super) fn is_spelled(tokens: &Tokens, text: &str, span: &Range<usize>) -> bool {
+    let spelled = |at: Range<usize>| {
+        let name = text.get(at.clone()).unwrap_or_default().trim_matches('"');
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        is(SETTING) || is(VIEW) || is(FUNCTION) && !sets_another(text.as_bytes().get(at.end..))
+    };
+    tokens.within(span).any(|(at, token)| token == Token::Uident || spelled(at)) || sets_all(tokens, span)
+}
+
+/// SET NAMES, RESET ALL, DISCARD ALL.
+fn sets_all(tokens: &Tokens, span: &Range<usize>) -> bool {
+    let mut words = tokens.within(span).map(|(_, token)| token);
+    match words.next() {
+        Some(Token::Reset | Token::Discard) => true,
+        Some(Token::Set) => words.take(2).any(|word| word == Token::Names),
+        _ => false,
+    }
+}
+
+/// What it runs is not in its text.
+pub(super) fn is_hidden(tokens: &Tokens, span: &Range<usize>) -> bool {
+    let first = tokens.within(span).map(|(_, token)| token).next();
+    matches!(first, Some(Token::Execute | Token::Fetch | Token::Move | Token::Call | Token::Do))
+}
+
+/// May a text that nobody has read set it? Functions that it calls may.
+pub fn may_recode(text: &[u8]) -> bool {
+    let text = text.trim_ascii_start();
+    let word = text.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    let begins = |with: &str| word.eq_ignore_ascii_case(with.as_bytes());
+    // A comment may hide the first word.
+    word.is_empty() && !text.is_empty()
+        || ["reset", "discard", "execute", "fetch", "move", "call", "do"].into_iter().any(begins)
+        || begins("set") && contains(text, &NAMES)
+        || names_it(text)
+}
+
+/// Would a function with this body set it?
+pub(super) fn body_recodes(body: &str) -> bool {
+    let words = || body.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    let set_names = words().zip(words().skip(1)).any(|(before, word)| {
+        word.eq_ignore_ascii_case("names")
+            && ["set", "session", "local"].into_iter().any(|set| before.eq_ignore_ascii_case(set))
+    });
+    set_names || names_it(body.as_bytes())
+}
+
+type Finder = LazyLock<Option<AhoCorasick>>;
+
+static NAMES: Finder = LazyLock::new(|| finder(&["names"]));
+static SPELLINGS: Finder = LazyLock::new(|| finder(&[SETTING, FUNCTION, VIEW, ESCAPED]));
+
+fn finder(words: &[&str]) -> Option<AhoCorasick> {
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+}
+
+fn contains(text: &[u8], words: &Finder) -> bool {
+    words.as_ref().is_none_or(|words| words.is_match(text))
+}
+
+fn names_it(text: &[u8]) -> bool {
+    let Some(spellings) = SPELLINGS.as_ref() else { return true };
+    spellings.find_iter(text).any(|found| {
+        let is_function =
+            text.get(found.range()).is_some_and(|at| at.eq_ignore_ascii_case(FUNCTION.as_bytes()));
+        !(is_function && sets_another(text.get(found.end()..)))
+    })
+}
+
+/// What follows `set_config` names another setting, plainly.
+fn sets_another(rest: Option<&[u8]>) -> bool {
+    let name = || {
+        let rest = rest?.strip_prefix(b"\"").or(rest)?.trim_ascii_start();
+        let rest = rest.strip_prefix(b"(")?.trim_ascii_start().strip_prefix(b"'")?;
+        let end = rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"_.".contains(byte)))?;
+        let (name, rest) = rest.split_at_checked(end)?;
+        rest.strip_prefix(b"'")?.trim_ascii_start().strip_prefix(b",")?;
+        Some(name)
+    };
+    name().is_some_and(|name| !name.eq_ignore_ascii_case(SETTING.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_set_the_encoding_is_found_unread() {
+        for text in [
+            "SET client_encoding = 'LATIN1'",
+            "set names 'latin1'",
+            "SET LOCAL NAMES 'x'",
+            "select set_config('client_encoding', 'latin1', false)",
+            "select SET_CONFIG ( 'client_' || 'encoding', $1, true)",
+            "select set_config($1, $2, false)",
+            "select set_config('client_'\n'encoding', 'LATIN1', false)",
+            "select pg_catalog.\"set_config\"('Client_Encoding', 'LATIN1', false)",
+            "update pg_settings set setting = 'LATIN1'",
+            "select U&\"set\\005fconfig\"('x', 'y', true)",
+            "RESET ALL",
+            "discard all",
+            "execute p",
+            "/* */ reset all",
+        ] {
+            assert!(may_recode(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "select names, reset from moves",
+            "set search_path = sales",
+            "select set_config('app.tenant', '7', true), set_config('role', $1, true)",
+            "begin",
+        ] {
+            assert!(!may_recode(text.as_bytes()), "{text}");
+        }
+        assert!(body_recodes("BEGIN PERFORM set_config(name, value, false); END"));
+        assert!(body_recodes("BEGIN SET  NAMES 'LATIN1'; END"));
+        assert!(!body_recodes("SELECT set_config('app.tenant', $1, true)"));
+    }
+}
