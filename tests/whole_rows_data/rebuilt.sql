@@ -1,4 +1,5 @@
 SELECT p FROM people p ORDER BY p.id
+SELECT (p), ( /* row */ p ) FROM people p ORDER BY (p).id
 SELECT people FROM people ORDER BY id
 SELECT p.* IS NULL, (p).id FROM people p ORDER BY p.id
 SELECT row_to_json(p) FROM people p ORDER BY p.id

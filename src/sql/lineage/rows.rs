@@ -12,7 +12,7 @@
 use std::collections::HashSet;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, RangeVar};
+use pg_query::protobuf::{Node, RangeVar, Token};
 
 use super::scope::{Field, Scope, Source};
 use super::value::{Point, Purpose, Value};
@@ -121,7 +121,12 @@ impl<'a> Walk<'a> {
         if is_reference(node, value) && name.is_ascii() {
             for point in &mut value.points {
                 let text = self.harmless(point).text;
-                point.rebuilt = Some(format!("{text} AS {}", quoted(name)).into());
+                let named = format!("{text} AS {}", quoted(name));
+                // In parentheses no name can stand, but that of a subquery's column.
+                point.rebuilt = Some(match self.places.before(point.span.start) {
+                    Some(Token::Ascii40) => format!("(SELECT {named})").into(),
+                    _ => named.into(),
+                });
             }
         }
     }
