@@ -5,7 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, ObjectType, SelectStmt};
 
 use super::Classifier;
-use super::making::body_makes;
+use super::making::{body_makes, last};
 use super::recoding::body_recodes;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{CatalogChange, Statement, StatementKind};
@@ -100,15 +100,9 @@ impl Classifier<'_> {
     /// name counts nowhere else, since nothing can call it.
     fn calls_unseen(&self, node: &NodeEnum) -> bool {
         let NodeEnum::CreateTrigStmt(trigger) = node else { return false };
-        let named = trigger.funcname.iter().filter_map(|name| name.node.as_ref());
-        let names: Vec<&str> = named
-            .filter_map(|name| match name {
-                NodeEnum::String(name) => Some(name.sval.as_str()),
-                _ => None,
-            })
-            .collect();
-        let known = names.last().and_then(|name| self.guard.snapshot.functions_by_name.get(*name));
-        known.into_iter().flatten().any(|oid| self.guard.opaque_functions.contains(oid))
+        let names = last(&trigger.funcname).into_iter();
+        let mut known = names.filter_map(|name| self.guard.snapshot.functions_by_name.get(name)).flatten();
+        known.any(|oid| self.guard.opaque_functions.contains(oid))
     }
 
     /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would

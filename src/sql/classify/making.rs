@@ -124,7 +124,8 @@ fn relation(named: Option<&RangeVar>) -> Vec<&str> {
     named.map(|named| named.relname.as_str()).into_iter().collect()
 }
 
-fn last(names: &[Node]) -> Vec<&str> {
+/// The name itself, without its schema.
+pub(super) fn last(names: &[Node]) -> Vec<&str> {
     names.iter().rev().find_map(string).into_iter().collect()
 }
 
