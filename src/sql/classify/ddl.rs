@@ -119,7 +119,7 @@ impl Classifier<'_> {
         schemas.any(|schema| schema == rename.subname)
     }
 
-    fn exempt_only(&self) -> ClientError {
+    pub(super) fn exempt_only(&self) -> ClientError {
         let words: Vec<String> = self
             .tokens
             .within(&self.span)

@@ -53,6 +53,10 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         {
             inner.may_recode = recodes;
         }
+        if recodes && statement.catalog_change != CatalogChange::None {
+            // What it makes would set it in statements that don't spell that.
+            statement.needs_exempt.get_or_insert_with(|| classifier.exempt_only());
+        }
         recoded |= recodes || recoding::is_hidden(&tokens, &raw.span);
         statements.push(statement);
     }

@@ -53,6 +53,9 @@ SET NAMES 'LATIN1'; SELECT id, code FROM patients ORDER BY id
 == an encoding set in the same message by what was prepared
 PREPARE enc3 AS SELECT set_config('client_encoding', 'LATIN1', false)
 EXECUTE enc3; SELECT id, code FROM patients ORDER BY id
+== an encoding set behind a view
+CREATE TEMP VIEW enc4 AS SELECT set_config('client_encoding', 'LATIN1', false) AS e
+SELECT e, id, code FROM enc4, patients ORDER BY id
 == an encoding set by names
 SET NAMES 'ISO_8859_5'
 SELECT id, code FROM patients ORDER BY id
