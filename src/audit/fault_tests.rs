@@ -96,9 +96,6 @@ impl LogFile for Faulty {
     fn sync(&mut self) -> io::Result<()> {
         self.run(|file| file.sync())
     }
-    fn check_in_place(&mut self) -> io::Result<()> {
-        self.run(|file| file.check_in_place())
-    }
     fn heal(&mut self, good: u64) -> io::Result<u64> {
         self.run(|file| file.heal(good))
     }

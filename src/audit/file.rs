@@ -5,7 +5,7 @@
 //! to `FILE.<seq of its first record, 12 digits>`. Invariant: one process holds
 //! the lock on the current file; no archive is ever overwritten.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use super::log::OpenError;
 
 /// What the writer needs of a file.
 pub trait LogFile: Send {
-    /// Length of the current file in bytes.
+    /// Length of the current file in bytes; fails if the file was moved or
+    /// removed behind our back.
     fn length(&mut self) -> io::Result<u64>;
     /// Reads from the current file; short only at its end.
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>>;
@@ -23,8 +24,6 @@ pub trait LogFile: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// On disk when it returns (fdatasync).
     fn sync(&mut self) -> io::Result<()>;
-    /// Fails if the file was moved or removed behind our back.
-    fn check_in_place(&mut self) -> io::Result<()>;
     /// After a failure: cuts the current file back to its first `good` bytes
     /// (somebody else may have cut it shorter), or makes a new one if it is gone. Returns the length now.
     fn heal(&mut self, good: u64) -> io::Result<u64>;
@@ -37,6 +36,8 @@ pub trait LogFile: Send {
 pub struct DiskFile {
     path: PathBuf,
     file: File,
+    /// Device and inode of `file`.
+    id: (u64, u64),
 }
 
 impl DiskFile {
@@ -45,36 +46,37 @@ impl DiskFile {
         let fail = |source| OpenError::Open { path: path.to_owned(), source };
         let file = open_file(path).map_err(fail)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), file }),
+            Ok(()) => Ok(Self { path: path.to_owned(), id: id(&file.metadata().map_err(fail)?), file }),
             Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
             Err(fs::TryLockError::Error(source)) => Err(fail(source)),
         }
     }
 
-    fn in_place(&self) -> io::Result<bool> {
-        let held = self.file.metadata()?;
+    /// What the path names, if it is still our file.
+    fn in_place(&self) -> io::Result<Option<Metadata>> {
         match fs::metadata(&self.path) {
-            Ok(named) => Ok((named.dev(), named.ino()) == (held.dev(), held.ino())),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Ok(named) => Ok(Some(named).filter(|named| id(named) == self.id)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }
     }
 
     /// Opens the path anew, locked.
-    fn reopen(&self) -> io::Result<File> {
+    fn reopen(&self) -> io::Result<Self> {
         let file = open_file(&self.path)?;
         file.try_lock().map_err(|e| match e {
             fs::TryLockError::WouldBlock => io::Error::other("another bauta has locked it"),
             fs::TryLockError::Error(e) => e,
         })?;
         sync_directory(&self.path)?;
-        Ok(file)
+        Ok(Self { path: self.path.clone(), id: id(&file.metadata()?), file })
     }
 }
 
 impl LogFile for DiskFile {
     fn length(&mut self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        let named = self.in_place()?.ok_or_else(|| io::Error::other("the file was moved or removed"))?;
+        Ok(named.len())
     }
 
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
@@ -94,22 +96,18 @@ impl LogFile for DiskFile {
         self.file.sync_data()
     }
 
-    fn check_in_place(&mut self) -> io::Result<()> {
-        if self.in_place()? { Ok(()) } else { Err(io::Error::other("the file was moved or removed")) }
-    }
-
     fn heal(&mut self, good: u64) -> io::Result<u64> {
         // Also where it was moved to: what is behind is written again elsewhere.
         let length = self.file.metadata()?.len().min(good);
         self.file.set_len(length)?;
-        if self.in_place()? {
+        if self.in_place()?.is_some() {
             return Ok(length);
         }
-        let file = self.reopen()?;
-        if file.metadata()?.len() > 0 {
+        let mut new = self.reopen()?;
+        if new.length()? > 0 {
             return Err(io::Error::other("another file has taken its place"));
         }
-        self.file = file;
+        *self = new;
         Ok(0)
     }
 
@@ -121,8 +119,8 @@ impl LogFile for DiskFile {
         }
         fs::rename(&self.path, &archive)?;
         match self.reopen() {
-            Ok(file) => {
-                self.file = file;
+            Ok(new) => {
+                *self = new;
                 Ok(())
             }
             Err(e) => {
@@ -132,6 +130,10 @@ impl LogFile for DiskFile {
             }
         }
     }
+}
+
+fn id(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 fn open_file(path: &Path) -> io::Result<File> {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use super::chain::Head;
@@ -274,24 +274,24 @@ impl Queue {
     /// `patience` is over; then moves all entries behind those in `into`.
     ///
     /// With `others`, a batch that somebody waits for waits itself until that
-    /// many intents are there, or for that long.
+    /// many intents are there, or for about that long. The first of them then
+    /// need not wake the writer: the last one does.
     pub fn take(&self, into: &mut Vec<Entry>, patience: Duration, others: Option<Others>) -> Batch {
         let mut waiting = self.waiting.lock();
         let settled = self.settled.load(Ordering::Acquire);
         let is_wanted = || self.wanted.load(Ordering::SeqCst) > settled;
-        self.idle.store(true, Ordering::SeqCst);
-        if !(waiting.closing || is_wanted() || waiting.is_half_full()) {
-            self.writer_wakes.wait_for(&mut waiting, patience);
+        if let Some(others) = others {
+            self.linger(&mut waiting, others);
         }
-        self.idle.store(false, Ordering::SeqCst);
-        if let Some(others) = others
-            && is_wanted()
-            && waiting.intents < others.expected
-            && !waiting.closing
-        {
-            waiting.awaited = others.expected;
-            self.writer_wakes.wait_for(&mut waiting, others.patience);
-            waiting.awaited = 0;
+        if !is_wanted() {
+            self.idle.store(true, Ordering::SeqCst);
+            if !(waiting.closing || is_wanted() || waiting.is_half_full()) {
+                self.writer_wakes.wait_for(&mut waiting, patience);
+            }
+            self.idle.store(false, Ordering::SeqCst);
+        }
+        if let Some(others) = others.filter(|_| is_wanted()) {
+            self.linger(&mut waiting, others);
         }
         if into.is_empty() {
             std::mem::swap(&mut waiting.entries, into);
@@ -304,6 +304,15 @@ impl Queue {
         drop(waiting);
         self.room.notify_waiters();
         batch
+    }
+
+    /// Sleeps until as many intents are there as are expected, or so long.
+    fn linger(&self, waiting: &mut MutexGuard<'_, Waiting>, others: Others) {
+        if waiting.intents < others.expected && !waiting.closing {
+            waiting.awaited = others.expected;
+            self.writer_wakes.wait_for(waiting, others.patience);
+            waiting.awaited = 0;
+        }
     }
 
     /// While the log can't be written: nothing is taken, so that the queue's

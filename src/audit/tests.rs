@@ -90,7 +90,7 @@ impl Shared {
 
 impl LogFile for Shared {
     fn length(&mut self) -> io::Result<u64> {
-        Ok(self.0.lock().bytes.len() as u64)
+        Ok(self.operation()?.bytes.len() as u64)
     }
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
         let disk = self.0.lock();
@@ -116,9 +116,6 @@ impl LogFile for Shared {
         let mut disk = self.operation()?;
         disk.synced = disk.bytes.len();
         Ok(())
-    }
-    fn check_in_place(&mut self) -> io::Result<()> {
-        self.operation().map(drop)
     }
     fn heal(&mut self, good: u64) -> io::Result<u64> {
         self.operation()?.bytes.truncate(good as usize);
@@ -206,9 +203,10 @@ fn whichever_write_or_sync_fails_no_durable_record_is_lost() {
     for k in 1..=14 {
         for (length, partial) in [(1, 0), (1, 10), (3, 100_000)] {
             let disk = Shared::default();
-            disk.0.lock().broken = k..k + length;
-            disk.0.lock().partial = partial;
             let log = open(&disk);
+            let opened = disk.0.lock().operations;
+            disk.0.lock().broken = opened + k..opened + k + length;
+            disk.0.lock().partial = partial;
             let mut durable = Vec::new();
             let mut refused = Vec::new();
             let mut ends = 0;

@@ -43,6 +43,33 @@ fn a_group_waits_until_those_who_are_expected_are_there() {
 }
 
 #[test]
+fn the_last_who_is_expected_wakes_the_writer() {
+    let queue = Arc::new(Queue::new());
+    let writer = std::thread::spawn({
+        let queue = queue.clone();
+        move || take(&queue, Some(Others { expected: 3, patience: LONG })).len()
+    });
+    for _ in 0..3 {
+        // The writer sleeps already.
+        std::thread::sleep(Duration::from_millis(20));
+        queue.want(push(&queue));
+    }
+    assert_eq!(writer.join().unwrap(), 3, "all in one group");
+}
+
+#[test]
+fn a_record_that_comes_when_nobody_is_expected_any_more_is_written() {
+    let queue = Arc::new(Queue::new());
+    let writer = std::thread::spawn({
+        let queue = queue.clone();
+        move || take(&queue, Some(Others { expected: 3, patience: Duration::from_millis(1) })).len()
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    queue.want(push(&queue));
+    assert_eq!(writer.join().unwrap(), 1);
+}
+
+#[test]
 fn a_group_waits_for_others_no_longer_than_it_may() {
     let queue = Queue::new();
     queue.want(push(&queue));

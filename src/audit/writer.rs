@@ -210,7 +210,6 @@ impl Writer {
     }
 
     fn append(&mut self) -> std::io::Result<()> {
-        self.file.check_in_place()?;
         self.check_length()?;
         self.rotate_if_due();
         let began = Instant::now();
