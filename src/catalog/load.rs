@@ -24,6 +24,8 @@ use super::snapshot::{
 const OLDEST_SERVER: i32 = 130_000;
 /// First server with `BEGIN ATOMIC` bodies.
 const FIRST_WITH_SQL_BODIES: i32 = 140_000;
+/// First server with NULLS NOT DISTINCT.
+const FIRST_WITH_EQUAL_NULLS: i32 = 150_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -133,7 +135,8 @@ impl Rows {
             .iter()
             .map(|row| get(row, 0))
             .collect::<Result<_, _>>()?;
-        let functions = functions_query(i32::try_from(database.server_version).unwrap_or(i32::MAX));
+        let version = i32::try_from(database.server_version).unwrap_or(i32::MAX);
+        let (functions, constraints) = (functions_query(version), constraints_query(version));
         let held: [&(dyn ToSql + Sync); 1] = [&held];
         let all = |sql: &'static str| client.query(sql, &[]);
         let with_held = |sql: &'static str| client.query(sql, &held);
@@ -159,7 +162,7 @@ impl Rows {
             all(queries::INHERITANCE),
             all(queries::TRIGGERS),
             all(queries::DEPENDENCIES),
-            all(queries::CONSTRAINTS),
+            client.query(constraints.as_str(), &[]),
         )?;
         let (
             functions,
@@ -230,6 +233,11 @@ fn functions_query(version: i32) -> String {
         false => ("false", "''"),
     };
     queries::FUNCTIONS.replace("{atomic}", atomic).replace("{body}", body)
+}
+
+fn constraints_query(version: i32) -> String {
+    let equal = if version >= FIRST_WITH_EQUAL_NULLS { "i.indnullsnotdistinct" } else { "false" };
+    queries::CONSTRAINTS.replace("{nulls_not_distinct}", equal)
 }
 
 /// Relations while their parts come in.

@@ -24,9 +24,11 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 
 pub(super) const COLUMNS: &str = "
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull,
-       EXISTS (SELECT 1 FROM pg_collation l WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
+       a.attcollation IN (SELECT oid FROM pg_collation WHERE NOT collisdeterministic),
        a.atthasmissing,
-       (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o WHERE o.option_name = 'column_name')
+       CASE WHEN a.attfdwoptions IS NOT NULL THEN
+           (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o
+            WHERE o.option_name = 'column_name') END
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";
@@ -113,20 +115,22 @@ WHERE d.deptype = 'n'";
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
 /// whole row, all of the table's. The last flag: a NULL can make it fail.
+/// `{nulls_not_distinct}`: whether the index has it; versions before 15 don't know it.
 pub(super) const CONSTRAINTS: &str = "
 WITH indexes AS (
     SELECT i.indexrelid, i.indrelid, i.indisunique,
-           i.indexprs IS NOT NULL OR i.indpred IS NOT NULL
-               OR coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false) AS nulls_tell,
-           ARRAY(SELECT a.attnum FROM pg_attribute a
-                 WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
-                   AND (a.attnum = ANY (i.indkey::int2[])
-                        OR concat(i.indexprs, i.indpred) ~ ':varattno 0 '
-                        OR EXISTS (SELECT FROM pg_depend d
-                                   WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
-                                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-                                     AND d.refobjsubid = a.attnum))) AS columns
-    FROM pg_index i WHERE i.indrelid >= 16384 AND (i.indisunique OR i.indisexclusion))
+           i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR {nulls_not_distinct} AS nulls_tell,
+           CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN i.indkey::int2[] ELSE
+               ARRAY(SELECT a.attnum FROM pg_attribute a
+                     WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+                       AND (a.attnum = ANY (i.indkey::int2[])
+                            OR concat(i.indexprs, i.indpred) ~ ':varattno 0 '
+                            OR EXISTS (SELECT FROM pg_depend d
+                                       WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                         AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
+                                         AND d.refobjsubid = a.attnum))) END AS columns
+    FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+    WHERE t.oid >= 16384 AND t.relkind <> 't' AND (i.indisunique OR i.indisexclusion))
 SELECT c.conrelid, c.conname::text, c.contype::text,
        CASE WHEN c.contype = 'x' AND i.columns IS NOT NULL THEN i.columns
             WHEN c.contype = 'c' AND 0 = ANY (c.conkey) THEN
