@@ -391,6 +391,68 @@ async fn a_stale_guard_is_never_current() {
     }
 }
 
+/// A temporary table of one session: that one waits until it is known, the
+/// others go on meanwhile.
+#[tokio::test]
+async fn nobody_waits_for_a_temporary_table_of_somebody_else() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    let databases = databases(server, EMAIL);
+    let before = databases.guard(&shop).await.expect("guard");
+    let maker = client(server.port(), "postgres", &shop).await;
+    for round in 0..20 {
+        maker.batch_execute(&format!("CREATE TEMP TABLE mine{round} (a int)")).await.expect("table");
+        let database = databases.database(&shop);
+        let since = database.mark_stale_for_one();
+        let others = databases.current(&shop);
+        assert!(others.is_some_and(|guard| guard.version >= before.version));
+        let own = databases.guard_since(&shop, since).await.expect("guard");
+        let known = own.snapshot.relations_by_name.get(&*format!("mine{round}"));
+        assert!(known.is_some(), "round {round}");
+    }
+}
+
+/// Whom DDL concerns: a temporary table only who made it.
+#[tokio::test]
+async fn ddl_of_temporary_tables_is_told_from_other_ddl() {
+    use bauta::sql::CatalogChange::{Code, None, Relations, Temporary};
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    let maker = client(server.port(), "postgres", &shop).await;
+    maker
+        .batch_execute("CREATE TEMP TABLE mine (a int); CREATE TEMP TABLE products (a int)")
+        .await
+        .expect("tables");
+    let guard = databases(server, EMAIL).guard(&shop).await.expect("guard");
+    for (sql, change) in [
+        ("SELECT 1", None),
+        ("CREATE TEMP TABLE t (a int)", Temporary),
+        ("CREATE TABLE t (a int)", Relations),
+        ("CREATE TABLE pg_temp.t (a int)", Relations),
+        ("CREATE TEMP TABLE t () INHERITS (products)", Relations),
+        ("CREATE TEMPORARY TABLE t AS SELECT 1 AS a", Temporary),
+        ("CREATE TABLE t AS SELECT 1 AS a", Relations),
+        ("SELECT 1 AS a INTO TEMP t", Temporary),
+        ("SELECT 1 AS a INTO TEMP t UNION SELECT 2", Temporary),
+        ("SELECT 1 AS a INTO t", Relations),
+        ("CREATE TEMP VIEW t AS SELECT 1", Code),
+        ("CREATE INDEX ON mine (a)", Temporary),
+        ("CREATE INDEX ON products (a)", Relations),
+        ("CREATE INDEX ON unheard_of (a)", Relations),
+        ("DROP TABLE mine", Temporary),
+        ("DROP TABLE IF EXISTS mine, unheard_of", Temporary),
+        ("DROP TABLE mine, products", Relations),
+        ("DROP TABLE pg_temp.products", Relations),
+        ("DROP TABLE mine CASCADE", Relations),
+        ("DROP VIEW mine", Relations),
+        ("ALTER TABLE mine ADD b int", Relations),
+    ] {
+        let analysis = bauta::sql::analyser::analyse(&guard, sql.as_bytes(), 100);
+        let changes: Vec<_> = analysis.statements.iter().map(|s| s.catalog_change).collect();
+        assert_eq!(changes, [change], "{sql}");
+    }
+}
+
 #[tokio::test]
 async fn the_event_trigger_tells_at_once() {
     let server = Server::start();

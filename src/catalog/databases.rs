@@ -123,7 +123,7 @@ impl Databases {
 
     /// The guard, if it is true as far as is known; else ask [`Self::guard`].
     pub fn current(&self, database: &str) -> Option<Arc<Guard>> {
-        self.databases.get(database)?.current()
+        self.databases.get(database)?.current(0)
     }
 
     /// A true guard. The first call for a database loads it; concurrent
@@ -133,7 +133,16 @@ impl Databases {
     /// When the catalog can't be read for many seconds: nothing of the
     /// database may be shown.
     pub async fn guard(&self, database: &str) -> Result<Arc<Guard>, ClientError> {
-        self.database(database).fresh().await.map_err(|reason| {
+        self.guard_since(database, 0).await
+    }
+
+    /// [`Self::guard`], not older than a session's own DDL of temporary tables
+    /// ([`Database::mark_stale_for_one`]).
+    ///
+    /// # Errors
+    /// As [`Self::guard`].
+    pub async fn guard_since(&self, database: &str, since: u64) -> Result<Arc<Guard>, ClientError> {
+        self.database(database).fresh(since).await.map_err(|reason| {
             tracing::error!(database, %reason, "no guard");
             ClientError::new(
                 sqlstate::CANNOT_CONNECT_NOW,
@@ -183,7 +192,7 @@ impl Databases {
         let known: Vec<Arc<Database>> = self.databases.iter().map(|d| Arc::clone(&d)).collect();
         let all = async {
             for database in known.iter().filter(|d| d.last().is_some()) {
-                if let Err(reason) = database.fresh().await {
+                if let Err(reason) = database.fresh(0).await {
                     tracing::warn!(database = %database.name, %reason, "no guard");
                 }
             }
@@ -223,7 +232,7 @@ impl Databases {
         let entries: Vec<_> = meant.into_iter().map(|name| self.database(name)).collect();
         let all = async {
             for entry in &entries {
-                if let Err(reason) = entry.fresh().await {
+                if let Err(reason) = entry.fresh(0).await {
                     tracing::warn!(database = %entry.name, %reason, "no guard");
                 }
             }

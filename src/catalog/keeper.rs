@@ -3,7 +3,8 @@
 //! through it.
 //!
 //! Invariant: [`Database::current`] gives a guard only while nothing is known
-//! that could have made it untrue. While the server can't be reached the last
+//! that could have made it untrue for whoever asks: a temporary table is there
+//! for one session only, and only that one waits for it. While the server can't be reached the last
 //! guard stays, unless a session asked for a newer one.
 
 use std::future::pending;
@@ -61,8 +62,10 @@ pub enum KeepError {
 pub struct Database {
     pub(super) name: Arc<str>,
     current: ArcSwapOption<Guard>,
-    /// Raised when the guard may be untrue; `loaded` follows.
+    /// Raised when the guard may be untrue for somebody; `loaded` follows.
     wanted: AtomicU64,
+    /// What `loaded` must have reached for everybody.
+    required: AtomicU64,
     loaded: AtomicU64,
     /// A session asked since the last look.
     asked: AtomicBool,
@@ -87,6 +90,7 @@ impl Database {
             name,
             current: ArcSwapOption::empty(),
             wanted: AtomicU64::new(1),
+            required: AtomicU64::new(1),
             loaded: AtomicU64::new(0),
             asked: AtomicBool::new(true),
             visitors: AtomicUsize::new(0),
@@ -97,13 +101,15 @@ impl Database {
         }
     }
 
-    /// The guard, if it is true as far as is known. Cheap; for every statement.
-    pub fn current(&self) -> Option<Arc<Guard>> {
+    /// The guard, if it is true as far as is known, and not older than what
+    /// [`Self::mark_stale_for_one`] gave this session (0: it never did). Cheap;
+    /// for every statement.
+    pub fn current(&self, since: u64) -> Option<Arc<Guard>> {
         if !self.asked.load(Ordering::Relaxed) {
             self.asked.store(true, Ordering::Relaxed);
         }
-        let is_true = self.loaded.load(Ordering::Acquire) >= self.wanted.load(Ordering::Acquire)
-            && !self.asleep.load(Ordering::Acquire);
+        let needed = self.required.load(Ordering::Acquire).max(since);
+        let is_true = self.loaded.load(Ordering::Acquire) >= needed && !self.asleep.load(Ordering::Acquire);
         if is_true { self.current.load_full() } else { None }
     }
 
@@ -114,8 +120,16 @@ impl Database {
 
     /// DDL went through: nobody may use the present guard any more.
     pub fn mark_stale(&self) {
-        self.wanted.fetch_add(1, Ordering::AcqRel);
+        let wanted = self.mark_stale_for_one();
+        self.required.fetch_max(wanted, Ordering::AcqRel);
+    }
+
+    /// DDL of temporary tables went through: their session must use a guard of
+    /// this generation, the others may go on with the present one.
+    pub fn mark_stale_for_one(&self) -> u64 {
+        let before = self.wanted.fetch_add(1, Ordering::AcqRel);
         self.wake.notify_one();
+        before + 1
     }
 
     /// A session begins; it ends when the visit is dropped.
@@ -140,12 +154,13 @@ impl Database {
         self.progress.borrow().failure.clone().filter(|_| used)
     }
 
-    /// Waits for a guard that is true from now on; the reason if none comes.
-    pub(super) async fn fresh(&self) -> Result<Arc<Guard>, Arc<str>> {
+    /// Waits for a guard that is true from now on, and not older than `since`;
+    /// the reason if none comes.
+    pub(super) async fn fresh(&self, since: u64) -> Result<Arc<Guard>, Arc<str>> {
         let deadline = Instant::now() + PATIENCE;
         let mut progress = self.progress.subscribe();
         loop {
-            if let Some(guard) = self.current() {
+            if let Some(guard) = self.current(since) {
                 return Ok(guard);
             }
             self.wake.notify_one();

@@ -163,7 +163,9 @@ pub(super) struct Relay {
     pub state: State<Reply, ShapeRef>,
     pub settings: Settings,
     /// Gives today's guard.
-    database: Arc<Database>,
+    pub database: Arc<Database>,
+    /// The guard must not be older: the session's own DDL of temporary tables.
+    pub guard_since: u64,
     pub guard: Arc<Guard>,
     pub permits: Arc<SessionPermits>,
     pub hold: Option<Hold>,
@@ -247,6 +249,7 @@ impl Relay {
             state: State::default(),
             settings,
             database,
+            guard_since: 0,
             guard,
             permits,
             hold: None,
@@ -741,15 +744,17 @@ impl Relay {
 
     /// Asks for today's guard; starts a job if that must be awaited.
     pub(super) fn fresh_guard(&mut self) -> Result<(), Hold> {
-        match self.database.current() {
+        match self.database.current(self.guard_since) {
             Some(guard) => {
                 self.guard = guard;
                 Ok(())
             }
             None => {
                 let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
-                self.job =
-                    Some(Box::pin(async move { JobDone::Guard(proxy.databases.guard(&database).await) }));
+                let since = self.guard_since;
+                self.job = Some(Box::pin(async move {
+                    JobDone::Guard(proxy.databases.guard_since(&database, since).await)
+                }));
                 Err(Hold::Job)
             }
         }

@@ -585,8 +585,10 @@ impl Relay {
         self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
-            if std::mem::replace(&mut self.uncommitted, CatalogChange::None) != CatalogChange::None {
-                self.proxy.databases.mark_stale(&self.who.database);
+            match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
+                CatalogChange::None => {}
+                CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
+                CatalogChange::Relations | CatalogChange::Code => self.database.mark_stale(),
             }
         }
         if let Some(complete) = self.as_query.take().and_then(|query| query.complete) {

@@ -81,6 +81,8 @@ pub struct Parameters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CatalogChange {
     None,
+    /// Temporary tables: only the session itself finds them.
+    Temporary,
     /// Tables, columns, indexes, sequences; anything dropped.
     Relations,
     /// Functions, operators, casts, types, collations, views, rules, triggers …

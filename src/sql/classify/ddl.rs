@@ -2,24 +2,19 @@
 //! bauta's back, and nothing may run code that the catalog does not show.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, ObjectType, SelectStmt};
+use pg_query::protobuf::{AlterTableType, ObjectType};
 
 use super::Classifier;
 use super::making::{body_makes, last};
 use super::recoding::body_recodes;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{CatalogChange, Statement, StatementKind};
-
-/// SELECT … INTO, at the top or in the first arm of a set operation.
-pub(super) fn into_clause(select: &SelectStmt) -> bool {
-    select.into_clause.is_some() || select.larg.as_deref().is_some_and(into_clause)
-}
+use crate::sql::analysis::{Statement, StatementKind};
 
 impl Classifier<'_> {
     pub(super) fn utility(&self, node: &NodeEnum) -> Statement {
         let counted = self.is_counted() || self.names_in_body(node);
         let mut statement = Statement::harmless(self.span.clone(), StatementKind::Utility);
-        statement.catalog_change = catalog_change(node);
+        statement.catalog_change = self.catalog_change(node);
         statement.touches_protected = counted;
         statement.named = if counted { self.named_columns() } else { Vec::new() };
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
@@ -45,7 +40,7 @@ impl Classifier<'_> {
             (true, false, Some(query)) => self.copying_query(query),
             _ => return self.utility(node),
         };
-        statement.catalog_change = if is_view { CatalogChange::Code } else { CatalogChange::Relations };
+        statement.catalog_change = self.catalog_change(node);
         statement
     }
 
@@ -266,53 +261,4 @@ fn is_harmless_alteration(command: &pg_query::Node) -> bool {
             | Type::AtForceRowSecurity
             | Type::AtNoForceRowSecurity
     )
-}
-
-/// What a utility statement may change; unknown ones change everything.
-fn catalog_change(node: &NodeEnum) -> CatalogChange {
-    match node {
-        NodeEnum::TruncateStmt(_)
-        | NodeEnum::VacuumStmt(_)
-        | NodeEnum::ReindexStmt(_)
-        | NodeEnum::ClusterStmt(_)
-        | NodeEnum::LockStmt(_)
-        | NodeEnum::CommentStmt(_)
-        | NodeEnum::GrantStmt(_)
-        | NodeEnum::AlterDefaultPrivilegesStmt(_)
-        | NodeEnum::CallStmt(_)
-        | NodeEnum::NotifyStmt(_)
-        | NodeEnum::ListenStmt(_)
-        | NodeEnum::UnlistenStmt(_)
-        | NodeEnum::CheckPointStmt(_)
-        | NodeEnum::ConstraintsSetStmt(_)
-        | NodeEnum::RefreshMatViewStmt(_)
-        | NodeEnum::AlterSystemStmt(_) => CatalogChange::None,
-        NodeEnum::CreateStmt(_)
-        | NodeEnum::IndexStmt(_)
-        | NodeEnum::CreateSeqStmt(_)
-        | NodeEnum::AlterSeqStmt(_)
-        | NodeEnum::CreateStatsStmt(_)
-        | NodeEnum::AlterStatsStmt(_)
-        | NodeEnum::AlterTableStmt(_)
-        | NodeEnum::DropStmt(_)
-        | NodeEnum::DropOwnedStmt(_)
-        | NodeEnum::AlterOwnerStmt(_)
-        | NodeEnum::ReassignOwnedStmt(_)
-        | NodeEnum::GrantRoleStmt(_)
-        | NodeEnum::CreateRoleStmt(_)
-        | NodeEnum::AlterRoleStmt(_)
-        | NodeEnum::AlterRoleSetStmt(_)
-        | NodeEnum::DropRoleStmt(_) => CatalogChange::Relations,
-        NodeEnum::RenameStmt(rename) => match rename.rename_type() {
-            ObjectType::ObjectTable
-            | ObjectType::ObjectColumn
-            | ObjectType::ObjectIndex
-            | ObjectType::ObjectSequence
-            | ObjectType::ObjectRole
-            | ObjectType::ObjectTabconstraint => CatalogChange::Relations,
-            _ => CatalogChange::Code,
-        },
-        NodeEnum::CreateSchemaStmt(create) if create.schema_elts.is_empty() => CatalogChange::Relations,
-        _ => CatalogChange::Code,
-    }
 }

@@ -9,7 +9,9 @@
 //! those that are looked through here, or needs `exempt` anyway.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, ObjectType, RangeVar, SelectStmt};
+use pg_query::protobuf::{Node, ObjectType, RangeVar};
+
+use super::change::into;
 
 use super::Classifier;
 use crate::catalog::Oid;
@@ -77,7 +79,7 @@ fn makes_function(node: &NodeEnum) -> bool {
 /// The names that a statement gives, or whose meaning it changes.
 fn made_names(node: &NodeEnum) -> Vec<&str> {
     match node {
-        NodeEnum::SelectStmt(select) => into(select),
+        NodeEnum::SelectStmt(select) => relation(into(select)),
         NodeEnum::CreateTableAsStmt(create) => {
             relation(create.into.as_deref().and_then(|into| into.rel.as_ref()))
         }
@@ -111,15 +113,6 @@ fn inside(nodes: &[Node]) -> Vec<&str> {
     nodes.iter().filter_map(|node| node.node.as_ref()).flat_map(made_names).collect()
 }
 
-/// SELECT … INTO stands in the first arm.
-fn into(select: &SelectStmt) -> Vec<&str> {
-    match (&select.into_clause, select.larg.as_deref()) {
-        (Some(clause), _) => relation(clause.rel.as_ref()),
-        (None, Some(left)) => into(left),
-        (None, None) => Vec::new(),
-    }
-}
-
 fn relation(named: Option<&RangeVar>) -> Vec<&str> {
     named.map(|named| named.relname.as_str()).into_iter().collect()
 }
@@ -129,7 +122,7 @@ pub(super) fn last(names: &[Node]) -> Vec<&str> {
     names.iter().rev().find_map(string).into_iter().collect()
 }
 
-fn names_in(object: &Node) -> Vec<&str> {
+pub(super) fn names_in(object: &Node) -> Vec<&str> {
     match object.node.as_ref() {
         Some(NodeEnum::ObjectWithArgs(object)) => last(&object.objname),
         Some(NodeEnum::List(list)) => last(&list.items),

@@ -4,6 +4,7 @@
 //! here. Invariant: every counted name that the prefilter found is inside a
 //! literal or comment, resolved by the analysis, or the statement is refused.
 
+mod change;
 mod copy;
 mod ddl;
 mod explain;
@@ -126,7 +127,7 @@ impl<'a> Classifier<'a> {
 
     fn statement(&self, node: &NodeEnum) -> Statement {
         match node {
-            NodeEnum::SelectStmt(select) => match ddl::into_clause(select) {
+            NodeEnum::SelectStmt(select) => match change::into(select).is_some() {
                 true => self.create_table_as(node),
                 false => self.query(node),
             },
