@@ -35,7 +35,10 @@ const PREPARED_16: &str = "pgbench -S, prepared, 16 clients";
 const PREPARED_64: &str = "pgbench -S, prepared, 64 clients";
 const PREPARED_256: &str = "pgbench -S, prepared, 256 clients";
 
-const BARS: [Bar; 19] = [
+const SAME_16: &str = "pgbench -S, prepared, 16 clients, 8000 a second";
+const SAME_64: &str = "pgbench -S, prepared, 64 clients, 8000 a second";
+
+const BARS: [Bar; 21] = [
     bar("CPU, prepared, 16 clients", Unit::CpuSeconds, PREPARED_16, Some("pgbouncer"), AtMost(1.5)),
     bar("CPU, prepared, 64 clients", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.5)),
     bar("the same, where we want to be", Unit::CpuSeconds, PREPARED_64, Some("pgbouncer"), AtMost(1.0)),
@@ -48,6 +51,8 @@ const BARS: [Bar; 19] = [
         AtLeast(0.9),
     ),
     bar("CPU, prepared, 256 clients", Unit::CpuSeconds, PREPARED_256, Some("pgbouncer"), AtMost(1.5)),
+    bar("the same, 16 clients, 8000 a second", Unit::CpuSeconds, SAME_16, Some("pgbouncer"), AtMost(1.5)),
+    bar("the same, 64 clients, 8000 a second", Unit::CpuSeconds, SAME_64, Some("pgbouncer"), AtMost(1.5)),
     bar(
         "99th percentile, one client",
         Unit::Percentile99,

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 pub const PASSWORD: &str = "bench";
 pub const USER: &str = "bench";
 pub const DATABASE: &str = "bench";
+/// Whose sessions do nothing.
+pub const IDLE: &str = "idle";
 
 /// bauta with its log on a file system in memory, where a sync costs nothing.
 pub const UNSYNCED: &str = "bauta, log in memory";
@@ -121,6 +123,31 @@ impl Contender {
         })?;
         contender._memory = Some(memory);
         Ok(Some(contender))
+    }
+
+    /// pgbouncer as the server of a bauta, for more sessions than a server has
+    /// room for: those of [`IDLE`] hold no connection of the server's. `users`
+    /// are lines of its `auth_file`. None: it is not installed.
+    pub fn pool(
+        programs: &Programs,
+        scratch: &Arc<Scratch>,
+        upstream: u16,
+        users: &str,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(program) = pgbouncer(programs) else { return Ok(None) };
+        let start = |port, directory: &Path| {
+            std::fs::write(directory.join("users"), users)?;
+            let config = format!(
+                "[databases]\n* = host=127.0.0.1 port={upstream}\n[users]\n{IDLE} = pool_mode=transaction\n\
+                 [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n\
+                 auth_type = scram-sha-256\nauth_file = users\npool_mode = session\nmax_client_conn = 12000\n\
+                 default_pool_size = 100\nlog_connections = 0\nlog_disconnections = 0\n\
+                 server_tls_sslmode = disable\nignore_startup_parameters = options\n"
+            );
+            std::fs::write(directory.join("pgbouncer.ini"), config)?;
+            as_ordinary_user(&program, directory, &["users", "pgbouncer.ini"])
+        };
+        Self::start("pool", scratch, &start).map(Some)
     }
 
     fn start(
@@ -245,13 +272,18 @@ fn pgbouncer_command(program: &Path, port: u16, upstream: u16, directory: &Path)
         .any(|v| String::from_utf8_lossy(&version.stdout).contains(&format!("PgBouncer {v}")));
     let config = if old { config.replace("max_prepared_statements = 100\n", "") } else { config };
     std::fs::write(directory.join("pgbouncer.ini"), config)?;
+    as_ordinary_user(program, directory, &["users", "pgbouncer.ini", "server.crt", "server.key"])
+}
+
+/// pgbouncer with these files of its directory.
+fn as_ordinary_user(program: &Path, directory: &Path, files: &[&str]) -> anyhow::Result<Command> {
     let mut command = Command::new(program);
     command.args(["-q", "pgbouncer.ini"]);
     if getuid().is_root() {
         // It refuses root, as the server does.
         let user = ["postgres", "nobody"].iter().find_map(|name| User::from_name(name).ok().flatten());
         let user = user.context("no ordinary user to run pgbouncer as")?;
-        let files = ["users", "pgbouncer.ini", "server.crt", "server.key"].map(|name| directory.join(name));
+        let files = files.iter().map(|name| directory.join(name));
         for path in std::iter::once(directory.to_owned()).chain(files) {
             chown(&path, Some(user.uid), Some(user.gid))?;
         }
@@ -281,7 +313,7 @@ fn bauta_command(
         state.url = "sqlite:bauta.db"
         audit.file = "{log}"
         control.socket = "bauta.sock"
-        limits.max_sessions = 2000
+        limits.max_sessions = 12000
         listen.tls.mode = "prefer"
         listen.tls.cert = "server.crt"
         listen.tls.key = "server.key"

@@ -16,9 +16,10 @@ use bauta::control::api::{AskBody, GrantView};
 use bauta::control::client::Client;
 use bauta::demo::{Cluster, Programs, Scratch};
 use hyper::Method;
+use nix::sys::resource::{Resource, getrlimit};
 
 use crate::Scale;
-use crate::contender::{Certificate, Contender, DATABASE, USER};
+use crate::contender::{Certificate, Contender, DATABASE, IDLE, USER};
 use crate::load::{self, PgbenchWork};
 use crate::session::{self, Session};
 
@@ -35,6 +36,9 @@ const TABLES_AT_ONCE: usize = 2000;
 /// in some more.
 const WATCHED: Duration = Duration::from_secs(12);
 
+/// Sessions that the server itself has room for.
+const DIRECT: usize = 1000;
+
 /// Logins that hold grants.
 const LOGINS: usize = 2000;
 
@@ -46,7 +50,7 @@ pub struct Sizes {
 }
 
 pub const FULL: Sizes = Sizes {
-    sessions: &[16, 100, 1000],
+    sessions: &[16, 100, 1000, 10_000],
     rules: &[10, 1000, 10_000],
     relations: &[100, 10_000, 100_000],
     grants: &[10, 1000, 10_000],
@@ -80,7 +84,9 @@ impl Growth<'_> {
             "## What grows\n\nA bauta of its own for each line, everything else as above. *Ready*: from its start \
              until it has answered a statement of masked columns, the catalog read. *After DDL*: the longest that \
              such a statement took after a CREATE TABLE behind bauta's back was noticed. CPU seconds are those of \
-             100,000 prepared statements from 16 clients: pgbench -S, and a point select of 3 masked columns.\n\n",
+             100,000 prepared statements from 16 clients: pgbench -S, and a point select of 3 masked columns. More \
+             than a thousand sessions reach the server through pgbouncer, where it is installed, in whose pool the \
+             idle ones hold no connection; they are as many as the limit on open files allows, two for each.\n\n",
         );
         let wide = (0..WIDE.0).map(|table| {
             let columns: Vec<String> = (0..WIDE.1).map(|column| format!("c{column} text")).collect();
@@ -88,10 +94,9 @@ impl Growth<'_> {
         });
         self.sql(&wide.collect::<String>())?;
         let none = |_: &Contender, _| Ok(Vec::new());
-        let idle = |contender: &Contender, size: usize| {
-            (16..size).map(|_| session::open(contender.port())).collect::<anyhow::Result<Vec<Session>>>()
-        };
-        self.table(&mut page, "Sessions", self.sizes.sessions, &|_| String::new(), &idle)?;
+        let pool = self.pool()?;
+        let sessions = self.sizes.sessions.iter().filter_map(|size| self.sessions(*size, pool.as_ref()));
+        show(&mut page, "Sessions", sessions)?;
         self.table(&mut page, "Protect rules", self.sizes.rules, &rules, &none)?;
         self.table(
             &mut page,
@@ -117,7 +122,7 @@ impl Growth<'_> {
         let sizes = self.sizes.relations.iter();
         let points = sizes.map(|size| {
             relations(*size)?;
-            self.point(*size, "", &none)
+            self.point(*size, self.cluster.port(), "", &none)
         });
         show(&mut page, "Relations in the catalog", points)?;
         Ok(page)
@@ -133,18 +138,38 @@ impl Growth<'_> {
         config: &dyn Fn(usize) -> String,
         fill: &dyn Fn(&Contender, usize) -> anyhow::Result<Vec<Session>>,
     ) -> anyhow::Result<()> {
-        show(page, title, sizes.iter().map(|size| self.point(*size, &config(*size), fill)))
+        let port = self.cluster.port();
+        show(page, title, sizes.iter().map(|size| self.point(*size, port, &config(*size), fill)))
+    }
+
+    /// None: too many for the server, and no pgbouncer to stand between.
+    fn sessions(&self, size: usize, pool: Option<&Contender>) -> Option<anyhow::Result<Point>> {
+        let port = if size > DIRECT { pool?.port() } else { self.cluster.port() };
+        let idle = |contender: &Contender, size: usize| {
+            let others = (16..size).map(|_| session::open_as(contender.port(), IDLE));
+            others.collect::<anyhow::Result<Vec<Session>>>()
+        };
+        let size = most_sessions().map(|most| size.min(most));
+        Some(size.and_then(|size| self.point(size, port, "", &idle)))
+    }
+
+    fn pool(&self) -> anyhow::Result<Option<Contender>> {
+        let users =
+            "SELECT format('\"%s\" \"%s\"', rolname, rolpassword) FROM pg_authid WHERE rolpassword <> ''";
+        let users = load::answer(self.programs, self.cluster, "postgres", users)?;
+        Contender::pool(self.programs, self.scratch, self.cluster.port(), &users)
     }
 
     fn point(
         &self,
         size: usize,
+        upstream: u16,
         config: &str,
         fill: &dyn Fn(&Contender, usize) -> anyhow::Result<Vec<Session>>,
     ) -> anyhow::Result<Point> {
         eprintln!("growth: {size}");
         let began = Instant::now();
-        let bauta = Contender::bauta(self.scratch, self.cluster.port(), self.certificate, config)?;
+        let bauta = Contender::bauta(self.scratch, upstream, self.certificate, config)?;
         session::bulk(bauta.port(), ANSWERED, 1)?;
         let ready = began.elapsed().as_secs_f64();
         let filled = fill(&bauta, size)?;
@@ -178,6 +203,12 @@ impl Growth<'_> {
     fn sql(&self, text: &str) -> anyhow::Result<()> {
         load::sql(self.programs, self.cluster, DATABASE, &format!("SET ROLE {USER}; {text}"))
     }
+}
+
+/// A session is two files of bauta's; it has some of its own.
+fn most_sessions() -> anyhow::Result<usize> {
+    let (files, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    Ok(usize::try_from(files)?.saturating_sub(200) / 2)
 }
 
 fn rules(size: usize) -> String {

@@ -10,7 +10,7 @@ use bauta::demo::cluster::SUPERUSER;
 use bauta::demo::{Cluster, Programs};
 
 use crate::Scale;
-use crate::contender::{Certificate, Contender, DATABASE, PASSWORD, USER};
+use crate::contender::{Certificate, Contender, DATABASE, IDLE, PASSWORD, USER};
 
 /// Whole tables; `people` has three protected columns, `people_plain` the same
 /// rows and none, `people_ten` ten, `people_METHOD` three of one method.
@@ -34,6 +34,9 @@ pub const BULK: [(&str, &str); 12] = [
 const NEW_TEXTS: &str =
     "\\set id random(1, 2000000000)\nSELECT id, name, email, ssn FROM people WHERE id = :id;\n";
 const ONE_TEXT: &str = "SELECT id, name, email, ssn FROM people WHERE id = 4711;\n";
+
+/// Transactions a second that every contender reaches with 16 clients.
+const RATE: u32 = 8_000;
 
 /// pgbench's time runs while it logs in: that many logins get a second more.
 const LOGINS_A_SECOND: u32 = 20;
@@ -81,7 +84,9 @@ pub fn prepare(
     }
     sql(programs, cluster, "postgres", "ALTER SYSTEM SET ssl = on")?;
     cluster.restart(programs)?;
-    sql(programs, cluster, "postgres", &format!("CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'"))?;
+    for role in [USER, IDLE] {
+        sql(programs, cluster, "postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'"))?;
+    }
     sql(programs, cluster, "postgres", &format!("CREATE DATABASE {DATABASE} OWNER {USER}"))?;
     let mut fill = client(programs, "pgbench", cluster.port())?;
     run(fill.args(["-i", "-q", "-s", "10"]))?;
@@ -130,6 +135,17 @@ pub fn pgbench_works(scale: &Scale) -> Vec<PgbenchWork> {
             script: None,
             tls: false,
             logins: *clients,
+        });
+    }
+    for clients in [16, 64] {
+        works.push(PgbenchWork {
+            name: format!("pgbench -S, prepared, {clients} clients, {RATE} a second"),
+            arguments: ["-S", "-M", "prepared", "-c", &clients.to_string(), "-R", &RATE.to_string()]
+                .map(String::from)
+                .to_vec(),
+            script: None,
+            tls: false,
+            logins: clients,
         });
     }
     let masked = |what, protocol: &str, script| PgbenchWork {
@@ -298,12 +314,17 @@ fn client(programs: &Programs, name: &str, port: u16) -> anyhow::Result<Command>
 
 /// Runs statements as superuser over the server's own socket.
 pub fn sql(programs: &Programs, cluster: &Cluster, database: &str, text: &str) -> anyhow::Result<()> {
+    answer(programs, cluster, database, text).map(drop)
+}
+
+/// [`sql`], and what psql prints of the rows: a line each, nothing else.
+pub fn answer(programs: &Programs, cluster: &Cluster, database: &str, text: &str) -> anyhow::Result<String> {
     let mut psql = client(programs, "psql", cluster.port())?;
     psql.env("PGHOST", cluster.socket_directory()).env("PGUSER", SUPERUSER).env("PGDATABASE", database);
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), text)?;
-    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file.path());
-    run(&mut psql).map(drop)
+    psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f"]).arg(file.path());
+    Ok(String::from_utf8(run(&mut psql)?.stdout)?)
 }
 
 fn run(command: &mut Command) -> anyhow::Result<Output> {

@@ -37,7 +37,7 @@ Each job is done directly, through a plain TCP relay that looks at nothing, thro
 through bauta, in turns, against one throwaway PostgreSQL. Client, proxies and server share the machine. bauta's \
 audit log is on, as you run it: every statement, also one that names nothing protected, waits until its record is \
 synced to disk. pgbouncer and the relay sync nothing; a bauta whose log is in memory shows what the syncs cost. CPU is \
-what the proxy's process took between pgbench's first and last report of progress, logins left out.
+what the proxy's process took between pgbench's first and last report of progress, logins left out. Where a rate is named, every contender does the same number of transactions a second; elsewhere each does what it can, and a process that never waits takes less CPU for each.
 ";
 
 /// How much work is done.

@@ -16,12 +16,17 @@ pub struct Session {
 
 /// Logs in with SCRAM-SHA-256.
 pub fn open(port: u16) -> anyhow::Result<Session> {
+    open_as(port, USER)
+}
+
+/// [`open`] as another login.
+pub fn open_as(port: u16, user: &str) -> anyhow::Result<Session> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(300)))?;
-    // Small: a thousand of these are open at once.
+    // Small: thousands of these are open at once.
     let mut session = Session { stream: BufReader::with_capacity(8 * 1024, stream) };
-    session.log_in()?;
+    session.log_in(user)?;
     Ok(session)
 }
 
@@ -63,8 +68,8 @@ impl Session {
         Ok(())
     }
 
-    fn log_in(&mut self) -> anyhow::Result<()> {
-        let parameters = format!("user\0{USER}\0database\0{DATABASE}\0\0");
+    fn log_in(&mut self, user: &str) -> anyhow::Result<()> {
+        let parameters = format!("user\0{user}\0database\0{DATABASE}\0\0");
         let length = u32::try_from(parameters.len() + 8)?;
         let startup = [&length.to_be_bytes()[..], &196_608u32.to_be_bytes(), parameters.as_bytes()].concat();
         self.stream.get_mut().write_all(&startup)?;
