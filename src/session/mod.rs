@@ -12,6 +12,7 @@
 
 mod by_parameters;
 pub mod cancel;
+mod closing;
 pub mod copy;
 mod copy_in;
 mod decisions;
@@ -20,12 +21,14 @@ mod extended;
 pub mod handshake;
 mod hold;
 mod incoming;
+mod io;
 mod judge;
 pub mod login;
 mod observe;
 pub mod opening;
 mod overtime;
 mod own;
+mod pump;
 pub mod refusal;
 pub mod registry;
 mod relay;

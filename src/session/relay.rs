@@ -5,10 +5,9 @@
 //!  client.output <── pump_upstream ── upstream.input
 //! ```
 //!
-//! Each pump works on what is buffered, without waiting, until it needs more
-//! bytes, room, or an answer ([`Hold`]). Runs of messages that need no look
-//! are copied as they came. A side is not read while the other side's queue
-//! is long, so memory stays flat (back-pressure both ways).
+//! The pumps work on what is buffered, the loop waits for more. A side is not
+//! read while the other side's queue is long, so memory stays flat
+//! (back-pressure both ways).
 //!
 //! Invariant: nothing is flushed upstream before the newest audit record that
 //! was written for it is durable.
@@ -16,43 +15,42 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::by_parameters::AsQuery;
 use super::cancel::Cancellable;
 use super::copy_in::CopyInStream;
+use super::extended::execute::ExecutePlan;
 use super::handshake::Established;
 use super::hold::Held;
+use super::io::{Event, RevealCheck, Wants, poll_io, sleep_until};
 use super::overtime::Watch;
 use super::registry::{Room, Seat};
 use super::round_trip::RoundTrip;
-use super::runs::{Reply, Shape, finish_run};
+use super::runs::{Reply, Shape};
 use super::settings::Settings;
-use super::state::{Entry, Kind, State};
+use super::simple::QueryPlan;
+use super::state::State;
 use super::virtual_schema::Row;
 use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
-use crate::clock::Clock;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::SessionPermits;
 use crate::grants::rows::Lease;
 use crate::net::Stream;
-use crate::policy::{Basis, ProtectedColumn};
 use crate::proxy::Proxy;
 use crate::sql::Analysis;
 use crate::sql::analysis::CatalogChange;
 use crate::wire::backend::TransactionStatus;
-use crate::wire::frame::{HEADER, Header, backend, frontend as tag};
-use crate::wire::frontend::{Bind, write_bare};
+use crate::wire::frame::backend;
 use crate::wire::reader::Malformed;
 use crate::wire::report::{self, Severity};
 
 /// A side is not read while the other has this much queued, in bytes.
-const HIGH_WATER: usize = 256 * 1024;
+pub(super) const HIGH_WATER: usize = 256 * 1024;
 
 /// Unread bytes of a client that has to wait; beyond it its socket fills.
 const WAITING_INPUT: usize = 64 * 1024;
@@ -61,7 +59,7 @@ const WAITING_INPUT: usize = 64 * 1024;
 const REVEALED_BATCH: usize = 64 * 1024;
 
 /// A frame larger than this is passed on in parts where its head suffices.
-const LARGE_FRAME: usize = 64 * 1024;
+pub(super) const LARGE_FRAME: usize = 64 * 1024;
 
 /// How long a client that has closed its side may take to read the rest.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -212,12 +210,12 @@ pub(super) struct Relay {
     /// Among that is what may have set `client_encoding`.
     pub pipeline_recodes: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
-    client_pass: usize,
-    client_drop: usize,
+    pub client_pass: usize,
+    pub client_drop: usize,
     /// Bytes of a CopyData that is looked at in parts.
-    client_copy: usize,
+    pub client_copy: usize,
     /// Bytes of a server frame that is passed on in parts.
-    upstream_pass: usize,
+    pub upstream_pass: usize,
     /// Newest audit record that the upstream queue waits for.
     pub ticket: Option<Ticket>,
     client_closed: Option<Instant>,
@@ -365,13 +363,13 @@ impl Relay {
     }
 
     /// More revealed rows may be queued behind those that wait.
-    fn joins_batch(&self, tag: u8) -> bool {
+    pub(super) fn joins_batch(&self, tag: u8) -> bool {
         matches!(tag, backend::DATA_ROW | backend::COPY_DATA) && self.revealed.size < REVEALED_BATCH
     }
 
     /// The rows in the queue are the last of their grant: they go first, for
     /// what comes next ends the statement.
-    fn rows_are_used_up(&self) -> bool {
+    pub(super) fn rows_are_used_up(&self) -> bool {
         let reply = self.state.front().map(|entry| &entry.run);
         let run = reply.and_then(|reply| reply.runs.get(reply.current));
         let guarded = run.and_then(|run| run.guarded.as_deref());
@@ -514,228 +512,6 @@ impl Relay {
         Ok(())
     }
 
-    /// Client to server, as far as it goes without waiting.
-    fn pump_client(&mut self) -> Result<(), End> {
-        let mut input = std::mem::take(&mut self.client.input);
-        let mut at = 0;
-        let result = self.take_client_frames(&input, &mut at);
-        input.advance(at);
-        self.client.input = input;
-        result
-    }
-
-    fn take_client_frames(&mut self, input: &[u8], at: &mut usize) -> Result<(), End> {
-        let limit = self.proxy.config.load().limits.message_bytes;
-        while self.hold.is_none() && self.upstream.queued() < HIGH_WATER {
-            let rest = input.get(*at..).unwrap_or_default();
-            if self.client_pass > 0 || self.client_drop > 0 || self.client_copy > 0 {
-                if rest.is_empty() {
-                    break;
-                }
-                *at += self.take_part(rest);
-                continue;
-            }
-            let Some(header) = Header::peek(rest, limit)? else { break };
-            let Some(frame) = rest.get(..header.total) else {
-                let head = rest.get(HEADER..).unwrap_or_default();
-                if self.take_head(header, head)? {
-                    if self.client_copy > 0 {
-                        *at += HEADER;
-                    }
-                    continue;
-                }
-                break;
-            };
-            let body = frame.get(HEADER..).unwrap_or_default();
-            match self.on_client_frame(header.tag, body, frame)? {
-                Step::Done => {
-                    *at += header.total;
-                    self.held = None;
-                }
-                Step::Wait(hold) => {
-                    self.wait_for(hold);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Passes or drops what is there of a frame taken in parts.
-    fn take_part(&mut self, rest: &[u8]) -> usize {
-        if self.client_drop > 0 {
-            let count = rest.len().min(self.client_drop);
-            self.client_drop -= count;
-            return count;
-        }
-        if self.client_copy > 0 {
-            let (part, _) = rest.split_at_checked(self.client_copy).unwrap_or((rest, b""));
-            self.client_copy -= part.len();
-            self.take_copy_data(part);
-            if self.copy_stream.is_none() {
-                self.client_drop = std::mem::take(&mut self.client_copy);
-            }
-            return part.len();
-        }
-        let count = rest.len().min(self.client_pass);
-        self.upstream.queue(rest.get(..count).unwrap_or_default());
-        self.client_pass -= count;
-        count
-    }
-
-    /// Decides on a frame of which only the head is there. True: it is taken
-    /// in parts from here.
-    fn take_head(&mut self, header: Header, head: &[u8]) -> Result<bool, End> {
-        let settings = self.proxy.config.load();
-        let long_text = header.body() > settings.limits.statement_bytes.saturating_add(LARGE_FRAME);
-        match header.tag {
-            tag::QUERY | tag::PARSE if long_text => {
-                self.refuse_long_text(header, head)?;
-                Ok(true)
-            }
-            tag::COPY_DATA if header.total > LARGE_FRAME && self.takes_copy_data() => {
-                self.forget_sync(header.tag);
-                if self.copy_in_has_lost_access() {
-                    self.lose_copy_in();
-                    self.client_drop = header.total;
-                } else if self.copy_stream.is_some() {
-                    self.client_copy = header.body();
-                } else {
-                    self.client_pass = header.total;
-                }
-                Ok(true)
-            }
-            tag::BIND if header.total > LARGE_FRAME => match Bind::names(head) {
-                Some((portal, statement)) if self.pass_bind(portal, statement)? => {
-                    self.client_pass = header.total;
-                    Ok(true)
-                }
-                Some(_) | None => Ok(false),
-            },
-            _ => Ok(false),
-        }
-    }
-
-    /// Takes the rest of a frame without keeping it.
-    pub(super) fn drop_frame(&mut self, total: usize) {
-        self.client_drop = total;
-    }
-
-    /// May a message of bauta's own follow what was sent upstream?
-    pub(super) fn is_between_frames(&self) -> bool {
-        self.client_pass == 0
-    }
-
-    /// Stops reading the client's messages; has the server answer what it has.
-    pub(super) fn wait_for(&mut self, hold: Hold) {
-        self.hold = Some(hold);
-        if hold == Hold::Quiet && self.state.awaits_flush() {
-            write_bare(tag::FLUSH, self.upstream.output());
-            self.flushed = true;
-        }
-    }
-
-    /// Remembers a message that was queued upstream.
-    pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
-        self.at_rest = false;
-        self.flushed = false;
-        match entry.kind {
-            Kind::Execute => self.pipeline_open = true,
-            Kind::Query
-            | Kind::Sync
-            | Kind::Parse
-            | Kind::Bind
-            | Kind::DescribeStatement
-            | Kind::DescribePortal
-            | Kind::Close => {}
-        }
-        self.state.expect(entry);
-    }
-
-    /// Server to client, as far as it goes without waiting.
-    fn pump_upstream(&mut self) -> Result<(), End> {
-        if self.upstream.input.is_empty() {
-            return Ok(());
-        }
-        let mut input = std::mem::take(&mut self.upstream.input);
-        let mut at = 0;
-        let result = self.take_server_frames(&input, &mut at);
-        input.advance(at);
-        self.upstream.input = input;
-        result
-    }
-
-    fn take_server_frames(&mut self, input: &[u8], at: &mut usize) -> Result<(), End> {
-        // What passes as it is, from `run` to `at`, is copied at once.
-        let mut run = *at;
-        let limit = self.proxy.config.load().limits.message_bytes;
-        let result = loop {
-            let rest = input.get(*at..).unwrap_or_default();
-            if self.upstream_pass > 0 {
-                let count = rest.len().min(self.upstream_pass);
-                *at += count;
-                self.upstream_pass -= count;
-                if self.upstream_pass > 0 {
-                    break Ok(());
-                }
-                continue;
-            }
-            if self.client.queued().saturating_add(*at - run) >= HIGH_WATER {
-                break Ok(());
-            }
-            let header = match Header::peek(rest, usize::MAX) {
-                Ok(Some(header)) => header,
-                Ok(None) => break Ok(()),
-                Err(fault) => break Err(fault.into()),
-            };
-            if self.awaits_client() && (!self.joins_batch(header.tag) || self.rows_are_used_up()) {
-                break Ok(());
-            }
-            // A small one waits until it is whole: after a part of it, nothing
-            // could be said to the client if the server went away.
-            if rest.len() < header.total && header.total <= LARGE_FRAME {
-                break Ok(());
-            }
-            if header.total > limit {
-                break Err(Malformed::TooLong { length: header.total, limit }.into());
-            }
-            if self.passes_unseen(header) {
-                self.upstream_pass = header.total;
-                continue;
-            }
-            let Some(frame) = rest.get(..header.total) else { break Ok(()) };
-            // What comes before it goes first.
-            self.client.queue(input.get(run..*at).unwrap_or_default());
-            *at += header.total;
-            run = *at;
-            if let Err(end) = self.on_server_frame(header.tag, frame.get(HEADER..).unwrap_or_default(), frame)
-            {
-                break Err(end);
-            }
-        };
-        self.client.queue(input.get(run..*at).unwrap_or_default());
-        result
-    }
-
-    /// Rows that nobody has to look at; counted for the audit log.
-    fn passes_unseen(&mut self, header: Header) -> bool {
-        if !matches!(header.tag, backend::DATA_ROW | backend::COPY_DATA) {
-            return false;
-        }
-        let Some(entry) = self.state.front_mut() else { return false };
-        let reply = &mut entry.run;
-        if reply.is_silent() || !reply.takes_rows(entry.kind) {
-            return false;
-        }
-        let Some(run) = reply.runs.get_mut(reply.current) else { return false };
-        if run.guarded.is_some() {
-            return false;
-        }
-        run.rows += 1;
-        run.bytes += u64::try_from(header.total).unwrap_or(0);
-        true
-    }
-
     pub(super) fn put_notice(&mut self, message: &str, hint: Option<&str>) {
         let mut notice = ClientError::new("01000", message);
         notice.hint = hint.map(str::to_owned);
@@ -779,165 +555,5 @@ impl Relay {
         if self.permits.epoch != self.proxy.grants.epoch() {
             self.permits = self.proxy.permits(&self.who, &self.guard);
         }
-    }
-
-    /// Ends both connections. Says why to the client where that is possible.
-    pub(super) async fn close(&mut self, end: &End) {
-        // A frame that was passed on in part can't be followed by another.
-        let between_frames = self.upstream_pass == 0;
-        let said = match end {
-            End::Fault(error) => Some(error.clone()),
-            End::Server => Some(ClientError::new(
-                sqlstate::CONNECTION_FAILURE,
-                "server closed the connection unexpectedly",
-            )),
-            End::Client | End::Broken(_) => None,
-        };
-        self.drop_revealed();
-        if let Some(error) = said.filter(|_| between_frames) {
-            report::put(self.client.output(), Severity::Fatal, &error);
-        }
-        let running = !self.state.is_quiet();
-        let code = match end {
-            End::Fault(error) => error.code.to_string(),
-            End::Client | End::Server | End::Broken(_) => sqlstate::CONNECTION_FAILURE.to_owned(),
-        };
-        while let Some((_, mut reply)) = self.state.complete() {
-            for run in &mut reply.runs {
-                finish_run(&self.proxy.audit, &self.who, run, Some(&code));
-            }
-        }
-        if !matches!(end, End::Server) {
-            if running {
-                // A query must not go on for nobody.
-                self.proxy.cancel(self.cancellable.key()).await;
-            }
-            self.upstream.output().clear();
-            write_bare(tag::TERMINATE, self.upstream.output());
-        }
-        let words = tokio::time::timeout(LAST_WORDS, self.client.close());
-        let bye = tokio::time::timeout(LAST_WORDS, self.upstream.close());
-        let (client, upstream) = tokio::join!(words, bye);
-        tracing::debug!(?client, ?upstream, session = self.seat.id, "session closed");
-    }
-
-    /// The parts of a session's input and output that an error must not mix with.
-    pub(super) fn drop_revealed(&mut self) {
-        if self.revealed.size == 0 {
-            return;
-        }
-        let queued = self.client.queued();
-        let written = self.revealed.size.saturating_sub(queued);
-        // The row that is half written is completed.
-        let keep = self.revealed.ends.iter().copied().find(|end| *end >= written).unwrap_or(written);
-        self.client.output().truncate(keep.saturating_sub(written));
-        self.revealed = Revealed::default();
-    }
-}
-
-use super::extended::ExecutePlan;
-use super::simple::QueryPlan;
-
-struct Wants {
-    client_read: bool,
-    upstream_read: bool,
-    upstream_write: bool,
-}
-
-enum Event {
-    Progress,
-    ClientClosed,
-    ClientBroken(std::io::Error),
-    UpstreamClosed,
-    UpstreamBroken(std::io::Error),
-    /// Revealed rows wait to be written, and their grant has ended.
-    RevealEnded,
-}
-
-/// May the revealed rows that wait be written?
-struct RevealCheck<'a> {
-    waiting: bool,
-    bases: &'a [(Basis, Arc<ProtectedColumn>)],
-    permits: &'a SessionPermits,
-    clock: &'a dyn Clock,
-}
-
-impl<'a> RevealCheck<'a> {
-    fn new(
-        state: &'a State<Reply, ShapeRef>,
-        revealed: &Revealed,
-        permits: &'a SessionPermits,
-        clock: &'a dyn Clock,
-    ) -> Self {
-        let reply = state.front().map(|entry| &entry.run);
-        let run = reply.and_then(|reply| reply.runs.get(reply.current));
-        let bases = run.and_then(|run| run.guarded.as_deref()).map_or(&[][..], |g| &g.bases);
-        Self { waiting: revealed.size > 0, bases, permits, clock }
-    }
-
-    fn holds(&self) -> bool {
-        !self.waiting || {
-            let now = self.clock.now();
-            self.bases.iter().all(|(basis, column)| self.permits.holds(basis, column, now))
-        }
-    }
-}
-
-/// Writes and reads on both sides as far as it goes.
-fn poll_io(
-    cx: &mut Context<'_>,
-    client: &mut Stream,
-    upstream: &mut Stream,
-    trip: &mut RoundTrip,
-    wants: &Wants,
-    reveals: &RevealCheck<'_>,
-) -> Poll<Event> {
-    let mut progress = false;
-    if wants.upstream_write {
-        let queued = upstream.queued() > 0;
-        let full = upstream.queued() >= HIGH_WATER;
-        if let Poll::Ready(Err(fault)) = upstream.poll_flush(cx) {
-            return Poll::Ready(Event::UpstreamBroken(fault));
-        }
-        progress |= full && upstream.queued() < HIGH_WATER;
-        if queued && upstream.queued() == 0 {
-            trip.asked();
-        }
-    }
-    if client.queued() > 0 && !reveals.holds() {
-        return Poll::Ready(Event::RevealEnded);
-    }
-    let waited = client.queued() >= HIGH_WATER || reveals.waiting;
-    match client.poll_flush(cx) {
-        Poll::Ready(Err(fault)) => return Poll::Ready(Event::ClientBroken(fault)),
-        Poll::Ready(Ok(())) => progress |= waited,
-        Poll::Pending => progress |= waited && !reveals.waiting && client.queued() < HIGH_WATER,
-    }
-    if wants.client_read {
-        match client.poll_fill(cx) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Event::ClientClosed),
-            Poll::Ready(Ok(_)) => progress = true,
-            Poll::Ready(Err(fault)) => return Poll::Ready(Event::ClientBroken(fault)),
-            Poll::Pending => {}
-        }
-    }
-    if wants.upstream_read {
-        match upstream.poll_fill(cx) {
-            Poll::Ready(Ok(0)) => return Poll::Ready(Event::UpstreamClosed),
-            Poll::Ready(Ok(_)) => {
-                trip.answered();
-                progress = true;
-            }
-            Poll::Ready(Err(fault)) => return Poll::Ready(Event::UpstreamBroken(fault)),
-            Poll::Pending => {}
-        }
-    }
-    if progress { Poll::Ready(Event::Progress) } else { Poll::Pending }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
     }
 }

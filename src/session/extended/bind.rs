@@ -1,0 +1,218 @@
+//! Bind: judged anew; where the form that was parsed is no longer allowed, or
+//! no longer needed, another is parsed in its place, unseen.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{check_name, copy_of, touches, wants_shape};
+use crate::audit::{Conceal, Sql};
+use crate::error::{ClientError, sqlstate};
+use crate::session::judge::{Judged, Stop};
+use crate::session::own::bound;
+use crate::session::relay::{CopyIn, End, Relay, ShapeRef, Step};
+use crate::session::reports::Gate;
+use crate::session::runs::{Audience, Reply, Shape};
+use crate::session::simple::described;
+use crate::session::state::{Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
+use crate::session::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
+use crate::sql::{Statement, StatementKind};
+use crate::wire::frame::frontend as tag;
+use crate::wire::frontend::{Bind, BoundValue, Target};
+
+impl Relay {
+    pub(in crate::session) fn on_bind(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let bind = Bind::read(body)?;
+        match self.bind(&bind, frame) {
+            Ok(()) => Ok(Step::Done),
+            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => {
+                let sql = self.text_of(bind.statement);
+                if let Some(wait) = self.hold_refused(&sql, &refusal) {
+                    return Ok(wait);
+                }
+                let error = self.refused(sql, refusal);
+                self.refuse_step(error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    fn text_of(&self, statement: &[u8]) -> Sql {
+        match self.state.statement(statement) {
+            Lookup::Found(slot) => Sql::whole(slot.value.text.clone(), Conceal::AllLiterals),
+            Lookup::Missing | Lookup::Wait => Sql::whole(Bytes::new(), Conceal::AllLiterals),
+        }
+    }
+
+    fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
+        check_name(bind.portal)?;
+        self.room_for_name()?;
+        let Some(slot) = self.find_statement(bind.statement)? else {
+            self.upstream.queue(frame);
+            let audience = if self.observes() { Audience::Client } else { Audience::MustFail };
+            self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
+            return Ok(());
+        };
+        let prepared = slot.value;
+        let lineage = match self.known(&prepared).map_err(Stop::Hold)? {
+            Known::Analysed(lineage) => lineage,
+            Known::Own(statement) => {
+                let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);
+                let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), Some(shape), Gate::Open);
+                return Ok(());
+            }
+            Known::Naming(_) => {
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
+                return Ok(());
+            }
+            Known::Harmless => {
+                let form = Form::plain(&prepared.parameter_types);
+                let prepared = self.in_form(bind.statement, prepared, None, form)?;
+                self.upstream.queue(frame);
+                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
+                return Ok(());
+            }
+        };
+        let takes_tokens = lineage.statement().is_some_and(Statement::takes_tokens);
+        let values: Vec<BoundValue<'_>> =
+            if takes_tokens { bind.values().map_err(ClientError::from)? } else { Vec::new() };
+        let declared = prepared.parameter_types.clone();
+        let judged =
+            self.judge_text(&lineage, Handed { declared: &declared, values: Values::Bound(&values) })?;
+        if !bind.result_formats.are_known() {
+            return Err(ClientError::new(
+                sqlstate::INVALID_PARAMETER_VALUE,
+                "unsupported result format code",
+            )
+            .into());
+        }
+        let form = match prepared.by_sql {
+            true if !judged.tokens.is_empty() => return Err(tokens_by_name().into()),
+            true => Form { edits: judged.edits.clone(), ..Form::plain(&declared) },
+            false => form_of(&judged, lineage.statement(), &declared),
+        };
+        let rewritten = rewritten(bind, &values, &judged, &declared, &form)?;
+        let prepared = self.in_form(bind.statement, prepared, Some(&lineage), form)?;
+        let shape = wants_shape(&lineage).then(Arc::default);
+        self.describe_copy_of(&lineage, &judged, shape.as_ref());
+        self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
+        let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
+        self.expect_bind(bind.portal, (prepared, tokens), shape, judged.gate());
+        Ok(())
+    }
+
+    /// The statement as the server must hold it for this Bind; parsed anew
+    /// upstream where the form it has does not fit.
+    pub(super) fn in_form(
+        &mut self,
+        name: &[u8],
+        prepared: Arc<Prepared>,
+        lineage: Option<&Lineage>,
+        form: Form,
+    ) -> Result<Arc<Prepared>, Stop> {
+        if prepared.form.as_ref() == Some(&form) {
+            return Ok(self.refreshed(&prepared, lineage));
+        }
+        if prepared.by_sql {
+            if prepared.holds_no_more_than(&form.edits) {
+                return Ok(self.refreshed(&prepared, lineage));
+            }
+            let error = ClientError::new(
+                sqlstate::INSUFFICIENT_PRIVILEGE,
+                "the statement was prepared under access that has ended",
+            );
+            return Err(error.with_hint("DEALLOCATE and PREPARE the statement again.").into());
+        }
+        if !name.is_empty() {
+            self.close_lost(name, &prepared);
+        }
+        let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
+        let anew =
+            Arc::new(Prepared { version: self.guard.version, known, form: Some(form), ..copy_of(&prepared) });
+        let gate = if touches(&anew) && !self.observes() { Gate::Closed } else { Gate::Open };
+        self.send_parse(name, anew.clone(), b"", Audience::Proxy, gate);
+        Ok(anew)
+    }
+
+    /// Closes the server's copy; the name stands on without one.
+    fn close_lost(&mut self, name: &[u8], prepared: &Prepared) {
+        Target::Statement(name).write(tag::CLOSE, self.upstream.output());
+        let removed = self.state.remove_statement(name);
+        let gone = Prepared { form: None, ..copy_of(prepared) };
+        let again = self.state.set_statement(Bytes::copy_from_slice(name), Arc::new(gone));
+        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy));
+        entry.undo.extend(removed.into_iter().chain([again]).map(|undo| (0, undo)));
+        self.expect(entry);
+    }
+
+    /// The same statement with today's analysis.
+    fn refreshed(&self, prepared: &Arc<Prepared>, lineage: Option<&Lineage>) -> Arc<Prepared> {
+        if prepared.version == self.guard.version {
+            return prepared.clone();
+        }
+        let known = lineage.map_or(Known::Harmless, |lineage| Known::Analysed(lineage.clone()));
+        Arc::new(Prepared { version: self.guard.version, known, ..copy_of(prepared) })
+    }
+
+    fn describe_copy_of(&mut self, lineage: &Lineage, judged: &Judged, shape: Option<&Arc<Shape>>) {
+        let shape = shape.filter(|_| judged.guarded.as_ref().is_some_and(|guarded| !guarded.observed));
+        let (Some(statement), Some(shape)) = (lineage.statement(), shape) else { return };
+        if let StatementKind::CopyOut(copy) = &statement.kind {
+            let text = described(copy, &judged.edits);
+            self.write_describe(&text, shape);
+        }
+    }
+
+    /// `bound`: the statement, and which of its parameters tokens were given for.
+    fn expect_bind(&mut self, name: &[u8], bound: (Arc<Prepared>, Arc<[u16]>), shape: ShapeRef, gate: Gate) {
+        let (prepared, tokens) = bound;
+        let reply = Reply { gate, ..Reply::new(Audience::Client) };
+        let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
+        let portal = Portal { prepared, hold: false, tokens, shape: shape.clone() };
+        let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
+        self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
+        if let Some(shape) = shape.filter(|_| asks) {
+            Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
+            let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
+            self.expect(Entry::new(Kind::DescribePortal, reply.with_shape(shape)));
+        }
+    }
+
+    /// Registers a Bind of which only the head is here. True: it passes.
+    pub(in crate::session) fn pass_bind(&mut self, portal: &[u8], statement: &[u8]) -> Result<bool, End> {
+        if self.hold.is_some()
+            || self.copy_in != CopyIn::Off
+            || self.state.is_skipping()
+            || check_name(portal).is_err()
+            || self.room_for_name().is_err()
+        {
+            return Ok(false);
+        }
+        let Lookup::Found(slot) = self.state.statement(statement) else { return Ok(false) };
+        let Ok(Known::Harmless) = self.known(&slot.value) else { return Ok(false) };
+        if slot.value.form != Some(Form::plain(&slot.value.parameter_types)) {
+            return Ok(false);
+        }
+        let prepared = self.refreshed(&slot.value, None);
+        self.expect_bind(portal, unasked(prepared), None, Gate::Open);
+        Ok(true)
+    }
+}
+
+/// Nothing was asked about its parameters.
+fn unasked(prepared: Arc<Prepared>) -> (Arc<Prepared>, Arc<[u16]>) {
+    (prepared, Arc::default())
+}
+
+fn is_copy(prepared: &Prepared) -> bool {
+    match &prepared.known {
+        Known::Harmless | Known::Own(_) | Known::Naming(_) => false,
+        Known::Analysed(lineage) => {
+            matches!(lineage.statement().map(|s| &s.kind), Some(StatementKind::CopyOut(_)))
+        }
+    }
+}

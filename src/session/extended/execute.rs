@@ -1,0 +1,249 @@
+//! Execute: judged once more; a portal that holds more than is allowed by then
+//! is refused.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::wants_shape;
+use crate::audit::{Conceal, Sql};
+use crate::error::{ClientError, sqlstate};
+use crate::session::end_user::Naming;
+use crate::session::incoming::conceal;
+use crate::session::judge::{Judged, Refusal, Stop, grants_of};
+use crate::session::observe;
+use crate::session::own::{OwnRows, answering};
+use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
+use crate::session::reports::Gate;
+use crate::session::runs::{Audience, Reply};
+use crate::session::simple::edits_the_text;
+use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos};
+use crate::session::tokens::{Handed, Values};
+use crate::session::virtual_schema::VirtualStatement;
+use crate::wire::frontend::Execute;
+
+/// An Execute that was judged.
+pub(in crate::session) struct ExecutePlan {
+    frame: Bytes,
+    prepared: Arc<Prepared>,
+    lineage: Option<Lineage>,
+    shape: ShapeRef,
+    pub judged: Judged,
+    pub undo: Undos<ShapeRef>,
+}
+
+impl Relay {
+    pub(in crate::session) fn on_execute(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
+        let execute = Execute::read(body)?;
+        if let Some(Parked::Execute(plan)) = self.take_parked() {
+            return Ok(self.send_execute(plan));
+        }
+        let slot = match self.find_portal(execute.portal) {
+            Ok(Some(slot)) => slot,
+            Ok(None) => {
+                return Ok(self.execute_unseen(frame));
+            }
+            Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
+        };
+        let portal = slot.value;
+        let done = match (&portal.prepared.known, portal.shape.as_ref().and_then(|shape| shape.own.clone())) {
+            (Known::Own(statement), Some(own)) => {
+                self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
+            }
+            (Known::Naming(naming), _) => self.run_portal_of_naming(&portal.prepared, naming, frame),
+            _ => self.execute(&portal, frame),
+        };
+        match done {
+            Ok(step) => Ok(step),
+            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+            Err(Stop::Refuse(refusal)) => {
+                let sql = execution_text(&portal.prepared);
+                if let Some(wait) = self.hold_refused(&sql, &refusal) {
+                    return Ok(wait);
+                }
+                let error = self.refused(sql, refusal);
+                self.refuse_step(error);
+                Ok(Step::Done)
+            }
+        }
+    }
+
+    /// A portal that bauta has not seen opened.
+    fn execute_unseen(&mut self, frame: &[u8]) -> Step {
+        let mut reply = Reply::new(Audience::MustFail);
+        if self.observes() {
+            let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
+            match self.intend_judged(sql, Arc::default(), Some(observe::unseen())) {
+                Ok(run) => reply = Reply::new(Audience::Client).with_run(run),
+                Err(Stop::Hold(hold)) => return Step::Wait(hold),
+                Err(Stop::Refuse(refusal)) => {
+                    self.refuse_step(refusal.error);
+                    return Step::Done;
+                }
+            }
+        }
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, reply));
+        Step::Done
+    }
+
+    fn run_portal_of_own(
+        &mut self,
+        prepared: &Prepared,
+        statement: &Arc<VirtualStatement>,
+        own: &Arc<OwnRows>,
+        limit: i32,
+        frame: &[u8],
+    ) -> Result<Step, Stop> {
+        let answer = self.execute_own(statement, own, limit)?;
+        let mut run = self.intend(execution_text(prepared), Arc::default())?;
+        run.guarded = Some(Box::new(answering(answer)));
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        Ok(Step::Done)
+    }
+
+    fn run_portal_of_naming(
+        &mut self,
+        prepared: &Prepared,
+        naming: &Arc<Naming>,
+        frame: &[u8],
+    ) -> Result<Step, Stop> {
+        let (run, _) = self.run_naming(naming, execution_text(prepared))?;
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        Ok(Step::Done)
+    }
+
+    fn execute(&mut self, portal: &Portal<ShapeRef>, frame: &[u8]) -> Result<Step, Stop> {
+        let mut plan = ExecutePlan {
+            frame: Bytes::new(),
+            prepared: portal.prepared.clone(),
+            lineage: None,
+            shape: portal.shape.clone(),
+            judged: Judged::plain(),
+            undo: SmallVec::new(),
+        };
+        if let Known::Analysed(lineage) = self.known(&portal.prepared).map_err(Stop::Hold)? {
+            plan.judged = self.judge_portal(portal, &lineage)?;
+            let text = portal.prepared.text.clone();
+            let edits = &plan.judged.edits;
+            if let Err(stop) = self.register(&lineage, 0, &text, edits, &portal.tokens, &mut plan.undo) {
+                self.state.revert_all(plan.undo);
+                return Err(stop);
+            }
+            plan.lineage = Some(lineage);
+        }
+        if plan.lineage.is_none() {
+            return self.pass_execute(plan, frame);
+        }
+        if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) && !self.observes() {
+            self.state.revert_all(plan.undo);
+            let why = if portal.prepared.by_sql { opened_by_declare() } else { changed_meanwhile() };
+            return Err(why.into());
+        }
+        plan.frame = Bytes::copy_from_slice(frame);
+        if self.park(&grants_of(std::slice::from_ref(&plan.judged))) {
+            self.parked = Some(Box::new(Parked::Execute(plan)));
+            return Ok(Step::Wait(Hold::Job));
+        }
+        Ok(self.send_execute(plan))
+    }
+
+    /// What the portal may do now. It keeps the form that it was bound in.
+    fn judge_portal(&mut self, portal: &Portal<ShapeRef>, lineage: &Lineage) -> Result<Judged, Stop> {
+        let declared = &portal.prepared.parameter_types;
+        let judged = self.judge(lineage, Handed { declared, values: Values::Kept(&portal.tokens) })?;
+        if !edits_the_text(&lineage.analysis, lineage.index)
+            || portal.prepared.holds_no_more_than(&judged.edits)
+        {
+            return Ok(judged);
+        }
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "the portal was opened under access that has ended",
+        );
+        Err(Stop::Refuse(Refusal::of(error.with_hint("Bind the statement again."), judged.columns.to_vec())))
+    }
+
+    fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
+        let Judged { columns, observed, .. } = plan.judged;
+        let run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
+        self.pipeline_sets |= !is_begin(&plan.prepared.text);
+        self.pipeline_recodes |= plan.prepared.may_recode;
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        if plan.prepared.may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Ok(Step::Done)
+    }
+
+    pub(in crate::session) fn send_execute(&mut self, plan: ExecutePlan) -> Step {
+        let Judged { columns, observed, guarded, .. } = plan.judged;
+        let mut run = match self.intend_judged(execution_text(&plan.prepared), columns, observed) {
+            Ok(run) => run,
+            Err(Stop::Hold(hold)) => return Step::Wait(hold),
+            Err(Stop::Refuse(refusal)) => {
+                self.state.revert_all(plan.undo);
+                self.refuse_step(refusal.error);
+                return Step::Done;
+            }
+        };
+        run.guarded = guarded;
+        let mut reply = Reply::new(Audience::Client);
+        let mut reveals = false;
+        if let Some(guarded) = &mut run.guarded {
+            guarded.shape = plan.shape;
+            reveals = guarded.reveals;
+            if guarded.touches && !guarded.verdict.full_grant {
+                reply.gate = Gate::Closed;
+            }
+        }
+        self.pipeline_sets = true;
+        self.pipeline_recodes |= plan.prepared.may_recode;
+        self.upstream.queue(&plan.frame);
+        let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
+        entry.undo = plan.undo;
+        self.expect(entry);
+        if reveals || plan.prepared.may_copy_in {
+            self.wait_for(Hold::Quiet);
+        }
+        Step::Done
+    }
+}
+
+/// What the audit log is told of an execution.
+fn execution_text(prepared: &Prepared) -> Sql {
+    let conceal = match &prepared.known {
+        Known::Harmless | Known::Own(_) => Conceal::Nothing,
+        Known::Naming(_) => Conceal::AllLiterals,
+        Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
+    };
+    Sql::whole(prepared.text.clone(), conceal)
+}
+
+fn changed_meanwhile() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "the policy or the catalog has changed since the portal was opened",
+    )
+    .with_hint("Bind the statement again.")
+}
+
+/// Its rows have never been described.
+fn opened_by_declare() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a cursor over protected data that DECLARE opened can't be run by an Execute message",
+    )
+    .with_hint("FETCH from it.")
+}
+
+/// BEGIN and START TRANSACTION, which drivers send in front of a pipeline.
+fn is_begin(text: &[u8]) -> bool {
+    let first = text.trim_ascii().split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    first.eq_ignore_ascii_case(b"begin") || first.eq_ignore_ascii_case(b"start")
+}

@@ -1,0 +1,104 @@
+//! Errors and notices: what they may say depends on what ran.
+
+use std::sync::Arc;
+
+use crate::audit::{Conceal, Sql};
+use crate::session::relay::{CopyIn, End, Relay};
+use crate::session::reports::{self, Gate};
+use crate::session::runs::{Audience, finish_run};
+use crate::wire::backend::ErrorFields;
+use crate::wire::frame::{HEADER, Header};
+use crate::wire::report::{self, Severity};
+
+impl Relay {
+    pub(super) fn on_error(&mut self, body: &[u8]) -> Result<(), End> {
+        let fields = ErrorFields::read(body)?;
+        let code = fields.sqlstate().to_owned();
+        let fatal = !matches!(fields.severity(), b"ERROR");
+        let Some(entry) = self.state.front() else {
+            let gate = self.gate(Gate::Open);
+            reports::put_error(&fields, gate, None, self.client.output());
+            return Ok(());
+        };
+        let reply = &entry.run;
+        let gate = self.gate(reply.gate);
+        let overtime = self.overtime_error().filter(|error| code == *error.code);
+        match &reply.audience {
+            _ if fatal => reports::put_error(&fields, gate, None, self.client.output()),
+            _ if reply.cut => {}
+            Audience::Stub => {}
+            Audience::Refusal(error) => {
+                report::put(self.client.output(), Severity::Error, error);
+            }
+            Audience::Client | Audience::Proxy | Audience::MustFail if overtime.is_some() => {
+                if let Some(error) = overtime {
+                    report::put(self.client.output(), Severity::Error, &error);
+                }
+            }
+            Audience::Client | Audience::Proxy | Audience::MustFail => {
+                reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());
+            }
+        }
+        let described =
+            matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
+        self.fail_runs(&code);
+        for (_, mut dropped) in self.state.fail() {
+            for mut run in std::mem::take(&mut dropped.runs) {
+                finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
+            }
+        }
+        self.fail_as_query();
+        self.copy_stream = None;
+        if let CopyIn::On { sync } = std::mem::replace(&mut self.copy_in, CopyIn::Off)
+            && sync
+            && self.state.is_skipping()
+        {
+            self.write_sync();
+        }
+        if described {
+            self.give_up_query(&code);
+        }
+        Ok(())
+    }
+
+    /// A COPY whose columns can't be described fails as the COPY would have.
+    fn give_up_query(&mut self, code: &str) {
+        if let Ok(Some(header)) = Header::peek(&self.client.input, usize::MAX) {
+            let text = self.client.input.get(HEADER..header.total).unwrap_or_default();
+            let text = text.strip_suffix(b"\0").unwrap_or(text).to_vec();
+            self.drop_frame(header.total);
+            let sql = Sql::whole(bytes::Bytes::from(text), Conceal::AllLiterals);
+            if let Ok(mut run) = self.intend(sql, Arc::default()) {
+                finish_run(&self.proxy.audit, &self.who, &mut run, Some(code));
+            }
+        }
+        self.write_sync();
+    }
+
+    /// The runs of the first entry end here.
+    pub(super) fn fail_runs(&mut self, code: &str) {
+        if let Some(entry) = self.state.front_mut() {
+            for run in &mut entry.run.runs {
+                finish_run(&self.proxy.audit, &self.who, run, Some(code));
+            }
+        }
+    }
+
+    pub(super) fn on_notice(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
+        let reply = self.state.front().map(|entry| &entry.run);
+        let gate = self.gate(reply.map_or(Gate::Open, |reply| reply.gate));
+        let translation = reply.and_then(|reply| reply.translation.clone());
+        if gate == Gate::Open && translation.is_none() {
+            self.client.queue(frame);
+            return Ok(());
+        }
+        let fields = ErrorFields::read(body)?;
+        reports::put_notice(&fields, gate, translation.as_deref(), self.client.output());
+        Ok(())
+    }
+
+    /// Deferred constraints and triggers speak at the transaction's end.
+    fn gate(&self, of_message: Gate) -> Gate {
+        if self.tainted { Gate::Closed } else { of_message }
+    }
+}
