@@ -101,48 +101,49 @@ impl<'a> Walk<'a> {
     /// What the columns hold whose foreign keys lead to a row of `to`, each
     /// behind what it refers to.
     fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> Vec<(Flow, Flow)> {
-        let snapshot = self.facts.snapshot;
         let mut found = Vec::new();
         let mut reached: Vec<(&Relation, Option<&str>)> =
             to.held_in.iter().map(|(table, exact)| (*table, column.filter(|_| *exact))).collect();
         let mut next = 0;
         while let Some((table, column)) = reached.get(next).copied() {
             next += 1;
-            let fields = self.fields_of(table);
-            let place = |key: i16| table.columns.iter().position(|known| known.attribute == key);
-            let is_key = |keys: &[i16]| match column {
-                Some(name) => keys.iter().any(|key| {
-                    place(*key).and_then(|at| table.columns.get(at)).is_some_and(|known| *known.name == *name)
-                }),
-                None => true,
-            };
-            for child in snapshot.relations.values() {
-                for constraint in &child.constraints {
-                    let Some((_, keys)) = constraint
-                        .references
-                        .as_ref()
-                        .filter(|(target, keys)| *target == table.oid && is_key(keys))
-                    else {
-                        continue;
-                    };
-                    let here = self.fields_of(child);
-                    for (attribute, key) in constraint.columns.iter().zip(keys) {
-                        let at = child.columns.iter().position(|known| known.attribute == *attribute);
-                        let held =
-                            at.and_then(|at| here.get(at)).map_or(Flow::Clean, |field| field.flow.clone());
-                        if held != Flow::Clean {
-                            let key = place(*key).and_then(|at| fields.get(at));
-                            found.push((key.map_or(Flow::Clean, |field| field.flow.clone()), held));
-                        }
-                    }
-                    // Its rows go, or change, too.
-                    if constraint.cascades && !reached.iter().any(|(known, _)| known.oid == child.oid) {
-                        reached.push((child, None));
-                    }
+            for (child, constraint, keys) in self.foreign_keys_to(table, column) {
+                let pairs = constraint.columns.iter().zip(keys);
+                let flows = pairs.map(|(held, key)| (self.flow_at(table, *key), self.flow_at(child, *held)));
+                found.extend(flows.filter(|(_, held)| *held != Flow::Clean));
+                // Its rows go, or change, too.
+                if constraint.cascades && !reached.iter().any(|(known, _)| known.oid == child.oid) {
+                    reached.push((child, None));
                 }
             }
         }
         found
+    }
+
+    /// The foreign keys that lead to `column` of `table` (none: to any), with
+    /// the columns that they lead to.
+    fn foreign_keys_to(
+        &self,
+        table: &Relation,
+        column: Option<&str>,
+    ) -> impl Iterator<Item = (&'a Relation, &'a Constraint, &'a [i16])> {
+        let is_meant = move |key: &i16| {
+            column.is_none_or(|name| table.attribute(*key).is_some_and(|known| *known.name == *name))
+        };
+        let children = self.facts.snapshot.relations.values();
+        let constraints = children.flat_map(|child| child.constraints.iter().map(move |c| (child, c)));
+        constraints.filter_map(move |(child, constraint)| {
+            let (target, keys) = constraint.references.as_ref()?;
+            let leads_there = *target == table.oid && keys.iter().any(is_meant);
+            leads_there.then_some((child, constraint, keys.as_slice()))
+        })
+    }
+
+    /// What a column of a table holds.
+    fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
+        let at = table.columns.iter().position(|known| known.attribute == attribute);
+        let fields = self.fields_of(table);
+        at.and_then(|at| fields.get(at)).map_or(Flow::Clean, |field| field.flow.clone())
     }
 
     /// The counted tables in which a write to `relations` may end: themselves,
