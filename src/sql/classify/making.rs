@@ -9,11 +9,10 @@
 //! those that are looked through here, or needs `exempt` anyway.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, ObjectType, RangeVar};
-
-use super::change::into;
+use pg_query::protobuf::{FunctionParameterMode, Node, ObjectType, RangeVar};
 
 use super::Classifier;
+use super::change::into;
 use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::Statement;
@@ -26,7 +25,8 @@ impl Classifier<'_> {
             self.guard.relied_on.contains(*name)
                 || self.is_known_as_catalogs(name)
                 || self.names_counted(name)
-                || (makes_function(node) && self.names_field(name))
+                || (makes_function(node)
+                    && (self.names_field(name) || self.may_take_row(node) && self.names_column(name)))
         };
         match made_names(node).into_iter().find(relied_on) {
             Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
@@ -51,6 +51,35 @@ impl Classifier<'_> {
         self.guard.protected.values().any(|column| &*column.column == name)
     }
 
+    /// `q.city` is `city(q)`, where q has lost that column.
+    fn names_column(&self, name: &str) -> bool {
+        let relations = self.guard.snapshot.relations.values();
+        !self.guard.protected.is_empty()
+            && relations
+                .filter(|relation| !relation.is_system())
+                .any(|relation| relation.column(name).is_some())
+    }
+
+    /// Could the function be called with a row alone?
+    fn may_take_row(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::CreateFunctionStmt(create) = node else { return true };
+        let parameter = |node: &Node| match node.node.as_ref() {
+            Some(NodeEnum::FunctionParameter(parameter)) if !gives(parameter.mode()) => parameter
+                .arg_type
+                .as_ref()
+                .and_then(|name| last(&name.names).first().map(|name| (*name).to_owned())),
+            _ => None,
+        };
+        let Some(first) = create.parameters.iter().find_map(parameter) else { return false };
+        let snapshot = &self.guard.snapshot;
+        let named = snapshot.types_by_name.get(first.as_str()).map(Vec::as_slice).unwrap_or_default();
+        named.is_empty()
+            || named
+                .iter()
+                .filter_map(|oid| snapshot.types.get(oid))
+                .any(|info| matches!(info.kind, 'c' | 'p' | 'd'))
+    }
+
     fn relied_on(&self, name: &str) -> ClientError {
         ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
@@ -59,6 +88,11 @@ impl Classifier<'_> {
         .with_hint("Use another name. A role with \"exempt = true\" in the policy may use this one.")
         .at(self.position(self.span.start))
     }
+}
+
+/// OUT and the columns of RETURNS TABLE are no arguments.
+fn gives(mode: FunctionParameterMode) -> bool {
+    matches!(mode, FunctionParameterMode::FuncParamOut | FunctionParameterMode::FuncParamTable)
 }
 
 fn makes_function(node: &NodeEnum) -> bool {

@@ -145,6 +145,7 @@ impl<'a> Walk<'a> {
         let mut fields = changing::fields_of(targets);
         for (field, name) in fields.iter_mut().zip(names) {
             field.name = name.to_owned();
+            field.unsure = false;
         }
         if let Some(search) = &cte.search_clause {
             self.ordered_columns(&search.search_col_list, &fields)?;

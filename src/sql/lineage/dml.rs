@@ -165,6 +165,7 @@ impl<'a> Walk<'a> {
         let excluded = Source {
             alias: Some("excluded".to_owned()),
             schemas: Vec::new(),
+            system: false,
             ..Source::clone(&to.item.source)
         };
         let excluded = Item { source: Rc::new(excluded), named: true, bare: false };

@@ -10,7 +10,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 
 use super::names::{BPCHAR, inner};
 use super::query::Target;
-use super::scope::{Scope, Source};
+use super::scope::{Field, Scope, Source};
 use super::value::{Constant, Point, Purpose, Value};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
@@ -73,7 +73,8 @@ impl<'a> Walk<'a> {
                 self.account(collate.location, &[]);
                 self.placeless(&names);
                 let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
-                let value = self.expression(argument, scope, purpose)?;
+                let mut value = self.expression(argument, scope, purpose)?;
+                self.keep_name_of_part(argument, &mut value)?;
                 Ok(Value { collated: true, origin: None, ..value.not_given() })
             }
             NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
@@ -175,7 +176,10 @@ impl<'a> Walk<'a> {
         }
         let source = self.source_named(qualifiers, scope, &span)?;
         match source.field(column) {
-            Some(field) => Ok(Value::of_field(&field, span)),
+            Some(field) => {
+                let field = self.or_function(field, || source.as_field());
+                Ok(Value::of_field(&field, span))
+            }
             None if self.facts.snapshot.functions_by_name.contains_key(*column) => {
                 self.functional_notation(column, &source, span)
             }
@@ -214,6 +218,15 @@ impl<'a> Walk<'a> {
         Ok(Value::clean())
     }
 
+    /// A column that may be gone by then: a function of the row that is called
+    /// so would be in its place.
+    fn or_function(&self, field: Field, row: impl Fn() -> Field) -> Field {
+        match field.is_uncertain() && self.takes_row(&field.name) {
+            true => field.unless(row()),
+            false => field,
+        }
+    }
+
     /// The relation that `names` mean: `alias`, `schema.table`, `db.schema.table`.
     pub(super) fn source_named(
         &mut self,
@@ -246,6 +259,9 @@ impl<'a> Walk<'a> {
         purpose: Purpose,
     ) -> Analysed<Value> {
         let mut value = self.expression(argument, scope, purpose)?;
+        if !steps.iter().any(|step| matches!(step.node, Some(NodeEnum::String(_)))) {
+            self.keep_name_of_part(argument, &mut value)?;
+        }
         for step in steps {
             value = match step.node.as_ref() {
                 Some(NodeEnum::String(name)) => {
@@ -279,6 +295,10 @@ impl<'a> Walk<'a> {
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         match found {
             Some(field) => {
+                let field = self.or_function(field, || Field {
+                    flow: super::value::mixed(row.iter().map(|field| &field.flow)),
+                    ..Field::clean(name)
+                });
                 let value = value.becomes(field.flow.clone());
                 Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
             }
@@ -310,25 +330,20 @@ impl<'a> Walk<'a> {
         if value.is_clean() || value.row.is_some() || value.elements.is_some() {
             return false;
         }
+        self.has_type(value, |oid| self.base_kind(oid) == Some('c'))
+    }
+
+    /// Is its type so, or that of any protected column in it, where its own is
+    /// not known?
+    pub(super) fn has_type(&self, value: &Value, is_so: impl Fn(Oid) -> bool) -> bool {
         match value.type_oid {
-            Some(oid) => self.has_fields(oid),
+            Some(oid) => is_so(oid),
             None => super::value::columns(&value.flow).iter().any(|column| {
                 let relation = self.facts.snapshot.relation(&column.schema, &column.table);
                 let column = relation.and_then(|relation| relation.column(&column.column));
-                column.is_some_and(|column| self.has_fields(column.type_oid))
+                column.is_some_and(|column| is_so(column.type_oid))
             }),
         }
-    }
-
-    fn has_fields(&self, mut oid: Oid) -> bool {
-        let types = &self.facts.snapshot.types;
-        while let Some(info) = types.get(&oid) {
-            match (info.kind, info.base) {
-                ('d', Some(base)) => oid = base,
-                (kind, _) => return kind == 'c',
-            }
-        }
-        false
     }
 
     /// Every mask shows whether a value is NULL.
@@ -371,7 +386,9 @@ impl<'a> Walk<'a> {
             values.push(self.expression(result, scope, purpose)?);
         }
         if let Some(default) = case.defresult.as_deref() {
-            values.push(self.expression(default, scope, purpose)?);
+            let mut value = self.expression(default, scope, purpose)?;
+            self.keep_name_of_part(default, &mut value)?;
+            values.push(value);
         } else {
             values.push(Value::constant(Constant::Null));
         }
@@ -422,7 +439,7 @@ impl<'a> Walk<'a> {
         };
         self.type_name(type_name)?;
         let mut value = self.expression(node, scope, purpose)?;
-        self.keep_name_in_cast(node, &mut value);
+        self.keep_name_of_part(node, &mut value)?;
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
@@ -438,10 +455,15 @@ impl<'a> Walk<'a> {
                 let coarser = oid == BPCHAR && value.type_oid != Some(BPCHAR);
                 let collated = value.collated || coarser || !self.has_plain_equality(value.type_oid);
                 let flow = match value.flow.clone() {
+                    // An array's text shows whether an element is quoted.
+                    Flow::Plain { columns, .. } if self.has_type(&value, |oid| self.is_array(oid)) => {
+                        Flow::Derived { columns, case_only: false }
+                    }
                     Flow::Plain { columns, .. } => Flow::Plain { columns, cast: true },
                     other => other,
                 };
-                let value = value.becomes(flow);
+                let mut value = value.becomes(flow);
+                self.keep_name_of_part(node, &mut value)?;
                 Ok(Value { type_oid: Some(oid), collated, ..value })
             }
             None => Ok(Value::of(self.spend(&value, purpose))),
@@ -458,6 +480,10 @@ impl<'a> Walk<'a> {
             }
             SubLinkType::ExprSublink => {
                 let targets = self.statement(query, scope)?;
+                if let Some(first) = targets.first() {
+                    self.subquery_names
+                        .insert(link.location, (first.name.clone(), first.unsure || first.loose));
+                }
                 let span = self.places.parenthesised(link.location)?;
                 Ok(scalar(targets, &span))
             }

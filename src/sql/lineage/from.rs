@@ -224,9 +224,13 @@ impl<'a> Walk<'a> {
             self.function_columns(call, definitions, function, &lateral, &mut source)?;
         }
         if function.ordinality {
-            source.fields.push(Field::clean("ordinality"));
+            source.fields.push(Field { unsure: true, ..Field::clean("ordinality") });
         }
+        // A definition list is what the columns are; else a name may be wrong,
+        // and there may be others behind those that an alias gives.
+        let unsure = source.may_have_others();
         self.rename(&mut source, function.alias.as_ref())?;
+        source.fields.iter_mut().for_each(|field| field.unsure |= unsure);
         Ok(vec![Item::visible(source)])
     }
 
@@ -251,17 +255,23 @@ impl<'a> Walk<'a> {
             [] => self.result_columns(call, &name),
             definitions => Some(self.defined_columns(definitions)?),
         };
+        let is_defined = !definitions.is_empty();
+        // The client may have another function of the name, or make its
+        // composite type another.
+        let loose = !is_defined && !self.is_builtin_call(call);
+        let column =
+            |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, ..Field::clean(name) };
         // A scalar function's column is called as the alias says.
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
         match columns.as_deref() {
             Some([only]) if *only == name && function.functions.len() == 1 => {
                 let called = alias.clone().unwrap_or(name);
                 source.alias = Some(called.clone());
-                source.fields.push(Field { flow, ..Field::clean(called) });
+                source.fields.push(column(&called));
             }
             Some(columns) => {
                 source.alias.get_or_insert(name);
-                source.fields.extend(columns.iter().map(|c| Field { flow: flow.clone(), ..Field::clean(c) }));
+                source.fields.extend(columns.iter().map(|name| column(name)));
             }
             None => {
                 source.alias.get_or_insert_with(|| name.clone());

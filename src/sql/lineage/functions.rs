@@ -2,12 +2,13 @@
 //! that leave traces, those nobody may call, and all others.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{FuncCall, Node};
+use pg_query::protobuf::{CoercionForm, FuncCall, Node};
 
 use super::names::strings;
 use super::scope::Scope;
 use super::value::{Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
+use crate::catalog::Oid;
 use crate::catalog::snapshot::{Function, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -25,7 +26,7 @@ const TRACE_PREFIXES: &[&str] =
     &["pg_advisory_", "pg_try_advisory_", "lo_", "pg_read_", "pg_ls_", "pg_logical_"];
 
 /// Columns of set-returning functions whose names are not the function's.
-const RESULT_COLUMNS: &[(&str, &[&str])] = &[
+pub(super) const RESULT_COLUMNS: &[(&str, &[&str])] = &[
     ("json_each", &["key", "value"]),
     ("jsonb_each", &["key", "value"]),
     ("json_each_text", &["key", "value"]),
@@ -51,6 +52,7 @@ impl<'a> Walk<'a> {
         let names = self.strings_of(&call.funcname)?;
         self.account(call.location, &names);
         self.check_callable(&names, at)?;
+        self.check_known(call)?;
         let leaves_trace = self.leaves_trace(&names);
         self.traces |= leaves_trace;
         let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
@@ -136,7 +138,7 @@ impl<'a> Walk<'a> {
                 return Ok(self.extreme(value));
             }
             (Some(name @ ("lower" | "upper" | "btrim" | "ltrim" | "rtrim")), [value])
-                if is_single(value) && purpose.kind != UseKind::VolatileArgument =>
+                if is_single(value) && purpose.kind != UseKind::VolatileArgument && !self.is_range(value) =>
             {
                 return Ok(derived(value.clone(), matches!(name, "lower" | "upper")));
             }
@@ -172,6 +174,62 @@ impl<'a> Walk<'a> {
             && call.over.is_none()
             && call.agg_order.is_empty()
             && !call.agg_distinct
+    }
+
+    /// The bound of a range is NULL where the range has none, or is empty.
+    fn is_range(&self, value: &Value) -> bool {
+        self.has_type(value, |oid| matches!(self.base_kind(oid), Some('r' | 'm')))
+    }
+
+    /// `typtype` of a type, of a domain that of what it is over.
+    pub(super) fn base_kind(&self, mut oid: Oid) -> Option<char> {
+        let types = &self.facts.snapshot.types;
+        loop {
+            match types.get(&oid)? {
+                info if info.kind != 'd' => return Some(info.kind),
+                info => oid = info.base?,
+            }
+        }
+    }
+
+    /// Is it an array type, or a domain over one (`typcategory`)?
+    pub(super) fn is_array(&self, oid: Oid) -> bool {
+        self.facts.snapshot.types.get(&oid).is_some_and(|info| info.category == 'A')
+    }
+
+    /// Can a function of this name be called with a whole row?
+    pub(super) fn takes_row(&self, name: &str) -> bool {
+        self.candidates_of(&[name]).any(|function| {
+            function
+                .argument_types
+                .first()
+                .is_some_and(|oid| matches!(self.base_kind(*oid), None | Some('c' | 'p')))
+        })
+    }
+
+    /// Is it a call of a function of `pg_catalog`, or SQL's own syntax?
+    pub(super) fn is_builtin_call(&self, call: &Node) -> bool {
+        match call.node.as_ref() {
+            Some(NodeEnum::FuncCall(call)) => strings(&call.funcname).is_some_and(|names| {
+                self.builtin(&names)
+                    .is_some_and(|name| self.candidates_of(&[PG_CATALOG, name]).next().is_some())
+            }),
+            _ => false,
+        }
+    }
+
+    /// SYSTEM_USER is a keyword from version 16 on; before, it is a name.
+    fn check_known(&self, call: &FuncCall) -> Analysed<()> {
+        let names = strings(&call.funcname).unwrap_or_default();
+        let is_keyword =
+            call.funcformat() == CoercionForm::CoerceSqlSyntax && names.last() == Some(&"system_user");
+        match is_keyword
+            && self.candidates_of(&names).next().is_none()
+            && !self.facts.snapshot.functions.is_empty()
+        {
+            true => self.unknown("SYSTEM_USER, which this server reads as a name,"),
+            false => Ok(()),
+        }
     }
 
     /// The bare name of a `pg_catalog` function, unless another schema has one

@@ -71,7 +71,11 @@ pub(crate) use statistics::holds_statistics;
 /// Does the analysis take a function, operator or type of this name for
 /// `pg_catalog`'s, and let protected values reach it?
 pub(crate) fn taken_for_catalogs(name: &str) -> bool {
-    matches!(name, "=" | "<>") || functions::KEEPING.contains(&name) || given::is_castable(name)
+    matches!(name, "=" | "<>" | "->" | "->>" | "#>" | "#>>")
+        || functions::KEEPING.contains(&name)
+        || paths::is_extracting(name)
+        || functions::RESULT_COLUMNS.iter().any(|(known, _)| *known == name)
+        || given::is_castable(name)
 }
 
 type Analysed<T> = Result<T, ClientError>;
@@ -184,6 +188,9 @@ struct Walk<'a> {
     ambiguous: BTreeMap<String, Vec<Oid>>,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
+    /// What scalar subqueries are called, by their location, and whether they
+    /// may be called otherwise.
+    subquery_names: HashMap<i32, (String, bool)>,
     /// Table references numbered so far (`keys`).
     references: u32,
     /// Bytes that rows built anew may still take.
@@ -243,6 +250,7 @@ impl<'a> Walk<'a> {
             choices: Choices::new(),
             ambiguous: BTreeMap::new(),
             resolved: HashSet::new(),
+            subquery_names: HashMap::new(),
             references: 0,
             row_bytes: rows::MAX_ROW_BYTES,
             seen: HashSet::new(),

@@ -10,6 +10,22 @@ pub(super) fn column_name(node: &Node) -> String {
     name_of(node).0.unwrap_or_else(|| "?column?".to_owned())
 }
 
+/// The column or subquery that an output without an alias is called after: for
+/// certain, in every version.
+pub(super) fn named_by(node: &Node) -> Option<&NodeEnum> {
+    match node.node.as_ref()? {
+        named @ NodeEnum::ColumnRef(_) => Some(named),
+        NodeEnum::SubLink(link) if link.sub_link_type() != SubLinkType::ExprSublink => None,
+        named @ NodeEnum::SubLink(_) => Some(named),
+        NodeEnum::AIndirection(part) if last_string(&part.indirection).1 => None,
+        NodeEnum::AIndirection(part) => named_by(part.arg.as_deref()?),
+        NodeEnum::TypeCast(cast) => named_by(cast.arg.as_deref()?),
+        NodeEnum::CollateClause(collate) => named_by(collate.arg.as_deref()?),
+        NodeEnum::CaseExpr(case) => named_by(case.defresult.as_deref()?),
+        _ => None,
+    }
+}
+
 /// The name, and whether it is a good one (CASE, casts prefer those).
 fn name_of(node: &Node) -> (Option<String>, bool) {
     let weak = |name: &str| (Some(name.to_owned()), false);

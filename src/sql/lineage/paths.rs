@@ -34,6 +34,11 @@ const EXTRACTING: &[(&str, Form)] = &[
     ("jsonb_extract_path_text", Form::Text),
 ];
 
+/// Does a function of this name take something out of a document?
+pub(super) fn is_extracting(name: &str) -> bool {
+    EXTRACTING.iter().any(|(known, _)| *known == name)
+}
+
 impl<'a> Walk<'a> {
     /// What an operator takes out of `document`. None: it is no accessor, or
     /// not one with a constant path.

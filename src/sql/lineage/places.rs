@@ -174,6 +174,13 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// The last name in `span` as it is spelled; none: an escape follows it.
+    pub fn last_name(&self, span: &Range<usize>) -> Option<String> {
+        let index = self.tokens.iter().rposition(|(token, _)| token.end == span.end)?;
+        let is_escaped = matches!(self.kind(index), Some(Token::Sconst | Token::Uident));
+        (!is_escaped).then(|| self.text.get(self.span(index)?).map(str::to_owned)).flatten()
+    }
+
     /// The token that ends last before `at`.
     pub fn before(&self, at: usize) -> Option<Token> {
         let index = self.tokens.partition_point(|(span, _)| span.end <= at);

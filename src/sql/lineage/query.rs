@@ -9,7 +9,7 @@ use pg_query::protobuf::{Node, ResTarget, SelectStmt, SetOperation};
 use super::names::inner;
 use super::scope::{Field, Scope};
 use super::value::{Purpose, Value, unite};
-use super::{Analysed, Walk, naming};
+use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, Given, UseKind};
 
@@ -28,6 +28,8 @@ pub(super) struct Target {
     pub span: Range<usize>,
     /// As [`Field::loose`]: `*` gave it.
     pub loose: bool,
+    /// As [`Field::unsure`].
+    pub unsure: bool,
 }
 
 impl Target {
@@ -44,6 +46,7 @@ impl Target {
             collated: self.value.collated,
             origin: None,
             loose: self.loose,
+            unsure: self.unsure,
             listed: self.value.listed,
         }
     }
@@ -150,6 +153,7 @@ impl<'a> Walk<'a> {
                 value,
                 span: self.here..self.here,
                 loose: false,
+                unsure: false,
             });
         }
         self.order_by_names(select, scope, &targets)?;
@@ -188,7 +192,7 @@ impl<'a> Walk<'a> {
             value.points.extend(b.value.points);
             value.type_oid = a.value.type_oid.filter(|oid| b.value.type_oid == Some(*oid));
             value.collated = a.value.collated || b.value.collated;
-            targets.push(Target { name: a.name, value, span: a.span, loose: a.loose });
+            targets.push(Target { name: a.name, value, span: a.span, loose: a.loose, unsure: a.unsure });
         }
         self.order_by_names(select, scope, &targets)?;
         self.limit_and_locks(select, scope)?;
@@ -231,16 +235,16 @@ impl<'a> Walk<'a> {
         }
         self.placeless(&[&target.name]);
         let mut value = self.expression(node, scope, purpose)?.not_given();
-        let name = match target.name.is_empty() {
-            true => naming::column_name(node),
-            false => target.name.clone(),
+        let (name, unsure) = match target.name.is_empty() {
+            true => self.output_name(node),
+            false => (target.name.clone(), false),
         };
         if target.name.is_empty() {
             self.keep_name(node, &mut value, &name);
         }
         let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
-        targets.push(Target { name, value, span, loose: false });
+        targets.push(Target { name, value, span, loose: false, unsure });
         Ok(())
     }
 
@@ -310,6 +314,7 @@ impl<'a> Walk<'a> {
                 value: Value { points: Vec::new(), ..value },
                 span: span.clone(),
                 loose: false,
+                unsure: false,
             };
             return Ok(parts.into_iter().map(target).collect());
         };
@@ -333,5 +338,5 @@ impl<'a> Walk<'a> {
 fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
     value.points.clear();
-    Target { name: field.name.clone(), value, span: span.clone(), loose: field.loose }
+    Target { name: field.name.clone(), value, span: span.clone(), loose: field.loose, unsure: field.unsure }
 }

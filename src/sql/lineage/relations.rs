@@ -67,6 +67,7 @@ impl<'a> Walk<'a> {
         }
         for (field, name) in source.fields.iter_mut().zip(names) {
             field.name = name;
+            field.unsure = false;
         }
         Ok(())
     }
@@ -244,6 +245,7 @@ impl<'a> Walk<'a> {
                     collated: column.nondeterministic,
                     origin: None,
                     loose: false,
+                    unsure: false,
                     listed: None,
                 }
             })
@@ -256,7 +258,8 @@ impl<'a> Walk<'a> {
         let mut source = Source {
             alias: Some(named.relname.clone()),
             schemas: relations.iter().map(|relation| relation.schema.to_string()).collect(),
-            system: true,
+            // A view has none: there `v.ctid` is a function of the row.
+            system: relations.iter().all(|relation| relation.kind != RelationKind::View),
             ..Source::default()
         };
         let mut all = relations.iter().map(|relation| self.fields_of(relation));

@@ -74,7 +74,13 @@ impl<'a> Walk<'a> {
         let different: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         // The text may be in an encoding that spells other letters otherwise.
         let is_plain = names.iter().chain(&different).all(|name| name.is_ascii());
-        if source.open.is_some() || !is_plain || different.len() != fields.len() {
+        // A column that goes would leave a function of the row under its name.
+        let is_function = |field: &Field| field.is_uncertain() && self.takes_row(&field.name);
+        if source.open.is_some()
+            || !is_plain
+            || different.len() != fields.len()
+            || fields.iter().any(is_function)
+        {
             return None;
         }
         let qualifier: Vec<String> = names.iter().map(|name| quoted(name)).collect();
@@ -131,16 +137,46 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A cast of a reference is called as the reference is, and so is one of a
-    /// subquery as its column.
-    pub(super) fn keep_name_in_cast(&self, node: &Node, value: &mut Value) {
-        let name = naming::column_name(node);
-        if is_reference(node, value) && name.is_ascii() {
-            for point in &mut value.points {
-                let text = self.harmless(point).text;
-                point.rebuilt = Some(format!("(SELECT {text} AS {})", quoted(&name)).into());
+    /// The name of an output without an alias, and whether it may be another.
+    pub(super) fn output_name(&self, node: &Node) -> (String, bool) {
+        match naming::named_by(node) {
+            Some(NodeEnum::SubLink(link)) => match self.subquery_names.get(&link.location) {
+                Some(known) => known.clone(),
+                None => (naming::column_name(node), true),
+            },
+            named => (naming::column_name(node), named.is_none()),
+        }
+    }
+
+    /// A cast, a subscript and the like are called as the column or subquery in
+    /// them is. So is what stands in its place: an ORDER BY of that name, or a
+    /// query around it, would mean something else otherwise. A subquery has
+    /// the name of its column, wherever it stands.
+    pub(super) fn keep_name_of_part(&self, node: &Node, value: &mut Value) -> Analysed<()> {
+        let (span, name) = match naming::named_by(node) {
+            Some(NodeEnum::ColumnRef(named)) => {
+                let span = self.places.name(named.location, named.fields.len())?;
+                let name = naming::column_name(node);
+                let spelled =
+                    if name.is_ascii() { Some(quoted(&name)) } else { self.places.last_name(&span) };
+                (span, spelled)
+            }
+            Some(NodeEnum::SubLink(link)) => {
+                let name = self.output_name(node).0;
+                (self.places.parenthesised(link.location)?, name.is_ascii().then(|| quoted(&name)))
+            }
+            _ => return Ok(()),
+        };
+        for point in value.points.iter_mut().filter(|point| point.span == span) {
+            let Some(name) = &name else {
+                return self.refuse("this output needs a name: give it one with AS", -1);
+            };
+            let text = self.harmless(point).text;
+            if !text.ends_with(&format!(" AS {name})")) {
+                point.rebuilt = Some(format!("(SELECT {text} AS {name})").into());
             }
         }
+        Ok(())
     }
 
     /// A domain may have a constraint that NULL breaks.

@@ -2,7 +2,9 @@
 //! PostgreSQL's `parse_relation.c`.
 //!
 //! Invariant: a name that could mean several things means all of them; their
-//! flows are united.
+//! flows are united. What is certain of a column's name is that of a relation
+//! that nobody may change, of an alias, and of a reference; any other goes on
+//! to be looked up further out too.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -27,6 +29,9 @@ pub(super) struct Field {
     /// A relation gives it its name, which the client may change: see
     /// [`changing`](super::changing).
     pub loose: bool,
+    /// Its name is the one that PostgreSQL gives to an expression or to a
+    /// function's result: as far as is known, for one version.
+    pub unsure: bool,
     /// A column of VALUES: see [`listed`](super::listed).
     pub listed: Option<usize>,
 }
@@ -96,13 +101,19 @@ impl Field {
             collated: false,
             origin: None,
             loose: false,
+            unsure: false,
             listed: None,
         }
     }
 
+    /// May the column of this name be another one?
+    pub fn is_uncertain(&self) -> bool {
+        self.loose || self.unsure
+    }
+
     /// What a name means that means this, unless the client has changed that
     /// relation: then it means the other. Alike as long as both are clean.
-    fn unless(self, other: Self) -> Self {
+    pub fn unless(self, other: Self) -> Self {
         if self.flow == Flow::Clean && other.flow == Flow::Clean { self } else { self.or(&other) }
     }
 
@@ -115,6 +126,7 @@ impl Field {
             collated: self.collated || other.collated,
             origin: if self.origin == other.origin { self.origin } else { None },
             loose: self.loose && other.loose,
+            unsure: self.unsure && other.unsure,
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
         }
     }
@@ -123,11 +135,19 @@ impl Field {
 impl Source {
     /// May it have, or come to have, other columns than these?
     pub fn may_have_others(&self) -> bool {
-        self.open.is_some() || self.fields.iter().any(|field| field.loose)
+        self.open.is_some() || self.fields.iter().any(Field::is_uncertain)
+    }
+
+    /// What a name that is none of its columns' may mean all the same.
+    fn otherwise_called(&self, name: &str) -> Option<Field> {
+        let unsure = self.fields.iter().filter(|field| field.unsure && field.flow != Flow::Clean);
+        let flow = mixed(unsure.map(|field| &field.flow));
+        let others = self.may_have_others() || (self.system && SYSTEM_COLUMNS.contains(&name));
+        (flow != Flow::Clean || others).then(|| Field { flow, unsure: true, ..Field::clean(name) })
     }
 
     /// Its whole row as a value.
-    fn as_field(&self) -> Field {
+    pub fn as_field(&self) -> Field {
         let flow = mixed(self.fields.iter().map(|field| &field.flow));
         Field { flow, ..Field::clean(self.alias.clone().unwrap_or_default()) }
     }
@@ -136,7 +156,9 @@ impl Source {
     pub fn field(&self, name: &str) -> Option<Field> {
         let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         let system = self.system && SYSTEM_COLUMNS.contains(&name);
-        known.or_else(|| (system || self.open.is_some()).then(|| Field::clean(name)))
+        known
+            .or_else(|| self.otherwise_called(name).filter(|other| other.flow != Flow::Clean))
+            .or_else(|| (system || self.open.is_some()).then(|| Field::clean(name)))
     }
 }
 
@@ -179,39 +201,40 @@ impl<'s, 'a> Scope<'s, 'a> {
 
     /// A column named without its relation (`colNameToVar`).
     pub fn column(&self, name: &str) -> Option<Field> {
-        let (mut open, mut maybe): (bool, Option<Field>) = (false, None);
-        // It is found in a relation that may lose it.
-        let mut found = false;
+        let mut meant: Option<Field> = None;
+        let unite = |meant: &mut Option<Field>, field: Field| {
+            *meant = Some(match meant.take() {
+                Some(inner) => inner.unless(field),
+                None => field,
+            });
+        };
+        // It is found in something that may not have it.
+        let (mut found, mut open) = (false, false);
         for level in self.levels() {
-            match level.own_column(name) {
-                Some(field) => {
-                    let is_loose = field.loose;
-                    maybe = Some(match maybe {
-                        Some(inner) => inner.unless(field),
-                        None => field,
-                    });
-                    if !is_loose {
-                        return maybe;
-                    }
-                    found = true;
-                }
-                None if SYSTEM_COLUMNS.contains(&name) && level.items.iter().any(|i| i.source.system) => {
-                    return Some(maybe.unwrap_or_else(|| Field::clean(name)));
-                }
-                None => {
-                    let bare = || level.items.iter().filter(|item| item.bare);
-                    open |= bare().any(|item| item.source.open.is_some());
-                    if maybe.is_none() && bare().any(|item| item.source.may_have_others()) {
-                        maybe = Some(Field::clean(name));
-                    }
+            let own = level.own_column(name);
+            let is_certain = own.as_ref().is_some_and(|field| !field.is_uncertain());
+            found |= own.is_some();
+            let is_here = own.is_some();
+            if let Some(field) = own {
+                unite(&mut meant, field);
+            }
+            if is_certain {
+                return meant;
+            }
+            for item in level.items.iter().filter(|item| item.bare && !is_here) {
+                open |= item.source.open.is_some();
+                found |= item.source.system && SYSTEM_COLUMNS.contains(&name);
+                if let Some(other) = item.source.otherwise_called(name) {
+                    unite(&mut meant, other);
                 }
             }
         }
-        let row = self.source(None, name);
-        match (found, row) {
-            (true, Some(row)) => maybe.map(|field| field.unless(row.as_field())),
-            (true, None) => maybe,
-            (false, row) => (open && row.is_none()).then(|| Field::clean(name)),
+        match self.source(None, name) {
+            Some(row) => {
+                let meant = meant.filter(|field| found || field.flow != Flow::Clean);
+                meant.map(|field| field.unless(row.as_field()))
+            }
+            None => meant.filter(|field| found || open || field.flow != Flow::Clean),
         }
     }
 
