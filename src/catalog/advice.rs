@@ -204,6 +204,7 @@ fn kind_name(constraint: &Constraint) -> &'static str {
         ConstraintKind::Unique => "unique key",
         ConstraintKind::Exclude => "exclusion constraint",
         ConstraintKind::ForeignKey => "foreign key",
+        ConstraintKind::Computed => "computation",
     }
 }
 

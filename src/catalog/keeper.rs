@@ -15,6 +15,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio_postgres::Client;
 
 use super::bind::{self, Bound};
 use super::bindings::{BindingError, BindingStore, Known};
@@ -39,6 +40,9 @@ const QUIET: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(1);
 /// First and longest pause between attempts to reach the server.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// A load that DDL in progress made fail is repeated so often, after so long,
+/// before it counts as failed.
+const PASSING: (u32, Duration) = (20, Duration::from_millis(20));
 /// A load that DDL in progress kept incomplete is repeated after this.
 const INCOMPLETE_PAUSE: Duration = Duration::from_millis(250);
 
@@ -280,7 +284,7 @@ impl Keeper {
     /// One look at the catalog; loads if anything has changed. Whether the
     /// snapshot is complete.
     async fn look(&self, watch: &mut Option<Watch>, known: &mut Option<Known>) -> Result<bool, KeepError> {
-        let wanted = self.database.wanted.load(Ordering::Acquire);
+        let mut wanted = self.database.wanted.load(Ordering::Acquire);
         let service = self.service.load_full();
         let usable =
             watch.take().filter(|w| !w.connection.client.is_closed() && Arc::ptr_eq(&w.service, &service));
@@ -293,9 +297,14 @@ impl Keeper {
             self.database.publish(None, wanted);
             return Ok(true);
         }
+        if changed {
+            // Known to be untrue: nobody uses it until it is read, however long that takes.
+            self.database.mark_stale();
+            wanted = self.database.wanted.load(Ordering::Acquire);
+        }
         let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
         let Loaded { snapshot, complete } =
-            load::load(&current.connection.client, previous.as_deref()).await?;
+            load_patiently(&current.connection.client, previous.as_deref()).await?;
         let guard = self.bind(snapshot, known).await?;
         self.database.publish(Some(guard), wanted);
         Ok(complete)
@@ -349,6 +358,17 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Loads, again where DDL of others came between.
+async fn load_patiently(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    for _ in 1..PASSING.0 {
+        match load::load(client, previous).await {
+            Err(error) if error.is_passing() && !client.is_closed() => sleep(PASSING.1).await,
+            loaded => return loaded,
+        }
+    }
+    load::load(client, previous).await
 }
 
 /// The next notification; never without a connection.

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql};
 use tokio_postgres::{Client, Row};
 
@@ -22,7 +23,7 @@ use super::snapshot::{
 
 /// Oldest server that bauta supports.
 const OLDEST_SERVER: i32 = 130_000;
-/// First server with `BEGIN ATOMIC` bodies.
+/// First server with `BEGIN ATOMIC` bodies, and statistics of expressions.
 const FIRST_WITH_SQL_BODIES: i32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
 const FIRST_WITH_EQUAL_NULLS: i32 = 150_000;
@@ -40,6 +41,16 @@ pub enum LoadError {
 impl From<tokio_postgres::Error> for LoadError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Query(error)
+    }
+}
+
+impl LoadError {
+    /// Did it fail on what somebody's DDL was doing at that moment: a lock that
+    /// came between, a view that was dropped while it was printed?
+    pub fn is_passing(&self) -> bool {
+        let Self::Query(error) = self else { return false };
+        let passing = [SqlState::LOCK_NOT_AVAILABLE, SqlState::INTERNAL_ERROR, SqlState::UNDEFINED_TABLE];
+        error.code().is_some_and(|code| passing.contains(code))
     }
 }
 
@@ -237,7 +248,8 @@ fn functions_query(version: i32) -> String {
 
 fn constraints_query(version: i32) -> String {
     let equal = if version >= FIRST_WITH_EQUAL_NULLS { "i.indnullsnotdistinct" } else { "false" };
-    queries::CONSTRAINTS.replace("{nulls_not_distinct}", equal)
+    let expressions = if version >= FIRST_WITH_SQL_BODIES { "stxexprs IS NOT NULL" } else { "false" };
+    queries::CONSTRAINTS.replace("{nulls_not_distinct}", equal).replace("{expressions}", expressions)
 }
 
 /// Relations while their parts come in.
@@ -278,6 +290,9 @@ impl Builder {
             if get::<bool>(&row, 2)? {
                 column.generated = Some(expression);
                 column.generated_from = get(&row, 4)?;
+                let columns = column.generated_from.iter().copied().chain([attribute]).collect();
+                let computed = Constraint::computed(Arc::clone(&column.name), columns);
+                relation.constraints.push(computed);
             } else {
                 column.default = Some(expression);
             }
@@ -357,6 +372,7 @@ impl Builder {
                 "c" => ConstraintKind::Check,
                 "f" => ConstraintKind::ForeignKey,
                 "x" => ConstraintKind::Exclude,
+                "k" => ConstraintKind::Computed,
                 _ => ConstraintKind::Unique,
             };
             let referenced = oid(&row, 4)?;

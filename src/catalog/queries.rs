@@ -115,10 +115,14 @@ WHERE d.deptype = 'n'";
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
 /// whole row, all of the table's. The last flag: a NULL can make it fail.
-/// `{nulls_not_distinct}`: whether the index has it; versions before 15 don't know it.
+/// Kind `k` is what the server computes of a row that changes: another index's
+/// expression or predicate, a policy, statistics of an expression, the key by
+/// which it goes to a partition. `{nulls_not_distinct}` and `{expressions}`:
+/// whether an index has that, and statistics have those; versions before 15
+/// and 14 don't know them.
 pub(super) const CONSTRAINTS: &str = "
 WITH indexes AS (
-    SELECT i.indexrelid, i.indrelid, i.indisunique,
+    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisexclusion,
            i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR {nulls_not_distinct} AS nulls_tell,
            CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN i.indkey::int2[] ELSE
                ARRAY(SELECT a.attnum FROM pg_attribute a
@@ -130,7 +134,8 @@ WITH indexes AS (
                                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
                                          AND d.refobjsubid = a.attnum))) END AS columns
     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
-    WHERE t.oid >= 16384 AND t.relkind <> 't' AND (i.indisunique OR i.indisexclusion))
+    WHERE t.oid >= 16384 AND t.relkind <> 't'
+      AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
 SELECT c.conrelid, c.conname::text, c.contype::text,
        CASE WHEN c.contype = 'x' AND i.columns IS NOT NULL THEN i.columns
             WHEN c.contype = 'c' AND 0 = ANY (c.conkey) THEN
@@ -147,7 +152,28 @@ UNION ALL
 SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], false, false, i.nulls_tell
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique
-  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))";
+  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))
+UNION ALL
+SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], false, false, true
+FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
+WHERE NOT i.indisunique AND NOT i.indisexclusion
+UNION ALL
+SELECT o.relation, o.name, 'k', array_agg(DISTINCT d.refobjsubid::int2), 0::oid, '{}'::int2[], false, false, true
+FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name
+      FROM pg_policy WHERE polcmd IN ('*', 'w')
+      UNION ALL
+      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, stxname::text FROM pg_statistic_ext WHERE {expressions}) o
+JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation AND d.refobjsubid > 0
+GROUP BY o.class, o.oid, o.relation, o.name
+UNION ALL
+SELECT p.partrelid, c.relname::text, 'k',
+       array_remove(p.partattrs::int2[], 0::int2)
+           || ARRAY(SELECT d.refobjsubid::int2 FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0),
+       0::oid, '{}'::int2[], false, false, true
+FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that
 /// body printed. Versions before 14 have neither.

@@ -90,7 +90,8 @@ pub struct Relation {
     pub constraints: Vec<Constraint>,
 }
 
-/// A CHECK, UNIQUE, PRIMARY KEY, EXCLUDE or FOREIGN KEY, or a unique index.
+/// A CHECK, UNIQUE, PRIMARY KEY, EXCLUDE or FOREIGN KEY, a unique index, or
+/// what fails like one.
 #[derive(Debug, Clone)]
 pub struct Constraint {
     pub name: Arc<str>,
@@ -115,6 +116,24 @@ pub enum ConstraintKind {
     Unique,
     Exclude,
     ForeignKey,
+    /// No constraint: something that is computed of a row whenever it changes,
+    /// and may fail. A generated column, an expression or a predicate of an
+    /// index, a policy, statistics of an expression, a partition key.
+    Computed,
+}
+
+impl Constraint {
+    pub fn computed(name: Arc<str>, columns: Vec<i16>) -> Self {
+        Self {
+            name,
+            kind: ConstraintKind::Computed,
+            columns,
+            references: None,
+            cascades: false,
+            is_primary: false,
+            nulls_tell: true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

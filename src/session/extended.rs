@@ -39,8 +39,30 @@ impl Relay {
         }
     }
 
+    /// bauta's own statements stand under reserved names.
+    fn check_name(&self, name: &[u8]) -> Result<(), Stop> {
+        if name.starts_with(RESERVED) {
+            return Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into());
+        }
+        self.check_spelling(name)
+    }
+
+    /// The message waits, or is refused.
+    fn stopped(&mut self, stop: Stop) -> Step {
+        match stop {
+            Stop::Hold(hold) => Step::Wait(hold),
+            Stop::Refuse(refusal) => {
+                self.refuse_step(refusal.error);
+                Step::Done
+            }
+        }
+    }
+
     pub(super) fn on_describe(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let target = Target::read(body)?;
+        if let Err(stop) = self.check_name(target.name()) {
+            return Ok(self.stopped(stop));
+        }
         let (kind, found) = match target {
             Target::Statement(name) => {
                 (Kind::DescribeStatement, self.find_statement(name).map(|slot| slot.map(|slot| slot.value)))
@@ -85,16 +107,16 @@ impl Relay {
     fn describe_lost(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<Step, End> {
         match self.parse_again(name, prepared) {
             Ok(()) => Ok(Step::Wait(Hold::Quiet)),
-            Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
-            Err(Stop::Refuse(refusal)) => {
-                self.refuse_step(refusal.error);
-                Ok(Step::Done)
-            }
+            Err(stop) => Ok(self.stopped(stop)),
         }
     }
 
     pub(super) fn on_close(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
-        let undo = match Target::read(body)? {
+        let target = Target::read(body)?;
+        if let Err(stop) = self.check_name(target.name()) {
+            return Ok(self.stopped(stop));
+        }
+        let undo = match target {
             Target::Statement(name) => self.state.remove_statement(name),
             Target::Portal(name) => self.state.remove_portal(name),
         };
@@ -119,14 +141,6 @@ fn copy_of(prepared: &Prepared) -> Prepared {
         may_copy_in: prepared.may_copy_in,
         may_recode: prepared.may_recode,
     }
-}
-
-/// bauta's own statements stand under these names.
-fn check_name(name: &[u8]) -> Result<(), Stop> {
-    if !name.starts_with(RESERVED) {
-        return Ok(());
-    }
-    Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into())
 }
 
 /// Rows of this statement are looked at.

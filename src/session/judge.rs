@@ -20,18 +20,22 @@ use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
-use crate::policy::decide::{self, ColumnDecision, Decision, OutputAction, Verdict, What};
+use crate::policy::decide::{self, ColumnDecision, Decision, Verdict, What};
 use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::classify::uncommitted_code;
+use crate::sql::parse;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::backend::TransactionStatus;
 
 /// How many EXECUTE or FETCH may lead to one another.
 const MAX_FOLLOWED: usize = 8;
+
+/// Bytes of a name at most: `NAMEDATALEN` less its end.
+const MAX_NAME: usize = 63;
 
 /// Does a text mean something else under `standard_conforming_strings = off`
 /// or another client encoding?
@@ -242,11 +246,13 @@ impl Relay {
 
     fn judge_followed(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else { return Err(lost().into()) };
+        self.check_names(&statement.kind)?;
         self.check_session(statement)?;
         match &statement.kind {
             StatementKind::Execute { name } => {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
+                    Lookup::Found(slot) if !self.is_query(&slot.value)? => Err(command_by_name().into()),
                     Lookup::Found(slot) => {
                         let mend = "DEALLOCATE and PREPARE the statement again.";
                         let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
@@ -297,6 +303,17 @@ impl Relay {
             }
             _ => self.decide(statement, handed),
         }
+    }
+
+    /// Is it what PREPARE can name? A Parse message may hold any statement, and
+    /// EXECUTE runs that too.
+    fn is_query(&mut self, prepared: &Prepared) -> Result<bool, Stop> {
+        Ok(match self.known(prepared).map_err(Stop::Hold)? {
+            Known::Analysed(lineage) => {
+                lineage.statement().is_none_or(|statement| matches!(statement.kind, StatementKind::Query))
+            }
+            Known::Harmless | Known::Own(_) | Known::Naming(_) => true,
+        })
     }
 
     fn judge_explain_execute(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
@@ -358,9 +375,10 @@ impl Relay {
             || statement.outputs.is_some()
             || statement.catalog_change != CatalogChange::None
             || forgets_person(&statement.kind);
-        let reveals = verdict.outputs.iter().any(|o| matches!(o, OutputAction::Reveal { .. }));
         // Grants are not used up by what would have run without them.
         let bases = if observe { Vec::new() } else { bases(&columns) };
+        // What a row is made of, or why it is there, ends with its grant too.
+        let reveals = !bases.is_empty();
         let guarded = matters.then(|| {
             Box::new(Guarded {
                 grants: grants(&bases),
@@ -442,6 +460,7 @@ impl Relay {
         if let Some(why) = self.settings.unsafe_reading() {
             return Err(why.into());
         }
+        self.check_letters(text)?;
         if !self.pipeline_sets {
             return Ok(());
         }
@@ -453,9 +472,65 @@ impl Relay {
         Err(error.with_hint("Send Sync before it.").into())
     }
 
+    /// A server whose encoding is not UTF8 folds and cuts names of other letters
+    /// than ASCII by rules of its own: what they mean can't be told, and so
+    /// neither whether a text names something protected.
+    pub(super) fn check_letters(&self, text: &[u8]) -> Result<(), Stop> {
+        if text.is_ascii()
+            || self.settings.has_utf8_server()
+            || self.guard.protected.is_empty()
+            || self.observes()
+            || !parse::names_other_letters(text)
+        {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            "a name with other letters than ASCII cannot be read as a server reads it whose encoding is not UTF8",
+        );
+        Err(error.with_hint("Use names of ASCII letters.").into())
+    }
+
     /// Statements whose meaning hangs on what earlier ones did wait for them.
     pub(super) fn need_quiet(&self) -> Result<(), Stop> {
         if self.state.is_quiet() { Ok(()) } else { Err(Stop::Hold(Hold::Quiet)) }
+    }
+
+    /// A name that the server and bauta read alike: the server cuts it at 63
+    /// bytes (`NAMEDATALEN`), and converts other letters than ASCII to its own
+    /// encoding first.
+    pub(super) fn check_spelling(&self, name: &[u8]) -> Result<(), Stop> {
+        if name.len() > MAX_NAME {
+            let error =
+                ClientError::new("42622", "names of prepared statements and cursors have 63 bytes at most");
+            return Err(error.into());
+        }
+        if name.is_ascii() {
+            return Ok(());
+        }
+        self.need_quiet()?;
+        match self.settings.is_utf8_throughout() {
+            true => Ok(()),
+            false => Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "names of prepared statements and cursors have ASCII letters only, unless client and server both use UTF8",
+            )
+            .into()),
+        }
+    }
+
+    /// The names that a statement makes, uses or takes away.
+    fn check_names(&self, kind: &StatementKind) -> Result<(), Stop> {
+        let name = match kind {
+            StatementKind::Prepare { name, .. }
+            | StatementKind::DeclareCursor { name, .. }
+            | StatementKind::Execute { name }
+            | StatementKind::ExplainExecute { name }
+            | StatementKind::Fetch { cursor: name, .. } => Some(name),
+            StatementKind::Deallocate { name } | StatementKind::ClosePortal { name } => name.as_ref(),
+            _ => None,
+        };
+        name.map_or(Ok(()), |name| self.check_spelling(name.as_bytes()))
     }
 
     /// Registers what a statement that runs will change in the name spaces.
@@ -605,6 +680,14 @@ fn own_by_name() -> ClientError {
         "a statement for schema \"bauta\" can't be run by EXECUTE or FETCH",
     )
     .with_hint("Send the statement itself.")
+}
+
+fn command_by_name() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "EXECUTE of a statement that a Parse message named and that is no query",
+    )
+    .with_hint("Bind and execute it by messages, or run its text.")
 }
 
 fn copy_by_name() -> ClientError {

@@ -166,6 +166,8 @@ pub(super) struct Relay {
     pub guard_since: u64,
     pub guard: Arc<Guard>,
     pub permits: Arc<SessionPermits>,
+    /// The guard that they were made by.
+    permits_version: u64,
     pub hold: Option<Hold>,
     pub job: Option<Job>,
     /// The last analysis that a job brought.
@@ -248,6 +250,7 @@ impl Relay {
             settings,
             database,
             guard_since: 0,
+            permits_version: guard.version,
             guard,
             permits,
             hold: None,
@@ -552,8 +555,11 @@ impl Relay {
 
     /// The permits of this moment.
     pub(super) fn fresh_permits(&mut self) {
-        if self.permits.epoch != self.proxy.grants.epoch() {
+        let epoch = self.proxy.grants.epoch();
+        if self.permits.epoch != epoch || self.permits_version != self.guard.version {
+            // Who is a member of which role stands in the guard.
             self.permits = self.proxy.permits(&self.who, &self.guard);
+            self.permits_version = self.guard.version;
         }
     }
 }

@@ -203,6 +203,7 @@ impl Relay {
         }
         if command == b"COMMIT" {
             self.state.end_transaction();
+            self.mark_committed();
         }
         let Some(entry) = self.state.front_mut() else { return Err(out_of_step(tag)) };
         if entry.kind == Kind::Execute {
@@ -256,6 +257,15 @@ impl Relay {
         }
     }
 
+    /// DDL is in force from here on. COMMIT AND CHAIN begins another transaction.
+    fn mark_committed(&mut self) {
+        match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
+            CatalogChange::None => {}
+            CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
+            CatalogChange::Relations | CatalogChange::Code => self.database.mark_stale(),
+        }
+    }
+
     fn on_ready(&mut self, status: TransactionStatus, frame: &[u8]) -> Result<(), End> {
         let Some(entry) = self.state.front() else { return Err(out_of_step(tag::READY_FOR_QUERY)) };
         if !matches!(entry.kind, Kind::Query | Kind::Sync) {
@@ -280,11 +290,7 @@ impl Relay {
         self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
-            match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
-                CatalogChange::None => {}
-                CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
-                CatalogChange::Relations | CatalogChange::Code => self.database.mark_stale(),
-            }
+            self.mark_committed();
         }
         if let Some(complete) = self.as_query.take().and_then(|query| query.complete) {
             self.client.queue(&complete);

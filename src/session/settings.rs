@@ -53,6 +53,15 @@ impl Settings {
         }
     }
 
+    /// Nothing is converted on the way.
+    pub fn is_utf8_throughout(&self) -> bool {
+        self.encoding == Known::Utf8 && self.has_utf8_server()
+    }
+
+    pub fn has_utf8_server(&self) -> bool {
+        known(&self.server) == Known::Utf8
+    }
+
     /// Why a statement that names something protected can't be read safely.
     pub fn unsafe_reading(&self) -> Option<ClientError> {
         if !self.standard_strings {

@@ -56,7 +56,15 @@ impl Relay {
         }
         match self.knowledge(&text) {
             Err(hold) => Ok(Step::Wait(hold)),
-            Ok(Knowledge::Harmless) => Ok(self.pass_query(text, frame)),
+            Ok(Knowledge::Harmless) => match self.check_letters(&text) {
+                Ok(()) => Ok(self.pass_query(text, frame)),
+                Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+                Err(Stop::Refuse(refusal)) => {
+                    let error = self.refused(Sql::whole(text, Conceal::AllLiterals), refusal);
+                    self.refuse_query(error);
+                    Ok(Step::Done)
+                }
+            },
             Ok(Knowledge::Analysed(analysis)) => self.on_analysed(text, analysis),
         }
     }

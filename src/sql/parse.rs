@@ -145,6 +145,17 @@ pub fn scan(text: &str) -> Result<Vec<ScanToken>, pg_query::Error> {
     if text.bytes().all(is_space) { Ok(Vec::new()) } else { pg_query::scan_tokens(text) }
 }
 
+/// Is there a name with other letters than ASCII in the text, or might there be?
+/// In any encoding in which bytes below 128 are ASCII.
+pub fn names_other_letters(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let Ok(tokens) = scan(&text) else { return true };
+    tokens.iter().filter(|token| !is_literal(token.token()) && !is_comment(token.token())).any(|token| {
+        let spelled = token_span(token).and_then(|span| text.get(span));
+        spelled.is_none_or(|spelled| !spelled.is_ascii())
+    })
+}
+
 fn token_span(token: &ScanToken) -> Option<Range<usize>> {
     Some(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
 }
@@ -236,6 +247,21 @@ fn unreadable() -> ClientError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_told_from_other_text() {
+        for (text, names) in [
+            ("SELECT 'ä', $$ö$$, E'ü' -- ß\n /* é' */ FROM t", false),
+            ("SELECT * FROM käufer", true),
+            ("SELECT \"ä\"", true),
+            ("/* ' */ SELECT * FROM KÄUFER /* ' */", true),
+            ("SELECT 'ä", true),
+        ] {
+            assert_eq!(names_other_letters(text.as_bytes()), names, "{text}");
+        }
+        assert!(names_other_letters(b"SELECT k\xe4ufer"));
+        assert!(!names_other_letters(b"SELECT 'k\xe4ufer'"));
+    }
 
     fn spans(text: &str) -> Vec<&str> {
         parse(text, 100).unwrap().statements.into_iter().map(|s| &text[s.span]).collect()

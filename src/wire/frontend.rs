@@ -151,6 +151,12 @@ pub enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
+    pub fn name(self) -> &'a [u8] {
+        match self {
+            Self::Statement(name) | Self::Portal(name) => name,
+        }
+    }
+
     pub fn read(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
         let kind = reader.u8()?;

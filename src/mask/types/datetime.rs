@@ -16,6 +16,9 @@ const DATE: &str = "\"value\" must be a date like 1970-01-31";
 const TIME: &str = "\"value\" must be a time like 12:30:00";
 const TIMESTAMP: &str = "\"value\" must be a time like 1970-01-31 12:30:00";
 
+/// `2020-03-15`
+const DATE_LENGTH: usize = 10;
+
 fn epoch() -> Date {
     civil(2000, 1, 1)
 }
@@ -162,8 +165,26 @@ fn from_text(text: &str, kind: Kind) -> Option<DateTime> {
     match kind {
         Kind::Date => text.parse::<Date>().ok().map(|date| date.at(0, 0, 0, 0)),
         Kind::Timestamp => text.parse().ok(),
-        Kind::TimestampTz => text.parse::<Timestamp>().ok().map(|t| TimeZone::UTC.to_datetime(t)),
+        Kind::TimestampTz => with_offset(text),
     }
+}
+
+/// `2020-03-15 10:00:00+05:30`, in UTC. A zone of the client's own making may
+/// be a week from UTC (`EncodeTimezone` in PostgreSQL's `datetime.c` prints
+/// hours, minutes and seconds as far as they are not zero): a text that could
+/// not be read would tell on which side of its change the moment lies.
+fn with_offset(text: &str) -> Option<DateTime> {
+    let at = text.rfind(['+', '-']).filter(|at| *at > DATE_LENGTH)?;
+    let (local, offset) = text.split_at_checked(at)?;
+    let mut seconds = 0;
+    let mut parts = offset.get(1..)?.splitn(3, ':');
+    for unit in [3600, 60, 1] {
+        let Some(part) = parts.next() else { break };
+        let is_number = (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        seconds += part.parse::<i64>().ok().filter(|_| is_number)? * unit;
+    }
+    let east = if offset.starts_with('-') { -seconds } else { seconds };
+    local.parse::<DateTime>().ok()?.checked_sub(Span::new().try_seconds(east).ok()?).ok()
 }
 
 fn from_binary(value: &[u8], kind: Kind) -> Option<DateTime> {

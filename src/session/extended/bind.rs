@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{check_name, copy_of, touches, wants_shape};
+use super::{copy_of, touches, wants_shape};
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::judge::{Judged, Stop};
@@ -46,7 +46,8 @@ impl Relay {
     }
 
     fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
-        check_name(bind.portal)?;
+        self.check_name(bind.portal)?;
+        self.check_name(bind.statement)?;
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.upstream.queue(frame);
@@ -187,7 +188,7 @@ impl Relay {
         if self.hold.is_some()
             || self.copy_in != CopyIn::Off
             || self.state.is_skipping()
-            || check_name(portal).is_err()
+            || self.check_name(portal).is_err()
             || self.room_for_name().is_err()
         {
             return Ok(false);

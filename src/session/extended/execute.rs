@@ -21,6 +21,7 @@ use crate::session::simple::edits_the_text;
 use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos};
 use crate::session::tokens::{Handed, Values};
 use crate::session::virtual_schema::VirtualStatement;
+use crate::sql::StatementKind;
 use crate::wire::frontend::Execute;
 
 /// An Execute that was judged.
@@ -39,6 +40,9 @@ impl Relay {
         if let Some(Parked::Execute(plan)) = self.take_parked() {
             return Ok(self.send_execute(plan));
         }
+        if let Err(stop) = self.check_name(execute.portal) {
+            return Ok(self.stopped(stop));
+        }
         let slot = match self.find_portal(execute.portal) {
             Ok(Some(slot)) => slot,
             Ok(None) => {
@@ -53,7 +57,7 @@ impl Relay {
                 self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
             }
             (Known::Naming(naming), _) => self.run_portal_of_naming(&portal.prepared, naming, frame),
-            _ => self.execute(&portal, frame),
+            _ => self.execute(&portal, execute.limit, frame),
         };
         match done {
             Ok(step) => Ok(step),
@@ -117,7 +121,7 @@ impl Relay {
         Ok(Step::Done)
     }
 
-    fn execute(&mut self, portal: &Portal<ShapeRef>, frame: &[u8]) -> Result<Step, Stop> {
+    fn execute(&mut self, portal: &Portal<ShapeRef>, limit: i32, frame: &[u8]) -> Result<Step, Stop> {
         let mut plan = ExecutePlan {
             frame: Bytes::new(),
             prepared: portal.prepared.clone(),
@@ -128,6 +132,9 @@ impl Relay {
         };
         if let Known::Analysed(lineage) = self.known(&portal.prepared).map_err(Stop::Hold)? {
             plan.judged = self.judge_portal(portal, &lineage)?;
+            if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() {
+                return Err(rows_by_name().into());
+            }
             let text = portal.prepared.text.clone();
             let edits = &plan.judged.edits;
             if let Err(stop) = self.register(&lineage, 0, &text, edits, &portal.tokens, &mut plan.undo) {
@@ -223,6 +230,21 @@ fn execution_text(prepared: &Prepared) -> Sql {
         Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
     };
     Sql::whole(prepared.text.clone(), conceal)
+}
+
+/// EXECUTE and FETCH: what they name may be another thing when the portal goes
+/// on, while its rows are those of the first.
+fn follows(lineage: &Lineage) -> bool {
+    let kind = lineage.statement().map(|statement| &statement.kind);
+    matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+fn rows_by_name() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "EXECUTE and FETCH of protected rows cannot be run with a row limit",
+    )
+    .with_hint("Bind the statement itself, or give FETCH the number of rows.")
 }
 
 fn changed_meanwhile() -> ClientError {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::check_name;
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::end_user::{self, Naming};
@@ -59,12 +58,15 @@ impl Relay {
     }
 
     fn parse(&mut self, parse: &Parse<'_>, text: Bytes, frame: &[u8]) -> Result<(), Stop> {
-        check_name(parse.name)?;
+        self.check_name(parse.name)?;
         self.room_for_name()?;
         let mut gate = Gate::Open;
         let types = Bytes::copy_from_slice(parse.parameter_types);
         let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
-            Knowledge::Harmless => (Known::Harmless, Form::plain(&types)),
+            Knowledge::Harmless => {
+                self.check_letters(&text)?;
+                (Known::Harmless, Form::plain(&types))
+            }
             Knowledge::Analysed(analysis) => {
                 let named = analysis.statements.iter().any(|s| s.touches_protected);
                 if analysis.statements.len() > 1 {
@@ -107,7 +109,7 @@ impl Relay {
         text: Bytes,
         statement: Result<Arc<VirtualStatement>, ClientError>,
     ) -> Result<(), Stop> {
-        check_name(parse.name)?;
+        self.check_name(parse.name)?;
         self.room_for_name()?;
         let statement = statement?;
         write_stand_in(&statement, parse, self.upstream.output());
@@ -121,7 +123,7 @@ impl Relay {
         text: Bytes,
         naming: Result<Naming, ClientError>,
     ) -> Result<(), Stop> {
-        check_name(parse.name)?;
+        self.check_name(parse.name)?;
         self.room_for_name()?;
         let naming = Arc::new(naming?);
         self.write_naming(&naming, parse);

@@ -110,6 +110,9 @@ fn makes_function(node: &NodeEnum) -> bool {
     }
 }
 
+/// Words behind INTO that may be a schema, a table or a comment's.
+const INTO_WORDS: usize = 8;
+
 /// The names that a statement gives, or whose meaning it changes.
 fn made_names(node: &NodeEnum) -> Vec<&str> {
     match node {
@@ -117,7 +120,24 @@ fn made_names(node: &NodeEnum) -> Vec<&str> {
         NodeEnum::CreateTableAsStmt(create) => {
             relation(create.into.as_deref().and_then(|into| into.rel.as_ref()))
         }
-        NodeEnum::CreateStmt(create) => relation(create.relation.as_ref()),
+        NodeEnum::CreateStmt(create) => {
+            relation(create.relation.as_ref()).into_iter().chain(inside(&create.table_elts)).collect()
+        }
+        NodeEnum::AlterTableStmt(alter) => inside(&alter.cmds),
+        NodeEnum::AlterTableCmd(command) => {
+            command.def.as_deref().and_then(|node| node.node.as_ref()).map(made_names).unwrap_or_default()
+        }
+        NodeEnum::ColumnDef(column) => inside(&column.constraints),
+        // That of an index, too; and an identity's sequence.
+        NodeEnum::Constraint(constraint) => {
+            let named = Some(constraint.conname.as_str()).filter(|name| !name.is_empty());
+            let sequence = constraint.options.iter().filter_map(|node| match node.node.as_ref() {
+                Some(NodeEnum::DefElem(option)) if option.defname == "sequence_name" => option.arg.as_deref(),
+                _ => None,
+            });
+            named.into_iter().chain(sequence.flat_map(names_in)).collect()
+        }
+        NodeEnum::IndexStmt(create) => vec![&create.idxname],
         NodeEnum::CreateSeqStmt(create) => relation(create.sequence.as_ref()),
         NodeEnum::ViewStmt(create) => relation(create.view.as_ref()),
         NodeEnum::CompositeTypeStmt(create) => relation(create.typevar.as_ref()),
@@ -173,28 +193,29 @@ fn string(node: &Node) -> Option<&str> {
 }
 
 /// DDL and COPY inside a function's body: nobody would see it run. Temporary
-/// tables may be made there, under names that nothing relies on.
+/// tables may be made there, in a body that spells no name relied on.
 pub(super) fn body_makes(body: &str, relied_on: impl Fn(&str) -> bool) -> bool {
     let words: Vec<String> = body
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
         .collect();
-    let after = |at: usize, next: usize| words.get(at + next).map(String::as_str).unwrap_or_default();
-    words.iter().enumerate().any(|(at, word)| match word.as_str() {
+    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
+    // An escape would hide a name from this.
+    let hides = || body.to_ascii_lowercase().contains("u&");
+    let spells = || hides() || words.iter().any(|word| relied_on(word));
+    (0..words.len()).any(|at| match word(at) {
         // COPY of a file or program of the server is held up elsewhere; here it would not be seen.
         "alter" | "import" | "copy" => true,
-        "do" => !matches!(after(at, 1), "nothing" | "update" | "instead" | "also"),
-        "create" => {
-            let name = match (after(at, 1), after(at, 2), after(at, 3)) {
-                ("temp" | "temporary", "table", "if") => after(at, 6),
-                ("temp" | "temporary", "table", name) => name,
-                _ => return true,
-            };
-            relied_on(name)
+        "do" => !matches!(word(at + 1), "nothing" | "update" | "instead" | "also"),
+        "create" if matches!((word(at + 1), word(at + 2)), ("temp" | "temporary", "table")) => spells(),
+        "create" => true,
+        "into" if matches!(word(at + 1), "temp" | "temporary" | "table" | "unlogged") => true,
+        // SELECT … INTO a table, or a variable of PL/pgSQL's.
+        "into" => {
+            !matches!(at.checked_sub(1).map(word), Some("insert" | "merge"))
+                && (hides() || (1..=INTO_WORDS).any(|next| relied_on(word(at + next))))
         }
-        // In PL/pgSQL mostly a variable's; as a relation's, it is checked.
-        "into" => matches!(after(at, 1), "temp" | "temporary" | "table" | "unlogged"),
         _ => false,
     })
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::Walk;
 use super::dml::Destination;
 use super::value::{Constant, Purpose, Value, mixed, same_domain};
-use crate::catalog::snapshot::{Constraint, Relation};
+use crate::catalog::snapshot::{Constraint, ConstraintKind, Relation};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
 
@@ -54,7 +54,14 @@ impl<'a> Walk<'a> {
         if written.is_present || (constant != Constant::No && !written.changes) {
             return;
         }
-        let neighbours = self.neighbours(to, column, |constraint| may_tell(constraint, constant));
+        if field.flow != Flow::Clean && constant == Constant::Default && has_unique_default(to, column) {
+            self.use_write(&field.flow, Disclosure::Search, written.span.clone(), None);
+        }
+        // A new row has nothing in it that was there.
+        let tells = |known: &Constraint| {
+            may_tell(known, constant) && (written.changes || known.kind != ConstraintKind::Computed)
+        };
+        let neighbours = self.neighbours(to, column, tells);
         if neighbours != Flow::Clean {
             let given = self.null_for(field.type_oid, &written.value);
             self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
@@ -194,6 +201,18 @@ impl<'a> Walk<'a> {
         }
         flows
     }
+}
+
+/// Would an error of its key tell whether another row holds its default?
+fn has_unique_default(to: &Destination<'_>, column: &str) -> bool {
+    to.held_in.iter().filter(|(_, exact)| *exact).any(|(relation, _)| {
+        let known = relation.column(column).filter(|known| known.default.is_some());
+        let is_unique = |constraint: &Constraint| {
+            matches!(constraint.kind, ConstraintKind::Unique | ConstraintKind::Exclude)
+                && known.is_some_and(|known| constraint.columns.contains(&known.attribute))
+        };
+        relation.constraints.iter().any(is_unique)
+    })
 }
 
 /// Can a constraint fail by what is written? A plain key never fails by a NULL
