@@ -14,7 +14,7 @@ use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
-use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Undo, Undos};
+use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Slot, Undo, Undos};
 use super::tokens::{Handed, Keys, tokens_by_name, tokens_far_away};
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
@@ -217,11 +217,7 @@ impl Relay {
     pub(super) fn judge(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         // A statement named `a` may be the text EXECUTE a.
         if self.following >= MAX_FOLLOWED {
-            return Err(ClientError::new(
-                sqlstate::STATEMENT_TOO_COMPLEX,
-                "stack depth limit exceeded: EXECUTE and FETCH name each other too deeply",
-            )
-            .into());
+            return Err(followed_too_far().into());
         }
         self.following += 1;
         let judged = self.judge_followed(lineage, handed);
@@ -252,7 +248,6 @@ impl Relay {
             StatementKind::Execute { name } => {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
-                    Lookup::Found(slot) if !self.is_query(&slot.value)? => Err(command_by_name().into()),
                     Lookup::Found(slot) => {
                         let mend = "DEALLOCATE and PREPARE the statement again.";
                         let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
@@ -303,17 +298,6 @@ impl Relay {
             }
             _ => self.decide(statement, handed),
         }
-    }
-
-    /// Is it what PREPARE can name? A Parse message may hold any statement, and
-    /// EXECUTE runs that too.
-    fn is_query(&mut self, prepared: &Prepared) -> Result<bool, Stop> {
-        Ok(match self.known(prepared).map_err(Stop::Hold)? {
-            Known::Analysed(lineage) => {
-                lineage.statement().is_none_or(|statement| matches!(statement.kind, StatementKind::Query))
-            }
-            Known::Harmless | Known::Own(_) | Known::Naming(_) => true,
-        })
     }
 
     fn judge_explain_execute(&mut self, prepared: &Prepared) -> Result<Judged, Stop> {
@@ -570,6 +554,15 @@ impl Relay {
                 };
                 undo.extend(done.map(|done| (index, done)));
             }
+            // A Parse message may have named any statement, also one of these.
+            StatementKind::Execute { name } => {
+                if let Lookup::Found(Slot { value: named, .. }) = self.state.statement(name.as_bytes())
+                    && let Known::Analysed(inner) = self.known(&named).map_err(Stop::Hold)?
+                {
+                    let edits = named.form.as_ref().map(|form| form.edits.clone()).unwrap_or_default();
+                    self.register_within(&inner, index, &named.text, &edits, tokens, undo)?;
+                }
+            }
             StatementKind::Discard { all: true, .. } => {
                 let statements: Undo<_> = self.state.remove_statements();
                 undo.push((index, statements));
@@ -578,6 +571,25 @@ impl Relay {
             _ => {}
         }
         Ok(())
+    }
+
+    /// [`register`](Self::register), a step further along a chain of EXECUTE.
+    fn register_within(
+        &mut self,
+        lineage: &Lineage,
+        index: usize,
+        text: &Bytes,
+        edits: &[Edit],
+        tokens: &Arc<[u16]>,
+        undo: &mut Undos<super::relay::ShapeRef>,
+    ) -> Result<(), Stop> {
+        if self.following >= MAX_FOLLOWED {
+            return Err(followed_too_far().into());
+        }
+        self.following += 1;
+        let registered = self.register(lineage, index, text, edits, tokens, undo);
+        self.following -= 1;
+        registered
     }
 
     fn by_sql(&self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
@@ -682,12 +694,11 @@ fn own_by_name() -> ClientError {
     .with_hint("Send the statement itself.")
 }
 
-fn command_by_name() -> ClientError {
+fn followed_too_far() -> ClientError {
     ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
-        "EXECUTE of a statement that a Parse message named and that is no query",
+        sqlstate::STATEMENT_TOO_COMPLEX,
+        "stack depth limit exceeded: EXECUTE and FETCH name each other too deeply",
     )
-    .with_hint("Bind and execute it by messages, or run its text.")
 }
 
 fn copy_by_name() -> ClientError {
