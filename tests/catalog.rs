@@ -391,6 +391,31 @@ async fn a_stale_guard_is_never_current() {
     }
 }
 
+/// From the moment in which a change is seen, the old guard is nobody's any
+/// more, however long reading the new catalog takes.
+#[tokio::test]
+async fn a_guard_that_is_known_to_be_old_is_not_current() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    let databases = databases(server, EMAIL);
+    databases.guard(&shop).await.expect("guard");
+    // A load reads pg_depend, and the search for changes does not.
+    let locker = client(server.port(), "postgres", &shop).await;
+    locker
+        .batch_execute("BEGIN; LOCK TABLE pg_catalog.pg_depend IN ACCESS EXCLUSIVE MODE")
+        .await
+        .expect("lock");
+    server.sql(&shop, "ALTER TABLE products RENAME COLUMN name TO title");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while databases.current(&shop).is_some() {
+        assert!(Instant::now() < deadline, "the old guard goes on");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    locker.batch_execute("ROLLBACK").await.expect("unlock");
+    let guard = databases.guard(&shop).await.expect("guard");
+    assert!(guard.snapshot.relation("public", "products").unwrap().column("title").is_some());
+}
+
 /// A temporary table of one session: that one waits until it is known, the
 /// others go on meanwhile.
 #[tokio::test]

@@ -349,6 +349,54 @@ fn a_stream_ends_within_a_second_of_the_revocation() {
     assert!(ended.saturating_duration_since(revoked) < Duration::from_secs(1));
 }
 
+/// What a row is made of, and why it is there, ends with the grant too, in a
+/// statement that runs and in those behind it.
+#[test]
+fn what_a_grant_lets_compute_ends_with_it() {
+    let bench = Bench::new();
+    for sql in [
+        "SELECT x, repeat('x', 9000), pg_sleep(0.1)::text FROM \
+         (SELECT email || '' AS x, id FROM customers OFFSET 0) c WHERE id <= 20",
+        "SELECT pg_sleep(2); SELECT email || '' FROM customers WHERE id = 1",
+        "SELECT pg_sleep(2); SELECT count(*) FROM customers WHERE email LIKE '%@%'",
+        "SELECT pg_sleep(2); COPY (SELECT email || '' FROM customers WHERE id = 1) TO STDOUT",
+    ] {
+        let mut ana = bench.session();
+        bench.grant("1m", &[]);
+        let whole =
+            ana.query(&sql.replace("pg_sleep(0.1)", "pg_sleep(0)").replace("pg_sleep(2)", "pg_sleep(0)"));
+        assert_eq!(error(&whole), None, "{sql}");
+        let running = std::thread::spawn(move || ana.query(sql));
+        sleep(Duration::from_millis(600));
+        let grants = bench.bauta.cli_ok(&["grants"]);
+        let id = grants.lines().find(|l| l.contains("active")).and_then(|l| l.split_whitespace().next());
+        bench.bauta.cli_ok(&["revoke", id.expect("an active grant")]);
+        let frames = running.join().unwrap();
+        assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {frames:?}");
+        assert!(!frames.iter().any(|f| f.tag == b'd'), "{sql}");
+    }
+}
+
+/// Membership of a role of the server's counts from statement to statement.
+#[test]
+fn who_leaves_a_role_of_the_server_sees_masks_again() {
+    let server = Server::start();
+    server.sql("postgres", "CREATE ROLE viewers; GRANT viewers TO ana");
+    let policy = POLICY.replace(
+        "[[role]]",
+        "[[role]]\n    name = \"viewers\"\n    members = [\"pg:viewers\"]\n    unmask = [\"tag:pii\"]\n    [[role]]",
+    );
+    let bauta = Bauta::start(&server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    assert!(!is_masked(&value(&ana.query(EMAIL))));
+    server.sql("postgres", "REVOKE viewers FROM ana");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_masked(&value(&ana.query(EMAIL))) {
+        assert!(Instant::now() < deadline, "the open session goes on unmasked");
+        sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn a_once_grant_shows_one_statement_and_no_other() {
     let bench = Bench::new();

@@ -26,6 +26,7 @@ mod fleet;
 mod generated;
 mod golden;
 mod grants;
+mod handles;
 mod harness_test;
 mod hold;
 mod interference;

@@ -196,3 +196,20 @@ fn from_binary(value: &[u8], kind: Kind) -> Option<DateTime> {
     };
     epoch().at(0, 0, 0, 0).checked_add(span.ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_offset_that_the_server_prints_is_read() {
+        let utc = |text| with_offset(text).map(spaced);
+        assert_eq!(utc("2020-03-15 10:00:00+00").as_deref(), Some("2020-03-15 10:00:00"));
+        assert_eq!(utc("2020-03-15 10:00:00.25+05:30").as_deref(), Some("2020-03-15 04:30:00.25"));
+        assert_eq!(utc("1890-01-01 00:00:00-00:44:30").as_deref(), Some("1890-01-01 00:44:30"));
+        assert_eq!(utc("2020-03-21 16:00:00+150").as_deref(), Some("2020-03-15 10:00:00"));
+        for text in ["2020-03-15 10:00:00", "2020-03-15 10:00:00+00 BC", "infinity", "2020-03-15 10:00:00+"] {
+            assert_eq!(utc(text), None, "{text}");
+        }
+    }
+}

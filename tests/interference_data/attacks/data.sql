@@ -26,6 +26,12 @@ INSERT INTO halls
 SELECT i, int4range(i * 10, i * 10 + 5), CASE i WHEN 2 THEN date '2024-01-01' END, (CASE :seed WHEN 0 THEN 'a' ELSE 'b' END) || CASE WHEN i = 2 AND :seed = 0 THEN 1 ELSE i END
 FROM generate_series(1, 4) i;
 INSERT INTO bins SELECT i, i, CASE WHEN (i + :seed) % 2 = 0 THEN 'a' ELSE 'b' END FROM generate_series(1, 4) i;
+INSERT INTO spans SELECT 1, CASE :seed WHEN 0 THEN '[1,5)'::int4range ELSE '(,5)' END, CASE :seed WHEN 0 THEN 'empty'::daterange ELSE '[2020-01-01,2021-01-01)' END;
+INSERT INTO rates SELECT i, 5 + i + :seed * 3, 1, 'n', CASE WHEN i = 1 AND :seed = 0 THEN 'none' ELSE 'unit' || i END FROM generate_series(1, 5) i;
+INSERT INTO rates_index SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
+INSERT INTO rates_part SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
+INSERT INTO rates_rule SELECT i, 25 + i + :seed * 5 FROM generate_series(1, 5) i;
+INSERT INTO parcels SELECT 1, 'z', CASE :seed WHEN 0 THEN 'b' ELSE 'x' END;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

@@ -339,3 +339,15 @@ CREATE FUNCTION dd() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DO E'BEGIN EX\145
 SELECT dd()
 SELECT * FROM dodged
 DROP TABLE dodged
+== a function that makes a trigger's table behind a comment
+CREATE FUNCTION mk1() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE /* x */ audit_trail (what text, at int); END $$
+SELECT mk1()
+UPDATE patients SET ward = 'y' WHERE id = 11
+SELECT * FROM pg_temp.audit_trail ORDER BY at
+DROP FUNCTION mk1()
+== a function that makes a trigger's table by its schema
+CREATE FUNCTION mk1() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE IF NOT EXISTS pg_temp.audit_trail (what text, at int); END $$
+SELECT mk1()
+UPDATE patients SET ward = 'y' WHERE id = 11
+SELECT * FROM pg_temp.audit_trail ORDER BY at
+DROP FUNCTION mk1()

@@ -58,3 +58,17 @@ CREATE TABLE bins (id int PRIMARY KEY, place int, secret text);
 ALTER TABLE bins ADD CONSTRAINT whole_row CHECK (NOT bins::text LIKE '%,7,a%');
 CREATE FUNCTION fill_mail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.t := (SELECT email FROM customers WHERE id = NEW.id); RETURN NEW; END $$;
 CREATE FUNCTION fill_from() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN EXECUTE format('SELECT %I::text FROM %I WHERE id = $1', TG_ARGV[1], TG_ARGV[0]) INTO NEW.t USING NEW.id; RETURN NEW; END $$;
+CREATE TABLE spans (id int PRIMARY KEY, r int4range, days daterange);
+CREATE TABLE rates (id int PRIMARY KEY, amount int, share int DEFAULT 1, note text, unit text UNIQUE DEFAULT 'none',
+    rest int GENERATED ALWAYS AS (CASE WHEN share > 0 THEN 0 ELSE 100 / (amount + share) END) STORED);
+CREATE TABLE rates_index (id int PRIMARY KEY, amount int, share int DEFAULT 1);
+CREATE INDEX ON rates_index ((CASE WHEN share > 0 THEN 0 ELSE 100 / (amount + share) END));
+CREATE TABLE rates_part (id int PRIMARY KEY, amount int, share int DEFAULT 1);
+CREATE INDEX ON rates_part (id) WHERE (CASE WHEN share > 0 THEN 0 ELSE 100 / (amount + share) END) = 0;
+CREATE TABLE rates_rule (id int PRIMARY KEY, amount int, share int DEFAULT 1);
+ALTER TABLE rates_rule ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rates_rule FORCE ROW LEVEL SECURITY;
+CREATE POLICY enough ON rates_rule USING (true) WITH CHECK (amount + share > 10);
+CREATE TABLE parcels (id int, region text, secret text) PARTITION BY RANGE (region, secret);
+CREATE TABLE parcels_a PARTITION OF parcels FOR VALUES FROM ('a', 'a') TO ('a', 'n');
+CREATE TABLE parcels_z PARTITION OF parcels FOR VALUES FROM ('z', MINVALUE) TO ('z', MAXVALUE);

@@ -1,0 +1,144 @@
+//! Names of prepared statements, cursors and portals. Goal: what bauta believes
+//! of a name is what the server does with it, however it is spelled and
+//! whichever way it came there. Method: a harmless statement and a protected
+//! one under names that only one of the two tells apart; no raw value may come.
+
+use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    [[protect]]
+    column = "public.customers.email"
+    method = "redact"
+"#;
+
+/// Has no origin that RowDescription could tell.
+const PROTECTED: &str = "SELECT email FROM customers UNION ALL SELECT email FROM customers";
+
+fn code(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
+}
+
+fn rows(frames: &[Frame]) -> Vec<String> {
+    let first =
+        |frame: &Frame| String::from_utf8_lossy(frame.columns()[0].as_deref().unwrap_or_default()).into();
+    frames.iter().filter(|frame| frame.tag == b'D').map(first).collect()
+}
+
+fn shows_nothing(frames: &[Frame]) {
+    assert!(rows(frames).iter().all(|row| row == "***" || !row.contains('@')), "{:?}", rows(frames));
+}
+
+fn with_sync(messages: &[Vec<u8>]) -> Vec<u8> {
+    [messages.concat(), m::sync()].concat()
+}
+
+#[test]
+fn names_that_the_server_cuts_are_refused() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let name = |last: &str| format!("{}{last}", "A".repeat(63));
+    for messages in [
+        vec![m::parse(&name("x"), "SELECT 1", &[])],
+        vec![m::close(b'S', &name("x"))],
+        vec![m::close(b'P', &name("x"))],
+        vec![m::describe(b'S', &name("x"))],
+        vec![m::bind("", &name("x"), &[], &[])],
+        vec![m::parse("", "SELECT 1", &[]), m::bind(&name("x"), "", &[], &[])],
+        vec![m::execute(&name("x"), 0)],
+    ] {
+        assert_eq!(code(&ana.exchange(&with_sync(&messages))).as_deref(), Some("42622"));
+    }
+    // As long as a name may be.
+    let longest = name("");
+    let whole = [m::parse(&longest, "SELECT 1", &[]), m::bind("", &longest, &[], &[]), m::execute("", 0)];
+    assert_eq!(rows(&ana.exchange(&with_sync(&whole))), ["1"]);
+}
+
+#[test]
+fn one_name_in_two_encodings_is_one_statement_or_none() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    // Both sides use UTF8: a name is a name.
+    ana.query(&format!("PREPARE \"é\" AS {PROTECTED}"));
+    ana.query("SET client_encoding = 'LATIN1'");
+    assert_eq!(code(&ana.query("PREPARE \"é\" AS SELECT 1")).as_deref(), Some("0A000"));
+    let parse = [m::parse("é", "SELECT 1", &[])];
+    assert_eq!(code(&ana.exchange(&with_sync(&parse))).as_deref(), Some("0A000"));
+    ana.query("SET client_encoding = 'UTF8'");
+    let seen = ana.query("EXECUTE \"é\"");
+    assert!(!rows(&seen).is_empty());
+    shows_nothing(&seen);
+}
+
+#[test]
+fn execute_of_what_a_message_named_changes_names_as_that_does() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let prepare = format!("PREPARE t AS {PROTECTED}");
+    ana.exchange(&with_sync(&[m::parse("x", "DEALLOCATE t", &[]), m::parse("y", &prepare, &[])]));
+    ana.query("PREPARE t AS SELECT 'harmless'");
+    ana.query("EXECUTE x");
+    ana.query("EXECUTE y");
+    let seen = ana.query("EXECUTE t");
+    assert!(rows(&seen).len() > 1, "{seen:?}");
+    shows_nothing(&seen);
+
+    let declare = format!("DECLARE k CURSOR FOR {PROTECTED}");
+    ana.query("BEGIN");
+    ana.exchange(&with_sync(&[m::parse("u", "CLOSE k", &[]), m::parse("v", &declare, &[])]));
+    ana.query("DECLARE k CURSOR FOR SELECT 'harmless'");
+    ana.query("EXECUTE u");
+    ana.query("EXECUTE v");
+    let seen = ana.query("FETCH 3 FROM k");
+    assert_eq!(rows(&seen).len(), 3, "{seen:?}");
+    shows_nothing(&seen);
+}
+
+#[test]
+fn a_portal_over_execute_or_fetch_does_not_go_on_under_another_name() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("BEGIN");
+    ana.query(&format!("PREPARE s AS {PROTECTED}"));
+    let open = [m::parse("", "EXECUTE s", &[]), m::bind("p", "", &[], &[]), m::execute("p", 1)];
+    assert_eq!(code(&ana.exchange(&with_sync(&open))).as_deref(), Some("0A000"));
+    ana.query("ROLLBACK");
+    // Without a limit, and where nothing is protected, all is as ever.
+    let whole = [m::parse("", "EXECUTE s", &[]), m::bind("", "", &[], &[]), m::execute("", 0)];
+    let seen = ana.exchange(&with_sync(&whole));
+    assert!(rows(&seen).len() > 1, "{seen:?}");
+    shows_nothing(&seen);
+    ana.query("PREPARE two AS SELECT generate_series(1, 2)");
+    let part = [m::parse("", "EXECUTE two", &[]), m::bind("", "", &[], &[]), m::execute("", 1)];
+    assert_eq!(rows(&ana.exchange(&with_sync(&part))), ["1"]);
+}
+
+/// A database whose encoding is not UTF8 folds and cuts names by rules of its
+/// own.
+#[test]
+fn names_of_other_letters_are_refused_where_the_server_does_not_use_utf8() {
+    let server = Server::shared();
+    server.sql(
+        "postgres",
+        "CREATE DATABASE old_letters ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0; \
+         GRANT ALL ON DATABASE old_letters TO ana",
+    );
+    server.sql(
+        "old_letters",
+        "CREATE TABLE customers (email text); INSERT INTO customers VALUES ('a@b'); GRANT SELECT ON customers TO ana",
+    );
+    let bauta = Bauta::start(server, POLICY);
+    let parameters = [("user", "ana"), ("database", "old_letters")];
+    let mut ana = Raw::connect_with(bauta.port, &parameters, &crate::harness::password("ana")).unwrap();
+    for sql in ["SELECT * FROM \"käufer\"", "SELECT 1 AS ü", "PREPARE ö AS SELECT 1"] {
+        assert_eq!(code(&ana.query(sql)).as_deref(), Some("0A000"), "{sql}");
+        let parse = [m::parse("", sql, &[])];
+        assert_eq!(code(&ana.exchange(&with_sync(&parse))).as_deref(), Some("0A000"), "{sql}");
+    }
+    assert_eq!(rows(&ana.query("SELECT 'ä' -- ö")).len(), 1);
+    assert_eq!(rows(&ana.query("SELECT email FROM customers")), ["***"]);
+}
