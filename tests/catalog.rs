@@ -391,7 +391,7 @@ async fn a_stale_guard_is_never_current() {
     }
 }
 
-/// From the moment in which a change is seen, the old guard is nobody's any
+/// Soon after a change is seen, the old guard is nobody's any
 /// more, however long reading the new catalog takes.
 #[tokio::test]
 async fn a_guard_that_is_known_to_be_old_is_not_current() {

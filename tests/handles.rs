@@ -56,6 +56,16 @@ fn names_that_the_server_cuts_are_refused() {
 }
 
 #[test]
+fn a_text_of_comments_alone_is_an_empty_query() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let whole = [m::parse("", "-- customers", &[]), m::bind("", "", &[], &[]), m::execute("", 0)];
+    let tags: Vec<u8> = ana.exchange(&with_sync(&whole)).iter().map(|frame| frame.tag).collect();
+    assert_eq!(tags, *b"12IZ");
+}
+
+#[test]
 fn one_name_in_two_encodings_is_one_statement_or_none() {
     let server = Server::shared();
     let bauta = Bauta::start(server, POLICY);

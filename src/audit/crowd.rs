@@ -14,6 +14,11 @@ use super::queue::Entry;
 const ENOUGH: usize = 5;
 /// The longest wait for others, in syncs: a statement waits for its own too.
 const SYNCS: u32 = 8;
+/// So often in a row those who were expected may not come, before nobody is
+/// waited for: sessions that wait for something else than each other.
+const IN_VAIN: u32 = 2;
+/// After so many groups it is tried again.
+const TRY_AGAIN: u32 = 64;
 /// The longest wait for others.
 const LONGEST: Duration = Duration::from_millis(2);
 
@@ -34,11 +39,25 @@ pub(super) struct Crowd {
     at: Option<Instant>,
     /// How long a sync takes, lately.
     sync: Duration,
+    /// Waits in vain, one after the other.
+    in_vain: u32,
+    /// Groups that nobody was waited for since.
+    alone: u32,
 }
 
 impl Crowd {
-    /// A group was taken.
-    pub fn saw(&mut self, group: &[Entry], now: Instant) {
+    /// A group was taken. `complete`: whether those who were waited for came.
+    pub fn saw(&mut self, group: &[Entry], now: Instant, complete: Option<bool>) {
+        match complete {
+            Some(true) => self.in_vain = 0,
+            Some(false) => self.in_vain += 1,
+            None => self.alone += 1,
+        }
+        if complete.is_some() {
+            self.alone = 0;
+        } else if self.alone >= TRY_AGAIN {
+            self.in_vain = self.in_vain.min(IN_VAIN - 1);
+        }
         let idle = self.at.replace(now).is_none_or(|at| now.duration_since(at) > 2 * LONGEST);
         std::mem::swap(&mut self.last, &mut self.before);
         if idle {
@@ -61,7 +80,8 @@ impl Crowd {
         let gone = self.before.iter().filter(|session| self.last.binary_search(session).is_err());
         let expected = self.last.len() + gone.count();
         let patience = (self.sync * SYNCS).min(LONGEST);
-        (expected >= ENOUGH && !patience.is_zero()).then_some(Others { expected, patience })
+        let pays = self.in_vain < IN_VAIN;
+        (pays && expected >= ENOUGH && !patience.is_zero()).then_some(Others { expected, patience })
     }
 }
 
@@ -89,7 +109,7 @@ mod tests {
         crowd.synced(Duration::from_millis(1));
         let mut now = Instant::now();
         for sessions in groups {
-            crowd.saw(&group(sessions.clone()), now);
+            crowd.saw(&group(sessions.clone()), now, None);
             now += pause;
         }
         crowd.others().map(|others| others.expected)
@@ -112,9 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn nobody_waits_again_and_again_for_those_who_do_not_come() {
+        let mut crowd = Crowd::default();
+        crowd.synced(Duration::from_millis(1));
+        let now = Instant::now();
+        let mut waits = |complete| {
+            crowd.saw(&group(0..8), now, complete);
+            crowd.others().is_some()
+        };
+        assert!(waits(None) && waits(Some(true)) && waits(Some(false)));
+        assert!(!waits(Some(false)), "twice in vain");
+        assert_eq!((0..TRY_AGAIN).filter(|_| waits(None)).count(), 1, "tried again after a while");
+        assert!(!waits(Some(false)));
+        assert_eq!((0..TRY_AGAIN).filter(|_| waits(None)).count(), 1);
+        assert!(waits(Some(true)) && waits(Some(false)), "who came is waited for as ever");
+    }
+
+    #[test]
     fn the_wait_follows_the_disk_and_has_an_end() {
         let mut crowd = Crowd::default();
-        crowd.saw(&group(0..8), Instant::now());
+        crowd.saw(&group(0..8), Instant::now(), None);
         assert_eq!(crowd.others(), None, "nothing was synced yet");
         crowd.synced(Duration::from_micros(80));
         assert_eq!(crowd.others().map(|o| o.patience), Some(Duration::from_micros(80)));

@@ -69,6 +69,8 @@ impl Waiting {
 /// What the writer takes at once.
 pub(super) struct Batch {
     pub closing: bool,
+    /// Whether those who were waited for came; None: nobody was waited for.
+    pub complete: Option<bool>,
     /// Refused since the last batch.
     pub refused: u64,
 }
@@ -280,9 +282,7 @@ impl Queue {
         let mut waiting = self.waiting.lock();
         let settled = self.settled.load(Ordering::Acquire);
         let is_wanted = || self.wanted.load(Ordering::SeqCst) > settled;
-        if let Some(others) = others {
-            self.linger(&mut waiting, others);
-        }
+        let mut complete = others.map(|others| self.linger(&mut waiting, others));
         if !is_wanted() {
             self.idle.store(true, Ordering::SeqCst);
             if !(waiting.closing || is_wanted() || waiting.is_half_full()) {
@@ -290,8 +290,8 @@ impl Queue {
             }
             self.idle.store(false, Ordering::SeqCst);
         }
-        if let Some(others) = others.filter(|_| is_wanted()) {
-            self.linger(&mut waiting, others);
+        if let Some(others) = others.filter(|_| is_wanted() && complete == Some(false)) {
+            complete = Some(self.linger(&mut waiting, others));
         }
         if into.is_empty() {
             std::mem::swap(&mut waiting.entries, into);
@@ -300,19 +300,22 @@ impl Queue {
         }
         waiting.bytes = 0;
         waiting.intents = 0;
-        let batch = Batch { closing: waiting.closing, refused: std::mem::take(&mut waiting.refused) };
+        let batch =
+            Batch { closing: waiting.closing, complete, refused: std::mem::take(&mut waiting.refused) };
         drop(waiting);
         self.room.notify_waiters();
         batch
     }
 
-    /// Sleeps until as many intents are there as are expected, or so long.
-    fn linger(&self, waiting: &mut MutexGuard<'_, Waiting>, others: Others) {
+    /// Sleeps until as many intents are there as are expected, or so long;
+    /// whether they are.
+    fn linger(&self, waiting: &mut MutexGuard<'_, Waiting>, others: Others) -> bool {
         if waiting.intents < others.expected && !waiting.closing {
             waiting.awaited = others.expected;
             self.writer_wakes.wait_for(waiting, others.patience);
             waiting.awaited = 0;
         }
+        waiting.intents >= others.expected
     }
 
     /// While the log can't be written: nothing is taken, so that the queue's

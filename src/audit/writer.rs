@@ -129,7 +129,7 @@ impl Writer {
                 continue;
             }
             let batch = self.queue.take(&mut entries, PATIENCE, self.crowd.others());
-            self.crowd.saw(&entries, self.clock.now().mono);
+            self.crowd.saw(&entries, self.clock.now().mono, batch.complete);
             self.write(&mut entries);
             if batch.closing && self.failing.is_none() {
                 return;

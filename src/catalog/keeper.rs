@@ -40,6 +40,9 @@ const QUIET: Duration = Duration::from_secs(60);
 const LINGER: Duration = Duration::from_secs(1);
 /// First and longest pause between attempts to reach the server.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long the last guard goes on once a change of the catalog is seen: where
+/// DDL comes all the time, most loads end before that, and nobody waits.
+const GRACE: Duration = Duration::from_millis(250);
 /// A load that DDL in progress made fail is repeated so often, after so long,
 /// before it counts as failed.
 const PASSING: (u32, Duration) = (20, Duration::from_millis(20));
@@ -122,10 +125,12 @@ impl Database {
         self.current.load_full()
     }
 
-    /// DDL went through: nobody may use the present guard any more.
-    pub fn mark_stale(&self) {
+    /// DDL went through: nobody may use the present guard any more, but one of
+    /// this generation.
+    pub fn mark_stale(&self) -> u64 {
         let wanted = self.mark_stale_for_one();
         self.required.fetch_max(wanted, Ordering::AcqRel);
+        wanted
     }
 
     /// DDL of temporary tables went through: their session must use a guard of
@@ -264,9 +269,9 @@ impl Keeper {
                 () = self.database.wake.notified() => {}
                 _ = ticks.tick() => {}
                 () = sleep(self.database.patience()) => {}
-                () = sleep(INCOMPLETE_PAUSE), if !complete => self.database.mark_stale(),
+                () = sleep(INCOMPLETE_PAUSE), if !complete => { self.database.mark_stale(); }
                 heard = hear(heard) => match heard {
-                    Some(()) => self.database.mark_stale(),
+                    Some(()) => { self.database.mark_stale(); }
                     None => *watch = None,
                 },
             }
@@ -284,7 +289,7 @@ impl Keeper {
     /// One look at the catalog; loads if anything has changed. Whether the
     /// snapshot is complete.
     async fn look(&self, watch: &mut Option<Watch>, known: &mut Option<Known>) -> Result<bool, KeepError> {
-        let mut wanted = self.database.wanted.load(Ordering::Acquire);
+        let wanted = self.database.wanted.load(Ordering::Acquire);
         let service = self.service.load_full();
         let usable =
             watch.take().filter(|w| !w.connection.client.is_closed() && Arc::ptr_eq(&w.service, &service));
@@ -297,16 +302,28 @@ impl Keeper {
             self.database.publish(None, wanted);
             return Ok(true);
         }
-        if changed {
-            // Known to be untrue: nobody uses it until it is read, however long that takes.
-            self.database.mark_stale();
-            wanted = self.database.wanted.load(Ordering::Acquire);
-        }
         let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
-        let Loaded { snapshot, complete } =
-            load_patiently(&current.connection.client, previous.as_deref()).await?;
-        let guard = self.bind(snapshot, known).await?;
-        self.database.publish(Some(guard), wanted);
+        let client = &current.connection.client;
+        let mut read = std::pin::pin!(async {
+            let Loaded { snapshot, complete } = load_patiently(client, previous.as_deref()).await?;
+            Ok::<_, KeepError>((self.bind(snapshot, known).await?, complete))
+        });
+        // Known to be untrue: nobody uses it for longer than that.
+        let mut marked = None;
+        let outcome = tokio::select! {
+            outcome = &mut read => outcome,
+            () = sleep(GRACE), if changed => {
+                marked = Some(self.database.mark_stale());
+                read.await
+            }
+        };
+        if outcome.is_err() && changed && marked.is_none() {
+            self.database.mark_stale();
+        }
+        let (guard, complete) = outcome?;
+        // What others marked meanwhile may have come after this was read.
+        let reached = marked.filter(|marked| *marked == wanted + 1).unwrap_or(wanted);
+        self.database.publish(Some(guard), reached);
         Ok(complete)
     }
 

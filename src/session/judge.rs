@@ -241,7 +241,11 @@ impl Relay {
     }
 
     fn judge_followed(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
-        let Some(statement) = lineage.statement() else { return Err(lost().into()) };
+        let Some(statement) = lineage.statement() else {
+            // A text of comments alone may spell a name that counts.
+            let is_empty = lineage.analysis.statements.is_empty();
+            return if is_empty { Ok(Judged::plain()) } else { Err(lost().into()) };
+        };
         self.check_names(&statement.kind)?;
         self.check_session(statement)?;
         match &statement.kind {
