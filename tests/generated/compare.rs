@@ -115,14 +115,26 @@ struct Reader {
 
 const ROWS_END: &[u8] = b"CsEIcZ";
 
+/// Bytes of a binary COPY's header, which PostgreSQL sends in one message with
+/// whichever row comes first
+/// (<https://www.postgresql.org/docs/current/sql-copy.html>): its signature,
+/// flags, and the length of an extension that there is none of.
+fn binary_header(data: &[u8]) -> usize {
+    const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+    if data.starts_with(SIGNATURE) { data.len().min(SIGNATURE.len() + 8) } else { 0 }
+}
+
 impl Reader {
     fn step(&mut self, heard: &Heard) {
         for frame in &heard.frames {
             match frame.tag {
                 b'D' => self.row(frame),
                 b'd' | b'N' if !self.rows.is_empty() || frame.tag == b'd' => {
-                    let row = self.pieces(char::from(frame.tag), &frame.body);
-                    self.rows.push(row);
+                    let (header, row) = frame.body.split_at(binary_header(&frame.body));
+                    for part in [header, row].into_iter().filter(|part| !part.is_empty()) {
+                        let pieces = self.pieces(char::from(frame.tag), part);
+                        self.rows.push(pieces);
+                    }
                 }
                 b'T' => self.described(frame),
                 tag => {
