@@ -48,15 +48,15 @@ pub(super) struct Crowd {
 impl Crowd {
     /// A group was taken. `complete`: whether those who were waited for came.
     pub fn saw(&mut self, group: &[Entry], now: Instant, complete: Option<bool>) {
+        self.alone = if complete.is_some() { 0 } else { self.alone + 1 };
         match complete {
             Some(true) => self.in_vain = 0,
             Some(false) => self.in_vain += 1,
-            None => self.alone += 1,
-        }
-        if complete.is_some() {
-            self.alone = 0;
-        } else if self.alone >= TRY_AGAIN {
-            self.in_vain = self.in_vain.min(IN_VAIN - 1);
+            None if self.alone >= TRY_AGAIN => {
+                self.alone = 0;
+                self.in_vain = self.in_vain.min(IN_VAIN - 1);
+            }
+            None => {}
         }
         let idle = self.at.replace(now).is_none_or(|at| now.duration_since(at) > 2 * LONGEST);
         std::mem::swap(&mut self.last, &mut self.before);

@@ -261,12 +261,18 @@ impl Snapshot {
         self.types_by_name.entry(Arc::clone(&info.name)).or_default().push(info.oid);
         self.types.insert(info.oid, info);
     }
+    /// The relations of that name, in every schema.
+    pub fn relations_named(&self, name: &str) -> impl Iterator<Item = &Relation> {
+        let oids = self.relations_by_name.get(name).into_iter().flatten();
+        oids.filter_map(|oid| self.relations.get(oid))
+    }
+    /// The types of that name, in every schema.
+    pub fn types_named(&self, name: &str) -> impl Iterator<Item = &TypeInfo> {
+        let oids = self.types_by_name.get(name).into_iter().flatten();
+        oids.filter_map(|oid| self.types.get(oid))
+    }
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
-        self.relations_by_name
-            .get(name)?
-            .iter()
-            .filter_map(|oid| self.relations.get(oid))
-            .find(|r| &*r.schema == schema)
+        self.relations_named(name).find(|r| &*r.schema == schema)
     }
 }
 

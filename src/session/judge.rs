@@ -464,8 +464,8 @@ impl Relay {
     /// than ASCII by rules of its own: what they mean can't be told, and so
     /// neither whether a text names something protected.
     pub(super) fn check_letters(&self, text: &[u8]) -> Result<(), Stop> {
-        if text.is_ascii()
-            || self.settings.has_utf8_server()
+        if self.settings.has_utf8_server()
+            || text.is_ascii()
             || self.guard.protected.is_empty()
             || self.observes()
             || !parse::names_other_letters(text)
@@ -563,8 +563,14 @@ impl Relay {
                 if let Lookup::Found(Slot { value: named, .. }) = self.state.statement(name.as_bytes())
                     && let Known::Analysed(inner) = self.known(&named).map_err(Stop::Hold)?
                 {
-                    let edits = named.form.as_ref().map(|form| form.edits.clone()).unwrap_or_default();
-                    self.register_within(&inner, index, &named.text, &edits, tokens, undo)?;
+                    if self.following >= MAX_FOLLOWED {
+                        return Err(followed_too_far().into());
+                    }
+                    let edits = named.form.as_ref().map_or(&[][..], |form| &form.edits);
+                    self.following += 1;
+                    let registered = self.register(&inner, index, &named.text, edits, tokens, undo);
+                    self.following -= 1;
+                    registered?;
                 }
             }
             StatementKind::Discard { all: true, .. } => {
@@ -575,25 +581,6 @@ impl Relay {
             _ => {}
         }
         Ok(())
-    }
-
-    /// [`register`](Self::register), a step further along a chain of EXECUTE.
-    fn register_within(
-        &mut self,
-        lineage: &Lineage,
-        index: usize,
-        text: &Bytes,
-        edits: &[Edit],
-        tokens: &Arc<[u16]>,
-        undo: &mut Undos<super::relay::ShapeRef>,
-    ) -> Result<(), Stop> {
-        if self.following >= MAX_FOLLOWED {
-            return Err(followed_too_far().into());
-        }
-        self.following += 1;
-        let registered = self.register(lineage, index, text, edits, tokens, undo);
-        self.following -= 1;
-        registered
     }
 
     fn by_sql(&self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {

@@ -20,7 +20,8 @@ impl Classifier<'_> {
             },
             NodeEnum::IndexStmt(index) => {
                 let table = index.relation.as_ref().map(|table| table.relname.as_str());
-                relations(table.is_some_and(|name| self.is_known(name) && !self.is_permanent(name)))
+                let is_known = |name| self.guard.snapshot.relations_named(name).next().is_some();
+                relations(table.is_some_and(|name| is_known(name) && !self.is_permanent(name)))
             }
             NodeEnum::DropStmt(drop) => relations(self.drops_temporary_only(drop)),
             node => change(node),
@@ -35,15 +36,9 @@ impl Classifier<'_> {
             && names.all(|name| !self.is_permanent(name))
     }
 
-    fn is_known(&self, name: &str) -> bool {
-        self.guard.snapshot.relations_by_name.contains_key(name)
-    }
-
     /// Some schema has a permanent relation of this name.
     fn is_permanent(&self, name: &str) -> bool {
-        let snapshot = &self.guard.snapshot;
-        let named = snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        named.iter().filter_map(|oid| snapshot.relations.get(oid)).any(|relation| !relation.is_temporary())
+        self.guard.snapshot.relations_named(name).any(|relation| !relation.is_temporary())
     }
 }
 

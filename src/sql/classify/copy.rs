@@ -176,12 +176,8 @@ impl Classifier<'_> {
     }
 
     fn the_relation(&self, named: &RangeVar) -> Result<&Relation, ClientError> {
-        let snapshot = &self.guard.snapshot;
-        let candidates =
-            snapshot.relations_by_name.get(named.relname.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let candidates = self.guard.snapshot.relations_named(&named.relname);
         let mut fitting = candidates
-            .iter()
-            .filter_map(|oid| snapshot.relations.get(oid))
             .filter(|relation| named.schemaname.is_empty() || *relation.schema == *named.schemaname);
         match (fitting.next(), fitting.next()) {
             (Some(relation), None) => Ok(relation),

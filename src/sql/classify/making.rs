@@ -41,9 +41,10 @@ impl Classifier<'_> {
     }
 
     fn names_counted(&self, name: &str) -> bool {
-        let known = self.guard.snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        let is_protected = |oid: &Oid| self.guard.protected.keys().any(|id| id.relation == *oid);
-        known.iter().any(|oid| self.guard.counted_relations.contains(oid) || is_protected(oid))
+        let is_protected = |oid: Oid| self.guard.protected.keys().any(|id| id.relation == oid);
+        self.guard.snapshot.relations_named(name).any(|relation| {
+            self.guard.counted_relations.contains(&relation.oid) || is_protected(relation.oid)
+        })
     }
 
     /// `ssn(c)` is `c.ssn` as long as no function is called so.
@@ -63,21 +64,17 @@ impl Classifier<'_> {
     /// Could the function be called with a row alone?
     fn may_take_row(&self, node: &NodeEnum) -> bool {
         let NodeEnum::CreateFunctionStmt(create) = node else { return true };
-        let parameter = |node: &Node| match node.node.as_ref() {
-            Some(NodeEnum::FunctionParameter(parameter)) if !gives(parameter.mode()) => parameter
-                .arg_type
-                .as_ref()
-                .and_then(|name| last(&name.names).first().map(|name| (*name).to_owned())),
+        let argument = create.parameters.iter().find_map(|node| match node.node.as_ref() {
+            Some(NodeEnum::FunctionParameter(parameter)) if !gives(parameter.mode()) => {
+                parameter.arg_type.as_ref()
+            }
             _ => None,
+        });
+        let Some(&name) = argument.map(|name| last(&name.names)).unwrap_or_default().first() else {
+            return false;
         };
-        let Some(first) = create.parameters.iter().find_map(parameter) else { return false };
-        let snapshot = &self.guard.snapshot;
-        let named = snapshot.types_by_name.get(first.as_str()).map(Vec::as_slice).unwrap_or_default();
-        named.is_empty()
-            || named
-                .iter()
-                .filter_map(|oid| snapshot.types.get(oid))
-                .any(|info| matches!(info.kind, 'c' | 'p' | 'd'))
+        let mut types = self.guard.snapshot.types_named(name).peekable();
+        types.peek().is_none() || types.any(|info| matches!(info.kind, 'c' | 'p' | 'd'))
     }
 
     fn relied_on(&self, name: &str) -> ClientError {

@@ -18,9 +18,7 @@ impl Classifier<'_> {
         for name in self.names.iter().filter(|name| !self.is_qualified(name)) {
             let Some(spelled) = self.text.get(name.clone()) else { continue };
             let folded = spelled.to_ascii_lowercase();
-            let snapshot = &self.guard.snapshot;
-            let oids = snapshot.relations_by_name.get(&*folded).map(Vec::as_slice).unwrap_or_default();
-            let relations = oids.iter().filter_map(|oid| snapshot.relations.get(oid));
+            let relations = self.guard.snapshot.relations_named(&folded);
             found.extend(relations.filter(|relation| self.is_open(relation)).map(Relation::qualified));
         }
         found.into_iter().take(GIVEN).collect()

@@ -295,10 +295,7 @@ impl<'a> Walk<'a> {
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         match found {
             Some(field) => {
-                let field = self.or_function(field, || Field {
-                    flow: super::value::mixed(row.iter().map(|field| &field.flow)),
-                    ..Field::clean(name)
-                });
+                let field = self.or_function(field, || Field::of_row(&row));
                 let value = value.becomes(field.flow.clone());
                 Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
             }

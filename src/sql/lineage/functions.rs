@@ -52,7 +52,7 @@ impl<'a> Walk<'a> {
         let names = self.strings_of(&call.funcname)?;
         self.account(call.location, &names);
         self.check_callable(&names, at)?;
-        self.check_known(call)?;
+        self.check_known(call, &names)?;
         let leaves_trace = self.leaves_trace(&names);
         self.traces |= leaves_trace;
         let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
@@ -219,14 +219,12 @@ impl<'a> Walk<'a> {
     }
 
     /// SYSTEM_USER is a keyword from version 16 on; before, it is a name.
-    fn check_known(&self, call: &FuncCall) -> Analysed<()> {
-        let names = strings(&call.funcname).unwrap_or_default();
+    fn check_known(&self, call: &FuncCall, names: &[&str]) -> Analysed<()> {
         let is_keyword =
             call.funcformat() == CoercionForm::CoerceSqlSyntax && names.last() == Some(&"system_user");
-        match is_keyword
-            && self.candidates_of(&names).next().is_none()
-            && !self.facts.snapshot.functions.is_empty()
-        {
+        let is_known =
+            || self.facts.snapshot.functions.is_empty() || self.candidates_of(names).next().is_some();
+        match is_keyword && !is_known() {
             true => self.unknown("SYSTEM_USER, which this server reads as a name,"),
             false => Ok(()),
         }

@@ -118,10 +118,9 @@ impl<'a> Walk<'a> {
         Some((oid, !name.array_bounds.is_empty()))
     }
 
-    fn is_also_elsewhere(&self, name: &str) -> bool {
-        let snapshot = self.facts.snapshot;
-        let oids = snapshot.types_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        oids.iter().filter_map(|oid| snapshot.types.get(oid)).any(|known| &*known.schema != PG_CATALOG)
+    /// Has another schema than the server's own a type of this name?
+    pub(super) fn is_also_elsewhere(&self, name: &str) -> bool {
+        self.facts.snapshot.types_named(name).any(|known| &*known.schema != PG_CATALOG)
     }
 
     /// Does the operator say of `value` and an original what it says of their

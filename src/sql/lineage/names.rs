@@ -81,14 +81,9 @@ impl<'a> Walk<'a> {
             _ => return None,
         };
         let snapshot = self.facts.snapshot;
-        let by_name = snapshot.types_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        let elsewhere = by_name
-            .iter()
-            .filter_map(|oid| snapshot.types.get(oid))
-            .any(|known| &*known.schema != PG_CATALOG);
         let is_catalogs = match schema {
             Some(schema) => schema == PG_CATALOG,
-            None => !elsewhere,
+            None => !self.is_also_elsewhere(name),
         };
         let user_cast = snapshot.casts.iter().any(|cast| cast.function.is_some() && cast.target == oid);
         (is_catalogs && !user_cast).then_some(oid)

@@ -151,11 +151,8 @@ impl<'a> Walk<'a> {
     /// is any session's. What is in `public` comes first: the reading that
     /// `explain` shows.
     pub(super) fn candidates(&self, schema: &str, name: &str) -> Vec<&'a Relation> {
-        let snapshot = self.facts.snapshot;
-        let by_name = snapshot.relations_by_name.get(name).map(Vec::as_slice).unwrap_or_default();
-        let mut relations: Vec<&Relation> = by_name
-            .iter()
-            .filter_map(|oid| snapshot.relations.get(oid))
+        let named = self.facts.snapshot.relations_named(name);
+        let mut relations: Vec<&Relation> = named
             .filter(|relation| relation.kind != RelationKind::Other || self.is_guarded(relation))
             .collect();
         let is_there = |relation: &&Relation| match schema {

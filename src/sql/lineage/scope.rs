@@ -106,6 +106,11 @@ impl Field {
         }
     }
 
+    /// A whole row as a value.
+    pub fn of_row(fields: &[Self]) -> Self {
+        Self { flow: mixed(fields.iter().map(|field| &field.flow)), ..Self::clean("") }
+    }
+
     /// May the column of this name be another one?
     pub fn is_uncertain(&self) -> bool {
         self.loose || self.unsure
@@ -148,8 +153,7 @@ impl Source {
 
     /// Its whole row as a value.
     pub fn as_field(&self) -> Field {
-        let flow = mixed(self.fields.iter().map(|field| &field.flow));
-        Field { flow, ..Field::clean(self.alias.clone().unwrap_or_default()) }
+        Field::of_row(&self.fields)
     }
 
     /// The column of that name. An open source may have any.
