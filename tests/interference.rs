@@ -442,7 +442,8 @@ fn ordinary_work_over_protected_tables_is_not_refused() {
     let [direct, masked] = databases(&server);
     let bauta = Bauta::start(&server, POLICY);
     let mut faults = String::new();
-    for statement in USABLE.lines().filter(|line| !line.starts_with("--")) {
+    let understood = |line: &&str| server.major() >= 15 || !line.starts_with("MERGE");
+    for statement in USABLE.lines().filter(|line| !line.starts_with("--")).filter(understood) {
         // What writes does so once in each database.
         for (turn, path) in [Path::Simple, Path::Text].into_iter().enumerate() {
             let mut work = Attack::new("");

@@ -609,8 +609,10 @@ fn a_token_written_back_stores_its_original() {
     let merge = format!(
         "MERGE INTO customers c USING (VALUES (1)) v (id) ON c.id = v.id WHEN MATCHED THEN UPDATE SET ssn = '{ssn}'"
     );
-    assert_eq!(error(&raw.query(&merge)), None);
-    assert_eq!(stored(1), before);
+    if shop.server.major() >= 15 {
+        assert_eq!(error(&raw.query(&merge)), None);
+        assert_eq!(stored(1), before);
+    }
     // Into another column of the domain.
     assert_eq!(error(&raw.query(&format!("UPDATE vault SET c_text = '{ssn}' WHERE id = 2"))), None);
     assert_eq!(token(&mut raw, "c_text", "vault", 2), ssn);

@@ -11,7 +11,8 @@
 //! The files hold blocks parted by empty lines, run each in one transaction.
 //! Statements end with a semicolon at a line's end. Above a block may stand
 //! `--: needed WHY` (bauta must refuse or neutralise it), `--: varies` (values
-//! change from one run to the next), `--: alone` (no transaction).
+//! change from one run to the next), `--: alone` (no transaction), `--: since 15`
+//! (the first major version of PostgreSQL that understands it).
 
 use std::fmt::Write as _;
 
@@ -57,6 +58,7 @@ pub struct Block<'a> {
     /// Makes relations, whose oids differ from one run to the next.
     creates: bool,
     alone: bool,
+    since: u32,
 }
 
 /// What a session makes of one statement.
@@ -88,8 +90,8 @@ fn ordinary_work_over_protected_tables_is_not_hindered() {
     for (name, database, text) in FILES {
         if only.as_ref().is_none_or(|only| only == name) {
             let mut pair = Pair::open(&server, &bauta, database);
-            for block in blocks(text) {
-                pair.run(name, &block, &mut tally);
+            for block in blocks(text).iter().filter(|block| block.since <= server.major()) {
+                pair.run(name, block, &mut tally);
             }
         }
     }
@@ -126,6 +128,7 @@ pub fn blocks(text: &str) -> Vec<Block<'_>> {
 fn block(text: &str) -> Block<'_> {
     let marks: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("--: ")).collect();
     let is_marked = |mark: &str| marks.iter().any(|known| known.starts_with(mark));
+    let since = marks.iter().find_map(|mark| mark.strip_prefix("since "));
     let comments: usize = text
         .split_inclusive('\n')
         .take_while(|line| line.starts_with("--") || line.trim().is_empty())
@@ -142,6 +145,7 @@ fn block(text: &str) -> Block<'_> {
         varies: is_marked("varies"),
         creates: text.contains("CREATE"),
         alone: is_marked("alone"),
+        since: since.map_or(0, |version| version.parse().expect("a version")),
     }
 }
 

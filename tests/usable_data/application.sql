@@ -75,8 +75,10 @@ WITH target AS (SELECT id FROM accounts WHERE country = 'IT' ORDER BY id LIMIT 3
 
 WITH new_ticket AS (INSERT INTO tickets (id, account_id, subject, opened_at) VALUES ('22222222-2222-2222-2222-222222222222', 6, 'Call back', '2024-06-01') RETURNING id, account_id) SELECT n.id, a.email FROM new_ticket n JOIN accounts a ON a.id = n.account_id;
 
+--: since 15
 MERGE INTO daily_totals d USING (SELECT i.issued_on AS day, count(*) AS n, sum(i.amount) AS revenue FROM invoices i JOIN accounts a ON a.id = i.account_id WHERE a.is_active GROUP BY 1) s ON s.day = d.day WHEN MATCHED AND s.n > 0 THEN UPDATE SET orders = s.n, revenue = s.revenue WHEN NOT MATCHED THEN INSERT (day, orders, revenue) VALUES (s.day, s.n, s.revenue);
 
+--: since 15
 MERGE INTO invoices i USING accounts a ON a.id = i.account_id AND i.status = 'draft' WHEN MATCHED AND NOT a.is_active THEN DELETE WHEN MATCHED THEN UPDATE SET due_on = i.issued_on + 30;
 
 SELECT id, email, plan FROM accounts WHERE id = 12 FOR UPDATE;

@@ -39,6 +39,7 @@ FROM pg_catalog.pg_class c
 LEFT JOIN pg_catalog.pg_am am ON (c.relam = am.oid)
 WHERE c.oid = 'accounts'::regclass;
 
+--: since 14
 SELECT a.attname,
   pg_catalog.format_type(a.atttypid, a.atttypmod),
   (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid, true)
@@ -86,6 +87,7 @@ SELECT pol.polname, pol.polpermissive,
 FROM pg_catalog.pg_policy pol
 WHERE pol.polrelid = 'accounts'::regclass ORDER BY 1;
 
+--: since 14
 SELECT oid, stxrelid::pg_catalog.regclass, stxnamespace::pg_catalog.regnamespace::pg_catalog.text AS nsp, stxname,
 pg_catalog.pg_get_statisticsobjdef_columns(oid) AS columns,
   'd' = any(stxkind) AS ndist_enabled, 'f' = any(stxkind) AS deps_enabled, 'm' = any(stxkind) AS mcv_enabled, stxstattarget
@@ -93,6 +95,7 @@ FROM pg_catalog.pg_statistic_ext
 WHERE stxrelid = 'accounts'::regclass
 ORDER BY nsp, stxname;
 
+--: since 15
 SELECT pubname, NULL, NULL
 FROM pg_catalog.pg_publication p
      JOIN pg_catalog.pg_publication_namespace pn ON p.oid = pn.pnpubid
@@ -117,6 +120,7 @@ WHERE c.oid = i.inhparent AND i.inhrelid = 'people_child'::regclass
   AND c.relkind != 'p' AND c.relkind != 'I'
 ORDER BY inhseqno;
 
+--: since 14
 SELECT c.oid::pg_catalog.regclass, c.relkind, inhdetachpending, pg_catalog.pg_get_expr(c.relpartbound, c.oid)
 FROM pg_catalog.pg_class c, pg_catalog.pg_inherits i
 WHERE c.oid = i.inhrelid AND i.inhparent = 'events'::regclass
