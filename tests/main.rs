@@ -59,5 +59,6 @@ mod stores;
 mod tls;
 mod tokens;
 mod transparency;
+mod unseen;
 mod usable;
 mod whole_rows;

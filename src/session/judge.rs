@@ -22,13 +22,13 @@ use crate::grants::GrantId;
 use crate::grants::rows::Lease;
 use crate::policy::decide::{self, ColumnDecision, Decision, Verdict, What};
 use crate::policy::tokens::Handover;
-use crate::policy::{Access, Basis, ProtectedColumn};
+use crate::policy::{Access, Basis, Permits, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::classify::uncommitted_code;
-use crate::sql::parse;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
+use crate::sql::{parse, prefilter};
 use crate::wire::backend::TransactionStatus;
 
 /// How many EXECUTE or FETCH may lead to one another.
@@ -186,7 +186,9 @@ impl Relay {
     /// EXECUTE, FETCH. The form that the server holds must fit, unless it can
     /// be made anew.
     pub(super) fn judge_prepared(&mut self, prepared: &Prepared, handed: Handed<'_>) -> Result<Judged, Stop> {
-        match self.known(prepared).map_err(Stop::Hold)? {
+        let known = self.known(prepared).map_err(Stop::Hold)?;
+        self.check_unseen(&prepared.text, known.analysis())?;
+        match known {
             Known::Harmless => Ok(Judged::plain()),
             Known::Analysed(lineage) => self.judge(&lineage, handed),
             Known::Own(_) => Err(own_by_name().into()),
@@ -385,6 +387,7 @@ impl Relay {
                 must_fail: false,
                 noticed: false,
                 catalog_change: statement.catalog_change,
+                names: statement.names.clone(),
                 touches: statement.touches_protected,
                 forgets_person: forgets_person(&statement.kind),
                 verdict,
@@ -423,6 +426,34 @@ impl Relay {
         }
     }
 
+    /// What DDL over protected data changed is in no snapshot until it commits:
+    /// a query that may name it runs for those who see everything.
+    pub(super) fn check_unseen(&mut self, text: &[u8], analysis: Option<&Analysis>) -> Result<(), Stop> {
+        let statements = analysis.map_or(&[][..], |analysis| &analysis.statements);
+        let within = statements.iter().any(|s| s.names.unseen && !s.names.runs_nothing);
+        let spelled = self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text));
+        let said = analysis.is_none() && prefilter::begins_with(text, &["grant", "revoke", "comment"]);
+        if (!within && !spelled) || said || self.observes() {
+            return Ok(());
+        }
+        if statements.iter().all(|s| s.names.runs_nothing) && !statements.is_empty() {
+            // What it makes of it is no better known.
+            for statement in statements {
+                self.unseen.get_or_insert_default().add(statement.names.changed.as_deref());
+            }
+            return Ok(());
+        }
+        self.fresh_permits();
+        let now = self.proxy.clock.now();
+        let sees = |column: &ProtectedColumn| {
+            matches!(self.permits.access(column, now), Access::Revealed { counted: false, .. })
+        };
+        match self.guard.protected.values().all(|column| sees(column)) {
+            true => Ok(()),
+            false => Err(uncommitted_name().into()),
+        }
+    }
+
     /// Things of the session that make the text mean something else.
     fn check_session(&self, statement: &Statement) -> Result<(), Stop> {
         let settings = self.settings.unsafe_reading().filter(|_| statement.touches_protected);
@@ -431,7 +462,9 @@ impl Relay {
         }
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
         let counts = statement.touches_protected || statement.spells_counted;
-        if counts && self.uncommitted == CatalogChange::Code && in_block {
+        // DDL runs no function or operator that the client made meanwhile.
+        let runs = !statement.names.runs_nothing;
+        if counts && runs && self.uncommitted == CatalogChange::Code && in_block {
             return Err(uncommitted_code().into());
         }
         Ok(())
@@ -675,6 +708,14 @@ fn name_bytes(name: &str) -> Bytes {
 
 fn lost() -> ClientError {
     ClientError::new(sqlstate::INTERNAL_ERROR, "the statement has no analysis and was not run")
+}
+
+fn uncommitted_name() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a name that DDL over protected data changed cannot be used before that is committed",
+    )
+    .with_hint("Commit the DDL first.")
 }
 
 fn own_by_name() -> ClientError {

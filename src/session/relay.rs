@@ -44,6 +44,7 @@ use crate::net::Stream;
 use crate::proxy::Proxy;
 use crate::sql::Analysis;
 use crate::sql::analysis::CatalogChange;
+use crate::sql::classify::Unseen;
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frame::backend;
 use crate::wire::reader::Malformed;
@@ -205,6 +206,8 @@ pub(super) struct Relay {
     pub tainted: bool,
     /// DDL of this transaction.
     pub uncommitted: CatalogChange,
+    /// Names that DDL over protected data changed in this transaction.
+    pub unseen: Option<Box<Unseen>>,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
     pub pipeline_open: bool,
     /// Since the last Sync something ran that may have changed settings: more than BEGIN.
@@ -272,6 +275,7 @@ impl Relay {
             revealed: Revealed::default(),
             tainted: false,
             uncommitted: CatalogChange::None,
+            unseen: None,
             pipeline_open: false,
             pipeline_sets: false,
             pipeline_recodes: false,

@@ -10,7 +10,7 @@ use super::rows::RowFault;
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
 use super::state::{Entry, Kind};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::CatalogChange;
+use crate::sql::analysis::{CatalogChange, Names};
 use crate::wire::backend::{self, Field, TransactionStatus};
 use crate::wire::frame::{backend as tag, frontend};
 use crate::wire::frontend::write_bare;
@@ -252,6 +252,9 @@ impl Relay {
     fn note_done(&mut self, done: &Done) {
         self.tainted |= done.taints;
         self.uncommitted = self.uncommitted.max(done.catalog_change);
+        if done.names.hide() {
+            self.unseen.get_or_insert_default().add(done.names.changed.as_deref());
+        }
         if done.forgets_person {
             self.become_person(None);
         }
@@ -259,6 +262,7 @@ impl Relay {
 
     /// DDL is in force from here on. COMMIT AND CHAIN begins another transaction.
     fn mark_committed(&mut self) {
+        self.unseen = None;
         match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
             CatalogChange::None => {}
             CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
@@ -311,6 +315,7 @@ impl Relay {
 struct Done {
     taints: bool,
     catalog_change: CatalogChange,
+    names: Names,
     forgets_person: bool,
 }
 
@@ -320,6 +325,7 @@ impl Done {
         Self {
             taints: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
+            names: guarded.map(|g| g.names.clone()).unwrap_or_default(),
             forgets_person: guarded.is_some_and(|g| g.forgets_person),
         }
     }

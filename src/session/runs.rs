@@ -20,7 +20,7 @@ use crate::grants::rows::Lease;
 use crate::policy::decide::Verdict;
 use crate::policy::tokens::Streamed;
 use crate::policy::{Basis, ProtectedColumn};
-use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
+use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn, Names};
 use crate::wire::backend::Field;
 use crate::wire::reader::Reader;
 
@@ -180,6 +180,11 @@ impl Run {
     pub fn reveals(&self) -> bool {
         self.guarded.as_ref().is_some_and(|guarded| guarded.reveals)
     }
+
+    /// What comes next must know that it is done.
+    pub fn hides(&self) -> bool {
+        self.guarded.as_ref().is_some_and(|guarded| guarded.names.hide())
+    }
 }
 
 /// Writes the outcome of a statement, once.
@@ -245,6 +250,7 @@ pub struct Guarded {
     /// The notices were sent.
     pub noticed: bool,
     pub catalog_change: CatalogChange,
+    pub names: Names,
     pub touches: bool,
     /// Done, it returns the session to its login.
     pub forgets_person: bool,
@@ -280,6 +286,7 @@ impl Guarded {
             must_fail: false,
             noticed: true,
             catalog_change: CatalogChange::None,
+            names: Names::default(),
             touches: false,
             forgets_person: false,
         }

@@ -56,15 +56,17 @@ impl Relay {
         }
         match self.knowledge(&text) {
             Err(hold) => Ok(Step::Wait(hold)),
-            Ok(Knowledge::Harmless) => match self.check_letters(&text) {
-                Ok(()) => Ok(self.pass_query(text, frame)),
-                Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
-                Err(Stop::Refuse(refusal)) => {
-                    let error = self.refused(Sql::whole(text, Conceal::AllLiterals), refusal);
-                    self.refuse_query(error);
-                    Ok(Step::Done)
+            Ok(Knowledge::Harmless) => {
+                match self.check_letters(&text).and_then(|()| self.check_unseen(&text, None)) {
+                    Ok(()) => Ok(self.pass_query(text, frame)),
+                    Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
+                    Err(Stop::Refuse(refusal)) => {
+                        let error = self.refused(Sql::whole(text, Conceal::AllLiterals), refusal);
+                        self.refuse_query(error);
+                        Ok(Step::Done)
+                    }
                 }
-            },
+            }
             Ok(Knowledge::Analysed(analysis)) => self.on_analysed(text, analysis),
         }
     }
@@ -97,7 +99,8 @@ impl Relay {
         }
         let mut plan =
             QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), undo: SmallVec::new() };
-        let readable = self.observed_reading(&plan.text).map_err(|stop| (0, stop));
+        let settled = self.check_unseen(&plan.text, Some(&plan.analysis));
+        let readable = settled.and_then(|()| self.observed_reading(&plan.text)).map_err(|stop| (0, stop));
         match readable.and_then(|unread| self.judge_all(&mut plan, unread)) {
             Ok(()) => {}
             Err((index, stop)) => {
@@ -187,6 +190,7 @@ impl Relay {
             }
         }
         let reveals = reply.runs.iter().any(super::runs::Run::reveals);
+        let hides = reply.runs.iter().any(super::runs::Run::hides);
         let may_copy_in = may_copy_in(&plan.text);
         let sent = splice::apply(&plan.text, &plan.edits);
         write_query(&sent, self.upstream.output());
@@ -196,7 +200,7 @@ impl Relay {
         let mut entry = Entry::new(Kind::Query, reply);
         entry.undo = plan.undo;
         self.expect(entry);
-        if reveals || may_copy_in {
+        if reveals || may_copy_in || hides {
             self.wait_for(Hold::Quiet);
         }
         Step::Done

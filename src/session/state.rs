@@ -64,6 +64,15 @@ pub enum Known {
     Naming(Arc<Naming>),
 }
 
+impl Known {
+    pub fn analysis(&self) -> Option<&Analysis> {
+        match self {
+            Self::Analysed(lineage) => Some(&lineage.analysis),
+            Self::Harmless | Self::Own(_) | Self::Naming(_) => None,
+        }
+    }
+}
+
 /// A statement that the server holds under a name, or that a portal runs.
 #[derive(Debug)]
 pub struct Prepared {

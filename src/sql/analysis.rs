@@ -62,6 +62,34 @@ pub struct Statement {
     /// It, or a statement before it in its text, may set `client_encoding`: the
     /// server may convert its rows into what the session has not been told of.
     pub may_recode: bool,
+    pub names: Names,
+}
+
+/// What a statement does to names until it is committed: DDL of a role that is
+/// `exempt` may give protected data names that no snapshot knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The names that it gives, or behind which it changes rows or code. None: any.
+    pub changed: Option<Arc<[String]>>,
+    /// It needs `exempt`, so that protected data may stand behind them.
+    pub over_protected: bool,
+    /// It spells a name that such a statement before it in its text changed.
+    pub unseen: bool,
+    /// It is no query, and runs none.
+    pub runs_nothing: bool,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self { changed: Some(Arc::default()), over_protected: false, unseen: false, runs_nothing: false }
+    }
+}
+
+impl Names {
+    /// May protected data stand behind what it changed?
+    pub fn hide(&self) -> bool {
+        self.over_protected || self.unseen
+    }
 }
 
 /// The parameters that a statement's text holds.
@@ -409,6 +437,7 @@ impl Statement {
             catalog_change: CatalogChange::None,
             parameters: Parameters::default(),
             may_recode: false,
+            names: Names::default(),
         }
     }
 

@@ -113,6 +113,11 @@ impl Prefilter {
         leading_keyword(text) || self.name_hits(text).next().is_some()
     }
 
+    /// Whether one of the names, or an escape that may spell one, stands in it.
+    pub fn names_any(&self, text: &[u8]) -> bool {
+        self.name_hits(text).any(|hit| !hit.span.is_empty())
+    }
+
     /// Every place that holds the text up, in order. A leading keyword is one
     /// hit without extent at the text's start: which statement it begins is
     /// the parser's to say.
@@ -176,6 +181,11 @@ fn leading_keyword(text: &[u8]) -> bool {
         return rest.any(|word| is_one_of(word, KEYWORDS) || is_one_of(word, &["prepared"]));
     }
     false
+}
+
+/// Is it one statement that begins with one of these words?
+pub fn begins_with(text: &[u8], words: &[&str]) -> bool {
+    is_one_of(first_word(text).0, words) && !has_inner_semicolon(text)
 }
 
 /// COMMIT PREPARED makes DDL visible.

@@ -38,6 +38,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         catalog_change,
         parameters,
         may_recode: false,
+        names,
     } = statement
     else {
         return None;
@@ -61,6 +62,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         catalog_change: *catalog_change,
         parameters: parameters.clone(),
         may_recode: false,
+        names: names.clone(),
     })
 }
 

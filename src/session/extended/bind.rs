@@ -56,7 +56,9 @@ impl Relay {
             return Ok(());
         };
         let prepared = slot.value;
-        let lineage = match self.known(&prepared).map_err(Stop::Hold)? {
+        let known = self.known(&prepared).map_err(Stop::Hold)?;
+        self.check_unseen(&prepared.text, known.analysis())?;
+        let lineage = match known {
             Known::Analysed(lineage) => lineage,
             Known::Own(statement) => {
                 let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);

@@ -201,10 +201,11 @@ impl Relay {
         };
         run.guarded = guarded;
         let mut reply = Reply::new(Audience::Client);
-        let mut reveals = false;
+        let (mut reveals, mut hides) = (false, false);
         if let Some(guarded) = &mut run.guarded {
             guarded.shape = plan.shape;
             reveals = guarded.reveals;
+            hides = guarded.names.hide();
             if guarded.touches && !guarded.verdict.full_grant {
                 reply.gate = Gate::Closed;
             }
@@ -215,7 +216,7 @@ impl Relay {
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
         self.expect(entry);
-        if reveals || plan.prepared.may_copy_in {
+        if reveals || hides || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
         Step::Done

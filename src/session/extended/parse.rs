@@ -65,6 +65,7 @@ impl Relay {
         let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
             Knowledge::Harmless => {
                 self.check_letters(&text)?;
+                self.check_unseen(&text, None)?;
                 (Known::Harmless, Form::plain(&types))
             }
             Knowledge::Analysed(analysis) => {
@@ -76,6 +77,7 @@ impl Relay {
                     // An earlier message may change what the text means.
                     self.need_answers()?;
                 }
+                self.check_unseen(&text, Some(&analysis))?;
                 self.observed_reading(&text)?;
                 let lineage = Lineage { analysis, index: 0, inner: false };
                 // An empty text has no statement.

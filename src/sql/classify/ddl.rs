@@ -20,6 +20,7 @@ impl Classifier<'_> {
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
+            statement.names.over_protected = true;
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
         statement
@@ -141,7 +142,7 @@ impl Classifier<'_> {
 }
 
 /// The strings of a function's `AS` clause, as PostgreSQL reads them.
-fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
+pub(super) fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
     let Some(NodeEnum::DefElem(option)) = option.node.as_ref() else { return None };
     if option.defname != "as" {
         return None;

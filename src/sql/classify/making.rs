@@ -111,7 +111,7 @@ fn makes_function(node: &NodeEnum) -> bool {
 const INTO_WORDS: usize = 8;
 
 /// The names that a statement gives, or whose meaning it changes.
-fn made_names(node: &NodeEnum) -> Vec<&str> {
+pub(super) fn made_names(node: &NodeEnum) -> Vec<&str> {
     match node {
         NodeEnum::SelectStmt(select) => relation(into(select)),
         NodeEnum::CreateTableAsStmt(create) => {

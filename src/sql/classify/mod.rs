@@ -11,8 +11,10 @@ mod explain;
 mod making;
 mod namesakes;
 mod recoding;
+mod unseen;
 
 pub use recoding::may_recode;
+pub use unseen::Unseen;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,6 +38,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
     let mut earlier_code = false;
     let mut recoded = false;
+    let mut unseen = Unseen::default();
     let mut hits = hits.to_vec();
     hits.sort_by_key(|hit| hit.span.start);
     for raw in &parsed.statements {
@@ -43,10 +46,12 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let classifier = Classifier::new(guard, text, &tokens, hits_inside(&hits, &raw.span), depth, raw);
         let mut statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         statement.spells_counted = classifier.is_counted();
-        if earlier_code && statement.spells_counted {
+        if earlier_code && statement.spells_counted && !unseen::runs_nothing(&raw.node) {
             statement.refusal = Some(uncommitted_code());
         }
         earlier_code |= statement.catalog_change == CatalogChange::Code;
+        let part = text.get(raw.span.clone()).unwrap_or(text);
+        unseen.follow(&raw.node, part, &mut statement.names);
         let recodes = recoding::is_spelled(&tokens, text, &raw.span);
         statement.may_recode = recodes || recoded;
         if let StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } =
