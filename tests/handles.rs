@@ -152,3 +152,145 @@ fn names_of_other_letters_are_refused_where_the_server_does_not_use_utf8() {
     assert_eq!(rows(&ana.query("SELECT 'ä' -- ö")).len(), 1);
     assert_eq!(rows(&ana.query("SELECT email FROM customers")), ["***"]);
 }
+
+/// A statement that its text runs behind a failing commit has run: PREPARE and
+/// DEALLOCATE are not taken back with the transaction.
+#[test]
+fn what_a_failed_commit_prepared_is_not_taken_for_what_was_there() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let late = "INSERT INTO late VALUES (1), (1)";
+    ana.query("CREATE TEMP TABLE late (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)");
+    ana.query("PREPARE s AS SELECT 'x'");
+    assert_eq!(code(&ana.query(&format!("{late}; DEALLOCATE s"))).as_deref(), Some("23505"));
+    assert_eq!(code(&ana.query(&format!("{late}; PREPARE s AS {PROTECTED}"))).as_deref(), Some("23505"));
+    // Nobody knows what it is: should it be there, the session ends.
+    ana.send(&m::query("EXECUTE s"));
+    while let Some(frame) = ana.receive().filter(|frame| frame.tag != b'Z') {
+        shows_nothing(&[frame]);
+    }
+    // A statement that failed before it was reached leaves names as they were.
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("PREPARE s AS SELECT 'x'");
+    assert_eq!(code(&ana.query("SELECT 1 / 0; DEALLOCATE s")).as_deref(), Some("22012"));
+    assert_eq!(rows(&ana.query("EXECUTE s")), ["x"]);
+    assert_eq!(code(&ana.query("PREPARE s AS SELECT 'y'")).as_deref(), Some("42P05"));
+    assert_eq!(rows(&ana.query("EXECUTE s")), ["x"]);
+}
+
+/// A Flush has no reply, but may fail: what follows up to the Sync is skipped.
+#[test]
+fn an_error_on_a_flush_puts_nothing_out_of_step() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let fail_on_flush = || {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query("SET statement_timeout = '100ms'");
+        let derived = "SELECT lower(email) FROM customers";
+        ana.exchange(&with_sync(&[m::parse("s", derived, &[]), m::parse("h", "SELECT 'x'", &[])]));
+        // The timer runs; it is looked at with the next message.
+        ana.send(&[m::parse("z", "SELECT 1", &[]), m::flush()].concat());
+        assert_eq!(ana.receive().map(|frame| frame.tag), Some(b'1'));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        ana.send(&m::flush());
+        assert_eq!(ana.receive().and_then(|frame| frame.field(b'C')).as_deref(), Some("57014"));
+        ana
+    };
+    // The server drops all but the Sync.
+    let mut ana = fail_on_flush();
+    let skipped =
+        [m::query("SELECT 1"), m::bind("", "h", &[], &[]), m::describe(b'P', ""), m::execute("", 0)];
+    let tags = |frames: &[Frame]| frames.iter().map(|frame| char::from(frame.tag)).collect::<String>();
+    assert_eq!(tags(&ana.exchange(&with_sync(&skipped))), "Z");
+    ana.query("SET statement_timeout = 0");
+    let protected = [m::bind("", "s", &[], &[]), m::execute("", 0)];
+    let frames = ana.exchange(&with_sync(&protected));
+    shows_nothing(&frames);
+    // Without describing the portal its rows can't come: masked if it is described.
+    let described = [m::bind("", "s", &[], &[]), m::describe(b'P', ""), m::execute("", 0)];
+    let frames = ana.exchange(&with_sync(&described));
+    assert!(rows(&frames).iter().all(|row| row == "***") && tags(&frames).ends_with("CZ"), "{frames:?}");
+}
+
+/// A Query behind messages without a Sync: whose error it is can't be told.
+#[test]
+fn a_failing_query_behind_an_open_batch_ends_the_session() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.send(&[m::parse("", "SELECT 1", &[]), m::query("SELECT 2")].concat());
+    let frames = ana.until_ready();
+    assert_eq!(rows(&frames), ["2"]);
+    ana.send(&[m::parse("", "SELECT 1", &[]), m::query("SELECT 1 / 0")].concat());
+    let mut last = None;
+    while let Some(frame) = ana.receive() {
+        last = Some(frame);
+    }
+    let last = last.expect("an error");
+    assert_eq!((last.field(b'S').as_deref(), last.field(b'C').as_deref()), (Some("FATAL"), Some("08P01")));
+}
+
+#[test]
+fn bautas_own_names_are_no_clients() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for sql in [
+        "PREPARE \"bauta: copy\" AS SELECT 1",
+        "EXECUTE \"bauta: copy\"",
+        "DEALLOCATE \"bauta: copy\"",
+        "DECLARE \"bauta: copy\" CURSOR WITH HOLD FOR SELECT 1",
+        "FETCH \"bauta: copy\"",
+        "EXPLAIN EXECUTE \"bauta: copy\"",
+        "CLOSE \"bauta: copy\"",
+    ] {
+        assert_eq!(code(&ana.query(sql)).as_deref(), Some("42939"), "{sql}");
+    }
+    let parse = m::parse("bauta: copy", "SELECT 1", &[]);
+    assert_eq!(code(&ana.exchange(&with_sync(&[parse]))).as_deref(), Some("42939"));
+}
+
+/// A COPY whose columns take too long to describe fails as the COPY would, and
+/// the session goes on.
+#[test]
+fn a_copy_that_times_out_while_it_is_described_leaves_a_session_in_step() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let many: Vec<String> = (0..20_000).map(|i| format!("({i})")).collect();
+    let copy = format!(
+        "COPY (SELECT lower(email) AS a FROM customers WHERE id IN (VALUES {}) ORDER BY id LIMIT 2) TO STDOUT",
+        many.join(",")
+    );
+    for limit in [1, 5, 10, 15, 20, 30, 40, 60] {
+        ana.query(&format!("SET statement_timeout = {limit}"));
+        let frames = ana.query(&copy);
+        assert!(matches!(code(&frames).as_deref(), None | Some("57014")), "{limit}: {frames:?}");
+        ana.query("SET statement_timeout = 0");
+        assert_eq!(rows(&ana.query("SELECT 'still here'")), ["still here"]);
+    }
+}
+
+/// A portal that is suspended may have done all its work: what it left for the
+/// end of the transaction speaks as filtered as its own errors.
+#[test]
+fn a_suspended_portal_leaves_the_end_of_its_transaction_filtered() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE NOTICE 'is %', NEW.email; RAISE EXCEPTION 'no %', NEW.email; END $$;
+         CREATE CONSTRAINT TRIGGER tell AFTER UPDATE ON customers DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let update = "UPDATE customers SET name = name WHERE id < 4 RETURNING id";
+    let messages =
+        [m::parse("", update, &[]), m::bind("", "", &[], &[]), m::describe(b'P', ""), m::execute("", 1)];
+    let frames = ana.exchange(&with_sync(&messages));
+    assert!(frames.iter().any(|frame| frame.tag == b's'), "{frames:?}");
+    let said: Vec<String> = frames.iter().filter_map(|frame| frame.field(b'M')).collect();
+    assert_eq!(said, ["successful_completion", "raise_exception"]);
+}

@@ -36,6 +36,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("newer", include_str!("interference_data/attacks/newer.sql")),
     ("foreign", include_str!("interference_data/attacks/foreign.sql")),
     ("capture", include_str!("interference_data/attacks/capture.sql")),
+    ("relied", include_str!("interference_data/attacks/relied.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -49,6 +49,7 @@ mod overtime;
 mod planted;
 mod psql;
 mod reading;
+mod relied;
 mod reload;
 mod remote;
 mod renewal;

@@ -27,7 +27,7 @@ use super::closure::{self, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
 use super::guard::{Facts, Guard};
-use super::relied;
+use super::relied::Relied;
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::{Allow, Defaults, ProtectRule};
@@ -88,7 +88,7 @@ pub fn bind(
     let mut counted = closure::close(&snapshot, roots, keys, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
-    let relied_on = relied::names(&snapshot, &counted, &trusted);
+    let relied_on = Relied::of(&snapshot, &counted, &trusted);
     guard(snapshot, binding, counted, relied_on, read_view)
 }
 
@@ -104,10 +104,11 @@ fn guard(
     snapshot: Arc<Snapshot>,
     binding: Binding,
     counted: Counted,
-    relied_on: HashSet<String>,
+    relied_on: Relied,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
+    let keyed = keyed(&snapshot, &protected);
     let mut view_flows = HashMap::new();
     for view in views_in_order(&snapshot, &counted.relations) {
         if locked.contains_key(&view.oid) {
@@ -124,6 +125,7 @@ fn guard(
             counted_relations: &counted.relations,
             locked_relations: &locked,
             opaque_functions: &counted.functions,
+            keyed: &keyed,
         };
         let flows = match &view.definition {
             Some(definition) => {
@@ -161,12 +163,34 @@ fn guard(
         counted_relations: counted.relations,
         locked_relations: locked,
         opaque_functions: counted.functions,
+        keyed,
         relied_on,
         far_tables: foreign::far_tables(&snapshot),
         prefilter,
         snapshot,
     };
     Ok(Bound { guard, known, findings })
+}
+
+/// Which protected columns' foreign keys lead to a row: it keeps a trace of
+/// each lock (`xmax`).
+fn keyed(
+    snapshot: &Snapshot,
+    protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
+) -> HashMap<Oid, Vec<Arc<ProtectedColumn>>> {
+    let mut keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>> = HashMap::new();
+    for relation in snapshot.relations.values() {
+        for constraint in &relation.constraints {
+            let Some((target, _)) = &constraint.references else { continue };
+            for attribute in &constraint.columns {
+                let id = ColumnId { relation: relation.oid, attribute: *attribute };
+                if let Some(column) = protected.get(&id) {
+                    keyed.entry(*target).or_default().push(column.clone());
+                }
+            }
+        }
+    }
+    keyed
 }
 
 /// A view over what is locked needs no finding of its own.

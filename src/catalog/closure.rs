@@ -56,6 +56,8 @@ struct Links<'a> {
     types_by_function: HashMap<Oid, Vec<Oid>>,
     /// Type → types made of it.
     types_by_type: HashMap<Oid, Vec<Oid>>,
+    /// Type → functions that take or give it: to call one runs its CHECKs.
+    functions_by_type: HashMap<Oid, Vec<Oid>>,
     /// Type → relations with a column of it.
     relations_by_type: HashMap<Oid, Vec<Oid>>,
 }
@@ -209,6 +211,7 @@ impl Closure<'_> {
             self.add_mentions(&info.name);
         }
         self.add_all(self.links.types_by_type.get(&oid).cloned(), Item::Type);
+        self.add_all(self.links.functions_by_type.get(&oid).cloned(), Item::Function);
         self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
     }
 }
@@ -281,6 +284,11 @@ impl<'a> Links<'a> {
         for function in snapshot.functions.values() {
             if !function.body.is_empty() {
                 links.mentions.add(Text::Function(function.oid), &function.body);
+            }
+            for type_oid in function.argument_types.iter().chain([&function.return_type]) {
+                if !type_oid.is_builtin() {
+                    links.functions_by_type.entry(*type_oid).or_default().push(function.oid);
+                }
             }
             for support in &function.support {
                 links.aggregates.entry(*support).or_default().push(function.oid);

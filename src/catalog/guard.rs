@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::relied::Relied;
 use super::snapshot::Snapshot;
 use super::{ColumnId, Oid};
 use crate::policy::ProtectedColumn;
@@ -33,7 +34,9 @@ pub struct Guard {
     pub opaque_functions: HashSet<Oid>,
     /// Names that code running over protected data relies on: a new object of
     /// one of them could receive values.
-    pub relied_on: HashSet<String>,
+    pub relied_on: Relied,
+    /// Tables whose rows foreign keys of protected columns lead to, and these columns.
+    pub keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Foreign tables, and the parents of any: another server runs a part of
     /// what is asked of them, and its text holds what the client's parameters held.
     pub far_tables: HashSet<Oid>,
@@ -51,6 +54,7 @@ pub struct Facts<'a> {
     pub counted_relations: &'a HashSet<Oid>,
     pub locked_relations: &'a HashMap<Oid, Arc<str>>,
     pub opaque_functions: &'a HashSet<Oid>,
+    pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
 }
 
 impl Guard {
@@ -62,6 +66,7 @@ impl Guard {
             counted_relations: &self.counted_relations,
             locked_relations: &self.locked_relations,
             opaque_functions: &self.opaque_functions,
+            keyed: &self.keyed,
         }
     }
     pub fn column(&self, id: ColumnId) -> Option<&Arc<ProtectedColumn>> {

@@ -94,6 +94,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
     builder.dependencies(rows.dependencies)?;
     builder.constraints(rows.constraints)?;
+    builder.partitions();
     for function in functions(rows.functions, rows.aggregates)? {
         builder.complete &= !function.unreadable;
         snapshot.add_function(function);
@@ -249,7 +250,11 @@ fn functions_query(version: i32) -> String {
 fn constraints_query(version: i32) -> String {
     let equal = if version >= FIRST_WITH_EQUAL_NULLS { "i.indnullsnotdistinct" } else { "false" };
     let expressions = if version >= FIRST_WITH_SQL_BODIES { "stxexprs IS NOT NULL" } else { "false" };
-    queries::CONSTRAINTS.replace("{nulls_not_distinct}", equal).replace("{expressions}", expressions)
+    let whole = if version >= FIRST_WITH_SQL_BODIES { "stxexprs ~ ':varattno 0 '" } else { "false" };
+    queries::CONSTRAINTS
+        .replace("{nulls_not_distinct}", equal)
+        .replace("{expressions}", expressions)
+        .replace("{expressions_whole}", whole)
 }
 
 /// Relations while their parts come in.
@@ -390,6 +395,36 @@ impl Builder {
             });
         }
         Ok(())
+    }
+
+    /// A row of a partition must keep what its parents' keys ask of it.
+    fn partitions(&mut self) {
+        let inherited: Vec<(Oid, Vec<Constraint>)> =
+            self.relations.values().map(|relation| (relation.oid, self.keys_above(relation))).collect();
+        for (oid, keys) in inherited {
+            if let Some(relation) = self.relations.get_mut(&oid) {
+                relation.constraints.extend(keys);
+            }
+        }
+    }
+
+    /// What is computed of a row by the partitioned tables above, by the names
+    /// of the columns there.
+    fn keys_above(&self, relation: &Relation) -> Vec<Constraint> {
+        let mut keys = Vec::new();
+        let mut above = relation.parents.clone();
+        while let Some(parent) = above.pop().and_then(|oid| self.relations.get(&oid)) {
+            if parent.kind != RelationKind::PartitionedTable {
+                continue;
+            }
+            above.extend(&parent.parents);
+            for key in parent.constraints.iter().filter(|key| key.kind == ConstraintKind::Computed) {
+                let named = parent.columns.iter().filter(|column| key.columns.contains(&column.attribute));
+                let here = named.filter_map(|column| relation.column(&column.name)).map(|c| c.attribute);
+                keys.push(Constraint::computed(key.name.clone(), here.collect()));
+            }
+        }
+        keys
     }
 
     /// Moves the relations into the snapshot; whether all definitions are there.

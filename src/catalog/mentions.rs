@@ -57,13 +57,13 @@ pub(super) fn words(body: &str) -> impl Iterator<Item = String> {
     body.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(fold)
 }
 
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
 }
 
 /// ASCII lower case, cut as PostgreSQL cuts names (`pg_mbcliplen`: whole
 /// characters only).
-fn fold(word: &str) -> String {
+pub(super) fn fold(word: &str) -> String {
     let mut end = word.len().min(IDENTIFIER_BYTES);
     while !word.is_char_boundary(end) {
         end -= 1;

@@ -94,8 +94,9 @@ JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
     AND d.refclassid = 'pg_proc'::regclass
 WHERE NOT t.tgisinternal";
 
-/// What policies, defaults, CHECKs and index expressions of a table depend
-/// on; the flag tells functions from relations.
+/// What policies, defaults, CHECKs, statistics and indexes of a table depend
+/// on; the flag tells functions from relations. The functions of operator
+/// classes and ranges are recorded for these, not for the tables.
 pub(super) const DEPENDENCIES: &str = "
 SELECT DISTINCT o.relation, d.refclassid = 'pg_proc'::regclass, d.refobjid
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_policy
@@ -106,11 +107,25 @@ FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_p
       UNION ALL
       SELECT 'pg_constraint'::regclass, oid, conrelid FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
       UNION ALL
+      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid FROM pg_statistic_ext
+      UNION ALL
       SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index
       WHERE indexprs IS NOT NULL OR indpred IS NOT NULL) o
 JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> o.relation
-WHERE d.deptype = 'n'";
+WHERE d.deptype = 'n'
+UNION
+SELECT i.indrelid, true, p.amproc::oid
+FROM pg_index i
+JOIN pg_opclass o ON o.oid = ANY (i.indclass::oid[])
+JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
+WHERE p.amproc::oid >= 16384
+UNION
+SELECT a.attrelid, true, f.function
+FROM pg_range r
+CROSS JOIN LATERAL (VALUES (r.rngcanonical::oid), (r.rngsubdiff::oid)) f (function)
+JOIN pg_attribute a ON a.atttypid = r.rngtypid
+WHERE f.function >= 16384 AND a.attnum > 0";
 
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
@@ -158,20 +173,28 @@ SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], false,
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE NOT i.indisunique AND NOT i.indisexclusion
 UNION ALL
-SELECT o.relation, o.name, 'k', array_agg(DISTINCT d.refobjsubid::int2), 0::oid, '{}'::int2[], false, false, true
-FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name
-      FROM pg_policy WHERE polcmd IN ('*', 'w')
+SELECT o.relation, o.name, 'k',
+       CASE WHEN o.whole THEN
+           ARRAY(SELECT a.attnum FROM pg_attribute a
+                 WHERE a.attrelid = o.relation AND a.attnum > 0 AND NOT a.attisdropped)
+       ELSE ARRAY(SELECT d.refobjsubid::int2 FROM pg_depend d
+                  WHERE d.classid = o.class AND d.objid = o.oid
+                    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation
+                    AND d.refobjsubid > 0) END,
+       0::oid, '{}'::int2[], false, false, true
+FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name,
+             concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole
+      FROM pg_policy
       UNION ALL
-      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, stxname::text FROM pg_statistic_ext WHERE {expressions}) o
-JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
-    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation AND d.refobjsubid > 0
-GROUP BY o.class, o.oid, o.relation, o.name
+      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, stxname::text, {expressions_whole}
+      FROM pg_statistic_ext WHERE {expressions}) o
 UNION ALL
 SELECT p.partrelid, c.relname::text, 'k',
        array_remove(p.partattrs::int2[], 0::int2)
-           || ARRAY(SELECT d.refobjsubid::int2 FROM pg_depend d
-                    WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = 0
-                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid > 0),
+           || ARRAY(SELECT d.objsubid::int2 FROM pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid > 0
+                      AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
+                      AND d.deptype = 'i'),
        0::oid, '{}'::int2[], false, false, true
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 

@@ -26,6 +26,7 @@ fn guard() -> Guard {
         locked_relations: Default::default(),
         opaque_functions: Default::default(),
         relied_on: Default::default(),
+        keyed: Default::default(),
         far_tables: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     }

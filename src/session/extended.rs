@@ -17,8 +17,7 @@ use super::judge::Stop;
 use super::relay::{End, Hold, Relay, ShapeRef, Step};
 use super::reports::Gate;
 use super::runs::{Audience, Reply, ShownParameters};
-use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot};
-use crate::error::ClientError;
+use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, Slot};
 use crate::sql::StatementKind;
 use crate::wire::frontend::Target;
 
@@ -39,14 +38,6 @@ impl Relay {
         }
     }
 
-    /// bauta's own statements stand under reserved names.
-    fn check_name(&self, name: &[u8]) -> Result<(), Stop> {
-        if name.starts_with(RESERVED) {
-            return Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into());
-        }
-        self.check_spelling(name)
-    }
-
     /// The message waits, or is refused.
     fn stopped(&mut self, stop: Stop) -> Step {
         match stop {
@@ -60,7 +51,7 @@ impl Relay {
 
     pub(super) fn on_describe(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let target = Target::read(body)?;
-        if let Err(stop) = self.check_name(target.name()) {
+        if let Err(stop) = self.check_spelling(target.name()) {
             return Ok(self.stopped(stop));
         }
         let (kind, found) = match target {
@@ -113,7 +104,7 @@ impl Relay {
 
     pub(super) fn on_close(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let target = Target::read(body)?;
-        if let Err(stop) = self.check_name(target.name()) {
+        if let Err(stop) = self.check_spelling(target.name()) {
             return Ok(self.stopped(stop));
         }
         let undo = match target {

@@ -53,6 +53,7 @@ impl Relay {
             tag::FLUSH => {
                 Reader::new(body).finish()?;
                 self.upstream.queue(frame);
+                self.state.flush();
                 self.flushed = true;
                 Ok(Step::Done)
             }

@@ -14,7 +14,7 @@ use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
-use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, Slot, Undo, Undos};
+use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undo, Undos};
 use super::tokens::{Handed, Keys, tokens_by_name, tokens_far_away};
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
@@ -129,7 +129,8 @@ impl Judged {
     /// server's own error passes; should it exist after all, the session ends
     /// before anything of it is shown.
     fn of_unseen() -> Self {
-        let guarded = Guarded { must_fail: true, ..Guarded::unannounced(Plan::None) };
+        // What it runs may touch anything.
+        let guarded = Guarded { must_fail: true, touches: true, ..Guarded::unannounced(Plan::None) };
         Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
     }
 
@@ -222,9 +223,18 @@ impl Relay {
             return Err(followed_too_far().into());
         }
         self.following += 1;
+        let outer = self.outer_recodes;
+        self.outer_recodes |= self.may_recode_by_name(lineage);
         let judged = self.judge_followed(lineage, handed);
+        self.outer_recodes = outer;
         self.following -= 1;
         if self.observes() { self.observed(lineage, judged) } else { judged }
+    }
+
+    /// What an EXECUTE or FETCH runs comes behind what is before it in its text.
+    fn may_recode_by_name(&self, lineage: &Lineage) -> bool {
+        let statement = lineage.statement();
+        statement.is_some_and(|s| s.may_recode || (self.recoded && s.follows_end))
     }
 
     fn judge_fetch(&mut self, cursor: &str) -> Result<Judged, Stop> {
@@ -352,7 +362,8 @@ impl Relay {
     /// Why masked values can't be shown: the server's conversion of their
     /// originals could fail.
     fn lossy_output(&self, statement: &Statement) -> Option<ClientError> {
-        let unheard = statement.may_recode || self.pipeline_recodes;
+        let set_back = self.recoded && (statement.follows_end || self.pipeline_open);
+        let unheard = statement.may_recode || self.outer_recodes || self.pipeline_recodes || set_back;
         self.settings.lossy_output().or_else(|| unheard.then(unheard_encoding))
     }
 
@@ -521,6 +532,10 @@ impl Relay {
     /// bytes (`NAMEDATALEN`), and converts other letters than ASCII to its own
     /// encoding first.
     pub(super) fn check_spelling(&self, name: &[u8]) -> Result<(), Stop> {
+        if name.starts_with(RESERVED) {
+            // bauta's own statements stand under them.
+            return Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into());
+        }
         if name.len() > MAX_NAME {
             let error =
                 ClientError::new("42622", "names of prepared statements and cursors have 63 bytes at most");

@@ -214,6 +214,10 @@ pub(super) struct Relay {
     pub pipeline_sets: bool,
     /// Among that is what may have set `client_encoding`.
     pub pipeline_recodes: bool,
+    /// `client_encoding` was set in this transaction, whose end may set it back.
+    pub recoded: bool,
+    /// The EXECUTE or FETCH that is being followed may have set it.
+    pub outer_recodes: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     pub client_pass: usize,
     pub client_drop: usize,
@@ -279,6 +283,8 @@ impl Relay {
             pipeline_open: false,
             pipeline_sets: false,
             pipeline_recodes: false,
+            recoded: false,
+            outer_recodes: false,
             client_pass: 0,
             client_drop: 0,
             client_copy: 0,

@@ -24,6 +24,7 @@ impl Relay {
             tag::PARAMETER_STATUS => {
                 let (name, value) = backend::parameter_status(body)?;
                 self.settings.set(name, value);
+                self.recoded |= name == b"client_encoding";
                 if name == b"application_name" {
                     self.seat.set_application(&String::from_utf8_lossy(value));
                 }
@@ -123,6 +124,11 @@ impl Relay {
     }
 
     fn on_run_reply(&mut self, tag: u8, body: &[u8], frame: &[u8]) -> Result<(), End> {
+        if matches!(tag, tag::COMMAND_COMPLETE | tag::EMPTY_QUERY_RESPONSE)
+            && let Some(entry) = self.state.front_mut()
+        {
+            entry.run.answered = true;
+        }
         if self.state.front().is_some_and(|entry| entry.run.cut) {
             return self.on_cut_reply(tag);
         }
@@ -241,8 +247,9 @@ impl Relay {
         for mut run in std::mem::take(&mut reply.runs) {
             if let Some(command) = command {
                 count_rows(&mut run, command);
-                self.note_done(&Done::of(&run));
             }
+            // A suspended portal may have done all its work.
+            self.note_done(&Done::of(&run));
             finish_run(&self.proxy.audit, &self.who, &mut run, None);
         }
         Ok(())
@@ -274,9 +281,11 @@ impl Relay {
 
     fn on_ready(&mut self, status: TransactionStatus, frame: &[u8]) -> Result<(), End> {
         let Some(entry) = self.state.front() else { return Err(out_of_step(tag::READY_FOR_QUERY)) };
-        if !matches!(entry.kind, Kind::Query | Kind::Sync) {
+        let is_its = entry.kind == Kind::Sync || (entry.kind == Kind::Query && entry.run.answered);
+        if !is_its {
             return Err(out_of_step(tag::READY_FOR_QUERY));
         }
+        let is_own = entry.kind == Kind::Sync && matches!(entry.run.audience, Audience::Proxy);
         if entry.run.cut && status == TransactionStatus::InBlock {
             // The client was told of an error: the server's transaction must
             // have failed too. The stub's own ReadyForQuery is the client's.
@@ -296,12 +305,15 @@ impl Relay {
         self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
+            self.recoded = false;
             self.mark_committed();
         }
         if let Some(complete) = self.as_query.take().and_then(|query| query.complete) {
             self.client.queue(&complete);
         }
-        self.client.queue(frame);
+        if !is_own {
+            self.client.queue(frame);
+        }
         Ok(())
     }
 
@@ -343,7 +355,7 @@ fn origins(fields: &[Field]) -> Vec<Option<crate::catalog::ColumnId>> {
     fields.iter().map(|field| field.origin).collect()
 }
 
-fn out_of_step(tag: u8) -> End {
+pub(super) fn out_of_step(tag: u8) -> End {
     End::Fault(ClientError::new(
         sqlstate::PROTOCOL_VIOLATION,
         format!("the server sent an unexpected message (type {tag})"),

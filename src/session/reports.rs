@@ -98,6 +98,7 @@ pub fn put_error(
     let quotes = QUOTE_THE_STATEMENT.contains(&fields.sqlstate())
         && fields.get(b'P').is_some()
         && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none());
+    let quotes = quotes || names_a_handle(fields);
     let condition = condition_name(fields.sqlstate());
     let kept = fields.0.iter().filter_map(|(code, value)| {
         let value: &[u8] = match (code, gate) {
@@ -138,6 +139,13 @@ pub fn put_notice(
         Some((*code, value))
     });
     write_fields(tag::NOTICE_RESPONSE, kept, out);
+}
+
+/// A prepared statement or cursor does not exist: said of the name that the
+/// statement's own text gives, unless a function ran it.
+fn names_a_handle(fields: &ErrorFields<'_>) -> bool {
+    matches!(fields.sqlstate(), "26000" | "34000")
+        && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
 }
 
 fn position(fields: &ErrorFields<'_>, translation: Option<&Translation>) -> Option<String> {

@@ -87,6 +87,8 @@ pub struct Reply {
     /// Rows of what is described here are not looked at: a protected origin
     /// among its columns ends the session.
     pub watch: bool,
+    /// A statement of it was answered, or an error.
+    pub answered: bool,
     /// The client was told an error of bauta's own; the rest is swallowed.
     pub cut: bool,
     /// Where to put right what the server says of a statement's parameters.
@@ -107,6 +109,7 @@ impl Reply {
             translation: None,
             shape: None,
             watch: false,
+            answered: false,
             cut: false,
             parameters: None,
             of_query: false,

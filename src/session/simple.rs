@@ -235,7 +235,7 @@ impl Relay {
             self.state.revert_all(std::mem::take(&mut plan.undo));
             let shape = Arc::new(Shape::default());
             self.write_describe(&text, &shape);
-            write_bare(tag::FLUSH, self.upstream.output());
+            self.end_describe();
             self.copy_shapes.push((text, shape));
             return Some(Step::Wait(Hold::Quiet));
         }
@@ -255,6 +255,18 @@ impl Relay {
         self.expect(Entry::new(Kind::DescribeStatement, proxy().with_shape(shape.clone())));
         name.write(tag::CLOSE, self.upstream.output());
         self.expect(Entry::new(Kind::Close, proxy()));
+    }
+
+    /// Has the server answer. A Sync, so that it doesn't skip what comes after an
+    /// error; in an open pipeline that would commit what is the client's to commit.
+    fn end_describe(&mut self) {
+        if self.pipeline_open {
+            write_bare(tag::FLUSH, self.upstream.output());
+            self.state.flush();
+        } else {
+            write_bare(tag::SYNC, self.upstream.output());
+            self.expect(Entry::new(Kind::Sync, Reply::new(Audience::Proxy)));
+        }
     }
 
     /// Grants that a statement uses up have to end first. True: a job asks.

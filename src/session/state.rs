@@ -195,6 +195,9 @@ pub struct Entry<R, S> {
     pub kind: Kind,
     pub run: R,
     pub undo: Undos<S>,
+    /// Messages of the extended protocol came before it, and no Sync: an error
+    /// may be that of one of these, after which the server waits for a Sync.
+    pub in_batch: bool,
     /// The unnamed statement, which a Query drops even if it fails.
     dropped_unnamed: Option<Slot<Arc<Prepared>>>,
     number: u64,
@@ -202,7 +205,7 @@ pub struct Entry<R, S> {
 
 impl<R, S> Entry<R, S> {
     pub fn new(kind: Kind, run: R) -> Self {
-        Self { kind, run, undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
+        Self { kind, run, undo: SmallVec::new(), in_batch: false, dropped_unnamed: None, number: 0 }
     }
     pub fn with_undo(mut self, undo: Undo<S>) -> Self {
         self.undo.push((0, undo));
@@ -222,6 +225,8 @@ pub struct State<R, S> {
     /// Query and Execute entries in the queue.
     running: usize,
     skipping: bool,
+    /// Messages of the extended protocol were sent since the last Query or Sync.
+    batch: bool,
     status: TransactionStatus,
 }
 
@@ -235,6 +240,7 @@ impl<R, S: Clone> Default for State<R, S> {
             segment: 0,
             running: 0,
             skipping: false,
+            batch: false,
             status: TransactionStatus::Idle,
         }
     }
@@ -250,6 +256,22 @@ impl<R, S: Clone> State<R, S> {
     /// and drops everything.
     pub fn is_skipping(&self) -> bool {
         self.skipping
+    }
+
+    /// A Flush goes upstream. It has no reply, but may fail: a timeout, a cancel.
+    pub fn flush(&mut self) {
+        self.batch = true;
+    }
+
+    /// Has the server been sent messages after which it answers an error by
+    /// skipping to a Sync?
+    pub fn in_batch(&self) -> bool {
+        self.batch
+    }
+
+    /// An error that belongs to no message: the server skips.
+    pub fn skip(&mut self) {
+        self.skipping = true;
     }
 
     /// Query or Execute messages are unanswered.
@@ -274,6 +296,7 @@ impl<R, S: Clone> State<R, S> {
                 entry.undo.insert(0, (0, undo));
             }
         }
+        entry.in_batch = std::mem::replace(&mut self.batch, entry.kind.skips_to_sync());
         if !entry.kind.skips_to_sync() {
             self.segment += 1;
             self.skipping = false;
@@ -328,11 +351,16 @@ impl<R, S: Clone> State<R, S> {
 
     /// The first entry was answered with an ErrorResponse. Returns the runs of
     /// the messages that the server skips, the failed one first; none for a
-    /// Query or Sync, whose ReadyForQuery is still to come.
-    pub fn fail(&mut self) -> Vec<(Kind, R)> {
+    /// Query or Sync, whose ReadyForQuery is still to come. `unsure`: the
+    /// statement of a Query that may have run, and failed as it was committed,
+    /// which takes no PREPARE or DEALLOCATE back: its names mean nothing certain.
+    pub fn fail(&mut self, unsure: Option<usize>) -> Vec<(Kind, R)> {
         match self.queue.front_mut() {
             Some(entry) if !entry.kind.skips_to_sync() => {
-                let undo = std::mem::take(&mut entry.undo);
+                let mut undo = std::mem::take(&mut entry.undo);
+                for (_, undo) in undo.iter_mut().filter(|(of, _)| Some(*of) == unsure) {
+                    undo.forget();
+                }
                 self.revert_all(undo);
                 Vec::new()
             }
@@ -539,6 +567,16 @@ impl<R, S: Clone> State<R, S> {
 }
 
 impl<S> Undo<S> {
+    /// Nothing stands under these names any more.
+    fn forget(&mut self) {
+        match self {
+            Self::Statement { before, .. } => *before = None,
+            Self::Portal { before, .. } => *before = None,
+            Self::Statements(all) => all.clear(),
+            Self::Portals(all) => all.clear(),
+        }
+    }
+
     fn removes(&self, wanted: &[u8], statement: bool) -> bool {
         match self {
             Self::Statement { name, removed, .. } => statement && *removed && name == wanted,

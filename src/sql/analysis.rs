@@ -62,6 +62,9 @@ pub struct Statement {
     /// It, or a statement before it in its text, may set `client_encoding`: the
     /// server may convert its rows into what the session has not been told of.
     pub may_recode: bool,
+    /// A transaction, or a part of one, ended before it in its text: settings
+    /// may be again what they were before.
+    pub follows_end: bool,
     pub names: Names,
 }
 
@@ -437,6 +440,7 @@ impl Statement {
             catalog_change: CatalogChange::None,
             parameters: Parameters::default(),
             may_recode: false,
+            follows_end: false,
             names: Names::default(),
         }
     }

@@ -38,6 +38,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         catalog_change,
         parameters,
         may_recode: false,
+        follows_end: false,
         names,
     } = statement
     else {
@@ -62,6 +63,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         catalog_change: *catalog_change,
         parameters: parameters.clone(),
         may_recode: false,
+        follows_end: false,
         names: names.clone(),
     })
 }

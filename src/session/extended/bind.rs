@@ -46,8 +46,8 @@ impl Relay {
     }
 
     fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
-        self.check_name(bind.portal)?;
-        self.check_name(bind.statement)?;
+        self.check_spelling(bind.portal)?;
+        self.check_spelling(bind.statement)?;
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.upstream.queue(frame);
@@ -190,7 +190,7 @@ impl Relay {
         if self.hold.is_some()
             || self.copy_in != CopyIn::Off
             || self.state.is_skipping()
-            || self.check_name(portal).is_err()
+            || self.check_spelling(portal).is_err()
             || self.room_for_name().is_err()
         {
             return Ok(false);

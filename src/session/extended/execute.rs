@@ -40,7 +40,7 @@ impl Relay {
         if let Some(Parked::Execute(plan)) = self.take_parked() {
             return Ok(self.send_execute(plan));
         }
-        if let Err(stop) = self.check_name(execute.portal) {
+        if let Err(stop) = self.check_spelling(execute.portal) {
             return Ok(self.stopped(stop));
         }
         let slot = match self.find_portal(execute.portal) {

@@ -58,7 +58,7 @@ impl Relay {
     }
 
     fn parse(&mut self, parse: &Parse<'_>, text: Bytes, frame: &[u8]) -> Result<(), Stop> {
-        self.check_name(parse.name)?;
+        self.check_spelling(parse.name)?;
         self.room_for_name()?;
         let mut gate = Gate::Open;
         let types = Bytes::copy_from_slice(parse.parameter_types);
@@ -111,7 +111,7 @@ impl Relay {
         text: Bytes,
         statement: Result<Arc<VirtualStatement>, ClientError>,
     ) -> Result<(), Stop> {
-        self.check_name(parse.name)?;
+        self.check_spelling(parse.name)?;
         self.room_for_name()?;
         let statement = statement?;
         write_stand_in(&statement, parse, self.upstream.output());
@@ -125,7 +125,7 @@ impl Relay {
         text: Bytes,
         naming: Result<Naming, ClientError>,
     ) -> Result<(), Stop> {
-        self.check_name(parse.name)?;
+        self.check_spelling(parse.name)?;
         self.room_for_name()?;
         let naming = Arc::new(naming?);
         self.write_naming(&naming, parse);

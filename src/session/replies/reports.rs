@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use crate::audit::{Conceal, Sql};
+use crate::error::{ClientError, sqlstate};
 use crate::session::relay::{CopyIn, End, Relay};
+use crate::session::replies::out_of_step;
 use crate::session::reports::{self, Gate};
 use crate::session::runs::{Audience, finish_run};
+use crate::session::state::Kind;
 use crate::wire::backend::ErrorFields;
-use crate::wire::frame::{HEADER, Header};
+use crate::wire::frame::{HEADER, Header, backend as tag};
 use crate::wire::report::{self, Severity};
 
 impl Relay {
@@ -18,8 +21,24 @@ impl Relay {
         let Some(entry) = self.state.front() else {
             let gate = self.gate(Gate::Open);
             reports::put_error(&fields, gate, None, self.client.output());
-            return Ok(());
+            return match (fatal, self.state.in_batch()) {
+                (true, _) => Ok(()),
+                // A Flush failed.
+                (false, true) => {
+                    self.state.skip();
+                    Ok(())
+                }
+                (false, false) => Err(out_of_step(tag::ERROR_RESPONSE)),
+            };
         };
+        if entry.kind == Kind::Query && entry.in_batch && !fatal {
+            return Err(End::Fault(unsynced()));
+        }
+        let unsure = self.unsure_statement();
+        if let Some(entry) = self.state.front_mut() {
+            entry.run.answered = true;
+        }
+        let Some(entry) = self.state.front() else { return Ok(()) };
         let reply = &entry.run;
         let gate = self.gate(reply.gate);
         let overtime = self.overtime_error().filter(|error| code == *error.code);
@@ -42,7 +61,7 @@ impl Relay {
         let described =
             matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
         self.fail_runs(&code);
-        for (_, mut dropped) in self.state.fail() {
+        for (_, mut dropped) in self.state.fail(unsure) {
             for mut run in std::mem::take(&mut dropped.runs) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
             }
@@ -61,6 +80,13 @@ impl Relay {
         Ok(())
     }
 
+    /// The statement of a Query of several that may have run to its end: the
+    /// last one's is told after the commit.
+    fn unsure_statement(&self) -> Option<usize> {
+        let entry = self.state.front()?;
+        (entry.kind == Kind::Query && entry.run.runs.len() > 1).then_some(entry.run.current)
+    }
+
     /// A COPY whose columns can't be described fails as the COPY would have.
     fn give_up_query(&mut self, code: &str) {
         if let Ok(Some(header)) = Header::peek(&self.client.input, usize::MAX) {
@@ -72,7 +98,11 @@ impl Relay {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(code));
             }
         }
-        self.write_sync();
+        // The Sync that went with them is the client's Query's now.
+        match self.state.front_mut().filter(|entry| entry.kind == Kind::Sync) {
+            Some(sync) => sync.run.audience = Audience::Client,
+            None => self.write_sync(),
+        }
     }
 
     /// The runs of the first entry end here.
@@ -101,4 +131,12 @@ impl Relay {
     fn gate(&self, of_message: Gate) -> Gate {
         if self.tainted { Gate::Closed } else { of_message }
     }
+}
+
+fn unsynced() -> ClientError {
+    ClientError::new(
+        sqlstate::PROTOCOL_VIOLATION,
+        "a Query failed behind messages of the extended protocol without a Sync: whose error it was is not known",
+    )
+    .with_hint("Send Sync before a Query.")
 }

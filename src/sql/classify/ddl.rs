@@ -80,7 +80,7 @@ impl Classifier<'_> {
         }
         let language = function.options.iter().find_map(language_name);
         let mut bodies = function.options.iter().filter_map(definition_strings).flatten();
-        let relied_on = |name: &str| self.guard.relied_on.contains(name);
+        let relied_on = |name: &str| self.guard.relied_on.includes(&self.guard.snapshot, name);
         match language.as_deref() {
             Some("sql" | "plpgsql") => bodies.any(|body| {
                 contains_escape(body)
@@ -189,9 +189,11 @@ fn has_dynamic_word(body: &str) -> bool {
 /// Refused without `exempt` whatever they name: a loopback server, an
 /// extension or an anonymous block goes round bauta.
 fn always_exempt(node: &NodeEnum) -> bool {
-    matches!(
-        node,
-        NodeEnum::DoStmt(_)
+    makes_operator(node)
+        || alters_type(node)
+        || matches!(
+            node,
+            NodeEnum::DoStmt(_)
             | NodeEnum::LoadStmt(_)
             // Some settings are commands that the server runs.
             | NodeEnum::AlterSystemStmt(_)
@@ -212,11 +214,28 @@ fn always_exempt(node: &NodeEnum) -> bool {
             | NodeEnum::AlterSubscriptionStmt(_)
             // PostgreSQL would run its function on values that are only shown together.
             | NodeEnum::CreateCastStmt(_)
+            // Its CHECK would run on the values of every column of it.
+            | NodeEnum::AlterDomainStmt(_)
             | NodeEnum::CreatePlangStmt(_)
             | NodeEnum::CreateTransformStmt(_)
             | NodeEnum::CreateConversionStmt(_)
             | NodeEnum::CreateEventTrigStmt(_)
-    )
+        )
+}
+
+/// `LIKE`, `BETWEEN`, `IN` and the like mean whatever operator the search_path
+/// finds first, in a DBA's code too.
+fn makes_operator(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::DefineStmt(define) => define.kind() == ObjectType::ObjectOperator,
+        NodeEnum::AlterObjectSchemaStmt(moved) => moved.object_type() == ObjectType::ObjectOperator,
+        _ => false,
+    }
+}
+
+/// `ALTER TYPE … ALTER ATTRIBUTE … CASCADE` rewrites the tables of the type.
+fn alters_type(node: &NodeEnum) -> bool {
+    matches!(node, NodeEnum::AlterTableStmt(alter) if alter.objtype() == ObjectType::ObjectType)
 }
 
 /// May a session without `exempt` run it on protected relations?

@@ -37,7 +37,7 @@ const CURSOR_HOLD: i32 = 0x0020;
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
     let mut earlier_code = false;
-    let mut recoded = false;
+    let (mut recoded, mut ended) = (false, false);
     let mut unseen = Unseen::default();
     let mut hits = hits.to_vec();
     hits.sort_by_key(|hit| hit.span.start);
@@ -54,6 +54,8 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         unseen.follow(&raw.node, part, &mut statement.names);
         let recodes = recoding::is_spelled(&tokens, text, &raw.span);
         statement.may_recode = recodes || recoded;
+        statement.follows_end = ended;
+        ended |= matches!(statement.kind, StatementKind::Transaction(_));
         if let StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } =
             &mut statement.kind
         {

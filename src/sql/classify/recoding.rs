@@ -63,7 +63,9 @@ pub(super) fn body_recodes(body: &str) -> bool {
         word.eq_ignore_ascii_case("names")
             && ["set", "session", "local"].into_iter().any(|set| before.eq_ignore_ascii_case(set))
     });
-    set_names || names_it(body.as_bytes())
+    let resets =
+        words().any(|word| ["reset", "discard"].iter().any(|known| word.eq_ignore_ascii_case(known)));
+    set_names || resets || names_it(body.as_bytes())
 }
 
 type Finder = LazyLock<Option<AhoCorasick>>;
@@ -136,6 +138,7 @@ mod tests {
         }
         assert!(body_recodes("BEGIN PERFORM set_config(name, value, false); END"));
         assert!(body_recodes("BEGIN SET  NAMES 'LATIN1'; END"));
+        assert!(body_recodes("BEGIN RESET ALL; END"));
         assert!(!body_recodes("SELECT set_config('app.tenant', $1, true)"));
     }
 }

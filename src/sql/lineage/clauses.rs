@@ -3,6 +3,7 @@
 //! and what their uses become.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, RowExpr, SelectStmt, WindowDef, a_const};
@@ -12,7 +13,7 @@ use super::query::Target;
 use super::scope::Scope;
 use super::value::{Purpose, Value, all_columns};
 use super::{Analysed, Walk, changing};
-use crate::policy::Disclosure;
+use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
 
@@ -281,20 +282,35 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<()> {
+    /// What a view computes over a window, it computes from what that is sorted
+    /// by; and from what parts it, unless that may be told apart anyway.
+    pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<Vec<Flow>> {
         self.placeless(&[&window.name, &window.refname]);
+        let mut flows = Vec::new();
+        if self.view && !(window.name.is_empty() && window.refname.is_empty()) {
+            // Of another window of this level: one by any of its columns.
+            flows.extend(scope.items.iter().map(|item| item.source.as_field().flow));
+        }
         for node in &window.partition_clause {
-            self.grouped(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?;
+            if let Some((value, span)) =
+                self.compared(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?
+            {
+                self.same_values(&value, UseKind::Grouping, span);
+                let told = |column: &Arc<ProtectedColumn>| column.discloses.include(Disclosure::Equality);
+                if self.view && !super::value::columns(&value.flow).iter().all(told) {
+                    flows.push(value.flow.clone());
+                }
+            }
         }
         for node in &window.order_clause {
             let sorted = self.sort_node(node)?;
             let value = self.expression(sorted, scope, Purpose::WINDOW_SORT)?;
-            self.sorted(&value, UseKind::WindowOrder);
+            flows.push(self.sorted(&value, UseKind::WindowOrder));
         }
         for node in window.start_offset.as_deref().into_iter().chain(window.end_offset.as_deref()) {
             self.decide(node, scope)?;
         }
-        Ok(())
+        Ok(flows)
     }
 
     pub(super) fn limit_and_locks(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<()> {

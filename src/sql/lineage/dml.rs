@@ -15,7 +15,7 @@ use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
 use super::{Analysed, Walk};
-use crate::catalog::snapshot::Relation;
+use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, GivenValues, UseKind};
 
@@ -80,7 +80,9 @@ impl<'a> Walk<'a> {
         if let Some(conflict) = insert.on_conflict_clause.as_deref() {
             self.on_conflict(conflict, &to, &level)?;
         }
-        let scope = Scope::inside(Some(&level), vec![to.item.clone()]);
+        // A row just made shows no lock: `xmax = 0` tells an insert from an update.
+        let made = Source { locked_by: Vec::new(), ..Source::clone(&to.item.source) };
+        let scope = Scope::inside(Some(&level), vec![Item { source: Rc::new(made), ..to.item.clone() }]);
         self.returning(insert.returning_clause.as_ref(), &scope, &to)
     }
 
@@ -337,6 +339,9 @@ impl<'a> Walk<'a> {
         to: &Destination<'a>,
     ) -> Analysed<Vec<Target>> {
         let Some(clause) = clause else { return Ok(Vec::new()) };
+        if to.relations.iter().any(|relation| self.answers_itself(relation)) {
+            return self.refuse("what RETURNING shows is made by a rule or trigger of the relation", -1);
+        }
         let mut aliases = [
             (ReturningOptionKind::ReturningOptionOld, "old"),
             (ReturningOptionKind::ReturningOptionNew, "new"),
@@ -364,6 +369,13 @@ impl<'a> Walk<'a> {
         let targets = self.targets(&clause.exprs, &scope, purpose)?;
         self.carry_literals(&mark);
         Ok(targets)
+    }
+
+    /// Its rules, or INSTEAD OF triggers, say what comes back: a rule's own
+    /// RETURNING list may hold anything.
+    fn answers_itself(&self, relation: &Relation) -> bool {
+        let instead = relation.kind == RelationKind::View && !relation.trigger_functions.is_empty();
+        (relation.has_rules || instead) && self.facts.counted_relations.contains(&relation.oid)
     }
 
     /// The use of a written column's neighbours or of itself.

@@ -107,7 +107,7 @@ impl<'a> Walk<'a> {
             flows.push(self.decide(condition, scope)?);
         }
         if let Some(window) = call.over.as_deref() {
-            self.window(window, scope)?;
+            flows.extend(self.window(window, scope)?);
         }
         Ok(computed(all_columns(&flows)))
     }

@@ -93,12 +93,32 @@ impl<'a> Walk<'a> {
         let Some(name) = names.last() else { return false };
         let snapshot = self.facts.snapshot;
         let oids = snapshot.types_by_name.get(*name).map(Vec::as_slice).unwrap_or_default();
-        snapshot
-            .casts
-            .iter()
-            .filter(|cast| oids.contains(&cast.target))
-            .filter_map(|cast| cast.function)
-            .any(|function| self.facts.opaque_functions.contains(&function))
+        let casts = snapshot.casts.iter().filter(|cast| oids.contains(&cast.target));
+        let mut called = casts.filter_map(|cast| cast.function);
+        called.any(|function| self.facts.opaque_functions.contains(&function))
+            || oids.iter().any(|oid| self.has_opaque_check(*oid))
+    }
+
+    /// Does a CHECK of the type, or of one that it is made of, call an opaque function?
+    fn has_opaque_check(&self, oid: Oid) -> bool {
+        let snapshot = self.facts.snapshot;
+        let mut seen: Vec<Oid> = Vec::new();
+        let mut work = vec![oid];
+        while let Some(oid) = work.pop() {
+            if oid.is_builtin() || seen.contains(&oid) {
+                continue;
+            }
+            seen.push(oid);
+            let mut checks = snapshot.domain_checks.get(&oid).into_iter().flatten();
+            if checks.any(|function| self.facts.opaque_functions.contains(function)) {
+                return true;
+            }
+            let Some(info) = snapshot.types.get(&oid) else { continue };
+            let columns = info.relation.and_then(|relation| snapshot.relations.get(&relation));
+            let fields = columns.into_iter().flat_map(|relation| &relation.columns).map(|c| c.type_oid);
+            work.extend(info.base.into_iter().chain(info.element).chain(fields));
+        }
+        false
     }
 
     /// Does equality on this type mean equal bytes, as a keyed mask takes it?

@@ -9,8 +9,8 @@ use super::names::strings;
 use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
 use super::{Analysed, Walk, value};
-use crate::catalog::ColumnId;
 use crate::catalog::snapshot::{Relation, RelationKind};
+use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
 use crate::mask::Method;
 use crate::policy::ProtectedColumn;
@@ -257,6 +257,7 @@ impl<'a> Walk<'a> {
             schemas: relations.iter().map(|relation| relation.schema.to_string()).collect(),
             // A view has none: there `v.ctid` is a function of the row.
             system: relations.iter().all(|relation| relation.kind != RelationKind::View),
+            locked_by: relations.iter().flat_map(|relation| self.locked_by(relation)).collect(),
             ..Source::default()
         };
         let mut all = relations.iter().map(|relation| self.fields_of(relation));
@@ -272,6 +273,18 @@ impl<'a> Walk<'a> {
         let loose = self.may_change(named, relations);
         source.fields.iter_mut().for_each(|field| field.loose = loose);
         source
+    }
+
+    /// Protected columns whose keys lead to rows of the relation, or to its parents.
+    fn locked_by(&self, relation: &Relation) -> Vec<Arc<ProtectedColumn>> {
+        let keyed = |oid: &Oid| self.facts.keyed.get(oid).into_iter().flatten().cloned();
+        let mut columns: Vec<Arc<ProtectedColumn>> = keyed(&relation.oid).collect();
+        let mut above = relation.parents.clone();
+        while let Some(parent) = above.pop().and_then(|oid| self.facts.snapshot.relations.get(&oid)) {
+            columns.extend(keyed(&parent.oid));
+            above.extend(&parent.parents);
+        }
+        columns
     }
 
     /// Marks a relation list as FOR UPDATE OF does: names of this level.

@@ -8,13 +8,15 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pg_query::protobuf::CommonTableExpr;
 
 use super::keys::Origin;
 use super::rows::RowShape;
-use super::value::{mixed, unite};
+use super::value::{computed, mixed, unite};
 use crate::catalog::Oid;
+use crate::policy::ProtectedColumn;
 use crate::sql::analysis::Flow;
 
 /// A column of something that stands in FROM.
@@ -48,6 +50,9 @@ pub(super) struct Source {
     pub open: Option<String>,
     /// A real relation, with `ctid` and the like.
     pub system: bool,
+    /// Columns whose foreign keys lead to its rows: each lock that such a key
+    /// takes shows in a row's `xmax`.
+    pub locked_by: Vec<Arc<ProtectedColumn>>,
     /// What a reference to its whole row is.
     pub row: RowShape,
     /// An outer join may miss it.
@@ -146,9 +151,14 @@ impl Source {
     /// What a name that is none of its columns' may mean all the same.
     fn otherwise_called(&self, name: &str) -> Option<Field> {
         let unsure = self.fields.iter().filter(|field| field.unsure && field.flow != Flow::Clean);
-        let flow = mixed(unsure.map(|field| &field.flow));
+        let flow = mixed(unsure.map(|field| &field.flow).chain([&self.lock(name)]));
         let others = self.may_have_others() || (self.system && SYSTEM_COLUMNS.contains(&name));
         (flow != Flow::Clean || others).then(|| Field { flow, unsure: true, ..Field::clean(name) })
+    }
+
+    /// What a system column tells of the keys that lead to the row.
+    fn lock(&self, name: &str) -> Flow {
+        if self.system && name == "xmax" { computed(self.locked_by.clone()) } else { Flow::Clean }
     }
 
     /// Its whole row as a value.
@@ -160,9 +170,12 @@ impl Source {
     pub fn field(&self, name: &str) -> Option<Field> {
         let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         let system = self.system && SYSTEM_COLUMNS.contains(&name);
-        known
-            .or_else(|| self.otherwise_called(name).filter(|other| other.flow != Flow::Clean))
-            .or_else(|| (system || self.open.is_some()).then(|| Field::clean(name)))
+        known.or_else(|| self.otherwise_called(name).filter(|other| other.flow != Flow::Clean)).or_else(
+            || {
+                let flow = self.lock(name);
+                (system || self.open.is_some()).then(|| Field { flow, ..Field::clean(name) })
+            },
+        )
     }
 }
 

@@ -31,6 +31,13 @@ INSERT INTO rates SELECT i, 5 + i + :seed * 3, 1, 'n', CASE WHEN i = 1 AND :seed
 INSERT INTO rates_index SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
 INSERT INTO rates_part SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
 INSERT INTO rates_rule SELECT i, 25 + i + :seed * 5 FROM generate_series(1, 5) i;
+INSERT INTO lots SELECT i, CASE :seed WHEN 0 THEN 'lot' || i ELSE 'plot' || 9 - i END, 1, 'n' FROM generate_series(1, 4) i;
+INSERT INTO named_lots SELECT id, secret FROM lots;
+INSERT INTO typed_lots SELECT id, secret FROM lots;
+INSERT INTO rates_seen SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
+INSERT INTO rates_whole SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i;
+INSERT INTO crates SELECT 1, 'a', CASE :seed WHEN 0 THEN 'b' ELSE 'x' END;
+INSERT INTO sums SELECT i, 5 + :seed * 45, 1 FROM generate_series(1, 2) i;
 INSERT INTO parcels SELECT 1, 'z', CASE :seed WHEN 0 THEN 'b' ELSE 'x' END;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec

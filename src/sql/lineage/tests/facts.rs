@@ -39,6 +39,7 @@ pub struct Shop {
     counted: HashSet<Oid>,
     locked: HashMap<Oid, Arc<str>>,
     opaque: HashSet<Oid>,
+    keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
 }
 
 /// `name:type` and, for a protected one, `=method[/domain][+allow]`.
@@ -133,6 +134,7 @@ impl Shop {
             counted: HashSet::new(),
             locked: HashMap::new(),
             opaque: HashSet::new(),
+            keyed: HashMap::new(),
         };
         shop.add_types();
         shop.add_functions();
@@ -340,6 +342,7 @@ impl Shop {
             counted_relations: &self.counted,
             locked_relations: &self.locked,
             opaque_functions: &self.opaque,
+            keyed: &self.keyed,
         }
     }
 
