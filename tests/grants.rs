@@ -377,6 +377,55 @@ fn what_a_grant_lets_compute_ends_with_it() {
     }
 }
 
+/// What would be there when the grant has ended needs the right to copy.
+#[test]
+fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    for sql in [
+        "CREATE TABLE hits (id int, t text)",
+        "CREATE FUNCTION keep(t text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM set_config('a.seen', t, false); RETURN true; END $$",
+        "CREATE FUNCTION keeps(t text) RETURNS bool IMMUTABLE LANGUAGE sql AS 'SELECT keep(t)'",
+        "CREATE FUNCTION shouts(t text) RETURNS bool IMMUTABLE LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE NOTICE '%', t; RETURN true; END $$",
+        "CREATE FUNCTION plain(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(t)'",
+    ] {
+        assert_eq!(error(&ana.query(sql)), None, "{sql}");
+    }
+    let mut copies = vec![
+        "SELECT id FROM customers WHERE keep(email)",
+        "SELECT keeps(email) FROM customers",
+        "SELECT shouts(email) FROM customers",
+        "INSERT INTO hits SELECT id, 'hit' FROM customers WHERE email LIKE '%1@%'",
+        "UPDATE hits SET t = 'hit' FROM customers c WHERE c.id = hits.id AND c.email LIKE '%1@%'",
+        "DELETE FROM hits USING customers c WHERE c.id = hits.id AND c.email LIKE '%1@%'",
+        "WITH w AS (INSERT INTO hits SELECT 1, 'x' WHERE EXISTS (SELECT FROM customers WHERE email LIKE '%1@%') \
+         RETURNING id) SELECT id FROM w",
+    ];
+    if bench.server.major() >= 15 {
+        copies.push(
+            "MERGE INTO hits USING customers c ON c.id = hits.id AND c.email LIKE '%1@%' \
+             WHEN NOT MATCHED THEN INSERT VALUES (c.id, 'x')",
+        );
+    }
+    bench.grant("1m", &[]);
+    for sql in &copies {
+        assert_eq!(error(&ana.query(sql)).as_deref(), Some("42501"), "{sql}");
+    }
+    for sql in [
+        "SELECT plain(email) FROM customers WHERE email LIKE '%1@%'",
+        "UPDATE customers SET name = name WHERE email LIKE '%1@%'",
+        "INSERT INTO hits SELECT id, name FROM customers WHERE id < 3",
+    ] {
+        assert_eq!(error(&ana.query(sql)), None, "{sql}");
+    }
+    bench.grant("1m", &["--export"]);
+    for sql in &copies {
+        assert_eq!(error(&ana.query(sql)), None, "{sql}");
+    }
+}
+
 /// Membership of a role of the server's counts from statement to statement.
 #[test]
 fn who_leaves_a_role_of_the_server_sees_masks_again() {

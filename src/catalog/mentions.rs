@@ -53,7 +53,7 @@ impl<'a> Mentions<'a> {
 }
 
 /// The words of a text, folded.
-pub(super) fn words(body: &str) -> impl Iterator<Item = String> {
+pub(crate) fn words(body: &str) -> impl Iterator<Item = String> {
     body.split(|c| !is_word(c)).filter(|word| !word.is_empty()).map(fold)
 }
 

@@ -12,7 +12,7 @@ pub mod functions;
 pub mod guard;
 mod keeper;
 pub mod load;
-mod mentions;
+pub(crate) mod mentions;
 mod queries;
 mod relied;
 pub mod service;

@@ -38,6 +38,12 @@ impl<'a> Walk<'a> {
         let mut source = self.source_of(named, &relations);
         self.rename(&mut source, named.alias.as_ref())?;
         let held_in = self.rows_held_in(&relations);
+        let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
+        self.written.extend(tables.map(|table| (table.schema.clone(), table.name.clone())));
+        if self.written.is_empty() {
+            // Not known yet: none of those that are.
+            self.written.push(Default::default());
+        }
         Ok(Destination { item: Item::visible(source), relations, held_in })
     }
 

@@ -9,6 +9,7 @@ use super::scope::Scope;
 use super::value::{Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
+use crate::catalog::mentions::words;
 use crate::catalog::snapshot::{Function, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -22,6 +23,11 @@ pub(super) const KEEPING: &[&str] = &["count", "min", "max", "lower", "upper", "
 /// Functions that leave something to be read later. They pass unless what is
 /// protected can reach them or decide whether they run.
 const TRACES: &[&str] = &["set_config", "pg_notify", "nextval", "setval", "pg_logical_emit_message"];
+/// In the body of a function.
+const WRITING_WORDS: &[&str] = &[
+    "insert", "update", "delete", "merge", "raise", "notify", "copy", "create", "call", "set", "reset",
+    "lock", "listen",
+];
 const TRACE_PREFIXES: &[&str] =
     &["pg_advisory_", "pg_try_advisory_", "lo_", "pg_read_", "pg_ls_", "pg_logical_"];
 
@@ -290,7 +296,31 @@ impl<'a> Walk<'a> {
 
     fn leaves_trace(&self, names: &[&str]) -> bool {
         let Some(name) = names.last() else { return false };
-        TRACES.contains(name) || TRACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        is_trace(name) || self.candidates_of(names).any(|function| self.body_leaves_trace(function))
+    }
+
+    /// Does a function of a user's, whatever it is declared as, or one that it
+    /// calls, write, speak or leave something to be read later?
+    fn body_leaves_trace(&self, function: &Function) -> bool {
+        let snapshot = self.facts.snapshot;
+        let mut seen: Vec<Oid> = Vec::new();
+        let mut work = vec![function];
+        while let Some(function) = work.pop() {
+            if function.oid.is_builtin() || seen.contains(&function.oid) {
+                continue;
+            }
+            seen.push(function.oid);
+            let named = |name: &str| snapshot.functions_by_name.get(name).into_iter().flatten();
+            for word in words(&function.body) {
+                if is_trace(&word) || WRITING_WORDS.contains(&word.as_str()) {
+                    return true;
+                }
+                work.extend(named(&word).filter_map(|oid| snapshot.functions.get(oid)));
+            }
+            let called = snapshot.function_dependencies.get(&function.oid).into_iter().flatten();
+            work.extend(function.support.iter().chain(called).filter_map(|oid| snapshot.functions.get(oid)));
+        }
+        false
     }
 
     /// Unknown functions count as volatile. SQL's own syntax names functions
@@ -371,4 +401,8 @@ fn derived(value: Value, case_only: bool) -> Value {
         Flow::Computed { columns } => Flow::Computed { columns },
     };
     value.becomes(flow)
+}
+
+fn is_trace(name: &str) -> bool {
+    TRACES.contains(&name) || TRACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

@@ -171,6 +171,8 @@ struct Walk<'a> {
     view: bool,
     /// A function that leaves a trace is called.
     traces: bool,
+    /// Schemas and names of the tables that are written to.
+    written: Vec<(Arc<str>, Arc<str>)>,
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.
     outermost: bool,
@@ -241,6 +243,7 @@ impl<'a> Walk<'a> {
             show: Purpose::SHOW,
             view: false,
             traces: false,
+            written: Vec::new(),
             outermost: true,
             found: Found::default(),
             kept: Found::default(),
@@ -268,6 +271,7 @@ impl<'a> Walk<'a> {
             let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Search);
             choices.for_each(|use_| use_.export = true);
         }
+        self.count_choices_as_copied(&mut found.uses);
         let output_edits = targets.iter().flat_map(|target| self.typed_nulls(&target.value)).collect();
         let exports = targets
             .iter()
@@ -294,6 +298,20 @@ impl<'a> Walk<'a> {
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,
             output_edits,
+        }
+    }
+
+    /// Which rows are chosen by a protected value can be read off what is written
+    /// into another table.
+    fn count_choices_as_copied(&self, uses: &mut [Use]) {
+        if self.written.is_empty() {
+            return;
+        }
+        let is_there = |column: &Arc<ProtectedColumn>| {
+            self.written.iter().any(|(schema, table)| *schema == column.schema && *table == column.table)
+        };
+        for use_ in uses.iter_mut().filter(|use_| use_.kind != UseKind::Write) {
+            use_.export |= use_.needs >= Disclosure::Search && !use_.columns.iter().all(is_there);
         }
     }
 
