@@ -14,28 +14,22 @@ use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
-use super::state::{Form, Known, Lineage, Lookup, Portal, Prepared, RESERVED, Slot, Undo, Undos};
-use super::tokens::{Handed, Keys, tokens_by_name, tokens_far_away};
+use super::state::{Known, Lineage, Lookup, Portal, Prepared};
+use super::tokens::{Handed, Keys, tokens_by_name};
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
 use crate::policy::decide::{self, ColumnDecision, Decision, Verdict, What};
 use crate::policy::tokens::Handover;
-use crate::policy::{Access, Basis, Permits, ProtectedColumn};
+use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
-use crate::sql::classify::uncommitted_code;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
-use crate::sql::{parse, prefilter};
-use crate::wire::backend::TransactionStatus;
 
 /// How many EXECUTE or FETCH may lead to one another.
-const MAX_FOLLOWED: usize = 8;
-
-/// Bytes of a name at most: `NAMEDATALEN` less its end.
-const MAX_NAME: usize = 63;
+pub(super) const MAX_FOLLOWED: usize = 8;
 
 /// Does a text mean something else under `standard_conforming_strings = off`
 /// or another client encoding?
@@ -407,254 +401,6 @@ impl Relay {
         let observed = noted(observe, &columns);
         Judged { guarded, edits, columns, tokens, observed }
     }
-
-    /// An original is a parameter, never text: a foreign table's server is sent
-    /// it as text.
-    fn need_near_tables(&self, statement: &Statement) -> Result<(), Stop> {
-        let table = |column: &ProtectedColumn| self.guard.snapshot.relation(&column.schema, &column.table);
-        let far = |column: &&Arc<ProtectedColumn>| {
-            table(column).is_some_and(|relation| self.guard.far_tables.contains(&relation.oid))
-        };
-        match statement.named.iter().find(far) {
-            Some(column) => Err(tokens_far_away(column).into()),
-            None => Ok(()),
-        }
-    }
-
-    /// After DDL that is not committed, a name may mean a table that the client
-    /// fills: an original must not be compared with its rows.
-    fn need_settled_names(&mut self) -> Result<(), Stop> {
-        let changes = |run: &super::runs::Run| {
-            run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change != CatalogChange::None)
-        };
-        if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
-            return Err(Stop::Hold(Hold::Quiet));
-        }
-        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        match self.uncommitted != CatalogChange::None && in_block {
-            true => Err(uncommitted_code().into()),
-            false => Ok(()),
-        }
-    }
-
-    /// What DDL over protected data changed is in no snapshot until it commits:
-    /// a query that may name it runs for those who see everything.
-    pub(super) fn check_unseen(&mut self, text: &[u8], analysis: Option<&Analysis>) -> Result<(), Stop> {
-        let statements = analysis.map_or(&[][..], |analysis| &analysis.statements);
-        let within = statements.iter().any(|s| s.names.unseen && !s.names.runs_nothing);
-        let spelled = self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text));
-        let said = analysis.is_none() && prefilter::begins_with(text, &["grant", "revoke", "comment"]);
-        if (!within && !spelled) || said || self.observes() {
-            return Ok(());
-        }
-        if statements.iter().all(|s| s.names.runs_nothing) && !statements.is_empty() {
-            // What it makes of it is no better known.
-            for statement in statements {
-                self.unseen.get_or_insert_default().add(statement.names.changed.as_deref());
-            }
-            return Ok(());
-        }
-        self.fresh_permits();
-        let now = self.proxy.clock.now();
-        let sees = |column: &ProtectedColumn| {
-            matches!(self.permits.access(column, now), Access::Revealed { counted: false, .. })
-        };
-        match self.guard.protected.values().all(|column| sees(column)) {
-            true => Ok(()),
-            false => Err(uncommitted_name().into()),
-        }
-    }
-
-    /// Things of the session that make the text mean something else.
-    fn check_session(&self, statement: &Statement) -> Result<(), Stop> {
-        let settings = self.settings.unsafe_reading().filter(|_| statement.touches_protected);
-        if let Some(why) = settings {
-            return Err(why.into());
-        }
-        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        let counts = statement.touches_protected || statement.spells_counted;
-        // DDL runs no function or operator that the client made meanwhile.
-        let runs = !statement.names.runs_nothing;
-        if counts && runs && self.uncommitted == CatalogChange::Code && in_block {
-            return Err(uncommitted_code().into());
-        }
-        Ok(())
-    }
-
-    /// A text that was held up must have been read as the server reads it. One
-    /// that settings read differently may look harmless in our reading only,
-    /// so its analysis has no say here. In an open pipeline the server has not
-    /// reported yet what earlier messages set.
-    pub(super) fn check_reading(&self, text: &[u8]) -> Result<(), Stop> {
-        if !hangs_on_settings(text) {
-            return Ok(());
-        }
-        if let Some(why) = self.settings.unsafe_reading() {
-            return Err(why.into());
-        }
-        self.check_letters(text)?;
-        if !self.pipeline_sets {
-            return Ok(());
-        }
-        let error = ClientError::new(
-            sqlstate::FEATURE_NOT_SUPPORTED,
-            "a statement that may name protected data and holds a backslash or non-ASCII text cannot follow \
-             others in one pipeline",
-        );
-        Err(error.with_hint("Send Sync before it.").into())
-    }
-
-    /// A server whose encoding is not UTF8 folds and cuts names of other letters
-    /// than ASCII by rules of its own: what they mean can't be told, and so
-    /// neither whether a text names something protected.
-    pub(super) fn check_letters(&self, text: &[u8]) -> Result<(), Stop> {
-        if self.settings.has_utf8_server()
-            || text.is_ascii()
-            || self.guard.protected.is_empty()
-            || self.observes()
-            || !parse::names_other_letters(text)
-        {
-            return Ok(());
-        }
-        let error = ClientError::new(
-            sqlstate::FEATURE_NOT_SUPPORTED,
-            "a name with other letters than ASCII cannot be read as a server reads it whose encoding is not UTF8",
-        );
-        Err(error.with_hint("Use names of ASCII letters.").into())
-    }
-
-    /// Statements whose meaning hangs on what earlier ones did wait for them.
-    pub(super) fn need_quiet(&self) -> Result<(), Stop> {
-        if self.state.is_quiet() { Ok(()) } else { Err(Stop::Hold(Hold::Quiet)) }
-    }
-
-    /// A name that the server and bauta read alike: the server cuts it at 63
-    /// bytes (`NAMEDATALEN`), and converts other letters than ASCII to its own
-    /// encoding first.
-    pub(super) fn check_spelling(&self, name: &[u8]) -> Result<(), Stop> {
-        if name.starts_with(RESERVED) {
-            // bauta's own statements stand under them.
-            return Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into());
-        }
-        if name.len() > MAX_NAME {
-            let error =
-                ClientError::new("42622", "names of prepared statements and cursors have 63 bytes at most");
-            return Err(error.into());
-        }
-        if name.is_ascii() {
-            return Ok(());
-        }
-        self.need_quiet()?;
-        match self.settings.is_utf8_throughout() {
-            true => Ok(()),
-            false => Err(ClientError::new(
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                "names of prepared statements and cursors have ASCII letters only, unless client and server both use UTF8",
-            )
-            .into()),
-        }
-    }
-
-    /// The names that a statement makes, uses or takes away.
-    fn check_names(&self, kind: &StatementKind) -> Result<(), Stop> {
-        let name = match kind {
-            StatementKind::Prepare { name, .. }
-            | StatementKind::DeclareCursor { name, .. }
-            | StatementKind::Execute { name }
-            | StatementKind::ExplainExecute { name }
-            | StatementKind::Fetch { cursor: name, .. } => Some(name),
-            StatementKind::Deallocate { name } | StatementKind::ClosePortal { name } => name.as_ref(),
-            _ => None,
-        };
-        name.map_or(Ok(()), |name| self.check_spelling(name.as_bytes()))
-    }
-
-    /// Registers what a statement that runs will change in the name spaces.
-    pub(super) fn register(
-        &mut self,
-        lineage: &Lineage,
-        index: usize,
-        text: &Bytes,
-        edits: &[Edit],
-        tokens: &Arc<[u16]>,
-        undo: &mut Undos<super::relay::ShapeRef>,
-    ) -> Result<(), Stop> {
-        let Some(statement) = lineage.statement() else { return Ok(()) };
-        match &statement.kind {
-            StatementKind::Prepare { name, .. } => {
-                self.room_for_name()?;
-                let prepared = self.by_sql(lineage, text, edits);
-                undo.push((index, self.state.set_statement(name_bytes(name), prepared)));
-            }
-            StatementKind::DeclareCursor { name, hold, .. } => {
-                self.room_for_name()?;
-                let prepared = self.by_sql(lineage, text, edits);
-                let portal = Portal { prepared, hold: *hold, tokens: tokens.clone(), shape: None };
-                undo.push((index, self.state.set_portal(name_bytes(name), portal)));
-            }
-            StatementKind::Deallocate { name } => {
-                let done = match name {
-                    Some(name) => self.state.remove_statement(name.as_bytes()),
-                    None => Some(self.state.remove_statements()),
-                };
-                undo.extend(done.map(|done| (index, done)));
-            }
-            StatementKind::ClosePortal { name } => {
-                let done = match name {
-                    Some(name) => self.state.remove_portal(name.as_bytes()),
-                    None => Some(self.state.remove_portals()),
-                };
-                undo.extend(done.map(|done| (index, done)));
-            }
-            // A Parse message may have named any statement, also one of these.
-            StatementKind::Execute { name } => {
-                if let Lookup::Found(Slot { value: named, .. }) = self.state.statement(name.as_bytes())
-                    && let Known::Analysed(inner) = self.known(&named).map_err(Stop::Hold)?
-                {
-                    if self.following >= MAX_FOLLOWED {
-                        return Err(followed_too_far().into());
-                    }
-                    let edits = named.form.as_ref().map_or(&[][..], |form| &form.edits);
-                    self.following += 1;
-                    let registered = self.register(&inner, index, &named.text, edits, tokens, undo);
-                    self.following -= 1;
-                    registered?;
-                }
-            }
-            StatementKind::Discard { all: true, .. } => {
-                let statements: Undo<_> = self.state.remove_statements();
-                undo.push((index, statements));
-                undo.push((index, self.state.remove_portals()));
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn by_sql(&self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
-        let inner = Lineage { inner: true, ..lineage.clone() };
-        Arc::new(Prepared {
-            text: text.clone(),
-            parameter_types: Bytes::new(),
-            version: self.guard.version,
-            known: Known::Analysed(inner),
-            form: Some(Form { edits: edits.to_vec(), ..Form::default() }),
-            by_sql: true,
-            may_copy_in: false,
-            may_recode: true,
-        })
-    }
-
-    pub(super) fn room_for_name(&self) -> Result<(), Stop> {
-        if self.state.names() < super::state::MAX_NAMES {
-            return Ok(());
-        }
-        let error = ClientError::new(
-            sqlstate::PROGRAM_LIMIT_EXCEEDED,
-            "too many prepared statements and portals in this session",
-        );
-        Err(error.with_hint("DEALLOCATE and CLOSE what is no longer used.").into())
-    }
 }
 
 /// The rules that let this statement see or use something, and what.
@@ -717,20 +463,8 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
     }
 }
 
-fn name_bytes(name: &str) -> Bytes {
-    Bytes::copy_from_slice(name.as_bytes())
-}
-
 fn lost() -> ClientError {
     ClientError::new(sqlstate::INTERNAL_ERROR, "the statement has no analysis and was not run")
-}
-
-fn uncommitted_name() -> ClientError {
-    ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
-        "a name that DDL over protected data changed cannot be used before that is committed",
-    )
-    .with_hint("Commit the DDL first.")
 }
 
 fn own_by_name() -> ClientError {
@@ -741,7 +475,7 @@ fn own_by_name() -> ClientError {
     .with_hint("Send the statement itself.")
 }
 
-fn followed_too_far() -> ClientError {
+pub(super) fn followed_too_far() -> ClientError {
     ClientError::new(
         sqlstate::STATEMENT_TOO_COMPLEX,
         "stack depth limit exceeded: EXECUTE and FETCH name each other too deeply",

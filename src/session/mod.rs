@@ -12,6 +12,7 @@
 
 mod by_parameters;
 pub mod cancel;
+mod checks;
 mod closing;
 pub mod copy;
 mod copy_in;
@@ -30,6 +31,7 @@ mod overtime;
 mod own;
 mod pump;
 pub mod refusal;
+mod registering;
 pub mod registry;
 mod relay;
 mod replies;

@@ -35,6 +35,16 @@ const QUOTE_THE_STATEMENT: &[&str] = &[
     "42P18", // indeterminate_datatype
 ];
 
+/// Messages that say the same whatever the rows hold.
+const ALWAYS_THE_SAME: &[&str] = &[
+    "25P02", // in_failed_sql_transaction
+    "26000", // invalid_sql_statement_name
+    "34000", // invalid_cursor_name
+    "40001", // serialization_failure
+    "40P01", // deadlock_detected
+    "57014", // query_canceled
+];
+
 /// Fields that name objects: schema, table, column, data type, constraint.
 const NAMES: &[u8] = b"stcdn";
 
@@ -98,7 +108,7 @@ pub fn put_error(
     let quotes = QUOTE_THE_STATEMENT.contains(&fields.sqlstate())
         && fields.get(b'P').is_some()
         && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none());
-    let quotes = quotes || names_a_handle(fields);
+    let quotes = quotes || is_plain(fields);
     let condition = condition_name(fields.sqlstate());
     let kept = fields.0.iter().filter_map(|(code, value)| {
         let value: &[u8] = match (code, gate) {
@@ -141,10 +151,10 @@ pub fn put_notice(
     write_fields(tag::NOTICE_RESPONSE, kept, out);
 }
 
-/// A prepared statement or cursor does not exist: said of the name that the
-/// statement's own text gives, unless a function ran it.
-fn names_a_handle(fields: &ErrorFields<'_>) -> bool {
-    matches!(fields.sqlstate(), "26000" | "34000")
+/// The server's own words, which quote no more than a name of the statement's
+/// own text, unless a function said them.
+fn is_plain(fields: &ErrorFields<'_>) -> bool {
+    ALWAYS_THE_SAME.contains(&fields.sqlstate())
         && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
 }
 
@@ -207,6 +217,12 @@ mod tests {
         let dynamic = fields(&[(b'C', "42703"), (b'M', "secret"), (b'P', "8"), (b'W', "PL/pgSQL …")]);
         let shown = seen(|out| put_error(&dynamic, Gate::Closed, None, out));
         assert!(shown.contains(&(b'M', "undefined_column".into())));
+        let aborted = fields(&[(b'C', "25P02"), (b'M', "current transaction is aborted"), (b'D', "secret")]);
+        let shown = seen(|out| put_error(&aborted, Gate::Closed, None, out));
+        assert_eq!(shown, [(b'C', "25P02".into()), (b'M', "current transaction is aborted".into())]);
+        let raised = fields(&[(b'C', "25P02"), (b'M', "secret"), (b'W', "PL/pgSQL …")]);
+        let shown = seen(|out| put_error(&raised, Gate::Closed, None, out));
+        assert!(shown.contains(&(b'M', "in_failed_sql_transaction".into())));
         let tsquery = fields(&[(b'C', "42601"), (b'M', "syntax error in tsquery: \"secret\"")]);
         let shown = seen(|out| put_error(&tsquery, Gate::Closed, None, out));
         assert!(shown.contains(&(b'M', "syntax_error".into())));

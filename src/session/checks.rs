@@ -1,0 +1,191 @@
+//! What may keep a statement from going upstream besides the policy: settings,
+//! names, and DDL that is not committed, which make its text mean something
+//! else to the server than to bauta.
+
+use std::sync::Arc;
+
+use super::judge::{Stop, hangs_on_settings};
+use super::relay::{Hold, Relay};
+use super::runs::Run;
+use super::state::RESERVED;
+use super::tokens::tokens_far_away;
+use crate::error::{ClientError, sqlstate};
+use crate::policy::{Access, Permits, ProtectedColumn};
+use crate::sql::analysis::CatalogChange;
+use crate::sql::classify::uncommitted_code;
+use crate::sql::{Analysis, Statement, StatementKind, parse, prefilter};
+use crate::wire::backend::TransactionStatus;
+
+/// Bytes of a name at most: `NAMEDATALEN` less its end.
+const MAX_NAME: usize = 63;
+
+impl Relay {
+    /// An original is a parameter, never text: a foreign table's server is sent
+    /// it as text.
+    pub(super) fn need_near_tables(&self, statement: &Statement) -> Result<(), Stop> {
+        let table = |column: &ProtectedColumn| self.guard.snapshot.relation(&column.schema, &column.table);
+        let far = |column: &&Arc<ProtectedColumn>| {
+            table(column).is_some_and(|relation| self.guard.far_tables.contains(&relation.oid))
+        };
+        match statement.named.iter().find(far) {
+            Some(column) => Err(tokens_far_away(column).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// After DDL that is not committed, a name may mean a table that the client
+    /// fills: an original must not be compared with its rows.
+    pub(super) fn need_settled_names(&mut self) -> Result<(), Stop> {
+        let changes = |run: &Run| {
+            run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change != CatalogChange::None)
+        };
+        if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
+            return Err(Stop::Hold(Hold::Quiet));
+        }
+        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        match self.uncommitted != CatalogChange::None && in_block {
+            true => Err(uncommitted_code().into()),
+            false => Ok(()),
+        }
+    }
+
+    /// What DDL over protected data changed is in no snapshot until it commits:
+    /// a query that may name it runs for those who see everything.
+    pub(super) fn check_unseen(&mut self, text: &[u8], analysis: Option<&Analysis>) -> Result<(), Stop> {
+        let statements = analysis.map_or(&[][..], |analysis| &analysis.statements);
+        let within = statements.iter().any(|s| s.names.unseen && !s.names.runs_nothing);
+        let spelled = self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text));
+        let said = analysis.is_none() && prefilter::begins_with(text, &["grant", "revoke", "comment"]);
+        if (!within && !spelled) || said || self.observes() {
+            return Ok(());
+        }
+        if statements.iter().all(|s| s.names.runs_nothing) && !statements.is_empty() {
+            // What it makes of it is no better known.
+            for statement in statements {
+                self.unseen.get_or_insert_default().add(statement.names.changed.as_deref());
+            }
+            return Ok(());
+        }
+        self.fresh_permits();
+        let now = self.proxy.clock.now();
+        let sees = |column: &ProtectedColumn| {
+            matches!(self.permits.access(column, now), Access::Revealed { counted: false, .. })
+        };
+        match self.guard.protected.values().all(|column| sees(column)) {
+            true => Ok(()),
+            false => Err(uncommitted_name().into()),
+        }
+    }
+
+    /// Things of the session that make the text mean something else.
+    pub(super) fn check_session(&self, statement: &Statement) -> Result<(), Stop> {
+        let settings = self.settings.unsafe_reading().filter(|_| statement.touches_protected);
+        if let Some(why) = settings {
+            return Err(why.into());
+        }
+        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        let counts = statement.touches_protected || statement.spells_counted;
+        // DDL runs no function or operator that the client made meanwhile.
+        let runs = !statement.names.runs_nothing;
+        if counts && runs && self.uncommitted == CatalogChange::Code && in_block {
+            return Err(uncommitted_code().into());
+        }
+        Ok(())
+    }
+
+    /// A text that was held up must have been read as the server reads it. One
+    /// that settings read differently may look harmless in our reading only,
+    /// so its analysis has no say here. In an open pipeline the server has not
+    /// reported yet what earlier messages set.
+    pub(super) fn check_reading(&self, text: &[u8]) -> Result<(), Stop> {
+        if !hangs_on_settings(text) {
+            return Ok(());
+        }
+        if let Some(why) = self.settings.unsafe_reading() {
+            return Err(why.into());
+        }
+        self.check_letters(text)?;
+        if !self.pipeline_sets {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            "a statement that may name protected data and holds a backslash or non-ASCII text cannot follow \
+             others in one pipeline",
+        );
+        Err(error.with_hint("Send Sync before it.").into())
+    }
+
+    /// A server whose encoding is not UTF8 folds and cuts names of other letters
+    /// than ASCII by rules of its own: what they mean can't be told, and so
+    /// neither whether a text names something protected.
+    pub(super) fn check_letters(&self, text: &[u8]) -> Result<(), Stop> {
+        if self.settings.has_utf8_server()
+            || text.is_ascii()
+            || self.guard.protected.is_empty()
+            || self.observes()
+            || !parse::names_other_letters(text)
+        {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            "a name with other letters than ASCII cannot be read as a server reads it whose encoding is not UTF8",
+        );
+        Err(error.with_hint("Use names of ASCII letters.").into())
+    }
+
+    /// Statements whose meaning hangs on what earlier ones did wait for them.
+    pub(super) fn need_quiet(&self) -> Result<(), Stop> {
+        if self.state.is_quiet() { Ok(()) } else { Err(Stop::Hold(Hold::Quiet)) }
+    }
+
+    /// A name that the server and bauta read alike: the server cuts it at 63
+    /// bytes (`NAMEDATALEN`), and converts other letters than ASCII to its own
+    /// encoding first.
+    pub(super) fn check_spelling(&self, name: &[u8]) -> Result<(), Stop> {
+        if name.starts_with(RESERVED) {
+            // bauta's own statements stand under them.
+            return Err(ClientError::new("42939", "names that begin with \"bauta: \" are reserved").into());
+        }
+        if name.len() > MAX_NAME {
+            let error =
+                ClientError::new("42622", "names of prepared statements and cursors have 63 bytes at most");
+            return Err(error.into());
+        }
+        if name.is_ascii() {
+            return Ok(());
+        }
+        self.need_quiet()?;
+        match self.settings.is_utf8_throughout() {
+            true => Ok(()),
+            false => Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "names of prepared statements and cursors have ASCII letters only, unless client and server both use UTF8",
+            )
+            .into()),
+        }
+    }
+
+    /// The names that a statement makes, uses or takes away.
+    pub(super) fn check_names(&self, kind: &StatementKind) -> Result<(), Stop> {
+        let name = match kind {
+            StatementKind::Prepare { name, .. }
+            | StatementKind::DeclareCursor { name, .. }
+            | StatementKind::Execute { name }
+            | StatementKind::ExplainExecute { name }
+            | StatementKind::Fetch { cursor: name, .. } => Some(name),
+            StatementKind::Deallocate { name } | StatementKind::ClosePortal { name } => name.as_ref(),
+            _ => None,
+        };
+        name.map_or(Ok(()), |name| self.check_spelling(name.as_bytes()))
+    }
+}
+
+fn uncommitted_name() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "a name that DDL over protected data changed cannot be used before that is committed",
+    )
+    .with_hint("Commit the DDL first.")
+}
