@@ -121,6 +121,9 @@ impl Cells {
         let mut tables = Vec::new();
         let mut config = String::new();
         for (number, (declared, values)) in COLUMNS.iter().chain(MORE).enumerate() {
+            if declared.ends_with("multirange") && server.major() < 14 {
+                continue;
+            }
             for array in [false, true] {
                 let table = format!("t{number}{}", if array { "_many" } else { "" });
                 judge.run(&filled(&table, declared, values, array));

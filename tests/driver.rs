@@ -110,6 +110,10 @@ fn an_orm_that_saves_what_it_read_leaves_it_as_it_was() {
 #[test]
 fn django_saves_what_it_read_or_is_refused_before_it_writes() {
     let server = Server::start();
+    if server.major() < 14 {
+        // The oldest that Django still works with.
+        return;
+    }
     let policy = r#"
         [[protect]]
         column = "public.customers.email"

@@ -23,7 +23,6 @@ const POLICY: &str = r#"
 "#;
 
 const BEFORE: &str = "
-    ALTER SCHEMA public OWNER TO pg_database_owner;
     CREATE ROLE owners; GRANT owners TO etl, sam; ALTER TABLE customers OWNER TO owners;
     CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'x'); ALTER TABLE notes OWNER TO owners;
     CREATE VIEW clean AS SELECT id, note FROM notes; ALTER VIEW clean OWNER TO owners;
