@@ -105,9 +105,9 @@ impl<'a> Walk<'a> {
         }
         let names = self.strings_of(&sample.method)?;
         self.placeless(&names);
-        let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+        // Not lateral: `transformRangeTableSample` looks further out at once.
         for argument in sample.args.iter().chain(sample.repeatable.as_deref()) {
-            self.decide(argument, &lateral)?;
+            self.decide(argument, scope)?;
         }
         Ok(items)
     }
@@ -147,7 +147,8 @@ impl<'a> Walk<'a> {
             Some(_) => Vec::new(),
             None => sides.into_iter().map(|item| Item { bare: false, ..item }).collect(),
         };
-        if let Some(alias) = &join.join_using_alias {
+        // An alias of the join hides all that is in it, this one too.
+        if let (Some(alias), None) = (&join.join_using_alias, &join.alias) {
             let mut source = Source { fields: merged, ..Source::default() };
             self.rename(&mut source, Some(alias))?;
             items.push(Item { source: Rc::new(source), named: true, bare: false });
@@ -173,12 +174,22 @@ impl<'a> Walk<'a> {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
                 return Err(self.no_column(&name));
             };
+            if a.hidden || b.hidden {
+                return self.unknown("joining by a column of SEARCH or CYCLE");
+            }
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
             self.equality(&left, &right, &[], UseKind::Join);
+            // Both are shown as one type, which may change the one.
+            let flow = match (merged_field(join.jointype(), &a, &b).flow, self.are_alike(&left, &right)) {
+                (Flow::Plain { columns, .. }, false) if !left.is_clean() && !right.is_clean() => {
+                    Flow::Mixed { columns }
+                }
+                (flow, _) => flow,
+            };
             // USING holds its name.
             let loose = join.is_natural && (a.loose || b.loose);
-            merged.push(Field { loose, ..merged_field(join.jointype(), &a, &b) });
+            merged.push(Field { loose, flow, ..merged_field(join.jointype(), &a, &b) });
         }
         Ok(merged)
     }
@@ -256,15 +267,17 @@ impl<'a> Walk<'a> {
             definitions => Some(self.defined_columns(definitions)?),
         };
         let is_defined = !definitions.is_empty();
-        // The client may have another function of the name, or make its
-        // composite type another.
-        let loose = !is_defined && !self.is_builtin_call(call);
+        let loose = !is_defined && !self.has_certain_columns(call, scope);
         let column =
             |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, ..Field::clean(name) };
-        // A scalar function's column is called as the alias says.
+        // A scalar function's column is called as the alias says; one of a
+        // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
+        // More names than columns: it has others than are known.
+        let names = function.alias.as_ref().map_or(0, |alias| alias.colnames.len());
+        let columns = columns.filter(|known| !loose || names <= known.len());
         match columns.as_deref() {
-            Some([only]) if *only == name && function.functions.len() == 1 => {
+            Some([only]) if !is_defined && *only == name && function.functions.len() == 1 => {
                 let called = alias.clone().unwrap_or(name);
                 source.alias = Some(called.clone());
                 source.fields.push(column(&called));
@@ -273,6 +286,7 @@ impl<'a> Walk<'a> {
                 source.alias.get_or_insert(name);
                 source.fields.extend(columns.iter().map(|name| column(name)));
             }
+            None if flow != Flow::Clean => return self.unknown("what is in the columns of a function"),
             None => {
                 source.alias.get_or_insert_with(|| name.clone());
                 source.open = Some(format!("the columns of function {name} are not known: name them"));

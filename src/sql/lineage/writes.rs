@@ -27,6 +27,13 @@ impl Written {
     pub fn of(value: Value, span: Range<usize>) -> Self {
         Self { value, span, literals: Vec::new(), is_present: false, is_excluded: false, changes: false }
     }
+
+    /// The same value, on its way into another column than it seems.
+    pub fn elsewhere(mut self) -> Self {
+        self.value = self.value.not_given();
+        self.value.constant = Constant::No;
+        self
+    }
 }
 
 impl<'a> Walk<'a> {
