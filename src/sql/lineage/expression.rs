@@ -417,11 +417,11 @@ impl<'a> Walk<'a> {
         let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
         let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
         let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));
-        let collated = values.iter().any(|value| value.collated);
-        let value = self.any_of(values);
+        let types: Vec<_> = values.iter().map(|value| value.type_oid).collect();
+        let value = Value::one_of(values);
         let columns = super::value::columns(&mixed).to_vec();
         let flow = if computed { Flow::Computed { columns } } else { mixed };
-        Value { flow, collated, ..value }
+        Value { type_oid: super::value::common_type(&flow, types.into_iter()), flow, ..value }
     }
 
     fn cast(&mut self, cast: &'a TypeCast, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {

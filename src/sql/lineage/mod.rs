@@ -79,7 +79,7 @@ pub(crate) fn taken_for_catalogs(name: &str) -> bool {
         || functions::RESULT_COLUMNS.iter().any(|(known, _)| *known == name)
         || functions::ONE_COLUMN.contains(&name)
         || functions::SCALAR_ARRAYS.contains(&name)
-        || given::is_castable(name)
+        || types::is_scalar_type(name)
 }
 
 type Analysed<T> = Result<T, ClientError>;

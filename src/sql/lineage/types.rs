@@ -4,12 +4,12 @@
 //! Invariant: what is not certain of a type counts as the worse.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExprKind, ColumnRef, FuncCall, Node, TypeName};
+use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
 
 use super::functions::SCALAR_ARRAYS;
 use super::names::{BPCHAR, TEXT, VARCHAR, strings};
 use super::scope::Scope;
-use super::value::{self, Value, unite};
+use super::value::{self, Value, common_type, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::TypeInfo;
@@ -17,6 +17,14 @@ use crate::sql::analysis::Flow;
 
 /// Domains over domains; more would be a catalog that contradicts itself.
 const MAX_DOMAINS: usize = 32;
+
+/// Types without fields whose names are no keywords.
+const SCALARS: &[&str] = &["bytea", "date", "inet", "json", "jsonb", "name", "oid", "timestamptz"];
+
+/// Is it the name of a type of `pg_catalog` that arrays in FROM may be of?
+pub(super) fn is_scalar_type(name: &str) -> bool {
+    SCALARS.contains(&name) || given::is_castable(name)
+}
 
 impl<'a> Walk<'a> {
     /// The type itself, of a domain what it is over.
@@ -97,11 +105,13 @@ impl<'a> Walk<'a> {
             [left, right] => self.are_alike(left, right),
             _ => true,
         });
+        let types: Vec<Option<Oid>> = values.iter().map(|value| value.type_oid).collect();
         let value = Value::one_of(values);
-        match value.flow.clone() {
-            Flow::Plain { columns, .. } if !keeps => Value { flow: Flow::Mixed { columns }, ..value },
-            _ => value,
-        }
+        let flow = match value.flow.clone() {
+            Flow::Plain { columns, .. } if !keeps => Flow::Mixed { columns },
+            flow => flow,
+        };
+        Value { type_oid: common_type(&flow, types.into_iter()), flow, ..value }
     }
 
     /// Is it certainly an array whose elements have no fields? Then `unnest`
@@ -121,11 +131,9 @@ impl<'a> Walk<'a> {
                 let element = self.type_at(reference, scope).and_then(|oid| self.base(oid)?.element);
                 element.is_some_and(|oid| self.is_array_of_scalars(oid))
             }
-            Some(NodeEnum::FuncCall(call)) => {
-                self.calls_one_of(call, SCALAR_ARRAYS)
-                    || (self.calls_one_of(call, &["array_agg"])
-                        && call.args.iter().all(|node| self.is_scalar(node, scope)))
-            }
+            Some(NodeEnum::FuncCall(call)) => strings(&call.funcname)
+                .and_then(|names| self.builtin(&names))
+                .is_some_and(|name| SCALAR_ARRAYS.contains(&name)),
             Some(NodeEnum::CoalesceExpr(all)) => {
                 all.args.iter().any(|node| self.is_scalar_array(node, scope))
             }
@@ -176,18 +184,12 @@ impl<'a> Walk<'a> {
         let is_certain = !name.setof && !name.pct_type;
         let named = match strings(&name.names).as_deref() {
             Some([super::names::PG_CATALOG, name]) => Some(*name),
-            Some([name]) if given::is_castable(name) && !self.is_also_elsewhere(name) => Some(*name),
+            Some([name]) if is_scalar_type(name) && !self.is_also_elsewhere(name) => Some(*name),
             _ => None,
         };
         let Some(named) = named.filter(|_| is_certain) else { return false };
         let mut types =
             self.facts.snapshot.types_named(named).filter(|known| &*known.schema == super::names::PG_CATALOG);
         types.next().is_some_and(|known| self.is_array_of_scalars(known.oid) && known.category != 'A')
-    }
-
-    fn calls_one_of(&self, call: &FuncCall, known: &[&str]) -> bool {
-        strings(&call.funcname)
-            .and_then(|names| self.builtin(&names))
-            .is_some_and(|name| known.contains(&name))
     }
 }

@@ -192,7 +192,6 @@ impl Value {
     pub fn one_of(values: Vec<Value>) -> Self {
         let flow = values.iter().map(|value| value.flow.clone()).reduce(|a, b| unite(&a, &b));
         let mut value = Self::of(flow.unwrap_or(Flow::Clean));
-        value.type_oid = common_type(&value.flow, values.iter().map(|value| value.type_oid));
         value.collated = values.iter().any(|value| value.collated);
         value.recased = values.iter().any(|value| value.recased);
         value.points = values.into_iter().flat_map(|value| value.points).collect();
@@ -262,9 +261,9 @@ pub(super) fn same_domain(left: &Flow, right: &Flow) -> bool {
 /// what has no mask of its own.
 pub(super) fn common_type(flow: &Flow, types: impl Iterator<Item = Option<Oid>> + Clone) -> Option<Oid> {
     let first = types.clone().flatten().next();
-    match is_plain(flow) {
-        true => first.filter(|_| types.clone().all(|oid| oid == first)),
-        false => first,
+    match flow {
+        Flow::Clean | Flow::Plain { .. } => first.filter(|_| types.clone().all(|oid| oid == first)),
+        Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => first,
     }
 }
 
