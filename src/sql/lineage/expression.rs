@@ -446,7 +446,9 @@ impl<'a> Walk<'a> {
                 let collated = value.collated || !self.has_plain_equality(value.type_oid);
                 let flow = match value.flow.clone() {
                     // Blanks at the end of other texts are none of `bpchar`'s.
-                    Flow::Plain { columns, .. } if oid == BPCHAR && !self.is_padded(&value) => {
+                    Flow::Plain { columns, .. } | Flow::Derived { columns, .. }
+                        if oid == BPCHAR && !self.is_padded(&value) =>
+                    {
                         Flow::Derived { columns, case_only: false }
                     }
                     // An array's text shows whether an element is quoted.

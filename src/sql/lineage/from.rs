@@ -7,10 +7,10 @@ use std::rc::Rc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample};
 
-use super::names::inner;
+use super::names::{inner, strings};
 use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
-use super::value::{Purpose, Value};
+use super::value::{Purpose, Value, mixed};
 use super::{Analysed, Walk, changing};
 use crate::catalog::Oid;
 use crate::sql::analysis::{Flow, UseKind};
@@ -180,16 +180,15 @@ impl<'a> Walk<'a> {
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
             self.equality(&left, &right, &[], UseKind::Join);
+            let mut field = merged_field(join.jointype(), &a, &b);
             // Both are shown as one type, which may change the one.
-            let flow = match (merged_field(join.jointype(), &a, &b).flow, self.are_alike(&left, &right)) {
-                (Flow::Plain { columns, .. }, false) if !left.is_clean() && !right.is_clean() => {
-                    Flow::Mixed { columns }
-                }
-                (flow, _) => flow,
-            };
+            let is_one_of_two = !left.is_clean() && !right.is_clean();
+            if is_one_of_two && !self.are_alike(&left, &right) {
+                field.flow = mixed([&left.flow, &right.flow]);
+            }
             // USING holds its name.
-            let loose = join.is_natural && (a.loose || b.loose);
-            merged.push(Field { loose, flow, ..merged_field(join.jointype(), &a, &b) });
+            field.loose = join.is_natural && (a.loose || b.loose);
+            merged.push(field);
         }
         Ok(merged)
     }
@@ -262,20 +261,17 @@ impl<'a> Walk<'a> {
         };
         let name = super::naming::column_name(call);
         let definitions = if definitions.is_empty() { function.coldeflist.as_slice() } else { definitions };
-        let columns = match definitions {
-            [] => self.result_columns(call, &name),
-            definitions => Some(self.defined_columns(definitions)?),
-        };
         let is_defined = !definitions.is_empty();
-        let loose = !is_defined && !self.has_certain_columns(call, scope);
+        let columns = match is_defined {
+            true => Some(self.defined_columns(definitions)?),
+            false => self.called_columns(call, &name, function),
+        };
+        let loose = !self.view && !is_defined && !self.has_certain_columns(call, scope);
         let column =
             |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, ..Field::clean(name) };
         // A scalar function's column is called as the alias says; one of a
         // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
-        // More names than columns: it has others than are known.
-        let names = function.alias.as_ref().map_or(0, |alias| alias.colnames.len());
-        let columns = columns.filter(|known| !loose || names <= known.len());
         match columns.as_deref() {
             Some([only]) if !is_defined && *only == name && function.functions.len() == 1 => {
                 let called = alias.clone().unwrap_or(name);
@@ -293,6 +289,23 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The columns of a function without a definition list, as far as they are known.
+    fn called_columns(&self, call: &Node, name: &str, function: &RangeFunction) -> Option<Vec<String>> {
+        let known = self.result_columns(call, name);
+        let names = function.alias.as_ref().and_then(|alias| strings(&alias.colnames)).unwrap_or_default();
+        if function.functions.len() > 1 || names.is_empty() {
+            return known;
+        }
+        // More names than columns: it has others than are known.
+        let room = usize::from(function.ordinality);
+        let known = known.filter(|known| names.len() <= known.len() + room);
+        match known {
+            // The server prints a view with the names of all columns.
+            None if self.view => Some(names.into_iter().map(str::to_owned).collect()),
+            known => known,
+        }
     }
 
     fn defined_columns(&mut self, definitions: &'a [Node]) -> Analysed<Vec<String>> {

@@ -75,6 +75,8 @@ SELECT (SELECT 'raw:' || b FROM JSON_TABLE('[1]', '$[*]' COLUMNS (NESTED PATH '$
 SELECT pt, pt::bpchar FROM padded ORDER BY id
 == cast to blank-padded text and back
 SELECT pt::bpchar::text, pt::character::text FROM padded ORDER BY id
+== another case of blank-padded text
+SELECT upper(pt), upper(pt)::bpchar, lower(pt::bpchar) FROM padded ORDER BY id
 == upper case by rules that change the length
 SELECT upper(street COLLATE "de-x-icu") FROM padded ORDER BY id
 == upper case of a column whose rules change the length
@@ -113,3 +115,7 @@ SELECT count(*) FROM v_pairs WHERE coalesce(k, NULL) IS NULL
 SELECT count(*) FROM v_pairs, LATERAL (VALUES (k), (NULL)) v WHERE v.column1 IS NULL
 == fields of a row whose type is lost in a union
 SELECT count(*) FROM (SELECT k FROM v_pairs UNION ALL SELECT NULL) x WHERE x.k IS NULL
+== a DBA's view that opens a document as a row
+SELECT id, who FROM v_opened ORDER BY id
+== a DBA's view that takes words apart
+SELECT id, lexeme FROM v_words ORDER BY id

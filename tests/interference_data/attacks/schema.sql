@@ -80,3 +80,6 @@ CREATE VIEW v_pairs AS SELECT id, ROW(nullif(a, 3), NULL)::pair AS k FROM vault;
 CREATE TABLE badges (id int PRIMARY KEY, ch char(10), vc varchar, tx text, nm name);
 CREATE TABLE padded (id int PRIMARY KEY, pt text, word text COLLATE "de-x-icu", street text);
 CREATE VIEW v_padded AS SELECT id, street COLLATE "de-x-icu" AS street FROM padded;
+CREATE TYPE opened AS (kind text, "user" jsonb);
+CREATE VIEW v_opened AS SELECT d.id, o."user" AS who FROM docs d, jsonb_populate_record(NULL::opened, d.body) o;
+CREATE VIEW v_words AS SELECT v.id, w.lexeme FROM vault v, unnest(to_tsvector('simple', v.b)) w;
