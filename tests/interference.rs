@@ -35,6 +35,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("documents", include_str!("interference_data/attacks/documents.sql")),
     ("newer", include_str!("interference_data/attacks/newer.sql")),
     ("foreign", include_str!("interference_data/attacks/foreign.sql")),
+    ("places", include_str!("interference_data/attacks/places.sql")),
     ("capture", include_str!("interference_data/attacks/capture.sql")),
     ("relied", include_str!("interference_data/attacks/relied.sql")),
 ];

@@ -46,6 +46,7 @@ mod oracle_corpus;
 mod oracle_sql;
 mod oracle_tree;
 mod overtime;
+mod places;
 mod planted;
 mod psql;
 mod reading;

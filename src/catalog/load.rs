@@ -276,6 +276,7 @@ impl Builder {
                     nondeterministic: get(&row, 6)?,
                     missing: get(&row, 7)?,
                     remote: get::<Option<String>>(&row, 8)?.map(Into::into),
+                    recased: get(&row, 9)?,
                     ..Column::default()
                 });
             }

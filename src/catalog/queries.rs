@@ -22,13 +22,15 @@ SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 
+/// Collations 100, 950 and 951 are "default", "C" and "POSIX" (`pg_collation.dat`).
 pub(super) const COLUMNS: &str = "
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull,
        a.attcollation IN (SELECT oid FROM pg_collation WHERE NOT collisdeterministic),
        a.atthasmissing,
        CASE WHEN a.attfdwoptions IS NOT NULL THEN
            (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o
-            WHERE o.option_name = 'column_name') END
+            WHERE o.option_name = 'column_name') END,
+       a.attcollation NOT IN (0, 100, 950, 951)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";

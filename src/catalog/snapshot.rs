@@ -31,6 +31,9 @@ pub struct Column {
     pub not_null: bool,
     /// Its collation holds different texts equal (`pg_collation.collisdeterministic`).
     pub nondeterministic: bool,
+    /// Its collation is neither the database's nor "C": another case may have
+    /// another length.
+    pub recased: bool,
     /// `pg_attribute` holds the value of rows from before the column was added.
     pub missing: bool,
     /// The expression of `GENERATED ALWAYS AS (…)`, as `pg_get_expr` prints it.

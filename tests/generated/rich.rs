@@ -118,7 +118,10 @@ impl Generator {
         let a = self.value('t', scope, ctes, inside);
         let b = self.value('t', scope, ctes, inside);
         let i = self.value('i', scope, ctes, inside);
-        match self.below(20) {
+        let row = scope.first().map_or_else(|| "'x'".to_owned(), |named| format!("{}.*", named.name));
+        match self.below(22) {
+            20 => format!("ROW({row}, {a}) = ROW({row}, {b})"),
+            21 => format!("({row}, {a}) IN (({a}, {row}), ({row}, {b}))"),
             0 => format!("{a} IS DISTINCT FROM {b}"),
             1 => format!("{a} ~ '^[a-n]'"),
             2 => format!("({a}, {i}) = ({b}, 3)"),
@@ -146,6 +149,9 @@ impl Generator {
     pub fn rich_source(&mut self, outer: &[Named], alias: String) -> (String, Named) {
         let text = self.value('t', outer, &[], 1);
         let number = self.value('i', outer, &[], 1);
+        if self.chance(40) {
+            return self.starred_source(&text, &number, alias);
+        }
         let (item, columns) = match self.below(8) {
             0 => (format!("generate_series(1, least({number}, 4)) {alias}(n)"), vec![("n", 'i')]),
             1 => (format!("unnest(ARRAY[{text}, 'x']) {alias}(t)"), vec![("t", 't')]),
@@ -166,6 +172,62 @@ impl Generator {
             _ => (
                 format!("json_each_text(json_build_object('k', {text}, 'l', {number})) {alias}(k, v)"),
                 vec![("k", 't'), ("v", 't')],
+            ),
+        };
+        let columns = columns.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();
+        (item, Named { name: alias, columns })
+    }
+
+    /// FROM items in which places behind a star, or names that are not written,
+    /// decide what a column is.
+    fn starred_source(&mut self, text: &str, number: &str, alias: String) -> (String, Named) {
+        const COUNTED: &str = "WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 2)";
+        let (item, columns) = match self.below(9) {
+            0 => (
+                format!(
+                    "(SELECT v.* FROM (SELECT {number}, {text}) s, staff, LATERAL (VALUES (s.*, ssn, staff.id)) v) {alias}(n, t, ssn, id)"
+                ),
+                vec![("n", 'i'), ("t", 't'), ("ssn", 't'), ("id", 'i')],
+            ),
+            1 => (
+                format!("(SELECT * FROM unnest('a:1'::tsvector) u, staff) {alias}(l, p, w, id, ssn)"),
+                vec![("l", 't'), ("id", 'i'), ("ssn", 't')],
+            ),
+            2 => (
+                format!("(SELECT * FROM unnest(ARRAY[{number}]) u, staff) {alias}(n, id, ssn)"),
+                vec![("n", 'i'), ("id", 'i'), ("ssn", 't')],
+            ),
+            3 => (
+                format!(
+                    "({COUNTED} CYCLE n SET cy USING pa SELECT * FROM (SELECT * FROM r, staff) s) {alias}(n, id, ssn)"
+                ),
+                vec![("n", 'i'), ("id", 'i'), ("ssn", 't')],
+            ),
+            4 => (
+                format!(
+                    "({COUNTED} SEARCH DEPTH FIRST BY n SET o SELECT r.n, staff.*, {text} FROM r JOIN staff ON true) {alias}(n, id, ssn)"
+                ),
+                vec![("n", 'i'), ("id", 'i'), ("ssn", 't')],
+            ),
+            5 => (
+                format!(
+                    "json_to_record('{{\"json_to_record\": 1, \"email\": \"x\"}}') AS {alias}(json_to_record int, email text)"
+                ),
+                vec![("json_to_record", 'i'), ("email", 't')],
+            ),
+            6 => (
+                format!(
+                    "staff {alias} TABLESAMPLE bernoulli (CASE WHEN {text} = 'x' THEN 50 ELSE 100 END) REPEATABLE ({number})"
+                ),
+                vec![("id", 'i'), ("ssn", 't')],
+            ),
+            7 => (
+                format!("(staff JOIN customers USING (id) AS customers) {alias}(id, ssn)"),
+                vec![("id", 'i'), ("ssn", 't'), ("email", 't')],
+            ),
+            _ => (
+                format!("(SELECT (x).*, {text} FROM (SELECT id, ssn FROM staff) x) {alias}(id, ssn, t)"),
+                vec![("id", 'i'), ("ssn", 't'), ("t", 't')],
             ),
         };
         let columns = columns.into_iter().map(|(name, kind)| (name.to_owned(), kind)).collect();

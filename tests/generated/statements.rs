@@ -9,8 +9,22 @@ impl Maker {
     pub(super) fn write(&mut self) -> String {
         let accounts = [Named::table(MORE[0], "accounts")];
         let text = |this: &mut Self| this.sql.value('t', &accounts, &[], 1);
-        match self.sql.below(14) {
+        match self.sql.below(16) {
             0..=3 => self.sql.write(),
+            14 => {
+                let set = self.sql.one(&["u.*, NULL", "NULL, u.*", "u.*"]);
+                let from = self.sql.one(&["(SELECT 'x' AS p) u", "unnest('a:1'::tsvector) u", "scratch u"]);
+                format!(
+                    "UPDATE accounts SET (label, nick) = (SELECT {set} FROM {from} LIMIT 1) WHERE id = 3 RETURNING *"
+                )
+            }
+            15 => {
+                let list = self.sql.one(&["id, label, nick", "id, nick, label", "id, label"]);
+                let values = self.sql.one(&["u.*, NULL", "NULL, u.*", "u.*"]);
+                format!(
+                    "MERGE INTO accounts USING scratch u ON accounts.id = u.id + 900 WHEN NOT MATCHED AND u.id = 2 THEN INSERT ({list}) VALUES ({values})"
+                )
+            }
             4 => {
                 let nick = self.sql.one(&["NULL", "DEFAULT", "'guess'", "'nora3'"]);
                 let returned = text(self);

@@ -110,3 +110,15 @@ SELECT id FROM customers WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}
 SELECT c.id, s.city FROM customers c JOIN staff s ON s.ssn = c.ssn WHERE s.ssn IN ('{{SELECT ssn FROM staff WHERE id = 3}}', '{{SELECT ssn FROM customers WHERE id = 4}}') ORDER BY c.id, s.id
 UPDATE customers SET status = 'seen' WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 5}}'
 SELECT count(*) FROM customers WHERE ssn <> ALL (ARRAY['{{SELECT ssn FROM staff WHERE id = 3}}'])
+SELECT c.email, v.column3 FROM customers c, (SELECT 1 p, 2 q) a, LATERAL (VALUES (a.*, 1), (1, 2, 3)) v ORDER BY c.id, 2
+SELECT c.email FROM customers c, (SELECT 1 p, 2 q) a WHERE (a.*, c.id) = (1, 2, c.id) ORDER BY c.id
+SELECT * FROM unnest(ARRAY['a', 'b']) u, customers ORDER BY id, u
+SELECT s.x, s.id, s.email FROM (SELECT * FROM unnest(string_to_array('a,b', ',')) u, customers) s (x) ORDER BY 2, 1
+SELECT s.x, s.n, s.email FROM (SELECT * FROM unnest(ARRAY[1, 2], '{a,b}'::text[]) WITH ORDINALITY AS u, customers) s (x, y, n, i) ORDER BY i, n
+SELECT s.g, s.email FROM (SELECT * FROM generate_series(1, 2) n, customers) s (g) ORDER BY s.id, s.g
+SELECT s.e FROM (SELECT * FROM customers c, unnest(ARRAY(SELECT id FROM orders)) o) s (i, n, e) ORDER BY s.i
+SELECT c.id FROM customers c TABLESAMPLE bernoulli (100) REPEATABLE (1) ORDER BY c.id
+SELECT id, coalesce(phone, email) IS NOT NULL FROM customers WHERE coalesce(email, phone, '') IS NOT NULL ORDER BY id
+SELECT id, lower(coalesce(email, phone)), upper(CASE WHEN id > 3 THEN email END) FROM customers ORDER BY id
+SELECT count(x.v) FROM (SELECT email AS v FROM customers UNION ALL SELECT NULL UNION ALL SELECT phone FROM customers) x WHERE x.v IS NOT NULL
+SELECT lower(x.v) IS NULL FROM (VALUES (1, NULL), (2, 'x')) y (i, w), LATERAL (SELECT coalesce(email, y.w) AS v FROM customers WHERE id = y.i) x ORDER BY 1

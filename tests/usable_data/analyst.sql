@@ -247,3 +247,16 @@ SELECT id FROM accounts WHERE tax_id = 'TAX1001';
 
 --: needed row estimates come from statistics
 EXPLAIN SELECT id, email FROM accounts;
+
+--: since 14
+WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) CYCLE n SET again USING path SELECT * FROM (SELECT * FROM r, accounts) s ORDER BY id, n LIMIT 5;
+
+--: since 14
+WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SEARCH DEPTH FIRST BY n SET place SELECT r.*, a.email FROM r JOIN accounts a ON a.id = r.n ORDER BY place;
+
+--: since 14
+WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3) SEARCH BREADTH FIRST BY n SET place SELECT s.n, s.number, s.mail FROM (SELECT r.*, a.id, a.email FROM r JOIN accounts a ON a.id = r.n) s (n, number, mail) ORDER BY n;
+
+SELECT v.column1, v.column3, a.email FROM accounts a, LATERAL (VALUES (1, 2, a.plan), (3, 4, 'none')) v ORDER BY a.id, 1 LIMIT 5;
+
+SELECT w.k, a.phone FROM accounts a JOIN (SELECT 1 AS id, 2 AS x) k USING (id), LATERAL (VALUES (k.*, 3), (4, 5, 6)) w (k) ORDER BY 1;

@@ -50,3 +50,5 @@ UPDATE orders o SET total = o.total + 1 FROM people p WHERE p.id = o.person AND 
 DELETE FROM orders o USING people p WHERE p.id = o.person AND o.id = 3 RETURNING o.id, to_jsonb(p)
 SELECT k FROM keyless k
 COPY (SELECT row_to_json(p) FROM people p ORDER BY p.id) TO STDOUT
+SELECT (x).email || 'y', (x).id + 1, ((x)).email || '' FROM (SELECT id, email FROM people) x ORDER BY x.id
+SELECT (x).email::varchar(3) FROM (SELECT id, email FROM people) x ORDER BY email, x.id

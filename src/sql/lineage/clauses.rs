@@ -210,12 +210,14 @@ impl<'a> Walk<'a> {
         self.cut_order(order)
     }
 
-    /// ORDER BY after VALUES or a set operation: outputs only.
+    /// ORDER BY after VALUES or a set operation: outputs only. `alias`: the
+    /// name that they have there together.
     pub(super) fn order_by_names(
         &mut self,
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
         targets: &[Target],
+        alias: Option<&str>,
     ) -> Analysed<()> {
         let mut order = OrderBy::new(select);
         for node in &select.sort_clause {
@@ -225,7 +227,8 @@ impl<'a> Walk<'a> {
                 Item::Output(target) => order.cut(&target.value, self.leftmost),
                 Item::Expression(node) => {
                     let fields = changing::fields_of(targets);
-                    let outputs = super::scope::Source { fields, ..Default::default() };
+                    let alias = alias.map(str::to_owned);
+                    let outputs = super::scope::Source { alias, fields, ..Default::default() };
                     let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
                     let value = self.expression(node, &level, Purpose::SORT)?;
                     order.cut(&value, self.leftmost);

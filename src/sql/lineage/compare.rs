@@ -4,14 +4,13 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AExpr, AExprKind, Node};
 
+use super::names::PG_CATALOG;
 use super::scope::Scope;
 use super::value::{self, Constant, Purpose, Value, all_columns, computed, same_domain};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
-
-const PG_CATALOG: &str = "pg_catalog";
 
 /// Operators that compare: their answer is a predicate wherever they stand.
 const COMPARISONS: &[&str] = &[
@@ -68,10 +67,11 @@ impl<'a> Walk<'a> {
                 let compared = self.compare(&left, &right, &names, operation.location)?;
                 let flow = value::mixed([&left.flow]);
                 self.hide_literals(&mark);
-                return Ok(match compared {
-                    Flow::Clean => left.becomes(flow),
-                    compared => left.becomes(computed(all_columns([&flow, &compared]))),
-                });
+                let flow = match compared {
+                    Flow::Clean => flow,
+                    compared => computed(all_columns([&flow, &compared])),
+                };
+                return Ok(Value { type_oid: left.type_oid, ..left.becomes(flow) });
             }
             AExprKind::AexprIn => {
                 let Some(left) = operation.lexpr.as_deref() else { return self.unknown("IN") };
@@ -177,6 +177,7 @@ impl<'a> Walk<'a> {
         }
         let disclosed = self.is_builtin_operator(names, [left.type_oid, right.type_oid])
             && same_domain(&left.flow, &right.flow)
+            && self.are_alike(left, right)
             && self.keeps_equality(left)
             && self.keeps_equality(right);
         if disclosed {

@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         if let Some(search) = &cte.search_clause {
             self.ordered_columns(&search.search_col_list, &fields)?;
             self.placeless(&[&search.search_seq_column]);
-            fields.push(Field::clean(&search.search_seq_column));
+            fields.push(added(&search.search_seq_column));
         }
         if let Some(cycle) = cte.cycle_clause.as_deref() {
             self.ordered_columns(&cycle.cycle_col_list, &fields)?;
@@ -161,8 +161,8 @@ impl<'a> Walk<'a> {
                 self.spend(&value, Purpose::DECIDE);
             }
             self.placeless(&[&cycle.cycle_mark_column, &cycle.cycle_path_column]);
-            fields.push(Field::clean(&cycle.cycle_mark_column));
-            fields.push(Field::clean(&cycle.cycle_path_column));
+            fields.push(added(&cycle.cycle_mark_column));
+            fields.push(added(&cycle.cycle_path_column));
         }
         Ok(fields.into())
     }
@@ -177,6 +177,11 @@ impl<'a> Walk<'a> {
             false => Ok(()),
         }
     }
+}
+
+/// A column of SEARCH or CYCLE.
+fn added(name: &str) -> Field {
+    Field { hidden: true, ..Field::clean(name) }
 }
 
 fn is_write(node: &pg_query::protobuf::Node) -> bool {

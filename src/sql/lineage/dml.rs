@@ -77,10 +77,8 @@ impl<'a> Walk<'a> {
             }
             Some(query) => {
                 let targets = self.writing(|walk| walk.statement(query, &level))?;
-                for (number, target) in targets.into_iter().enumerate() {
-                    let written = Written::of(target.value, target.span);
-                    self.write(&to, columns.get(number).map(String::as_str), &written);
-                }
+                let given = |target: Target| (Written::of(target.value, target.span), target.loose);
+                self.write_row(&to, &columns, targets.into_iter().map(given));
             }
         }
         if let Some(conflict) = insert.on_conflict_clause.as_deref() {
@@ -126,12 +124,61 @@ impl<'a> Walk<'a> {
         self.writing(|walk| walk.with_clause(select.with_clause.as_ref(), &level))?;
         for row in &select.values_lists {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
-            for (number, node) in row.items.iter().enumerate() {
-                let written = self.written(node, &level)?;
-                self.write(to, columns.get(number).map(String::as_str), &written);
-            }
+            self.written_row(&row.items, &level, columns, to)?;
         }
         Ok(())
+    }
+
+    /// A list of values, each on its way into a column; `t.*` there is its columns.
+    fn written_row(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        columns: &[String],
+        to: &Destination<'a>,
+    ) -> Analysed<()> {
+        let mut items = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            match self.writing(|walk| walk.star(node, scope, Purpose::CARRY))? {
+                Some(fields) => {
+                    self.burn(fields.len())?;
+                    items.extend(
+                        fields.into_iter().map(|field| (Written::of(field.value, field.span), field.loose)),
+                    );
+                }
+                None => items.push((self.written(node, scope)?, false)),
+            }
+        }
+        self.write_row(to, columns, items);
+        Ok(())
+    }
+
+    /// Values for `columns`, each with whether its `*` may stand for other
+    /// columns by then: it, and what is behind it, may then get into any of
+    /// the columns that follow.
+    fn write_row(
+        &mut self,
+        to: &Destination<'a>,
+        columns: &[String],
+        items: impl IntoIterator<Item = (Written, bool)>,
+    ) {
+        let mut first_moving = None;
+        for (number, (written, moves)) in items.into_iter().enumerate() {
+            if moves && first_moving.is_none() {
+                first_moving = Some(number);
+            }
+            match first_moving {
+                None => self.write(to, columns.get(number).map(String::as_str), &written),
+                Some(first) => {
+                    let written = written.elsewhere();
+                    let reached = columns.get(first..).unwrap_or_default();
+                    reached.iter().for_each(|column| self.write(to, Some(column), &written));
+                    if reached.is_empty() {
+                        self.write(to, None, &written);
+                    }
+                }
+            }
+        }
     }
 
     fn on_conflict(
@@ -264,11 +311,7 @@ impl<'a> Walk<'a> {
             CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
             CmdType::CmdInsert => {
                 let columns = self.insert_columns(&when.target_list, to)?;
-                for (number, node) in when.values.iter().enumerate() {
-                    let written = self.written(node, scope)?;
-                    self.write(to, columns.get(number).map(String::as_str), &written);
-                }
-                Ok(())
+                self.written_row(&when.values, scope, &columns, to)
             }
             CmdType::CmdDelete => {
                 self.unsettle(to, None, &(self.here..self.here));

@@ -9,11 +9,10 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType, TypeCast};
 
 use super::names::{BPCHAR, inner};
-use super::query::Target;
+use super::query::{Target, row_of};
 use super::scope::{Field, Scope, Source};
 use super::value::{Constant, Point, Purpose, Value};
 use super::{Analysed, Walk};
-use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -85,11 +84,7 @@ impl<'a> Walk<'a> {
             NodeEnum::AArrayExpr(array) => self.array(&array.elements, scope, purpose),
             NodeEnum::RowExpr(row) => {
                 self.at(row.location);
-                let mut elements = Vec::with_capacity(row.args.len());
-                for node in &row.args {
-                    elements.push(self.row_element(node, scope, purpose)?);
-                }
-                Ok(Value::of_elements(elements))
+                self.row_constructor(&row.args, scope, purpose)
             }
             // GROUPING(c) tells which grouping set a row is of, not what c is.
             NodeEnum::GroupingFunc(grouping) => {
@@ -296,12 +291,25 @@ impl<'a> Walk<'a> {
         match found {
             Some(field) => {
                 let field = self.or_function(field, || Field::of_row(&row));
-                let value = value.becomes(field.flow.clone());
+                let mut value = value.becomes(field.flow.clone());
+                self.cut_whole_field(&mut value, name);
                 Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
             }
             None => {
                 self.check_callable(&[name], self.here)?;
                 Ok(Value::of(self.spend(&value, purpose)))
+            }
+        }
+    }
+
+    /// A NULL in the row's place would have no field of the name, where the row
+    /// is a record's: one stands for all of `(row).field`, under its name.
+    fn cut_whole_field(&self, value: &mut Value, name: &str) {
+        for point in value.points.iter_mut().filter(|_| name.is_ascii()) {
+            if let Some(span) = self.places.field_of(&point.span) {
+                let text = self.typed_null(&span).text;
+                let named = format!("(SELECT {text} AS {})", super::rows::quoted(name));
+                *point = Point { rebuilt: Some(named.into()), ..Point::of(span, point.flow.clone()) };
             }
         }
     }
@@ -328,19 +336,6 @@ impl<'a> Walk<'a> {
             return false;
         }
         self.has_type(value, |oid| self.base_kind(oid) == Some('c'))
-    }
-
-    /// Is its type so, or that of any protected column in it, where its own is
-    /// not known?
-    pub(super) fn has_type(&self, value: &Value, is_so: impl Fn(Oid) -> bool) -> bool {
-        match value.type_oid {
-            Some(oid) => is_so(oid),
-            None => super::value::columns(&value.flow).iter().any(|column| {
-                let relation = self.facts.snapshot.relation(&column.schema, &column.table);
-                let column = relation.and_then(|relation| relation.column(&column.column));
-                column.is_some_and(|column| is_so(column.type_oid))
-            }),
-        }
     }
 
     /// Every mask shows whether a value is NULL.
@@ -422,11 +417,11 @@ impl<'a> Walk<'a> {
         let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
         let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
         let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));
-        let collated = values.iter().any(|value| value.collated);
+        let types: Vec<_> = values.iter().map(|value| value.type_oid).collect();
         let value = Value::one_of(values);
         let columns = super::value::columns(&mixed).to_vec();
         let flow = if computed { Flow::Computed { columns } } else { mixed };
-        Value { flow, collated, ..value }
+        Value { type_oid: super::value::common_type(&flow, types.into_iter()), flow, ..value }
     }
 
     fn cast(&mut self, cast: &'a TypeCast, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
@@ -447,11 +442,15 @@ impl<'a> Walk<'a> {
             .filter(|_| value.row.is_none() && value.elements.is_none() && !self.may_be_document(&value));
         match keeps {
             Some(oid) => {
-                // The equality of the new type is another than the old one's:
-                // `citext` as text tells more apart, `bpchar` ignores blanks at the end.
-                let coarser = oid == BPCHAR && value.type_oid != Some(BPCHAR);
-                let collated = value.collated || coarser || !self.has_plain_equality(value.type_oid);
+                // `citext` as text tells more apart than its own equality.
+                let collated = value.collated || !self.has_plain_equality(value.type_oid);
                 let flow = match value.flow.clone() {
+                    // Blanks at the end of other texts are none of `bpchar`'s.
+                    Flow::Plain { columns, .. } | Flow::Derived { columns, .. }
+                        if oid == BPCHAR && !self.is_padded(&value) =>
+                    {
+                        Flow::Derived { columns, case_only: false }
+                    }
                     // An array's text shows whether an element is quoted.
                     Flow::Plain { columns, .. } if self.has_type(&value, |oid| self.is_array(oid)) => {
                         Flow::Derived { columns, case_only: false }
@@ -515,9 +514,9 @@ impl<'a> Walk<'a> {
 
 /// A subquery as a value: cut off as a whole, since a NULL inside it may not
 /// fit its DISTINCT or ORDER BY.
-fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
-    let mut values: Vec<Value> = targets.into_iter().map(|target| target.value).collect();
-    for value in &mut values {
+fn scalar(mut targets: Vec<Target>, span: &Range<usize>) -> Value {
+    for target in &mut targets {
+        let value = &mut target.value;
         let flow = value.flow.clone();
         value.origin = None;
         value.points = match value.is_clean() {
@@ -525,8 +524,8 @@ fn scalar(targets: Vec<Target>, span: &Range<usize>) -> Value {
             false => vec![Point::of(span.clone(), flow)],
         };
     }
-    match values.len() {
-        1 => values.remove(0),
-        _ => Value::of_elements(values),
+    match targets.len() {
+        1 => targets.remove(0).value,
+        _ => row_of(targets),
     }
 }

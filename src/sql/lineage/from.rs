@@ -7,10 +7,10 @@ use std::rc::Rc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample};
 
-use super::names::inner;
+use super::names::{inner, strings};
 use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
-use super::value::{Purpose, Value};
+use super::value::{Purpose, Value, mixed};
 use super::{Analysed, Walk, changing};
 use crate::catalog::Oid;
 use crate::sql::analysis::{Flow, UseKind};
@@ -105,9 +105,9 @@ impl<'a> Walk<'a> {
         }
         let names = self.strings_of(&sample.method)?;
         self.placeless(&names);
-        let lateral = Scope::inside(Some(scope), neighbours.to_vec());
+        // Not lateral: `transformRangeTableSample` looks further out at once.
         for argument in sample.args.iter().chain(sample.repeatable.as_deref()) {
-            self.decide(argument, &lateral)?;
+            self.decide(argument, scope)?;
         }
         Ok(items)
     }
@@ -147,7 +147,8 @@ impl<'a> Walk<'a> {
             Some(_) => Vec::new(),
             None => sides.into_iter().map(|item| Item { bare: false, ..item }).collect(),
         };
-        if let Some(alias) = &join.join_using_alias {
+        // An alias of the join hides all that is in it, this one too.
+        if let (Some(alias), None) = (&join.join_using_alias, &join.alias) {
             let mut source = Source { fields: merged, ..Source::default() };
             self.rename(&mut source, Some(alias))?;
             items.push(Item { source: Rc::new(source), named: true, bare: false });
@@ -173,12 +174,21 @@ impl<'a> Walk<'a> {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
                 return Err(self.no_column(&name));
             };
+            if a.hidden || b.hidden {
+                return self.unknown("joining by a column of SEARCH or CYCLE");
+            }
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
             self.equality(&left, &right, &[], UseKind::Join);
+            let mut field = merged_field(join.jointype(), &a, &b);
+            // Both are shown as one type, which may change the one.
+            let is_one_of_two = !left.is_clean() && !right.is_clean();
+            if is_one_of_two && !self.are_alike(&left, &right) {
+                field.flow = mixed([&left.flow, &right.flow]);
+            }
             // USING holds its name.
-            let loose = join.is_natural && (a.loose || b.loose);
-            merged.push(Field { loose, ..merged_field(join.jointype(), &a, &b) });
+            field.loose = join.is_natural && (a.loose || b.loose);
+            merged.push(field);
         }
         Ok(merged)
     }
@@ -251,20 +261,19 @@ impl<'a> Walk<'a> {
         };
         let name = super::naming::column_name(call);
         let definitions = if definitions.is_empty() { function.coldeflist.as_slice() } else { definitions };
-        let columns = match definitions {
-            [] => self.result_columns(call, &name),
-            definitions => Some(self.defined_columns(definitions)?),
-        };
         let is_defined = !definitions.is_empty();
-        // The client may have another function of the name, or make its
-        // composite type another.
-        let loose = !is_defined && !self.is_builtin_call(call);
+        let columns = match is_defined {
+            true => Some(self.defined_columns(definitions)?),
+            false => self.called_columns(call, &name, function),
+        };
+        let loose = !self.view && !is_defined && !self.has_certain_columns(call, scope);
         let column =
             |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, ..Field::clean(name) };
-        // A scalar function's column is called as the alias says.
+        // A scalar function's column is called as the alias says; one of a
+        // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
         match columns.as_deref() {
-            Some([only]) if *only == name && function.functions.len() == 1 => {
+            Some([only]) if !is_defined && *only == name && function.functions.len() == 1 => {
                 let called = alias.clone().unwrap_or(name);
                 source.alias = Some(called.clone());
                 source.fields.push(column(&called));
@@ -273,12 +282,30 @@ impl<'a> Walk<'a> {
                 source.alias.get_or_insert(name);
                 source.fields.extend(columns.iter().map(|name| column(name)));
             }
+            None if flow != Flow::Clean => return self.unknown("what is in the columns of a function"),
             None => {
                 source.alias.get_or_insert_with(|| name.clone());
                 source.open = Some(format!("the columns of function {name} are not known: name them"));
             }
         }
         Ok(())
+    }
+
+    /// The columns of a function without a definition list, as far as they are known.
+    fn called_columns(&self, call: &Node, name: &str, function: &RangeFunction) -> Option<Vec<String>> {
+        let known = self.result_columns(call, name);
+        let names = function.alias.as_ref().and_then(|alias| strings(&alias.colnames)).unwrap_or_default();
+        if function.functions.len() > 1 || names.is_empty() {
+            return known;
+        }
+        // More names than columns: it has others than are known.
+        let room = usize::from(function.ordinality);
+        let known = known.filter(|known| names.len() <= known.len() + room);
+        match known {
+            // The server prints a view with the names of all columns.
+            None if self.view => Some(names.into_iter().map(str::to_owned).collect()),
+            known => known,
+        }
     }
 
     fn defined_columns(&mut self, definitions: &'a [Node]) -> Analysed<Vec<String>> {

@@ -4,9 +4,9 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CoercionForm, FuncCall, Node};
 
-use super::names::strings;
+use super::names::{PG_CATALOG, TEXT, strings};
 use super::scope::Scope;
-use super::value::{Purpose, Value, all_columns, computed};
+use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
 use crate::catalog::mentions::words;
@@ -14,8 +14,6 @@ use crate::catalog::snapshot::{Function, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, UseKind};
-
-const PG_CATALOG: &str = "pg_catalog";
 
 /// Functions of `pg_catalog` that are given protected values.
 pub(super) const KEEPING: &[&str] = &["count", "min", "max", "lower", "upper", "btrim", "ltrim", "rtrim"];
@@ -41,10 +39,27 @@ pub(super) const RESULT_COLUMNS: &[(&str, &[&str])] = &[
     ("jsonb_array_elements", &["value"]),
     ("json_array_elements_text", &["value"]),
     ("jsonb_array_elements_text", &["value"]),
-    ("pg_get_keywords", &["word", "catcode", "barelabel", "catdesc", "baredesc"]),
     ("pg_options_to_table", &["option_name", "option_value"]),
     ("aclexplode", &["grantor", "grantee", "privilege_type", "is_grantable"]),
 ];
+
+/// Functions in FROM that have one column, and so does `unnest` of what is
+/// certainly an array of scalars.
+pub(super) const ONE_COLUMN: &[&str] = &[
+    "generate_series",
+    "generate_subscripts",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+    "regexp_matches",
+    "regexp_split_to_table",
+    "string_to_table",
+    UNNEST,
+];
+const UNNEST: &str = "unnest";
+
+/// Functions that give arrays of scalars.
+pub(super) const SCALAR_ARRAYS: &[&str] = &["regexp_split_to_array", "string_to_array"];
 
 impl<'a> Walk<'a> {
     pub(super) fn function(
@@ -77,7 +92,7 @@ impl<'a> Walk<'a> {
                 if arguments.iter().any(|argument| !argument.is_clean()) {
                     self.hide_all_literals(&mark);
                 }
-                Value { type_oid: None, ..self.result(call, &names, arguments, purpose)? }
+                self.result(call, &names, arguments, purpose)?
             }
         };
         let around = self.around_call(call, scope, purpose)?;
@@ -169,7 +184,10 @@ impl<'a> Walk<'a> {
             Flow::Plain { columns, .. } => Flow::Plain { columns: columns.clone(), cast: true },
             other => other.clone(),
         };
-        value.clone().becomes(flow)
+        let is_plain = value::is_plain(&flow);
+        // Of `varchar` it is text.
+        let type_oid = value.type_oid.filter(|_| !is_plain);
+        Value { type_oid, ..value.clone().becomes(flow) }
     }
 
     /// `ssn(c)` is `c.ssn` where no function is called so (`ParseFuncOrColumn`).
@@ -187,22 +205,6 @@ impl<'a> Walk<'a> {
         self.has_type(value, |oid| matches!(self.base_kind(oid), Some('r' | 'm')))
     }
 
-    /// `typtype` of a type, of a domain that of what it is over.
-    pub(super) fn base_kind(&self, mut oid: Oid) -> Option<char> {
-        let types = &self.facts.snapshot.types;
-        loop {
-            match types.get(&oid)? {
-                info if info.kind != 'd' => return Some(info.kind),
-                info => oid = info.base?,
-            }
-        }
-    }
-
-    /// Is it an array type, or a domain over one (`typcategory`)?
-    pub(super) fn is_array(&self, oid: Oid) -> bool {
-        self.facts.snapshot.types.get(&oid).is_some_and(|info| info.category == 'A')
-    }
-
     /// Can a function of this name be called with a whole row?
     pub(super) fn takes_row(&self, name: &str) -> bool {
         self.candidates_of(&[name]).any(|function| {
@@ -213,14 +215,19 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Is it a call of a function of `pg_catalog`, or SQL's own syntax?
-    pub(super) fn is_builtin_call(&self, call: &Node) -> bool {
-        match call.node.as_ref() {
-            Some(NodeEnum::FuncCall(call)) => strings(&call.funcname).is_some_and(|names| {
-                self.builtin(&names)
-                    .is_some_and(|name| self.candidates_of(&[PG_CATALOG, name]).next().is_some())
-            }),
-            _ => false,
+    /// Does a function in FROM certainly have the columns that
+    /// [`result_columns`](Self::result_columns) lists? The client may have
+    /// another one of the name, or make its composite type another.
+    pub(super) fn has_certain_columns(&self, call: &Node, scope: &Scope<'_, 'a>) -> bool {
+        let Some(NodeEnum::FuncCall(call)) = call.node.as_ref() else { return false };
+        let names = strings(&call.funcname).unwrap_or_default();
+        let is_there = |name: &&str| self.candidates_of(&[PG_CATALOG, name]).next().is_some();
+        match self.builtin(&names).filter(is_there) {
+            Some(UNNEST) => call.args.iter().all(|node| self.is_scalar_array(node, scope)),
+            Some(name) => {
+                ONE_COLUMN.contains(&name) || RESULT_COLUMNS.iter().any(|(known, _)| *known == name)
+            }
+            None => false,
         }
     }
 
@@ -238,7 +245,7 @@ impl<'a> Walk<'a> {
 
     /// The bare name of a `pg_catalog` function, unless another schema has one
     /// of that name too and the call is not qualified.
-    fn builtin<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
+    pub(super) fn builtin<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
         match names {
             [PG_CATALOG, name] => Some(*name),
             [name] => {
@@ -343,7 +350,7 @@ impl<'a> Walk<'a> {
         if let Some((_, columns)) = RESULT_COLUMNS.iter().find(|(known, _)| Some(*known) == builtin) {
             return Some(columns.iter().map(|column| (*column).to_owned()).collect());
         }
-        if builtin == Some("unnest") {
+        if builtin == Some(UNNEST) {
             return Some(vec![name.to_owned(); call.args.len()]);
         }
         let snapshot = self.facts.snapshot;
@@ -379,8 +386,7 @@ impl<'a> Walk<'a> {
 fn is_row(walk: &Walk<'_>, function: &Function) -> bool {
     /// `record`: whatever columns its OUT arguments or the call say.
     const RECORD: crate::catalog::Oid = crate::catalog::Oid(2249);
-    let result = walk.facts.snapshot.types.get(&function.return_type);
-    function.return_type == RECORD || result.is_none_or(|info| info.kind == 'c' || info.kind == 'p')
+    function.return_type == RECORD || matches!(walk.base_kind(function.return_type), None | Some('c' | 'p'))
 }
 
 /// One value, not a row of several.
@@ -391,6 +397,7 @@ fn is_single(value: &Value) -> bool {
 /// `lower`, `trim` …: masked with `redact`, but `partial` and `email` go with
 /// another case as they are.
 fn derived(value: Value, case_only: bool) -> Value {
+    let case_only = case_only && !value.collated && !value.recased;
     let flow = match value.flow.clone() {
         Flow::Clean => return Value::clean(),
         Flow::Plain { columns, .. } => Flow::Derived { columns, case_only },
@@ -400,7 +407,7 @@ fn derived(value: Value, case_only: bool) -> Value {
         Flow::Mixed { columns } => Flow::Mixed { columns },
         Flow::Computed { columns } => Flow::Computed { columns },
     };
-    value.becomes(flow)
+    Value { type_oid: Some(TEXT), ..value.becomes(flow) }
 }
 
 fn is_trace(name: &str) -> bool {

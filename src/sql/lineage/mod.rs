@@ -11,7 +11,8 @@
 //!   │        └── statistics      pg_stats and its kin are read through a filter
 //!   ├── expression ── functions, compare, structured
 //!   │        ├── given          literals and parameters that may be tokens
-//!   │        └── paths          accessors of documents
+//!   │        ├── paths          accessors of documents
+//!   │        └── types          what a type says of masks, NULLs and columns
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
 //!   └── dml ── writes            the write rule
@@ -38,6 +39,7 @@ mod rows;
 mod scope;
 mod statistics;
 mod structured;
+mod types;
 mod value;
 mod writes;
 
@@ -75,7 +77,9 @@ pub(crate) fn taken_for_catalogs(name: &str) -> bool {
         || functions::KEEPING.contains(&name)
         || paths::is_extracting(name)
         || functions::RESULT_COLUMNS.iter().any(|(known, _)| *known == name)
-        || given::is_castable(name)
+        || functions::ONE_COLUMN.contains(&name)
+        || functions::SCALAR_ARRAYS.contains(&name)
+        || types::is_scalar_type(name)
 }
 
 type Analysed<T> = Result<T, ClientError>;

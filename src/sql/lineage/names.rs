@@ -23,10 +23,10 @@ pub(super) fn inner(node: Option<&Node>) -> Option<&NodeEnum> {
 }
 
 /// `text`, `varchar`, `bpchar`: a cast to these without a length keeps a value as it is.
-const TEXT: Oid = Oid(25);
-const VARCHAR: Oid = Oid(1043);
+pub(super) const TEXT: Oid = Oid(25);
+pub(super) const VARCHAR: Oid = Oid(1043);
 pub(super) const BPCHAR: Oid = Oid(1042);
-const PG_CATALOG: &str = "pg_catalog";
+pub(super) const PG_CATALOG: &str = "pg_catalog";
 
 impl<'a> Walk<'a> {
     /// Names that stand somewhere in the text, the tree does not say where.

@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
         let field = self.composite(value)?.column(name)?;
         let steps = [Step::Member(name.to_owned())];
         let part = self.reached(value, &steps, Form::Field, field.type_oid)?;
-        Some(Value { collated: field.nondeterministic, ..part })
+        Some(Value { collated: field.nondeterministic, recased: field.recased, ..part })
     }
 
     /// All fields of such a value, by their names.

@@ -133,6 +133,21 @@ impl<'a> Places<'a> {
         None
     }
 
+    /// `(row).field` around the name `row`. None: it is not written so.
+    pub fn field_of(&self, row: &Range<usize>) -> Option<Range<usize>> {
+        let mut first = self.token_at(row.start)?;
+        let mut last = self.tokens.iter().rposition(|(token, _)| token.end == row.end)?;
+        while first.checked_sub(1).and_then(|before| self.kind(before)) == Some(Token::Ascii40)
+            && self.kind(last + 1) == Some(Token::Ascii41)
+        {
+            (first, last) = (first - 1, last + 1);
+        }
+        let is_field =
+            self.kind(first) == Some(Token::Ascii40) && self.kind(last + 1) == Some(Token::Ascii46);
+        let name = self.span(self.past_escape(last + 2)).filter(|_| is_field)?;
+        Some(self.span(first)?.start..name.end)
+    }
+
     /// The items of the `ORDER BY` whose first item's leftmost node is at `leftmost`.
     pub fn order_by(&self, leftmost: usize) -> Option<ClauseItems> {
         let mut by = self.token_at(leftmost)?;

@@ -8,7 +8,7 @@ use pg_query::protobuf::{Node, ResTarget, SelectStmt, SetOperation};
 
 use super::names::inner;
 use super::scope::{Field, Scope};
-use super::value::{Purpose, Value, unite};
+use super::value::{Point, Purpose, Value, common_type, mixed};
 use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, Given, UseKind};
@@ -19,6 +19,10 @@ const MAX_OUTPUTS: usize = 1_664;
 
 /// The server's own SQLSTATE and words (`free_parsestate` in its `parse_node.c`).
 const TOO_MANY_COLUMNS: &str = "54011";
+
+/// What a VALUES list is called in its own ORDER BY
+/// (`addRangeTableEntryForValues` in `parse_relation.c`).
+const VALUES: &str = "*VALUES*";
 
 /// An output column while its query is read.
 #[derive(Debug, Clone)]
@@ -44,6 +48,8 @@ impl Target {
             flow: self.value.flow.clone(),
             type_oid: self.value.type_oid,
             collated: self.value.collated,
+            recased: self.value.recased,
+            hidden: false,
             origin: None,
             loose: self.loose,
             unsure: self.unsure,
@@ -121,17 +127,16 @@ impl<'a> Walk<'a> {
         let (purpose, mark) = (self.show, self.mark());
         let mut rows: Vec<Vec<Value>> = Vec::with_capacity(select.values_lists.len());
         let mut given: Vec<Vec<Option<Given>>> = Vec::with_capacity(select.values_lists.len());
+        let mut first_moving = usize::MAX;
         for row in &select.values_lists {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
-            let mut values = Vec::with_capacity(row.items.len());
-            let mut given_here = Vec::with_capacity(row.items.len());
-            for node in &row.items {
-                let value = self.expression(node, scope, purpose)?;
-                given_here.push(value.given_alone().cloned());
-                values.push(self.shown(value.not_given(), purpose));
-            }
-            rows.push(values);
-            given.push(given_here);
+            let items = self.list_items(&row.items, scope, purpose)?;
+            self.keeps_places(items.iter().map(Target::place))?;
+            let moving = items.iter().position(|item| item.loose).unwrap_or(items.len());
+            first_moving = first_moving.min(moving);
+            let given_here = items.iter().map(|item| item.value.given_alone().cloned());
+            given.push(given_here.take(moving).collect());
+            rows.push(items.into_iter().map(|item| self.shown(item.value.not_given(), purpose)).collect());
         }
         self.carry_literals(&mark);
         let width = rows.first().map_or(0, Vec::len);
@@ -144,7 +149,7 @@ impl<'a> Walk<'a> {
             let values: Vec<Value> = rows.iter().filter_map(|row| row.get(column).cloned()).collect();
             let value = match values.as_slice() {
                 [only] => only.clone(),
-                _ => Value::one_of(values),
+                _ => self.any_of(values),
             };
             let given = given.iter().map(|row| row.get(column).cloned().flatten()).collect();
             let value = self.listed_column(value, given, &mark);
@@ -152,11 +157,11 @@ impl<'a> Walk<'a> {
                 name: format!("column{}", column + 1),
                 value,
                 span: self.here..self.here,
-                loose: false,
+                loose: column >= first_moving,
                 unsure: false,
             });
         }
-        self.order_by_names(select, scope, &targets)?;
+        self.order_by_names(select, scope, &targets, Some(VALUES))?;
         self.limit_and_locks(select, scope)?;
         Ok(targets)
     }
@@ -182,21 +187,66 @@ impl<'a> Walk<'a> {
             if compares {
                 self.equality(&a.value, &b.value, &[], UseKind::SetOperation);
             }
-            let flow = match select.op() {
-                SetOperation::SetopExcept => a.value.flow.clone(),
-                _ => unite(&a.value.flow, &b.value.flow),
+            let flow = match (select.op(), self.united(&a.value, &b.value)) {
+                (SetOperation::SetopExcept, _) if self.are_alike(&a.value, &b.value) => a.value.flow.clone(),
+                (SetOperation::SetopExcept, _) if b.value.is_clean() => a.value.flow.clone(),
+                (_, united) => united,
             };
+            let type_oid = common_type(&flow, [a.value.type_oid, b.value.type_oid].into_iter());
             let mut value = Value::of(flow);
             // A chain of a thousand arms must not copy what it has a thousand times.
             value.points = a.value.points;
             value.points.extend(b.value.points);
-            value.type_oid = a.value.type_oid.filter(|oid| b.value.type_oid == Some(*oid));
+            value.type_oid = type_oid;
             value.collated = a.value.collated || b.value.collated;
+            value.recased = a.value.recased || b.value.recased;
             targets.push(Target { name: a.name, value, span: a.span, loose: a.loose, unsure: a.unsure });
         }
-        self.order_by_names(select, scope, &targets)?;
+        self.order_by_names(select, scope, &targets, None)?;
         self.limit_and_locks(select, scope)?;
         Ok(targets)
+    }
+
+    /// Items of VALUES or of a row constructor: `t.*` there is not a row but its
+    /// columns (`transformExpressionList` in `parse_target.c`).
+    pub(super) fn list_items(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Vec<Target>> {
+        let mut items = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            if let Some(columns) = self.star(node, scope, purpose)? {
+                self.burn(columns.len())?;
+                items.extend(columns);
+                continue;
+            }
+            let value = self.expression(node, scope, purpose)?;
+            let span = self.here..self.here;
+            items.push(Target { name: String::new(), value, span, loose: false, unsure: false });
+        }
+        Ok(items)
+    }
+
+    /// A row constructor. A row has no number of columns to keep: one NULL can
+    /// stand there for all columns of a `t.*`.
+    pub(super) fn row_constructor(
+        &mut self,
+        nodes: &'a [Node],
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mut items = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let first = items.len();
+            items.extend(self.list_items(std::slice::from_ref(node), scope, purpose)?);
+            if let (Some(NodeEnum::ColumnRef(_)), Some(columns)) = (inner(Some(node)), items.get_mut(first..))
+            {
+                cut_as_one(columns);
+            }
+        }
+        Ok(row_of(items))
     }
 
     /// A list of outputs, stars expanded.
@@ -257,7 +307,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `*`, `t.*`, `(row).*`: their columns.
-    fn star(
+    pub(super) fn star(
         &mut self,
         node: &'a Node,
         scope: &Scope<'_, 'a>,
@@ -269,6 +319,7 @@ impl<'a> Walk<'a> {
                 if !reference.fields.last().is_some_and(is_star) {
                     return Ok(None);
                 }
+                self.at(reference.location);
                 // `TABLE t` is `SELECT * FROM t`, with a star that stands nowhere.
                 let span = match reference.location {
                     -1 => self.here..self.here,
@@ -287,7 +338,8 @@ impl<'a> Walk<'a> {
                         source.fields.clone()
                     }
                 };
-                Ok(Some(fields.iter().map(|field| field_target(field, &span)).collect()))
+                let shown = fields.iter().filter(|field| !field.hidden);
+                Ok(Some(shown.map(|field| field_target(field, &span)).collect()))
             }
             Some(NodeEnum::AIndirection(indirection)) => {
                 let Some((Some(NodeEnum::AStar(_)), fields)) =
@@ -318,6 +370,9 @@ impl<'a> Walk<'a> {
             };
             return Ok(parts.into_iter().map(target).collect());
         };
+        if row.iter().any(|field| field.hidden) {
+            return self.unknown("expanding a row with columns of SEARCH or CYCLE");
+        }
         Ok(row.iter().map(|field| field_target(field, &span)).collect())
     }
 
@@ -331,6 +386,23 @@ impl<'a> Walk<'a> {
             fields.extend(item.source.fields.iter().cloned());
         }
         Ok(fields)
+    }
+}
+
+/// A row of these. Whether `*` stands for as many columns as is known decides
+/// the places of those behind it.
+pub(super) fn row_of(items: Vec<Target>) -> Value {
+    let moves = items.iter().rev().skip(1).any(|item| item.loose);
+    let row = Value::of_elements(items.into_iter().map(|item| item.value).collect());
+    if moves { row.without_places() } else { row }
+}
+
+/// What is protected among the columns of a star goes with the star.
+fn cut_as_one(columns: &mut [Target]) {
+    let flow = mixed(columns.iter().map(|column| &column.value.flow));
+    let is_star = |column: &&mut Target| !column.value.is_clean() && column.value.points.is_empty();
+    if let Some(first) = columns.iter_mut().find(is_star) {
+        first.value.points.push(Point { whole_row: true, ..Point::of(first.span.clone(), flow) });
     }
 }
 

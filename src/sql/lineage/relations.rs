@@ -28,10 +28,13 @@ impl<'a> Walk<'a> {
         let mut source = match cte {
             Some((level, place)) => {
                 self.account_relation(named)?;
-                let fields = self.referenced_cte(level, place)?;
+                let mut fields = self.referenced_cte(level, place)?.to_vec();
+                // `ctelevelsup` is 0 (`addRangeTableEntryForCTE`).
+                let is_own = std::ptr::eq(level, scope);
+                fields.iter_mut().for_each(|field| field.hidden &= !is_own);
                 Source {
                     alias: Some(named.relname.clone()),
-                    fields: fields.to_vec(),
+                    fields,
                     row: RowShape::Record,
                     ..Source::default()
                 }
@@ -240,6 +243,8 @@ impl<'a> Walk<'a> {
                     flow,
                     type_oid: Some(column.type_oid),
                     collated: column.nondeterministic,
+                    recased: column.recased,
+                    hidden: false,
                     origin: None,
                     loose: false,
                     unsure: false,

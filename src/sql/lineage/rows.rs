@@ -14,8 +14,8 @@ use std::collections::HashSet;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, RangeVar, Token};
 
-use super::scope::{Field, Scope, Source};
-use super::value::{Point, Purpose, Value};
+use super::scope::{Field, Source};
+use super::value::Value;
 use super::{Analysed, Walk, naming};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
@@ -183,23 +183,6 @@ impl<'a> Walk<'a> {
     fn may_be_null(&self, type_oid: Oid) -> bool {
         self.facts.snapshot.types.get(&type_oid).is_some_and(|known| known.kind != 'd')
     }
-
-    /// Elements of a row constructor: `t.*` there is not a row but its columns.
-    pub(super) fn row_element(
-        &mut self,
-        node: &'a Node,
-        scope: &Scope<'_, 'a>,
-        purpose: Purpose,
-    ) -> Analysed<Value> {
-        let mut value = self.expression(node, scope, purpose)?;
-        if is_reference(node, &value) {
-            let is_star = |point: &Point| {
-                self.places.text.get(point.span.clone()).is_some_and(|text| text.ends_with('*'))
-            };
-            value.points.iter_mut().filter(|point| is_star(point)).for_each(|point| point.rebuilt = None);
-        }
-        Ok(value)
-    }
 }
 
 /// Is it a whole row by its name, not a part or a function of one?
@@ -223,6 +206,6 @@ fn record(fields: &[Field], qualifier: &str) -> String {
     format!("(SELECT r.*::pg_catalog.record FROM (SELECT {}) AS r)", items.join(", "))
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

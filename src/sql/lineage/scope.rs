@@ -26,6 +26,11 @@ pub(super) struct Field {
     pub flow: Flow,
     pub type_oid: Option<Oid>,
     pub collated: bool,
+    /// Its own collation may change the length with the case.
+    pub recased: bool,
+    /// SEARCH or CYCLE adds it: where the query is not the one with the WITH,
+    /// `*` does not show it (`p_dontexpand` in `parse_relation.c`).
+    pub hidden: bool,
     /// Which column of which table reference it is, unchanged.
     pub origin: Option<Origin>,
     /// A relation gives it its name, which the client may change: see
@@ -104,6 +109,8 @@ impl Field {
             flow: Flow::Clean,
             type_oid: None,
             collated: false,
+            recased: false,
+            hidden: false,
             origin: None,
             loose: false,
             unsure: false,
@@ -134,6 +141,8 @@ impl Field {
             flow: unite(&self.flow, &other.flow),
             type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
             collated: self.collated || other.collated,
+            recased: self.recased || other.recased,
+            hidden: self.hidden && other.hidden,
             origin: if self.origin == other.origin { self.origin } else { None },
             loose: self.loose && other.loose,
             unsure: self.unsure && other.unsure,

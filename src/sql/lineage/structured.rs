@@ -219,11 +219,17 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         fields: &mut Vec<Field>,
     ) -> Analysed<()> {
+        let mut nested = Vec::new();
         for node in nodes {
             let Some(NodeEnum::JsonTableColumn(column)) = node.node.as_ref() else {
                 return self.unknown("JSON_TABLE");
             };
             self.json_column(column, flow, scope, fields)?;
+            nested.push(&column.columns);
+        }
+        // Those of NESTED PATH come last (`transformJsonTableColumns`).
+        for columns in nested {
+            self.deeper(|walk| walk.json_columns(columns, flow, scope, fields))?;
         }
         Ok(())
     }
@@ -249,7 +255,7 @@ impl<'a> Walk<'a> {
         if column.columns.is_empty() {
             fields.push(Field { flow: flow.clone(), ..Field::clean(&column.name) });
         }
-        self.deeper(|walk| walk.json_columns(&column.columns, flow, scope, fields))
+        Ok(())
     }
 
     pub(super) fn xml_table(

@@ -25,6 +25,8 @@ pub(super) struct Value {
     pub type_oid: Option<Oid>,
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
+    /// Its collation may change the length with the case.
+    pub recased: bool,
     pub constant: Constant,
     /// It is this very column of a table reference.
     pub origin: Option<Origin>,
@@ -110,6 +112,7 @@ impl Value {
             row: None,
             type_oid: None,
             collated: false,
+            recased: false,
             constant: Constant::No,
             origin: None,
             given: Vec::new(),
@@ -149,6 +152,7 @@ impl Value {
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
+        value.recased = field.recased;
         value.origin = field.origin;
         value.listed = field.listed;
         value
@@ -174,11 +178,22 @@ impl Value {
         value
     }
 
+    /// The same row where columns of `*` may have come or gone by then: any of
+    /// its values may stand at any place.
+    pub fn without_places(mut self) -> Self {
+        let elements = self.elements.as_deref().unwrap_or_default();
+        let flow = mixed(elements.iter().map(|element| &element.flow));
+        let anything = |all: Vec<Self>| all.iter().map(|_| Self::of(flow.clone())).collect();
+        self.elements = self.elements.map(anything);
+        self
+    }
+
     /// One of these values, nobody knows which.
     pub fn one_of(values: Vec<Value>) -> Self {
         let flow = values.iter().map(|value| value.flow.clone()).reduce(|a, b| unite(&a, &b));
         let mut value = Self::of(flow.unwrap_or(Flow::Clean));
         value.collated = values.iter().any(|value| value.collated);
+        value.recased = values.iter().any(|value| value.recased);
         value.points = values.into_iter().flat_map(|value| value.points).collect();
         value
     }
@@ -238,6 +253,17 @@ pub(super) fn same_domain(left: &Flow, right: &Flow) -> bool {
     match all.next() {
         Some(first) => all.all(|other| other.domain == first.domain && other.method == first.method),
         None => false,
+    }
+}
+
+/// The type of what is one of these. Types of one value are of one category
+/// (`select_common_type` in `parse_coerce.c`), which is all that matters of
+/// what has no mask of its own.
+pub(super) fn common_type(flow: &Flow, types: impl Iterator<Item = Option<Oid>> + Clone) -> Option<Oid> {
+    let first = types.clone().flatten().next();
+    match flow {
+        Flow::Clean | Flow::Plain { .. } => first.filter(|_| types.clone().all(|oid| oid == first)),
+        Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => first,
     }
 }
 

@@ -27,6 +27,13 @@ impl Written {
     pub fn of(value: Value, span: Range<usize>) -> Self {
         Self { value, span, literals: Vec::new(), is_present: false, is_excluded: false, changes: false }
     }
+
+    /// The same value, on its way into another column than it seems.
+    pub fn elsewhere(mut self) -> Self {
+        self.value = self.value.not_given();
+        self.value.constant = Constant::No;
+        self
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -97,7 +104,9 @@ impl<'a> Walk<'a> {
     /// whether they hold its key.
     pub(super) fn unsettle(&mut self, to: &Destination<'a>, column: Option<&str>, span: &Range<usize>) {
         for (keys, held) in self.referring(to, column) {
-            let needs = match same_domain(&keys, &held) {
+            let is_plain =
+                same_domain(&keys, &held) && self.are_alike(&Value::of(keys), &Value::of(held.clone()));
+            let needs = match is_plain {
                 true => Disclosure::Equality,
                 false => Disclosure::Search,
             };

@@ -39,6 +39,11 @@ INSERT INTO rates_whole SELECT i, 5 + i + :seed * 3 FROM generate_series(1, 5) i
 INSERT INTO crates SELECT 1, 'a', CASE :seed WHEN 0 THEN 'b' ELSE 'x' END;
 INSERT INTO sums SELECT i, 5 + :seed * 45, 1 FROM generate_series(1, 2) i;
 INSERT INTO parcels SELECT 1, 'z', CASE :seed WHEN 0 THEN 'b' ELSE 'x' END;
+INSERT INTO vault SELECT i, (i * (7 + 4 * :seed)) % 5 + :seed * 100, (CASE :seed WHEN 0 THEN 'p' ELSE 'q' END) || i * (13 - 2 * :seed) % 7, i % 4, 'd' || i % 3, 'v' || (i % 5) || CASE :seed WHEN 0 THEN 'abc' ELSE 'xyz' END FROM generate_series(1, 12) i;
+INSERT INTO heap SELECT i, i % 5, 'p' || i % 7, i % 4, 'd' || i % 3, 'x' || i FROM generate_series(1, 10) i;
+INSERT INTO badges SELECT i, 'badge' || i, CASE :seed WHEN 0 THEN 'badge' || i || '  ' ELSE 'other' || i END, 'third' || i, rpad('name' || i, 63, 'n') FROM generate_series(1, 3) i;
+UPDATE badges SET tx = CASE :seed WHEN 0 THEN nm || 'more' ELSE 'fourth' || id END;
+INSERT INTO padded VALUES (1, CASE :seed WHEN 0 THEN 'abcdef  ' ELSE 'abcXYZ  ' END, CASE :seed WHEN 0 THEN 'Meißener' ELSE 'Meisener' END, CASE :seed WHEN 0 THEN 'Weißgasse' ELSE 'Weisgasse' END);
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

@@ -108,3 +108,14 @@ CREATE POLICY enough ON rates_rule USING (true) WITH CHECK (amount + share > 10)
 CREATE TABLE parcels (id int, region text, secret text) PARTITION BY RANGE (region, secret);
 CREATE TABLE parcels_a PARTITION OF parcels FOR VALUES FROM ('a', 'a') TO ('a', 'n');
 CREATE TABLE parcels_z PARTITION OF parcels FOR VALUES FROM ('z', MINVALUE) TO ('z', MAXVALUE);
+CREATE TABLE vault (id int PRIMARY KEY, a int, b text, c int, d text, tok text);
+CREATE TABLE heap (id int, a int, b text, c int, d text, x text);
+CREATE TYPE pair AS (x int, r int4range);
+CREATE VIEW v_bounds AS SELECT id, int4range(least(a, 3), 3) AS r FROM vault;
+CREATE VIEW v_pairs AS SELECT id, ROW(nullif(a, 3), NULL)::pair AS k FROM vault;
+CREATE TABLE badges (id int PRIMARY KEY, ch char(10), vc varchar, tx text, nm name);
+CREATE TABLE padded (id int PRIMARY KEY, pt text, word text COLLATE "de-x-icu", street text);
+CREATE VIEW v_padded AS SELECT id, street COLLATE "de-x-icu" AS street FROM padded;
+CREATE TYPE opened AS (kind text, "user" jsonb);
+CREATE VIEW v_opened AS SELECT d.id, o."user" AS who FROM docs d, jsonb_populate_record(NULL::opened, d.body) o;
+CREATE VIEW v_words AS SELECT v.id, w.lexeme FROM vault v, unnest(to_tsvector('simple', v.b)) w;

@@ -1,0 +1,195 @@
+//! What is known of a value's type, as far as it decides what a mask, an
+//! equality or a NULL test means, or how many columns a function in FROM has.
+//!
+//! Invariant: what is not certain of a type counts as the worse.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
+
+use super::functions::SCALAR_ARRAYS;
+use super::names::{BPCHAR, TEXT, VARCHAR, strings};
+use super::scope::Scope;
+use super::value::{self, Value, common_type, unite};
+use super::{Walk, given};
+use crate::catalog::Oid;
+use crate::catalog::snapshot::TypeInfo;
+use crate::sql::analysis::Flow;
+
+/// Domains over domains; more would be a catalog that contradicts itself.
+const MAX_DOMAINS: usize = 32;
+
+/// Types without fields whose names are no keywords.
+const SCALARS: &[&str] = &["bytea", "date", "inet", "json", "jsonb", "name", "oid", "timestamptz"];
+
+/// Is it the name of a type of `pg_catalog` that arrays in FROM may be of?
+pub(super) fn is_scalar_type(name: &str) -> bool {
+    SCALARS.contains(&name) || given::is_castable(name)
+}
+
+impl<'a> Walk<'a> {
+    /// The type itself, of a domain what it is over.
+    fn base(&self, mut oid: Oid) -> Option<&'a TypeInfo> {
+        for _ in 0..MAX_DOMAINS {
+            match self.facts.snapshot.types.get(&oid)? {
+                info if info.kind != 'd' => return Some(info),
+                info => oid = info.base?,
+            }
+        }
+        None
+    }
+
+    /// `typtype` of a type, of a domain that of what it is over.
+    pub(super) fn base_kind(&self, oid: Oid) -> Option<char> {
+        self.base(oid).map(|info| info.kind)
+    }
+
+    /// Is it an array type, or a domain over one (`typcategory`)?
+    pub(super) fn is_array(&self, oid: Oid) -> bool {
+        self.facts.snapshot.types.get(&oid).is_some_and(|info| info.category == 'A')
+    }
+
+    /// Is its type so? A protected column that stands there as it is tells, where
+    /// its own type is not known. Of anything else, it may be.
+    pub(super) fn has_type(&self, value: &Value, is_so: impl Fn(Oid) -> bool) -> bool {
+        match (value.type_oid, &value.flow) {
+            (Some(oid), _) => is_so(oid),
+            (None, Flow::Plain { .. }) => self.column_types(&value.flow).any(is_so),
+            (None, _) => true,
+        }
+    }
+
+    fn column_types(&self, flow: &Flow) -> impl Iterator<Item = Oid> {
+        value::columns(flow).iter().filter_map(|column| {
+            let relation = self.facts.snapshot.relation(&column.schema, &column.table);
+            relation.and_then(|relation| relation.column(&column.column)).map(|column| column.type_oid)
+        })
+    }
+
+    /// The types that a plain value may have, without domains.
+    fn base_types(&self, value: &Value) -> Vec<Oid> {
+        let types: Vec<Oid> = match value.type_oid {
+            Some(oid) => vec![oid],
+            None => self.column_types(&value.flow).collect(),
+        };
+        types.into_iter().map(|oid| self.base(oid).map_or(oid, |info| info.oid)).collect()
+    }
+
+    /// Where two plain values meet, do they stay what they are? `bpchar` has
+    /// its blanks at the end ignored, `name` is cut at 63 bytes, and with them
+    /// what meets them. Masks see neither.
+    pub(super) fn are_alike(&self, left: &Value, right: &Value) -> bool {
+        let (left, right) = (self.base_types(left), self.base_types(right));
+        let all = || left.iter().chain(&right);
+        let is_one = all().all(|oid| left.first() == Some(oid));
+        let keeps = all().all(|oid| matches!(*oid, TEXT | VARCHAR));
+        !left.is_empty() && !right.is_empty() && (is_one || keeps)
+    }
+
+    /// May the value have blanks at its end that `bpchar` drops?
+    pub(super) fn is_padded(&self, value: &Value) -> bool {
+        let types = self.base_types(value);
+        !types.is_empty() && types.iter().all(|oid| *oid == BPCHAR)
+    }
+
+    /// What is one of these two: no mask of its own where one changes the other.
+    pub(super) fn united(&self, left: &Value, right: &Value) -> Flow {
+        match unite(&left.flow, &right.flow) {
+            Flow::Plain { columns, .. } if !self.are_alike(left, right) => Flow::Mixed { columns },
+            flow => flow,
+        }
+    }
+
+    /// One of these values, nobody knows which.
+    pub(super) fn any_of(&self, values: Vec<Value>) -> Value {
+        let keeps = values.windows(2).all(|pair| match pair {
+            [left, right] => self.are_alike(left, right),
+            _ => true,
+        });
+        let types: Vec<Option<Oid>> = values.iter().map(|value| value.type_oid).collect();
+        let value = Value::one_of(values);
+        let flow = match value.flow.clone() {
+            Flow::Plain { columns, .. } if !keeps => Flow::Mixed { columns },
+            flow => flow,
+        };
+        Value { type_oid: common_type(&flow, types.into_iter()), flow, ..value }
+    }
+
+    /// Is it certainly an array whose elements have no fields? Then `unnest`
+    /// gives one column; else as many as there are fields
+    /// (`addRangeTableEntryForFunction` in `parse_relation.c`).
+    pub(super) fn is_scalar_array(&self, node: &Node, scope: &Scope<'_, 'a>) -> bool {
+        match node.node.as_ref() {
+            Some(NodeEnum::AArrayExpr(array)) => {
+                let is_flat = |node: &Node| self.is_scalar(node, scope) || self.is_scalar_array(node, scope);
+                !array.elements.is_empty() && array.elements.iter().all(is_flat)
+            }
+            Some(NodeEnum::TypeCast(cast)) => {
+                let is_array = |name: &TypeName| !name.array_bounds.is_empty();
+                cast.type_name.as_ref().is_some_and(|name| is_array(name) && self.names_scalar(name))
+            }
+            Some(NodeEnum::ColumnRef(reference)) => {
+                let element = self.type_at(reference, scope).and_then(|oid| self.base(oid)?.element);
+                element.is_some_and(|oid| self.is_array_of_scalars(oid))
+            }
+            Some(NodeEnum::FuncCall(call)) => strings(&call.funcname)
+                .and_then(|names| self.builtin(&names))
+                .is_some_and(|name| SCALAR_ARRAYS.contains(&name)),
+            Some(NodeEnum::CoalesceExpr(all)) => {
+                all.args.iter().any(|node| self.is_scalar_array(node, scope))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_array_of_scalars(&self, element: Oid) -> bool {
+        matches!(self.base_kind(element), Some('b' | 'e' | 'r' | 'm'))
+    }
+
+    /// Has it certainly no fields, and is it no array of what has some?
+    fn is_scalar(&self, node: &Node, scope: &Scope<'_, 'a>) -> bool {
+        match node.node.as_ref() {
+            Some(NodeEnum::AConst(_) | NodeEnum::SqlvalueFunction(_) | NodeEnum::BoolExpr(_)) => true,
+            Some(NodeEnum::TypeCast(cast)) => {
+                cast.type_name.as_ref().is_some_and(|name| self.names_scalar(name))
+            }
+            Some(NodeEnum::ColumnRef(reference)) => self
+                .type_at(reference, scope)
+                .is_some_and(|oid| self.is_array_of_scalars(oid) && !self.is_array(oid)),
+            // Their operands are of types without fields, and so is what they give.
+            Some(NodeEnum::AExpr(operation)) if operation.kind() == AExprKind::AexprOp => {
+                let operands = operation.lexpr.iter().chain(&operation.rexpr);
+                let names = strings(&operation.name).unwrap_or_default();
+                operands.into_iter().all(|node| self.is_scalar(node, scope))
+                    && !names.is_empty()
+                    && self.is_builtin_operator(&names, [None; 2])
+            }
+            _ => false,
+        }
+    }
+
+    /// The type of a column that nobody may make another.
+    fn type_at(&self, reference: &ColumnRef, scope: &Scope<'_, 'a>) -> Option<Oid> {
+        let names = strings(&reference.fields)?;
+        let field = match names.as_slice() {
+            [column] => scope.column(column)?,
+            [source, column] => scope.source(None, source)?.field(column)?,
+            [schema, source, column] => scope.source(Some(schema), source)?.field(column)?,
+            _ => return None,
+        };
+        field.type_oid.filter(|_| !field.is_uncertain())
+    }
+
+    /// Is it a type of `pg_catalog` without fields, by a name that is nobody else's?
+    fn names_scalar(&self, name: &TypeName) -> bool {
+        let is_certain = !name.setof && !name.pct_type;
+        let named = match strings(&name.names).as_deref() {
+            Some([super::names::PG_CATALOG, name]) => Some(*name),
+            Some([name]) if is_scalar_type(name) && !self.is_also_elsewhere(name) => Some(*name),
+            _ => None,
+        };
+        let Some(named) = named.filter(|_| is_certain) else { return false };
+        let mut types =
+            self.facts.snapshot.types_named(named).filter(|known| &*known.schema == super::names::PG_CATALOG);
+        types.next().is_some_and(|known| self.is_array_of_scalars(known.oid) && known.category != 'A')
+    }
+}
