@@ -196,6 +196,23 @@ fn other_forms_are_refused_before_a_token_goes_anywhere() {
     assert!(bench.sees(&mut etl));
 }
 
+/// Behind a failed transaction that the same pipeline rolls back, a person can't
+/// change: the session would not hear of it.
+#[test]
+fn a_person_changes_behind_no_failed_transaction_of_a_pipeline() {
+    let bench = Bench::new();
+    bench.grant(MARIA, &[]);
+    let mut etl = bench.etl();
+    etl.query(&set(MARIA));
+    etl.query("BEGIN; SELECT 1 / 0");
+    let run = |sql: &str| [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
+    let frames = etl.exchange(&[run("ROLLBACK"), run("RESET bauta.end_user"), m::sync()].concat());
+    assert_eq!(error(&frames), "0A000");
+    assert_eq!(error(&etl.query("RESET bauta.end_user")), "");
+    let frames = etl.query("SELECT email FROM customers WHERE id = 1");
+    assert!(frames.iter().any(|f| f.tag == b'D' && String::from_utf8_lossy(&f.body).contains("***")));
+}
+
 #[test]
 fn what_one_person_opened_shows_nothing_to_another() {
     let bench = Bench::new();

@@ -377,6 +377,35 @@ fn what_a_grant_lets_compute_ends_with_it() {
     }
 }
 
+/// Deferred triggers speak at the transaction's end, when the grant may be gone.
+#[test]
+fn the_end_of_a_transaction_says_nothing_more_when_its_grant_has_ended() {
+    let bench = Bench::new();
+    bench.server.sql(
+        "shop",
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'no %', NEW.email; END $$;
+         CREATE CONSTRAINT TRIGGER tell AFTER UPDATE ON customers DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    let said = |frames: &[Frame]| {
+        let error = frames.iter().find(|f| f.tag == b'E');
+        error.and_then(|f| f.field(b'M')).unwrap_or_default()
+    };
+    let change = "UPDATE customers SET name = name WHERE id = 1";
+    bench.bauta.cli_ok(&["grant", "ana", "--tag", "pii", "--for", "1m", "--reason", "r"]);
+    let mut ana = bench.session();
+    ana.query("BEGIN");
+    ana.query(change);
+    assert!(said(&ana.query("COMMIT")).contains('@'));
+    ana.query("BEGIN");
+    ana.query(change);
+    let grants = bench.bauta.cli_ok(&["grants"]);
+    let id = grants.lines().find(|l| l.contains("active")).and_then(|l| l.split_whitespace().next());
+    bench.bauta.cli_ok(&["revoke", id.expect("an active grant")]);
+    assert_eq!(said(&ana.query("COMMIT")), "raise_exception");
+}
+
 /// What would be there when the grant has ended needs the right to copy.
 #[test]
 fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {

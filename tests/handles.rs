@@ -294,3 +294,230 @@ fn a_suspended_portal_leaves_the_end_of_its_transaction_filtered() {
     let said: Vec<String> = frames.iter().filter_map(|frame| frame.field(b'M')).collect();
     assert_eq!(said, ["successful_completion", "raise_exception"]);
 }
+
+/// The server gives a portal, or a message's statement, over EXECUTE or FETCH
+/// the columns that the name had then, and reads other rows by them: bytes of
+/// one column come out as another.
+#[test]
+fn a_name_that_changes_between_bind_and_execute_runs_nothing() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let narrow = "SELECT 'a'::name AS a, 1::int4 AS b";
+    let wide = "SELECT ''::text AS a, email AS b FROM customers";
+    let run = |first: &[Vec<u8>], change: &str, last: Vec<u8>| {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query(&format!("BEGIN; PREPARE s AS {narrow}; DECLARE k CURSOR FOR {narrow}"));
+        ana.exchange(&with_sync(first));
+        assert_eq!(code(&ana.query(change)), None, "{change}");
+        let frames = ana.exchange(&last);
+        assert_eq!(code(&frames).as_deref(), Some("0A000"), "{frames:?}");
+        assert!(rows(&frames).is_empty());
+    };
+    let prepare = format!("DEALLOCATE s; PREPARE s AS {wide}");
+    let declare = format!("CLOSE k; DECLARE k CURSOR FOR {wide}");
+    let execute = with_sync(&[m::execute("p", 0)]);
+    run(&[m::parse("e", "EXECUTE s", &[]), m::bind("p", "e", &[], &[])], &prepare, execute.clone());
+    run(&[m::parse("e", "FETCH ALL FROM k", &[]), m::bind("p", "e", &[], &[])], &declare, execute);
+    run(&[m::parse("e", "EXECUTE s", &[])], &prepare, m::query("EXECUTE e"));
+    run(&[m::parse("e", "FETCH ALL FROM k", &[])], &declare, m::query("EXECUTE e"));
+    // Through a portal over a portal.
+    run(
+        &[m::parse("e", "EXECUTE s", &[]), m::bind("p", "e", &[], &[])],
+        &prepare,
+        m::query("FETCH ALL FROM p"),
+    );
+}
+
+/// A cursor WITH HOLD may be held when the commit fails, and is not taken back.
+#[test]
+fn a_held_cursor_of_a_failed_commit_is_not_taken_for_an_older_one() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for sql in [
+        "CREATE TEMP TABLE later (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE FUNCTION pg_temp.twice() RETURNS text LANGUAGE sql VOLATILE AS \
+         'INSERT INTO later VALUES (1), (1) RETURNING id::text'",
+        "BEGIN",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT 'x'::text AS a",
+        "ROLLBACK",
+    ] {
+        assert_eq!(code(&ana.query(sql)), None, "{sql}");
+    }
+    let declare = "DECLARE c CURSOR WITH HOLD FOR \
+                   SELECT email AS a FROM customers UNION ALL SELECT pg_temp.twice()";
+    assert!(code(&ana.query(declare)).is_some());
+    ana.send(&m::query("FETCH ALL FROM c"));
+    while let Some(frame) = ana.receive().filter(|frame| frame.tag != b'Z') {
+        shows_nothing(&[frame]);
+    }
+}
+
+/// What a pipeline sets is reported at its end: until then, nobody knows how a
+/// name of other letters is read.
+#[test]
+fn names_of_other_letters_wait_for_what_a_pipeline_sets() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query(&format!("PREPARE \"é\" AS {PROTECTED}"));
+    let set =
+        [m::parse("", "SET client_encoding = 'LATIN1'", &[]), m::bind("", "", &[], &[]), m::execute("", 0)];
+    let messages = [set.concat(), m::parse("é", "SELECT 'x'", &[])];
+    assert_eq!(code(&ana.exchange(&with_sync(&messages))).as_deref(), Some("0A000"));
+    ana.query("SET client_encoding = 'UTF8'");
+    shows_nothing(&ana.query("EXECUTE \"é\""));
+}
+
+/// A cursor WITH HOLD holds the rows of its DECLARE, whatever its text would
+/// mean now.
+#[test]
+fn a_held_cursor_is_judged_as_it_was_declared() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE VIEW told AS SELECT id, email FROM customers; CREATE ROLE owners; GRANT owners TO ana; \
+         ALTER VIEW told OWNER TO owners; GRANT SELECT ON customers TO owners",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let declare = "DECLARE c CURSOR WITH HOLD FOR SELECT email FROM told UNION ALL SELECT email FROM told";
+    assert_eq!(code(&ana.query(declare)), None);
+    assert_eq!(rows(&ana.query("FETCH 1 FROM c")), ["***"]);
+    assert_eq!(code(&ana.query("DROP VIEW told")), None);
+    let frames = ana.query("FETCH ALL FROM c");
+    assert!(!rows(&frames).is_empty(), "{frames:?}");
+    shows_nothing(&frames);
+    // The same for the portal of a message.
+    assert_eq!(code(&ana.query("SELECT 1")), None);
+}
+
+/// COPY says nothing of where its columns come from.
+#[test]
+fn a_copy_whose_protected_places_hang_on_a_star_is_refused() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("CREATE TEMP TABLE m (a text, b text); CREATE TEMP TABLE n (z text)");
+    let copy = "COPY (SELECT m.*, c.email, n.* FROM m, customers c, n) TO STDOUT";
+    assert_eq!(code(&ana.query(copy)).as_deref(), Some("0A000"));
+    for copy in [
+        "COPY (SELECT m.a, m.b, c.email, n.z FROM m, customers c, n) TO STDOUT",
+        "COPY (SELECT c.*, m.* FROM m, customers c) TO STDOUT",
+        "COPY (SELECT m.*, c.id FROM m, customers c) TO STDOUT",
+    ] {
+        assert_eq!(code(&ana.query(copy)), None, "{copy}");
+    }
+}
+
+/// A large Bind passes by its head; it is looked at all the same.
+#[test]
+fn a_large_bind_of_what_uncommitted_ddl_changed_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE VIEW clean AS SELECT id, name AS note FROM products; ALTER VIEW clean OWNER TO etl",
+    );
+    let exempt = "[[role]]\nname = \"ddl\"\nmembers = [\"etl\"]\nexempt = true";
+    let bauta = Bauta::start(&server, &format!("{POLICY}\n{exempt}"));
+    let mut etl = Raw::connect(bauta.port, "etl");
+    etl.exchange(&with_sync(&[m::parse("a", "SELECT note FROM clean WHERE $1::text IS NOT NULL", &[])]));
+    etl.query("BEGIN");
+    let replace = "CREATE OR REPLACE VIEW clean AS SELECT id, left(email, 99) AS note FROM customers";
+    assert_eq!(code(&etl.query(replace)), None);
+    let large = "x".repeat(300_000);
+    let frames = etl.exchange(&with_sync(&[m::bind("", "a", &[Some(&large)], &[]), m::execute("", 0)]));
+    assert_eq!(code(&frames).as_deref(), Some("0A000"));
+    // COMMIT PREPARED makes it visible, however it is spelled.
+    etl.query("ROLLBACK");
+}
+
+/// A statement that waited for leave to use its grant is run for nothing else.
+#[test]
+fn what_waited_for_its_grant_is_dropped_with_its_message() {
+    let server = Server::shared();
+    let policy = format!("{POLICY}[[protect]]\ncolumn = \"public.customers.ssn\"\nmethod = \"redact\"\n");
+    let bauta = Bauta::start(server, &policy);
+    for _ in 0..10 {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        bauta.cli_ok(&[
+            "grant",
+            "ana",
+            "--column",
+            "public.customers.email",
+            "--for",
+            "1m",
+            "--once",
+            "--reason",
+            "r",
+        ]);
+        let messages =
+            [m::parse("s", "SELECT email FROM customers", &[]), m::bind("p", "s", &[], &[]), m::flush()];
+        ana.send(&messages.concat());
+        let failing = [m::parse("u", "SELECT 1 / 0", &[]), m::bind("", "u", &[], &[]), m::execute("", 0)];
+        ana.send(&[failing.concat(), m::execute("p", 0)].concat());
+        let other = [
+            m::sync(),
+            m::parse("v", "SELECT ssn FROM customers", &[]),
+            m::bind("p", "v", &[], &[]),
+            m::execute("p", 0),
+            m::sync(),
+        ];
+        ana.send(&other.concat());
+        let mut frames = ana.until_ready();
+        frames.extend(ana.until_ready());
+        assert!(rows(&frames).iter().all(|row| row == "***"), "{:?}", rows(&frames));
+    }
+}
+
+/// Statements behind one whose rows a grant's end has cut run on: what they do
+/// to names holds.
+#[test]
+fn what_runs_behind_a_cut_statement_changes_names_all_the_same() {
+    let server = Server::shared();
+    let policy = format!("{POLICY}[[protect]]\ncolumn = \"public.customers.ssn\"\nmethod = \"redact\"\n");
+    let bauta = Bauta::start(server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    bauta.cli_ok(&[
+        "grant",
+        "ana",
+        "--column",
+        "public.customers.email",
+        "--for",
+        "1m",
+        "--max-rows",
+        "2",
+        "--reason",
+        "r",
+    ]);
+    ana.query("PREPARE s AS SELECT 'x'::text AS a");
+    let text = "SELECT email, repeat('x', 3000) FROM customers; DEALLOCATE s; \
+                PREPARE s AS SELECT ssn AS a FROM customers UNION ALL SELECT ssn FROM customers; SELECT pg_sleep(1)";
+    assert_eq!(code(&ana.query(text)).as_deref(), Some("42501"));
+    let frames = ana.query("EXECUTE s");
+    assert!(rows(&frames).iter().all(|row| row == "***" || row == "x"), "{:?}", rows(&frames));
+}
+
+/// The server may speak of a statement after it has answered.
+#[test]
+fn what_is_said_behind_a_bind_is_filtered() {
+    let server = Server::start();
+    server.sql("postgres", "ALTER ROLE ana SET log_min_duration_statement = 0");
+    let policy = POLICY.replace("redact", "token");
+    let bauta = Bauta::start(&server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let token = rows(&ana.query("SELECT email FROM customers WHERE id = 1")).remove(0);
+    ana.query("SET client_min_messages = log");
+    ana.query("BEGIN");
+    let declare = "DECLARE k CURSOR FOR SELECT name FROM customers WHERE email = $1";
+    let messages = [m::parse("", declare, &[25]), m::bind("", "", &[Some(&token)], &[]), m::flush()];
+    ana.send(&messages.concat());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    ana.send(&[m::execute("", 0), m::sync()].concat());
+    let frames = ana.until_ready();
+    assert!(frames.iter().any(|frame| frame.tag == b'C'), "{frames:?}");
+    let said = frames.iter().filter(|frame| frame.tag == b'N');
+    for frame in said {
+        assert!(!String::from_utf8_lossy(&frame.body).contains('@'), "{frame:?}");
+    }
+}

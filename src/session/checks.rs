@@ -157,7 +157,8 @@ impl Relay {
             return Ok(());
         }
         self.need_quiet()?;
-        match self.settings.is_utf8_throughout() {
+        // What a pipeline sets is reported at its end.
+        match self.settings.is_utf8_throughout() && !self.pipeline_sets {
             true => Ok(()),
             false => Err(ClientError::new(
                 sqlstate::FEATURE_NOT_SUPPORTED,

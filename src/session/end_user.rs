@@ -179,6 +179,10 @@ impl Relay {
         self.need_quiet()?;
         // The server refuses the stand-in of a failed transaction.
         if self.state.status() == TransactionStatus::Failed {
+            if self.pipeline_open {
+                // It may have been rolled back meanwhile: then the stand-in runs.
+                return Err(unsupported("a pipeline behind a failed transaction").into());
+            }
             return Ok((self.intend(sql, Arc::default())?, naming.stand_in()));
         }
         let named = match naming {
@@ -208,7 +212,8 @@ impl Relay {
         self.permits = self.proxy.permits(&self.who, &self.guard);
         // An error at the end of this transaction may be about what another
         // person could see.
-        self.tainted |= self.state.status() != TransactionStatus::Idle;
+        self.tainted |= self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        self.own_rows = None;
     }
 }
 

@@ -121,7 +121,7 @@ impl Relay {
     }
 }
 
-fn copy_of(prepared: &Prepared) -> Prepared {
+pub(super) fn copy_of(prepared: &Prepared) -> Prepared {
     Prepared {
         text: prepared.text.clone(),
         parameter_types: prepared.parameter_types.clone(),

@@ -31,7 +31,11 @@ impl Relay {
             return self.on_copy_in_frame(tag, body, frame);
         }
         if self.state.is_skipping() && tag != tag::SYNC && is_known(tag) {
-            // The server reads and drops it; it need not even get there.
+            // The server reads and drops it; it need not even get there. What was
+            // made ready for it is for nothing else.
+            self.unpark();
+            self.leave = None;
+            self.own_rows = None;
             return Ok(Step::Done);
         }
         if let Some(step) = self.end_hold(tag, body) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::end_user;
+use super::extended::copy_of;
 use super::observe::{noted, untouched};
 use super::relay::{Hold, JobDone, Relay};
 use super::reports::Gate;
@@ -177,6 +178,19 @@ impl Relay {
         })
     }
 
+    /// What is open reads what its names meant then: where they mean nothing
+    /// protected any more, it is judged as it was opened.
+    pub(super) fn as_opened(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>, Hold> {
+        let touches = |known: &Known| {
+            known.analysis().is_some_and(|analysis| analysis.statements.iter().any(|s| s.touches_protected))
+        };
+        let today = self.known(prepared)?;
+        if !touches(&prepared.known) || touches(&today) {
+            return Ok(prepared.clone());
+        }
+        Ok(Arc::new(Prepared { version: self.guard.version, ..copy_of(prepared) }))
+    }
+
     /// Judges what runs when `prepared` is executed: by Bind, Execute,
     /// EXECUTE, FETCH. The form that the server holds must fit, unless it can
     /// be made anew.
@@ -237,6 +251,10 @@ impl Relay {
             Lookup::Found(slot) => {
                 let mend = "CLOSE the cursor and DECLARE it again.";
                 let Portal { prepared, tokens, .. } = &slot.value;
+                if leads_on(prepared) {
+                    return Err(by_two_names().into());
+                }
+                let prepared = &self.as_opened(prepared).map_err(Stop::Hold)?;
                 let judged = self.judge_in_form(prepared, mend, Handed::kept(tokens))?;
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged })
@@ -258,6 +276,7 @@ impl Relay {
             StatementKind::Execute { name } => {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
+                    Lookup::Found(slot) if leads_on(&slot.value) => Err(by_two_names().into()),
                     Lookup::Found(slot) => {
                         let mend = "DEALLOCATE and PREPARE the statement again.";
                         let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
@@ -345,6 +364,9 @@ impl Relay {
             && let Some(why) = self.lossy_output(statement)
         {
             return Err(why.into());
+        }
+        if !observe && verdict.masks() && has_copied_places(statement, &verdict) {
+            return Err(copied_places().into());
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
@@ -461,6 +483,35 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
         StatementKind::CopyIn(copy) => Some(copy.clone()),
         _ => None,
     }
+}
+
+/// EXECUTE or FETCH, prepared or opened by a message.
+fn leads_on(prepared: &Prepared) -> bool {
+    let statement = prepared.known.analysis().and_then(|analysis| analysis.statements.first());
+    let kind = statement.map(|statement| &statement.kind);
+    matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+fn by_two_names() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "EXECUTE and FETCH can't be run by the name of another EXECUTE or FETCH",
+    )
+    .with_hint("Name the statement or cursor itself.")
+}
+
+/// A COPY whose masks stand at places that `*` gave: nothing that the server
+/// says of its rows tells whether they still do.
+fn has_copied_places(statement: &Statement, verdict: &Verdict) -> bool {
+    matches!(statement.kind, StatementKind::CopyOut(_)) && !verdict.witnessed.is_empty()
+}
+
+fn copied_places() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "which columns of a COPY are protected hangs on what * stands for, which may change",
+    )
+    .with_hint("Name the columns.")
 }
 
 fn lost() -> ClientError {

@@ -32,7 +32,8 @@ impl Relay {
             StatementKind::DeclareCursor { name, hold, .. } => {
                 self.room_for_name()?;
                 let prepared = self.by_sql(lineage, text, edits);
-                let portal = Portal { prepared, hold: *hold, tokens: tokens.clone(), shape: None };
+                let portal =
+                    Portal { prepared, hold: *hold, tokens: tokens.clone(), leads: None, shape: None };
                 undo.push((index, self.state.set_portal(name_bytes(name), portal)));
             }
             StatementKind::Deallocate { name } => {

@@ -204,6 +204,9 @@ pub(super) struct Relay {
     /// Something protected ran in this transaction without a full grant:
     /// errors at its end are filtered too.
     pub tainted: bool,
+    /// Something protected ran under a full grant in this transaction: the grants'
+    /// state then, and the end of the first of these.
+    pub leaned: Option<(u64, Option<Instant>)>,
     /// DDL of this transaction.
     pub uncommitted: CatalogChange,
     /// Names that DDL over protected data changed in this transaction.
@@ -278,6 +281,7 @@ impl Relay {
             watch: None,
             revealed: Revealed::default(),
             tainted: false,
+            leaned: None,
             uncommitted: CatalogChange::None,
             unseen: None,
             pipeline_open: false,

@@ -4,8 +4,11 @@
 mod reports;
 mod rows;
 
+use std::time::Instant;
+
 use super::own::Answer;
 use super::relay::{CopyIn, End, Relay};
+use super::reports::Gate;
 use super::rows::RowFault;
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
 use super::state::{Entry, Kind};
@@ -53,7 +56,10 @@ impl Relay {
             | (Kind::Bind, tag::BIND_COMPLETE)
             | (Kind::Close, tag::CLOSE_COMPLETE) => {
                 self.show(frame);
-                self.state.complete();
+                if let Some((_, reply)) = self.state.complete() {
+                    // The server may speak about it after its reply.
+                    self.tainted |= reply.gate == Gate::Closed;
+                }
                 Ok(())
             }
             (Kind::DescribeStatement, tag::PARAMETER_DESCRIPTION) => self.on_parameters(body, frame),
@@ -130,7 +136,7 @@ impl Relay {
             entry.run.answered = true;
         }
         if self.state.front().is_some_and(|entry| entry.run.cut) {
-            return self.on_cut_reply(tag);
+            return self.on_cut_reply(tag, body);
         }
         if self.current_guarded().is_some_and(|guarded| guarded.must_fail) {
             return Err(out_of_step(tag));
@@ -235,6 +241,22 @@ impl Relay {
         Ok(())
     }
 
+    /// A statement of a Query that the client hears no more of.
+    pub(super) fn end_unseen_statement(&mut self, command: &[u8]) {
+        if command == b"COMMIT" {
+            self.state.end_transaction();
+            self.mark_committed();
+        }
+        let Some(entry) = self.state.front_mut() else { return };
+        let current = entry.run.current;
+        let Some(run) = entry.run.runs.get_mut(current).filter(|_| !entry.run.whole) else { return };
+        finish_run(&self.proxy.audit, &self.who, run, None);
+        let done = Done::of(run);
+        entry.run.current += 1;
+        self.note_done(&done);
+        self.state.complete_statement(current);
+    }
+
     /// The rows that stand for those of a stand-in.
     fn own_answer(&mut self) -> Option<Answer> {
         self.current_guarded()?.answer.take()
@@ -258,6 +280,10 @@ impl Relay {
     /// A statement succeeded: what later ones must know of it.
     fn note_done(&mut self, done: &Done) {
         self.tainted |= done.taints;
+        if let Some(until) = done.leans {
+            let (epoch, earlier) = self.leaned.unwrap_or((self.proxy.grants.epoch(), None));
+            self.leaned = Some((epoch, [earlier, until].into_iter().flatten().min()));
+        }
         self.uncommitted = self.uncommitted.max(done.catalog_change);
         if done.names.hide() {
             self.unseen.get_or_insert_default().add(done.names.changed.as_deref());
@@ -305,6 +331,7 @@ impl Relay {
         self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
+            self.leaned = None;
             self.recoded = false;
             self.mark_committed();
         }
@@ -326,6 +353,8 @@ impl Relay {
 /// What a finished statement leaves behind.
 struct Done {
     taints: bool,
+    /// It touched what is protected under a full grant, which ends then.
+    leans: Option<Option<Instant>>,
     catalog_change: CatalogChange,
     names: Names,
     forgets_person: bool,
@@ -337,6 +366,9 @@ impl Done {
         Self {
             taints: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
+            leans: guarded
+                .filter(|g| g.touches && g.verdict.full_grant && !g.observed)
+                .map(|g| g.verdict.until),
             names: guarded.map(|g| g.names.clone()).unwrap_or_default(),
             forgets_person: guarded.is_some_and(|g| g.forgets_person),
         }

@@ -108,14 +108,16 @@ pub fn put_error(
     let quotes = QUOTE_THE_STATEMENT.contains(&fields.sqlstate())
         && fields.get(b'P').is_some()
         && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none());
-    let quotes = quotes || is_plain(fields);
+    let plain = is_plain(fields);
     let condition = condition_name(fields.sqlstate());
     let kept = fields.0.iter().filter_map(|(code, value)| {
         let value: &[u8] = match (code, gate) {
             (b'P', _) => position.as_deref()?.as_bytes(),
             (_, Gate::Open) => value,
             (b'S' | b'V' | b'C', Gate::Closed) => value,
-            (b'M', Gate::Closed) if quotes => value,
+            (b'M', Gate::Closed) if quotes || plain => value,
+            // Where in the server's source.
+            (b'F' | b'L' | b'R', Gate::Closed) if plain => value,
             (b'M', Gate::Closed) => condition.as_bytes(),
             (b'H', Gate::Closed) if quotes => value,
             (code, Gate::Closed) if NAMES.contains(code) => value,

@@ -19,7 +19,7 @@ use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
-use crate::sql::analysis::CopyOut;
+use crate::sql::analysis::{CopyOut, Transaction};
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
 use crate::wire::frame::frontend as tag;
@@ -44,7 +44,7 @@ impl Relay {
             self.refuse_query(too_long());
             return Ok(Step::Done);
         }
-        if let Some(Parked::Query(plan)) = self.take_parked() {
+        if let Some(Parked::Query(plan)) = self.take_parked(text) {
             return Ok(self.send_query(plan));
         }
         let text = Bytes::copy_from_slice(text);
@@ -190,7 +190,13 @@ impl Relay {
             }
         }
         let reveals = reply.runs.iter().any(super::runs::Run::reveals);
-        let hides = reply.runs.iter().any(super::runs::Run::hides);
+        // What COMMIT PREPARED makes visible is known when it is done.
+        let hides = reply.runs.iter().any(super::runs::Run::hides)
+            || plan
+                .analysis
+                .statements
+                .iter()
+                .any(|s| matches!(s.kind, StatementKind::Transaction(Transaction::Prepared)));
         let may_copy_in = may_copy_in(&plan.text);
         let sent = splice::apply(&plan.text, &plan.edits);
         write_query(&sent, self.upstream.output());
@@ -286,7 +292,16 @@ impl Relay {
         true
     }
 
-    pub(super) fn take_parked(&mut self) -> Option<Parked> {
+    /// The message that waited, if `message` is it: an Execute's frame, a Query's text.
+    pub(super) fn take_parked(&mut self, message: &[u8]) -> Option<Parked> {
+        let is_it = match self.parked.as_deref()? {
+            Parked::Query(plan) => *plan.text == *message,
+            Parked::Execute(plan) => *plan.frame == *message,
+        };
+        if !is_it || self.leave.is_none() {
+            self.unpark();
+            return None;
+        }
         let mut parked = *self.parked.take()?;
         let leases = self.leave.take()?;
         match &mut parked {

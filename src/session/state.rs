@@ -131,6 +131,10 @@ pub struct Portal<S> {
     pub hold: bool,
     /// Parameters that tokens were bound to, or NULL where a token may stand.
     pub tokens: Arc<[u16]>,
+    /// Of a portal over EXECUTE or FETCH: which registration that name meant
+    /// when it was bound. The server keeps the columns of that one, whatever the
+    /// name means when it runs.
+    pub leads: Option<u64>,
     /// What the relay knows of its rows.
     pub shape: S,
 }
@@ -142,6 +146,13 @@ pub struct Slot<T> {
     segment: u64,
     /// Number of the entry that registered it.
     entry: u64,
+}
+
+impl<T> Slot<T> {
+    /// No other registration has it.
+    pub fn number(&self) -> u64 {
+        self.entry
+    }
 }
 
 /// The answer to "what stands under this name?".
@@ -358,8 +369,15 @@ impl<R, S: Clone> State<R, S> {
         match self.queue.front_mut() {
             Some(entry) if !entry.kind.skips_to_sync() => {
                 let mut undo = std::mem::take(&mut entry.undo);
-                for (_, undo) in undo.iter_mut().filter(|(of, _)| Some(*of) == unsure) {
-                    undo.forget();
+                let held = |undo: &Undo<S>| match undo {
+                    Undo::Portal { name, .. } => self.portals.get(name).is_some_and(|slot| slot.value.hold),
+                    _ => false,
+                };
+                for (of, undo) in &mut undo {
+                    // A cursor WITH HOLD that was held may outlive the failure.
+                    if Some(*of) == unsure || held(undo) {
+                        undo.forget();
+                    }
                 }
                 self.revert_all(undo);
                 Vec::new()

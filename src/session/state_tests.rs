@@ -25,7 +25,7 @@ fn parse(state: &mut Test, name: &'static str, text: &'static str) {
 }
 
 fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
-    let portal = Portal { prepared: prepared(text), hold, tokens: Arc::default(), shape: () };
+    let portal = Portal { prepared: prepared(text), hold, tokens: Arc::default(), leads: None, shape: () };
     let undo = state.set_portal(Bytes::from_static(name.as_bytes()), portal);
     state.expect(Entry::new(Kind::Bind, text).with_undo(undo));
 }

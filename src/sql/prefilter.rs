@@ -190,7 +190,8 @@ pub fn begins_with(text: &[u8], words: &[&str]) -> bool {
 
 /// COMMIT PREPARED makes DDL visible.
 fn is_commit_prepared(first: &[u8], rest: &[u8]) -> bool {
-    is_one_of(first, &["commit"]) && words(rest).next().is_some_and(|word| is_one_of(word, &["prepared"]))
+    // A comment may stand between.
+    is_one_of(first, &["commit"]) && words(rest).any(|word| is_one_of(word, &["prepared"]))
 }
 
 /// INTO makes a relation in every statement but these.
@@ -345,6 +346,8 @@ mod tests {
             "SET x = 1",
             "close c",
             "commit prepared 'x'",
+            "commit /* so */ prepared 'x'",
+            "commit -- so\nprepared 'x'",
             "select 1 as a into b",
             "(select 1) ; with x as (select 1) select * into temp y from x",
         ] {

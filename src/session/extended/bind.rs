@@ -10,7 +10,7 @@ use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::judge::{Judged, Stop};
 use crate::session::own::bound;
-use crate::session::relay::{CopyIn, End, Relay, ShapeRef, Step};
+use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply, Shape};
 use crate::session::simple::described;
@@ -58,6 +58,7 @@ impl Relay {
         let prepared = slot.value;
         let known = self.known(&prepared).map_err(Stop::Hold)?;
         self.check_unseen(&prepared.text, known.analysis())?;
+        self.leads(&prepared)?;
         let lineage = match known {
             Known::Analysed(lineage) => lineage,
             Known::Own(statement) => {
@@ -175,7 +176,8 @@ impl Relay {
         let (prepared, tokens) = bound;
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
-        let portal = Portal { prepared, hold: false, tokens, shape: shape.clone() };
+        let leads = self.leads(&prepared).ok().flatten();
+        let portal = Portal { prepared, hold: false, tokens, leads, shape: shape.clone() };
         let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
         if let Some(shape) = shape.filter(|_| asks) {
@@ -183,6 +185,26 @@ impl Relay {
             let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
             self.expect(Entry::new(Kind::DescribePortal, reply.with_shape(shape)));
         }
+    }
+
+    /// The registration that the EXECUTE or FETCH in `prepared` leads to now.
+    pub(in crate::session) fn leads(&self, prepared: &Prepared) -> Result<Option<u64>, Stop> {
+        let statement = prepared.known.analysis().and_then(|analysis| analysis.statements.first());
+        let kind = statement.map(|statement| &statement.kind);
+        let number = match kind {
+            Some(StatementKind::Execute { name }) => match self.state.statement(name.as_bytes()) {
+                Lookup::Found(slot) => Some(slot.number()),
+                Lookup::Missing => None,
+                Lookup::Wait => return Err(Stop::Hold(Hold::Quiet)),
+            },
+            Some(StatementKind::Fetch { cursor, .. }) => match self.state.portal(cursor.as_bytes()) {
+                Lookup::Found(slot) => Some(slot.number()),
+                Lookup::Missing => None,
+                Lookup::Wait => return Err(Stop::Hold(Hold::Quiet)),
+            },
+            Some(_) | None => None,
+        };
+        Ok(number)
     }
 
     /// Registers a Bind of which only the head is here. True: it passes.
@@ -197,6 +219,9 @@ impl Relay {
         }
         let Lookup::Found(slot) = self.state.statement(statement) else { return Ok(false) };
         let Ok(Known::Harmless) = self.known(&slot.value) else { return Ok(false) };
+        if self.check_unseen(&slot.value.text, None).is_err() {
+            return Ok(false);
+        }
         if slot.value.form != Some(Form::plain(&slot.value.parameter_types)) {
             return Ok(false);
         }

@@ -26,7 +26,7 @@ use crate::wire::frontend::Execute;
 
 /// An Execute that was judged.
 pub(in crate::session) struct ExecutePlan {
-    frame: Bytes,
+    pub frame: Bytes,
     prepared: Arc<Prepared>,
     lineage: Option<Lineage>,
     shape: ShapeRef,
@@ -37,7 +37,7 @@ pub(in crate::session) struct ExecutePlan {
 impl Relay {
     pub(in crate::session) fn on_execute(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let execute = Execute::read(body)?;
-        if let Some(Parked::Execute(plan)) = self.take_parked() {
+        if let Some(Parked::Execute(plan)) = self.take_parked(frame) {
             return Ok(self.send_execute(plan));
         }
         if let Err(stop) = self.check_spelling(execute.portal) {
@@ -130,8 +130,12 @@ impl Relay {
             judged: Judged::plain(),
             undo: SmallVec::new(),
         };
-        if let Known::Analysed(lineage) = self.known(&portal.prepared).map_err(Stop::Hold)? {
+        let opened = self.as_opened(&portal.prepared).map_err(Stop::Hold)?;
+        if let Known::Analysed(lineage) = self.known(&opened).map_err(Stop::Hold)? {
             plan.judged = self.judge_portal(portal, &lineage)?;
+            if follows(&lineage) && self.leads(&portal.prepared)? != portal.leads {
+                return Err(leads_elsewhere().into());
+            }
             if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() {
                 return Err(rows_by_name().into());
             }
@@ -238,6 +242,14 @@ fn execution_text(prepared: &Prepared) -> Sql {
 fn follows(lineage: &Lineage) -> bool {
     let kind = lineage.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+fn leads_elsewhere() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "what the portal runs by name is another statement or cursor than when it was bound",
+    )
+    .with_hint("Bind it again.")
 }
 
 fn rows_by_name() -> ClientError {

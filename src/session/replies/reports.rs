@@ -34,7 +34,7 @@ impl Relay {
         if entry.kind == Kind::Query && entry.in_batch && !fatal {
             return Err(End::Fault(unsynced()));
         }
-        let unsure = self.unsure_statement();
+        let unsure = self.unsure_statement().filter(|_| !BEFORE_ANYTHING.contains(&code.as_str()));
         if let Some(entry) = self.state.front_mut() {
             entry.run.answered = true;
         }
@@ -129,9 +129,25 @@ impl Relay {
 
     /// Deferred constraints and triggers speak at the transaction's end.
     fn gate(&self, of_message: Gate) -> Gate {
-        if self.tainted { Gate::Closed } else { of_message }
+        if self.tainted || self.has_lost_access() { Gate::Closed } else { of_message }
+    }
+
+    /// Has something changed since that let this transaction see all it touched?
+    fn has_lost_access(&self) -> bool {
+        self.leaned.is_some_and(|(epoch, until)| {
+            epoch != self.proxy.grants.epoch()
+                || until.is_some_and(|until| self.proxy.clock.now().mono >= until)
+        })
     }
 }
+
+/// The statement was not even begun.
+const BEFORE_ANYTHING: &[&str] = &[
+    "42P05", // duplicate_prepared_statement
+    "25001", // active_sql_transaction
+    "25P02", // in_failed_sql_transaction
+    "26000", // invalid_sql_statement_name
+];
 
 fn unsynced() -> ClientError {
     ClientError::new(

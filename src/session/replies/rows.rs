@@ -226,7 +226,7 @@ impl Relay {
         Ok(())
     }
 
-    pub(super) fn on_cut_reply(&mut self, tag: u8) -> Result<(), End> {
+    pub(super) fn on_cut_reply(&mut self, tag: u8, body: &[u8]) -> Result<(), End> {
         match (self.state.front().map(|entry| entry.kind), tag) {
             (
                 Some(Kind::Execute),
@@ -236,6 +236,11 @@ impl Relay {
                 // an error, after which it expects to skip to Sync.
                 self.state.complete();
                 self.write_stub(Kind::Parse);
+                Ok(())
+            }
+            // Statements behind it run until the cancel comes.
+            (Some(Kind::Query), tag::COMMAND_COMPLETE) => {
+                self.end_unseen_statement(backend::command_tag(body)?);
                 Ok(())
             }
             (Some(_), _) => Ok(()),
