@@ -521,3 +521,88 @@ fn what_is_said_behind_a_bind_is_filtered() {
         assert!(!String::from_utf8_lossy(&frame.body).contains('@'), "{frame:?}");
     }
 }
+
+/// What stands in a cursor's rows is what its names meant when it was opened,
+/// wherever today's names would put it.
+#[test]
+fn a_cursor_beside_other_protected_names_is_judged_as_it_was_opened() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE VIEW told AS SELECT id, email FROM customers; CREATE ROLE owners; GRANT owners TO ana; \
+         ALTER VIEW told OWNER TO owners; GRANT SELECT ON customers TO owners",
+    );
+    let policy = format!("{POLICY}[[protect]]\ncolumn = \"public.customers.ssn\"\nmethod = \"redact\"\n");
+    let bauta = Bauta::start(&server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let both = "SELECT t.email, c.ssn FROM told t JOIN customers c USING (id)";
+    let declare = format!("DECLARE c CURSOR WITH HOLD FOR {both} UNION ALL {both}");
+    assert_eq!(code(&ana.query(&declare)), None);
+    // As one of several statements.
+    let several = "SELECT id FROM customers LIMIT 0; DECLARE d CURSOR WITH HOLD FOR \
+                   SELECT email FROM told UNION ALL SELECT email FROM told";
+    assert_eq!(code(&ana.query(several)), None);
+    assert_eq!(code(&ana.query("DROP VIEW told")), None);
+    shows_nothing(&ana.query("FETCH 3 FROM c"));
+    shows_nothing(&ana.query("FETCH 3 FROM d"));
+    ana.query("CREATE TEMP TABLE told (id int, email text)");
+    shows_nothing(&ana.query("FETCH 3 FROM c"));
+    shows_nothing(&ana.query("FETCH 3 FROM d"));
+}
+
+/// A client's function can raise any SQLSTATE, also one of those by which the
+/// server says that it has not even begun.
+#[test]
+fn a_code_that_a_trigger_chooses_takes_no_name_back() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    for code_of in ["42P05", "25P02", "42P03"] {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query("CREATE TEMP TABLE late (id int)");
+        let body = format!("BEGIN RAISE EXCEPTION 'b' USING ERRCODE = '{code_of}'; END");
+        let function =
+            format!("CREATE FUNCTION pg_temp.boom() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$");
+        assert_eq!(code(&ana.query(&function)), None);
+        ana.query(
+            "CREATE CONSTRAINT TRIGGER b AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION pg_temp.boom()",
+        );
+        ana.query("PREPARE s AS SELECT 'x'");
+        let late = "INSERT INTO late VALUES (1)";
+        assert_eq!(code(&ana.query(&format!("{late}; DEALLOCATE s"))).as_deref(), Some(code_of));
+        assert_eq!(code(&ana.query(&format!("{late}; PREPARE s AS {PROTECTED}"))).as_deref(), Some(code_of));
+        ana.send(&m::query("EXECUTE s"));
+        while let Some(frame) = ana.receive().filter(|frame| frame.tag != b'Z') {
+            shows_nothing(&[frame]);
+        }
+    }
+}
+
+/// What fails before it does anything leaves names as they were.
+#[test]
+fn what_fails_before_it_runs_leaves_names_as_they_were() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("DECLARE c CURSOR WITH HOLD FOR SELECT generate_series(1, 9)::text");
+    let again = "DECLARE c CURSOR WITH HOLD FOR SELECT 'y'";
+    assert_eq!(code(&ana.query(again)).as_deref(), Some("42P03"));
+    assert_eq!(code(&ana.query("DECLARE c CURSOR WITH HOLD FOR SELECT nothing")).as_deref(), Some("42703"));
+    ana.query("BEGIN; SELECT 1 / 0");
+    assert_eq!(code(&ana.query(again)).as_deref(), Some("25P02"));
+    ana.query("ROLLBACK");
+    assert_eq!(rows(&ana.query("FETCH 1 FROM c")), ["1"]);
+    ana.query("PREPARE s AS SELECT 'x'");
+    assert_eq!(code(&ana.query("SELECT 1; PREPARE s AS SELECT 'y'")).as_deref(), Some("42P05"));
+    assert_eq!(rows(&ana.query("EXECUTE s")), ["x"]);
+    // A statement prepared beside an EXECUTE is none.
+    assert_eq!(code(&ana.query("EXECUTE s; PREPARE t AS SELECT 'z'")), None);
+    assert_eq!(rows(&ana.query("EXECUTE t")), ["z"]);
+    // A star in a COPY is settled by the locks of a transaction.
+    ana.query("CREATE TEMP TABLE m (id int, a text)");
+    ana.query("BEGIN");
+    let copy = "COPY (SELECT * FROM m JOIN customers c USING (id) JOIN m n USING (id)) TO STDOUT";
+    assert_eq!(code(&ana.query(copy)), None);
+    ana.query("COMMIT");
+    assert_eq!(code(&ana.query(copy)).as_deref(), Some("0A000"));
+}

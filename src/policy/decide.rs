@@ -47,6 +47,8 @@ pub struct Verdict {
     /// The session sees every protected column of every relation that the
     /// statement names: errors and notices pass whole.
     pub full_grant: bool,
+    /// The rules that make it one.
+    pub full_by: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// Some use was let through because of a grant or role (not only an
     /// output revealed): a cursor or portal in this form ends with the grant.
     pub leans_on: Vec<Basis>,
@@ -201,6 +203,20 @@ impl Verdict {
             outputs if outputs.len() == origins.len() => outputs,
             _ => vec![OutputAction::Redact { columns: Vec::new() }; origins.len()],
         }
+    }
+
+    /// Takes over what another verdict about the same rows masks. False: it is
+    /// about other columns.
+    pub fn also(&mut self, other: &Self) -> bool {
+        if self.outputs.len() != other.outputs.len() {
+            return false;
+        }
+        let outputs = std::mem::take(&mut self.outputs).into_iter().zip(other.outputs.clone());
+        self.outputs = outputs.map(|(a, b)| a.or(b)).collect();
+        self.readings.clear();
+        self.full_grant &= other.full_grant;
+        self.full_by.extend(other.full_by.iter().cloned());
+        true
     }
 
     /// The outputs of all fitting readings, which have equally many.
@@ -458,8 +474,9 @@ impl<'a> Ruling<'a> {
         let whole = |access: &Access| matches!(access, Access::Revealed { counted: false, .. });
         self.verdict.full_grant = !nameless && accesses.iter().all(whole);
         if self.verdict.full_grant {
-            for access in accesses {
-                if let Access::Revealed { until, .. } = access {
+            for (access, column) in accesses.into_iter().zip(&statement.named) {
+                if let Access::Revealed { until, basis, .. } = access {
+                    self.verdict.full_by.push((basis, column.clone()));
                     self.ends(until);
                 }
             }

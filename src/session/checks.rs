@@ -157,8 +157,16 @@ impl Relay {
             return Ok(());
         }
         self.need_quiet()?;
-        // What a pipeline sets is reported at its end.
-        match self.settings.is_utf8_throughout() && !self.pipeline_sets {
+        if self.pipeline_sets {
+            // What a pipeline sets is reported at its end.
+            return Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "a name with other letters than ASCII cannot follow other messages in one pipeline",
+            )
+            .with_hint("Send Sync before it.")
+            .into());
+        }
+        match self.settings.is_utf8_throughout() {
             true => Ok(()),
             false => Err(ClientError::new(
                 sqlstate::FEATURE_NOT_SUPPORTED,

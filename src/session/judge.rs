@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::end_user;
 use super::extended::copy_of;
 use super::observe::{noted, untouched};
-use super::relay::{Hold, JobDone, Relay};
+use super::relay::{Hold, JobDone, Relay, ShapeRef};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
@@ -178,17 +178,33 @@ impl Relay {
         })
     }
 
-    /// What is open reads what its names meant then: where they mean nothing
-    /// protected any more, it is judged as it was opened.
-    pub(super) fn as_opened(&mut self, prepared: &Arc<Prepared>) -> Result<Arc<Prepared>, Hold> {
-        let touches = |known: &Known| {
-            known.analysis().is_some_and(|analysis| analysis.statements.iter().any(|s| s.touches_protected))
-        };
-        let today = self.known(prepared)?;
-        if !touches(&prepared.known) || touches(&today) {
-            return Ok(prepared.clone());
+    /// What is open reads what its names meant when it was opened, so that is
+    /// what it is judged by. What today's policy adds to it, it is judged by too.
+    pub(super) fn judge_opened(
+        &mut self,
+        portal: &Portal<ShapeRef>,
+        judge: impl Fn(&mut Self, &Arc<Prepared>) -> Result<Judged, Stop>,
+    ) -> Result<Judged, Stop> {
+        let prepared = &portal.prepared;
+        let today = self.known(prepared).map_err(Stop::Hold)?;
+        if prepared.version == self.guard.version {
+            return judge(self, prepared);
         }
-        Ok(Arc::new(Prepared { version: self.guard.version, ..copy_of(prepared) }))
+        let version = self.guard.version;
+        let opened = Arc::new(Prepared { version, ..copy_of(prepared) });
+        let mut judged = judge(self, &opened)?;
+        let now = judge(self, &Arc::new(Prepared { version, known: today, ..copy_of(prepared) }))?;
+        let (Some(guarded), Some(now)) = (&mut judged.guarded, now.guarded) else {
+            // Nothing protected was in it then: today's word alone.
+            return match judged.guarded {
+                Some(_) => Ok(judged),
+                None => judge(self, prepared),
+            };
+        };
+        match guarded.verdict.also(&now.verdict) {
+            true => Ok(judged),
+            false => Err(meant_another().into()),
+        }
     }
 
     /// Judges what runs when `prepared` is executed: by Bind, Execute,
@@ -254,8 +270,9 @@ impl Relay {
                 if leads_on(prepared) {
                     return Err(by_two_names().into());
                 }
-                let prepared = &self.as_opened(prepared).map_err(Stop::Hold)?;
-                let judged = self.judge_in_form(prepared, mend, Handed::kept(tokens))?;
+                let judged = self.judge_opened(&slot.value, |relay, prepared| {
+                    relay.judge_in_form(prepared, mend, Handed::kept(tokens))
+                })?;
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged })
             }
@@ -364,9 +381,6 @@ impl Relay {
             && let Some(why) = self.lossy_output(statement)
         {
             return Err(why.into());
-        }
-        if !observe && verdict.masks() && has_copied_places(statement, &verdict) {
-            return Err(copied_places().into());
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
@@ -487,9 +501,16 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
 
 /// EXECUTE or FETCH, prepared or opened by a message.
 fn leads_on(prepared: &Prepared) -> bool {
-    let statement = prepared.known.analysis().and_then(|analysis| analysis.statements.first());
-    let kind = statement.map(|statement| &statement.kind);
+    let kind = prepared.known.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+fn meant_another() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "what the cursor's or portal's statement means has changed since it was opened",
+    )
+    .with_hint("Open it again.")
 }
 
 fn by_two_names() -> ClientError {
@@ -501,17 +522,20 @@ fn by_two_names() -> ClientError {
 }
 
 /// A COPY whose masks stand at places that `*` gave: nothing that the server
-/// says of its rows tells whether they still do.
-fn has_copied_places(statement: &Statement, verdict: &Verdict) -> bool {
-    matches!(statement.kind, StatementKind::CopyOut(_)) && !verdict.witnessed.is_empty()
-}
-
-fn copied_places() -> ClientError {
-    ClientError::new(
+/// says of its rows tells whether they still do, unless the locks of describing
+/// it are held on (`settled`).
+pub(super) fn check_copied_places(judged: &Judged, settled: bool) -> Result<(), Stop> {
+    let hangs = |guarded: &Guarded| {
+        guarded.copy.is_some() && guarded.verdict.masks() && !guarded.verdict.witnessed.is_empty()
+    };
+    if settled || !judged.guarded.as_deref().is_some_and(hangs) {
+        return Ok(());
+    }
+    let error = ClientError::new(
         sqlstate::FEATURE_NOT_SUPPORTED,
         "which columns of a COPY are protected hangs on what * stands for, which may change",
-    )
-    .with_hint("Name the columns.")
+    );
+    Err(error.with_hint("Name the columns, or send it by itself as a query inside a transaction.").into())
 }
 
 fn lost() -> ClientError {

@@ -32,8 +32,14 @@ impl Relay {
             StatementKind::DeclareCursor { name, hold, .. } => {
                 self.room_for_name()?;
                 let prepared = self.by_sql(lineage, text, edits);
-                let portal =
-                    Portal { prepared, hold: *hold, tokens: tokens.clone(), leads: None, shape: None };
+                let portal = Portal {
+                    prepared,
+                    hold: *hold,
+                    kept: false,
+                    tokens: tokens.clone(),
+                    leads: None,
+                    shape: None,
+                };
                 undo.push((index, self.state.set_portal(name_bytes(name), portal)));
             }
             StatementKind::Deallocate { name } => {

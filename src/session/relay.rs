@@ -41,6 +41,7 @@ use crate::error::{ClientError, sqlstate};
 use crate::grants::SessionPermits;
 use crate::grants::rows::Lease;
 use crate::net::Stream;
+use crate::policy::{Basis, ProtectedColumn};
 use crate::proxy::Proxy;
 use crate::sql::Analysis;
 use crate::sql::analysis::CatalogChange;
@@ -204,9 +205,8 @@ pub(super) struct Relay {
     /// Something protected ran in this transaction without a full grant:
     /// errors at its end are filtered too.
     pub tainted: bool,
-    /// Something protected ran under a full grant in this transaction: the grants'
-    /// state then, and the end of the first of these.
-    pub leaned: Option<(u64, Option<Instant>)>,
+    /// What let this transaction see all that it touched.
+    pub leaned: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// DDL of this transaction.
     pub uncommitted: CatalogChange,
     /// Names that DDL over protected data changed in this transaction.
@@ -281,7 +281,7 @@ impl Relay {
             watch: None,
             revealed: Revealed::default(),
             tainted: false,
-            leaned: None,
+            leaned: Vec::new(),
             uncommitted: CatalogChange::None,
             unseen: None,
             pipeline_open: false,

@@ -4,7 +4,7 @@
 mod reports;
 mod rows;
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use super::own::Answer;
 use super::relay::{CopyIn, End, Relay};
@@ -13,6 +13,7 @@ use super::rows::RowFault;
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
 use super::state::{Entry, Kind};
 use crate::error::{ClientError, sqlstate};
+use crate::policy::{Basis, ProtectedColumn};
 use crate::sql::analysis::{CatalogChange, Names};
 use crate::wire::backend::{self, Field, TransactionStatus};
 use crate::wire::frame::{backend as tag, frontend};
@@ -56,8 +57,8 @@ impl Relay {
             | (Kind::Bind, tag::BIND_COMPLETE)
             | (Kind::Close, tag::CLOSE_COMPLETE) => {
                 self.show(frame);
-                if let Some((_, reply)) = self.state.complete() {
-                    // The server may speak about it after its reply.
+                if let Some((Kind::Bind, reply)) = self.state.complete() {
+                    // The server may speak about its values after its reply.
                     self.tainted |= reply.gate == Gate::Closed;
                 }
                 Ok(())
@@ -213,10 +214,7 @@ impl Relay {
             None if self.as_query.is_some() => {}
             None => self.client.queue(frame),
         }
-        if command == b"COMMIT" {
-            self.state.end_transaction();
-            self.mark_committed();
-        }
+        self.end_block(command);
         let Some(entry) = self.state.front_mut() else { return Err(out_of_step(tag)) };
         if entry.kind == Kind::Execute {
             self.end_execute(Some(command))?;
@@ -241,12 +239,22 @@ impl Relay {
         Ok(())
     }
 
+    /// What a transaction's end makes visible, or takes away.
+    fn end_block(&mut self, command: &[u8]) {
+        match command {
+            b"COMMIT" => {
+                self.state.end_transaction(true);
+                self.mark_committed();
+            }
+            b"COMMIT PREPARED" => drop(self.database.mark_stale()),
+            b"ROLLBACK" => self.state.rolls_back(),
+            _ => {}
+        }
+    }
+
     /// A statement of a Query that the client hears no more of.
     pub(super) fn end_unseen_statement(&mut self, command: &[u8]) {
-        if command == b"COMMIT" {
-            self.state.end_transaction();
-            self.mark_committed();
-        }
+        self.end_block(command);
         let Some(entry) = self.state.front_mut() else { return };
         let current = entry.run.current;
         let Some(run) = entry.run.runs.get_mut(current).filter(|_| !entry.run.whole) else { return };
@@ -280,9 +288,10 @@ impl Relay {
     /// A statement succeeded: what later ones must know of it.
     fn note_done(&mut self, done: &Done) {
         self.tainted |= done.taints;
-        if let Some(until) = done.leans {
-            let (epoch, earlier) = self.leaned.unwrap_or((self.proxy.grants.epoch(), None));
-            self.leaned = Some((epoch, [earlier, until].into_iter().flatten().min()));
+        for base in &done.leans {
+            if !self.leaned.contains(base) {
+                self.leaned.push(base.clone());
+            }
         }
         self.uncommitted = self.uncommitted.max(done.catalog_change);
         if done.names.hide() {
@@ -331,7 +340,7 @@ impl Relay {
         self.pipeline_recodes &= self.pipeline_open;
         if status == TransactionStatus::Idle {
             self.tainted = false;
-            self.leaned = None;
+            self.leaned.clear();
             self.recoded = false;
             self.mark_committed();
         }
@@ -353,8 +362,8 @@ impl Relay {
 /// What a finished statement leaves behind.
 struct Done {
     taints: bool,
-    /// It touched what is protected under a full grant, which ends then.
-    leans: Option<Option<Instant>>,
+    /// What let it see all that it touched.
+    leans: Vec<(Basis, Arc<ProtectedColumn>)>,
     catalog_change: CatalogChange,
     names: Names,
     forgets_person: bool,
@@ -366,9 +375,7 @@ impl Done {
         Self {
             taints: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
-            leans: guarded
-                .filter(|g| g.touches && g.verdict.full_grant && !g.observed)
-                .map(|g| g.verdict.until),
+            leans: guarded.map(|g| g.verdict.full_by.clone()).unwrap_or_default(),
             names: guarded.map(|g| g.names.clone()).unwrap_or_default(),
             forgets_person: guarded.is_some_and(|g| g.forgets_person),
         }

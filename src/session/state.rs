@@ -65,6 +65,12 @@ pub enum Known {
 }
 
 impl Known {
+    pub fn statement(&self) -> Option<&Statement> {
+        match self {
+            Self::Analysed(lineage) => lineage.statement(),
+            Self::Harmless | Self::Own(_) | Self::Naming(_) => None,
+        }
+    }
     pub fn analysis(&self) -> Option<&Analysis> {
         match self {
             Self::Analysed(lineage) => Some(&lineage.analysis),
@@ -129,6 +135,8 @@ pub struct Portal<S> {
     pub prepared: Arc<Prepared>,
     /// A cursor WITH HOLD.
     pub hold: bool,
+    /// One that a commit has held.
+    pub kept: bool,
     /// Parameters that tokens were bound to, or NULL where a token may stand.
     pub tokens: Arc<[u16]>,
     /// Of a portal over EXECUTE or FETCH: which registration that name meant
@@ -238,6 +246,8 @@ pub struct State<R, S> {
     skipping: bool,
     /// Messages of the extended protocol were sent since the last Query or Sync.
     batch: bool,
+    /// Something of the transaction at hand was rolled back.
+    rolled_back: bool,
     status: TransactionStatus,
 }
 
@@ -252,6 +262,7 @@ impl<R, S: Clone> Default for State<R, S> {
             running: 0,
             skipping: false,
             batch: false,
+            rolled_back: false,
             status: TransactionStatus::Idle,
         }
     }
@@ -347,17 +358,31 @@ impl<R, S: Clone> State<R, S> {
         let done = self.complete();
         self.status = status;
         if status == TransactionStatus::Idle {
-            self.end_transaction();
+            let committed = !std::mem::take(&mut self.rolled_back);
+            self.end_transaction(committed);
         }
         done
     }
 
-    /// Forgets the portals that a transaction's end closes.
-    pub fn end_transaction(&mut self) {
-        if !self.portals.is_empty() {
-            let answered = self.answered();
-            self.portals.retain(|_, slot| slot.value.hold || slot.entry >= answered);
+    /// ROLLBACK, of a whole transaction or to a savepoint.
+    pub fn rolls_back(&mut self) {
+        self.rolled_back = true;
+    }
+
+    /// Forgets the portals that a transaction's end closes: all but cursors WITH
+    /// HOLD, and these too if they were declared in what is rolled back.
+    pub fn end_transaction(&mut self, committed: bool) {
+        if self.portals.is_empty() {
+            return;
         }
+        let answered = self.answered();
+        self.portals.retain(|_, slot| {
+            if slot.entry >= answered {
+                return true;
+            }
+            slot.value.kept |= slot.value.hold && committed;
+            slot.value.kept
+        });
     }
 
     /// The first entry was answered with an ErrorResponse. Returns the runs of
@@ -365,7 +390,8 @@ impl<R, S: Clone> State<R, S> {
     /// Query or Sync, whose ReadyForQuery is still to come. `unsure`: the
     /// statement of a Query that may have run, and failed as it was committed,
     /// which takes no PREPARE or DEALLOCATE back: its names mean nothing certain.
-    pub fn fail(&mut self, unsure: Option<usize>) -> Vec<(Kind, R)> {
+    /// `begun`: the statement that failed may have run.
+    pub fn fail(&mut self, unsure: Option<usize>, begun: bool) -> Vec<(Kind, R)> {
         match self.queue.front_mut() {
             Some(entry) if !entry.kind.skips_to_sync() => {
                 let mut undo = std::mem::take(&mut entry.undo);
@@ -373,12 +399,13 @@ impl<R, S: Clone> State<R, S> {
                     Undo::Portal { name, .. } => self.portals.get(name).is_some_and(|slot| slot.value.hold),
                     _ => false,
                 };
-                for (of, undo) in &mut undo {
-                    // A cursor WITH HOLD that was held may outlive the failure.
+                for (of, undo) in undo.iter_mut().filter(|_| begun) {
+                    // A cursor that a commit has held may outlive its failure.
                     if Some(*of) == unsure || held(undo) {
                         undo.forget();
                     }
                 }
+                self.rolled_back = true;
                 self.revert_all(undo);
                 Vec::new()
             }
@@ -388,6 +415,7 @@ impl<R, S: Clone> State<R, S> {
     }
 
     fn skip_to_sync(&mut self) -> Vec<(Kind, R)> {
+        self.rolled_back = true;
         let mut dropped = Vec::new();
         let mut undone = Vec::new();
         while self.queue.front().is_some_and(|entry| entry.kind != Kind::Sync) {

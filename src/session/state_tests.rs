@@ -25,7 +25,14 @@ fn parse(state: &mut Test, name: &'static str, text: &'static str) {
 }
 
 fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
-    let portal = Portal { prepared: prepared(text), hold, tokens: Arc::default(), leads: None, shape: () };
+    let portal = Portal {
+        prepared: prepared(text),
+        hold,
+        kept: false,
+        tokens: Arc::default(),
+        leads: None,
+        shape: (),
+    };
     let undo = state.set_portal(Bytes::from_static(name.as_bytes()), portal);
     state.expect(Entry::new(Kind::Bind, text).with_undo(undo));
 }
@@ -80,7 +87,7 @@ fn a_reparse_that_fails_does_not_hide_the_old_statement() {
     send(&mut state, Kind::Sync);
     // The server may answer "already exists" and keep the old one.
     assert_eq!(means(&state, "s"), "wait");
-    let dropped = state.fail(None);
+    let dropped = state.fail(None, true);
     assert_eq!(dropped, vec![(Kind::Parse, "harmless")]);
     assert_eq!(means(&state, "s"), "secret");
     state.ready(TransactionStatus::Idle).unwrap();
@@ -95,7 +102,7 @@ fn a_skipped_parse_is_taken_back() {
     send(&mut state, Kind::Execute);
     parse(&mut state, "", "harmless");
     send(&mut state, Kind::Sync);
-    state.fail(None);
+    state.fail(None, true);
     assert!(!state.is_skipping());
     assert!(!state.has_running());
     assert_eq!(means(&state, ""), "secret");
@@ -108,7 +115,7 @@ fn a_failed_unnamed_parse_leaves_no_unnamed_statement() {
     answer(&mut state, 1);
     parse(&mut state, "", "broken");
     parse(&mut state, "", "skipped");
-    state.fail(None);
+    state.fail(None, true);
     assert!(state.is_skipping());
     assert_eq!(means(&state, ""), "missing");
     send(&mut state, Kind::Sync);
@@ -122,7 +129,7 @@ fn an_earlier_failure_does_not_overwrite_a_later_segments_statement() {
     send(&mut state, Kind::Sync);
     parse(&mut state, "s", "second");
     send(&mut state, Kind::Sync);
-    state.fail(None);
+    state.fail(None, true);
     state.ready(TransactionStatus::Idle).unwrap();
     answer(&mut state, 1);
     assert_eq!(means(&state, "s"), "second");
@@ -137,9 +144,9 @@ fn two_failed_segments_end_where_they_began() {
     send(&mut state, Kind::Sync);
     parse(&mut state, "s", "second");
     send(&mut state, Kind::Sync);
-    state.fail(None);
+    state.fail(None, true);
     state.ready(TransactionStatus::Idle).unwrap();
-    state.fail(None);
+    state.fail(None, true);
     assert_eq!(means(&state, "s"), "missing");
 }
 
@@ -153,7 +160,7 @@ fn a_close_that_may_be_skipped_leaves_the_name_open() {
     assert_eq!(means(&state, "s"), "missing");
     send(&mut state, Kind::Sync);
     assert_eq!(means(&state, "s"), "wait");
-    state.fail(None);
+    state.fail(None, true);
     assert_eq!(means(&state, "s"), "secret");
 }
 
@@ -165,7 +172,7 @@ fn a_query_in_a_failed_pipeline_is_skipped_and_drops_nothing() {
     send(&mut state, Kind::Execute);
     send(&mut state, Kind::Query);
     assert_eq!(means(&state, ""), "wait");
-    let dropped: Vec<_> = state.fail(None).into_iter().map(|(kind, _)| kind).collect();
+    let dropped: Vec<_> = state.fail(None, true).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(dropped, [Kind::Execute, Kind::Query]);
     assert!(state.is_skipping());
     assert_eq!(means(&state, ""), "secret");
@@ -177,7 +184,7 @@ fn a_query_drops_the_unnamed_statement_even_if_it_fails() {
     parse(&mut state, "", "secret");
     answer(&mut state, 1);
     send(&mut state, Kind::Query);
-    state.fail(None);
+    state.fail(None, true);
     state.ready(TransactionStatus::Idle).unwrap();
     assert_eq!(means(&state, ""), "missing");
 }
@@ -192,7 +199,7 @@ fn statements_of_one_query_are_final_one_by_one() {
     }
     state.expect(entry);
     state.complete_statement(0);
-    state.fail(None);
+    state.fail(None, true);
     state.ready(TransactionStatus::Idle).unwrap();
     assert_eq!((means(&state, "a"), means(&state, "b")), ("a".into(), "missing".into()));
 }
@@ -220,6 +227,6 @@ fn deallocate_all_spares_the_unnamed_statement_and_can_be_undone() {
     let undo = state.remove_statements();
     state.expect(Entry::new(Kind::Execute, "").with_undo(undo));
     assert_eq!((means(&state, ""), means(&state, "s")), ("unnamed".into(), "missing".into()));
-    state.fail(None);
+    state.fail(None, true);
     assert_eq!(means(&state, "s"), "named");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{copy_of, touches, wants_shape};
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
-use crate::session::judge::{Judged, Stop};
+use crate::session::judge::{Judged, Stop, check_copied_places};
 use crate::session::own::bound;
 use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
@@ -87,6 +87,7 @@ impl Relay {
         let declared = prepared.parameter_types.clone();
         let judged =
             self.judge_text(&lineage, Handed { declared: &declared, values: Values::Bound(&values) })?;
+        check_copied_places(&judged, false)?;
         if !bind.result_formats.are_known() {
             return Err(ClientError::new(
                 sqlstate::INVALID_PARAMETER_VALUE,
@@ -177,7 +178,7 @@ impl Relay {
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();
-        let portal = Portal { prepared, hold: false, tokens, leads, shape: shape.clone() };
+        let portal = Portal { prepared, hold: false, kept: false, tokens, leads, shape: shape.clone() };
         let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
         if let Some(shape) = shape.filter(|_| asks) {
@@ -189,9 +190,7 @@ impl Relay {
 
     /// The registration that the EXECUTE or FETCH in `prepared` leads to now.
     pub(in crate::session) fn leads(&self, prepared: &Prepared) -> Result<Option<u64>, Stop> {
-        let statement = prepared.known.analysis().and_then(|analysis| analysis.statements.first());
-        let kind = statement.map(|statement| &statement.kind);
-        let number = match kind {
+        let number = match prepared.known.statement().map(|statement| &statement.kind) {
             Some(StatementKind::Execute { name }) => match self.state.statement(name.as_bytes()) {
                 Lookup::Found(slot) => Some(slot.number()),
                 Lookup::Missing => None,

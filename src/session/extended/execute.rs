@@ -22,6 +22,7 @@ use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos
 use crate::session::tokens::{Handed, Values};
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
+use crate::sql::analysis::Transaction;
 use crate::wire::frontend::Execute;
 
 /// An Execute that was judged.
@@ -130,9 +131,17 @@ impl Relay {
             judged: Judged::plain(),
             undo: SmallVec::new(),
         };
-        let opened = self.as_opened(&portal.prepared).map_err(Stop::Hold)?;
-        if let Known::Analysed(lineage) = self.known(&opened).map_err(Stop::Hold)? {
-            plan.judged = self.judge_portal(portal, &lineage)?;
+        let today = self.known(&portal.prepared).map_err(Stop::Hold)?;
+        let opened = match (&portal.prepared.known, today) {
+            (Known::Analysed(opened), _) => Some(opened.clone()),
+            (_, Known::Analysed(today)) => Some(today),
+            (_, Known::Harmless | Known::Own(_) | Known::Naming(_)) => None,
+        };
+        if let Some(lineage) = opened {
+            plan.judged = self.judge_opened(portal, |relay, prepared| match &prepared.known {
+                Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
+                Known::Harmless | Known::Own(_) | Known::Naming(_) => Ok(Judged::plain()),
+            })?;
             if follows(&lineage) && self.leads(&portal.prepared)? != portal.leads {
                 return Err(leads_elsewhere().into());
             }
@@ -220,6 +229,11 @@ impl Relay {
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
         self.expect(entry);
+        let prepared = |lineage: &Lineage| {
+            let kind = lineage.statement().map(|statement| &statement.kind);
+            matches!(kind, Some(StatementKind::Transaction(Transaction::Prepared)))
+        };
+        hides |= plan.lineage.as_ref().is_some_and(prepared);
         if reveals || hides || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }

@@ -15,6 +15,7 @@ use crate::wire::report::{self, Severity};
 
 impl Relay {
     pub(super) fn on_error(&mut self, body: &[u8]) -> Result<(), End> {
+        self.fresh_permits();
         let fields = ErrorFields::read(body)?;
         let code = fields.sqlstate().to_owned();
         let fatal = !matches!(fields.severity(), b"ERROR");
@@ -34,7 +35,8 @@ impl Relay {
         if entry.kind == Kind::Query && entry.in_batch && !fatal {
             return Err(End::Fault(unsynced()));
         }
-        let unsure = self.unsure_statement().filter(|_| !BEFORE_ANYTHING.contains(&code.as_str()));
+        let unsure = self.unsure_statement();
+        let begun = !is_before_anything(&fields);
         if let Some(entry) = self.state.front_mut() {
             entry.run.answered = true;
         }
@@ -61,7 +63,7 @@ impl Relay {
         let described =
             matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
         self.fail_runs(&code);
-        for (_, mut dropped) in self.state.fail(unsure) {
+        for (_, mut dropped) in self.state.fail(unsure, begun) {
             for mut run in std::mem::take(&mut dropped.runs) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
             }
@@ -115,6 +117,7 @@ impl Relay {
     }
 
     pub(super) fn on_notice(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
+        self.fresh_permits();
         let reply = self.state.front().map(|entry| &entry.run);
         let gate = self.gate(reply.map_or(Gate::Open, |reply| reply.gate));
         let translation = reply.and_then(|reply| reply.translation.clone());
@@ -132,22 +135,32 @@ impl Relay {
         if self.tainted || self.has_lost_access() { Gate::Closed } else { of_message }
     }
 
-    /// Has something changed since that let this transaction see all it touched?
+    /// Has something ended that let this transaction, or the statement that
+    /// runs, see all it touches?
     fn has_lost_access(&self) -> bool {
-        self.leaned.is_some_and(|(epoch, until)| {
-            epoch != self.proxy.grants.epoch()
-                || until.is_some_and(|until| self.proxy.clock.now().mono >= until)
-        })
+        let now = self.proxy.clock.now();
+        let running = self.state.front().and_then(|entry| entry.run.runs.get(entry.run.current));
+        let its = running.and_then(|run| run.guarded.as_deref()).map(|g| g.verdict.full_by.as_slice());
+        let mut bases = self.leaned.iter().chain(its.into_iter().flatten());
+        bases.any(|(basis, column)| !self.permits.holds(basis, column, now))
     }
 }
 
-/// The statement was not even begun.
-const BEFORE_ANYTHING: &[&str] = &[
-    "42P05", // duplicate_prepared_statement
-    "25001", // active_sql_transaction
-    "25P02", // in_failed_sql_transaction
-    "26000", // invalid_sql_statement_name
-];
+/// The statement was not even begun: it could not be read, or the server's own
+/// words say so, from where it says them. A function can raise any SQLSTATE, but
+/// gives a context with it.
+fn is_before_anything(fields: &ErrorFields<'_>) -> bool {
+    const ROUTINES: &[(&str, &[u8])] = &[
+        ("42P03", b"CreatePortal"),
+        ("42P05", b"StorePreparedStatement"),
+        ("25001", b"PreventInTransactionBlock"),
+        ("25P02", b"exec_simple_query"),
+        ("26000", b"FetchPreparedStatement"),
+    ];
+    let known = (fields.sqlstate(), fields.get(b'R').unwrap_or_default());
+    let is_of_text = fields.get(b'P').is_some() && fields.get(b'q').is_none();
+    (is_of_text || ROUTINES.contains(&known)) && fields.get(b'W').is_none()
+}
 
 fn unsynced() -> ClientError {
     ClientError::new(

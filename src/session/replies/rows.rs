@@ -14,6 +14,7 @@ use crate::session::runs::{Guarded, Plan};
 use crate::session::state::Kind;
 use crate::wire::backend::{self, Field};
 use crate::wire::frame::backend as tag;
+use crate::wire::frontend::write_copy_fail;
 use crate::wire::report::{self, Severity};
 
 impl Relay {
@@ -236,6 +237,11 @@ impl Relay {
                 // an error, after which it expects to skip to Sync.
                 self.state.complete();
                 self.write_stub(Kind::Parse);
+                Ok(())
+            }
+            // A server that reads data hears no cancel.
+            (Some(Kind::Query), tag::COPY_IN_RESPONSE) => {
+                write_copy_fail(b"cancelled", self.upstream.output());
                 Ok(())
             }
             // Statements behind it run until the cancel comes.
