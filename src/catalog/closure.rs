@@ -234,7 +234,7 @@ pub fn keys(snapshot: &Snapshot, is_protected: impl Fn(&ColumnId) -> bool) -> Ve
 
 /// Where a change writes into this table too: ON DELETE and ON UPDATE actions.
 fn written_from(relation: &Relation) -> impl Iterator<Item = Oid> + '_ {
-    let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades);
+    let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades());
     cascading.filter_map(|constraint| constraint.references.as_ref()).map(|(table, _)| *table)
 }
 
