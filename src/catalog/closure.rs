@@ -14,9 +14,10 @@ use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
 use super::{ColumnId, Oid};
 
-/// Relations of `pg_catalog` that hold raw values of user tables.
+/// Relations of `pg_catalog` that hold raw values of user tables, or tell which
+/// rows were found by them.
 pub const STATISTICS: &[&str] =
-    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data"];
+    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data", "pg_locks"];
 
 /// What counts.
 #[derive(Debug, Default)]

@@ -149,3 +149,4 @@ CREATE TABLE owned (id int PRIMARY KEY, secret text, owner text);
 ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
 ALTER TABLE owned FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON owned USING (true) WITH CHECK (secret = owner);
+CREATE VIEW v_stay_rooms AS SELECT s.id FROM stays s JOIN rooms r ON r.id = s.room AND r.name <> '';

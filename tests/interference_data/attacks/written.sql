@@ -84,13 +84,16 @@ DROP TRIGGER take5 ON seen
 DROP FUNCTION take5()
 DROP TABLE loot5
 == an index of the client's on a table that a trigger writes to
-CREATE FUNCTION take6(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE c text; BEGIN GET DIAGNOSTICS c = PG_CONTEXT; PERFORM set_config('app.saw', c, false); RETURN n; END $$
+CREATE TABLE loot6 (t text)
+CREATE FUNCTION keep6(c text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.loot6 VALUES (c); END $$
+CREATE FUNCTION take6(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE c text; BEGIN GET DIAGNOSTICS c = PG_CONTEXT; PERFORM public.keep6(c); RETURN n; END $$
 CREATE INDEX take6 ON seen (take6(n))
 UPDATE stocks SET note = 'x' WHERE id = 1
-SELECT current_setting('app.saw', true)
+SELECT t FROM loot6
 DROP INDEX take6
 DROP FUNCTION take6(int)
-RESET app.saw
+DROP FUNCTION keep6(text)
+DROP TABLE loot6
 == a policy of the client's on a table that a trigger writes to
 CREATE TABLE loot7 (t text)
 CREATE FUNCTION take7() RETURNS bool LANGUAGE plpgsql AS $$ DECLARE c text; BEGIN GET DIAGNOSTICS c = PG_CONTEXT; INSERT INTO loot7 VALUES (c); RETURN true; END $$
@@ -136,3 +139,23 @@ ROLLBACK
 BEGIN
 MERGE INTO pins USING (VALUES (102)) v (i) ON pins.id = v.i WHEN NOT MATCHED THEN INSERT (id, secret, pub) VALUES (v.i, '{{SELECT secret FROM pins WHERE id = 1}}', 'p1')
 ROLLBACK
+== rows that a predicate lock names
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+BEGIN ISOLATION LEVEL SERIALIZABLE
+SELECT id FROM v_stay_rooms WHERE id = 1
+SELECT page, tuple FROM pg_locks WHERE mode = 'SIReadLock' AND relation = 'rooms'::regclass
+ROLLBACK
+RESET ALL
+== rows that a predicate lock names, by the function
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+BEGIN ISOLATION LEVEL SERIALIZABLE
+SELECT id FROM v_stay_rooms WHERE id = 1
+SELECT l.page, l.tuple FROM pg_lock_status() l WHERE l.mode = 'SIReadLock' AND l.relation = 'rooms'::regclass
+ROLLBACK
+RESET ALL
