@@ -85,6 +85,7 @@ DROP FUNCTION take5()
 DROP TABLE loot5
 == an index of the client's on a table that a trigger writes to
 CREATE TABLE loot6 (t text)
+GRANT ALL ON loot6 TO PUBLIC
 CREATE FUNCTION keep6(c text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.loot6 VALUES (c); END $$
 CREATE FUNCTION take6(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ DECLARE c text; BEGIN GET DIAGNOSTICS c = PG_CONTEXT; PERFORM public.keep6(c); RETURN n; END $$
 CREATE INDEX take6 ON seen (take6(n))
