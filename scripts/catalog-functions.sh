@@ -29,6 +29,8 @@ opaque=$(grep -v '^#' <<'FAMILIES'
 ^pg_input_(is_valid|error_info)$
 ^brin_(de)?summarize_
 ^gin_clean_pending_list$
+# what pg_locks shows, which rows among it
+^pg_lock_status$
 # for the server's own programs
 ^binary_upgrade_
 ^pg_(restore|clear)_(relation|attribute)_stats$

@@ -245,6 +245,30 @@ fn what_chooses_among_the_rows_asks_nothing_protected() {
     assert_eq!((error(&frames), shop.count().as_str()), (None, "2"), "{}", shown(&frames));
 }
 
+/// What the server computes of a new row holds the token's original against
+/// what stands beside it.
+#[test]
+fn a_token_beside_a_guess_is_not_computed_with() {
+    let (shop, mut raw) = Shop::open();
+    shop.server.sql(
+        "shop",
+        "ALTER TABLE copies ADD apart bool GENERATED ALWAYS AS (1 / CASE WHEN ssn = country THEN 0 ELSE 1 END = 1) STORED",
+    );
+    let ssn = token(&mut raw, "ssn", "customers", 1);
+    let copy = "COPY copies (id, name, ssn, country) FROM STDIN";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while error(&load(&mut raw, copy, format!("1\ta\t{ssn}\tSE\n").as_bytes(), 99)).as_deref()
+        != Some("42501")
+    {
+        assert!(std::time::Instant::now() < deadline, "the new column is seen");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        shop.server.sql("shop", "DELETE FROM copies");
+    }
+    let frames =
+        load(&mut raw, "COPY copies (id, name, ssn) FROM STDIN", format!("2\ta\t{ssn}\n").as_bytes(), 99);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+}
+
 /// Errors of the server come when the original is in its hands already.
 #[test]
 fn an_error_of_the_server_shows_no_original() {

@@ -38,6 +38,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("places", include_str!("interference_data/attacks/places.sql")),
     ("capture", include_str!("interference_data/attacks/capture.sql")),
     ("relied", include_str!("interference_data/attacks/relied.sql")),
+    ("written", include_str!("interference_data/attacks/written.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -59,3 +59,123 @@ fn what_an_index_or_a_range_calls_is_not_the_clients_to_replace() {
         "CREATE OR REPLACE FUNCTION apart(float8, float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS 'SELECT 1.0'",
     );
 }
+
+/// Passes through bauta.
+fn passes(server: &Server, sql: &str) {
+    let bauta = Bauta::start(server, POLICY);
+    assert_eq!(code(&Raw::connect(bauta.port, "ana").query(&format!("BEGIN; {sql}"))), None, "{sql}");
+}
+
+#[test]
+fn a_table_of_a_name_that_dynamic_sql_puts_together_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN EXECUTE format('INSERT INTO %I VALUES ($1)', 'rt_' || NEW.name) USING NEW.email; RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    is_held_back(&server, "CREATE TEMP TABLE rt_eu (what text)");
+    passes(&server, "CREATE TEMP TABLE art_eu (what text)");
+}
+
+#[test]
+fn what_only_an_opaque_function_calls_is_not_the_clients_to_replace() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION tidied(text) RETURNS text LANGUAGE sql AS 'SELECT $1';
+         CREATE FUNCTION told(q text) RETURNS text LANGUAGE plpgsql AS
+             $$ DECLARE r text; BEGIN EXECUTE q INTO r; RETURN tidied(r); END $$;
+         ALTER FUNCTION tidied(text) OWNER TO ana",
+    );
+    is_held_back(
+        &server,
+        "CREATE OR REPLACE FUNCTION tidied(text) RETURNS text LANGUAGE sql AS 'SELECT upper($1)'",
+    );
+}
+
+/// The domain is used by no table over which a mask lies.
+#[test]
+fn a_domain_beside_protected_data_keeps_no_names() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION fits(t text) RETURNS bool LANGUAGE plpgsql AS
+             $$ BEGIN RETURN EXISTS (SELECT FROM ledger WHERE name = t); END $$;
+         CREATE DOMAIN fitting AS text CHECK (fits(VALUE))",
+    );
+    passes(&server, "CREATE TEMP TABLE ledger (name text)");
+}
+
+#[test]
+fn a_table_that_a_trigger_names_takes_no_code_of_its_owners() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE noted (what text, n int);
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO noted (n) VALUES (length(NEW.email)); RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep();
+         CREATE FUNCTION told() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$;
+         CREATE DOMAIN counted AS int CHECK (told() = VALUE);
+         ALTER TABLE noted OWNER TO ana",
+    );
+    for sql in [
+        "ALTER TABLE noted ALTER what SET DEFAULT told()",
+        "ALTER TABLE noted ADD CHECK (n > told())",
+        "ALTER TABLE noted ADD also counted",
+        "ALTER TABLE noted ADD also int DEFAULT told()",
+        "ALTER TABLE noted ALTER n TYPE bigint",
+        "ALTER TABLE noted FORCE ROW LEVEL SECURITY",
+        "CREATE RULE noting AS ON INSERT TO noted DO ALSO SELECT told()",
+        "CREATE POLICY noting ON noted USING (told() = 1)",
+        "CREATE INDEX ON noted (n) WHERE n > 3",
+    ] {
+        is_held_back(&server, sql);
+    }
+    passes(
+        &server,
+        "ALTER TABLE noted ADD also int UNIQUE, ALTER n SET NOT NULL, ALTER what DROP DEFAULT, DROP what; CREATE INDEX ON noted (n)",
+    );
+}
+
+#[test]
+fn an_owner_does_not_force_policies_on_a_protected_table() {
+    let server = Server::start();
+    server.sql("shop", "ALTER TABLE customers OWNER TO ana");
+    is_held_back(&server, "ALTER TABLE customers FORCE ROW LEVEL SECURITY");
+    is_held_back(&server, "ALTER TABLE customers NO FORCE ROW LEVEL SECURITY");
+    passes(&server, "ALTER TABLE customers DISABLE ROW LEVEL SECURITY");
+}
+
+/// What another session's key has locked shows by what is skipped, before it
+/// is committed.
+#[test]
+fn rows_that_a_protected_key_has_locked_are_not_skipped() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE wards (id int PRIMARY KEY, bed int);
+         CREATE TABLE patients (id int, ward int REFERENCES wards);
+         CREATE VIEW all_wards AS SELECT id FROM wards;
+         INSERT INTO wards VALUES (1), (2);
+         GRANT ALL ON wards, all_wards TO ana",
+    );
+    let policy = "[[protect]]\ncolumn = \"public.patients.ward\"\nmethod = \"redact\"";
+    let bauta = Bauta::start(&server, policy);
+    let mut other = Raw::connect(server.port(), "postgres");
+    other.query("BEGIN");
+    other.query("INSERT INTO patients VALUES (1, 2)");
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for sql in [
+        "SELECT id FROM wards FOR UPDATE SKIP LOCKED",
+        "SELECT id FROM wards WHERE id = 2 FOR UPDATE NOWAIT",
+        "SELECT id FROM all_wards FOR UPDATE SKIP LOCKED",
+        "SELECT id FROM (SELECT id FROM wards) w FOR UPDATE SKIP LOCKED",
+    ] {
+        assert_eq!(code(&ana.query(sql)).as_deref(), Some("42501"), "{sql}");
+        assert_ne!(code(&Raw::connect(server.port(), "ana").query(sql)).as_deref(), Some("42501"), "{sql}");
+    }
+    assert_eq!(code(&ana.query("SELECT id FROM wards WHERE id = 1 FOR UPDATE")), None);
+}

@@ -14,9 +14,10 @@ use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
 use super::{ColumnId, Oid};
 
-/// Relations of `pg_catalog` that hold raw values of user tables.
+/// Relations of `pg_catalog` that hold raw values of user tables, or tell which
+/// rows were found by them.
 pub const STATISTICS: &[&str] =
-    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data"];
+    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data", "pg_locks"];
 
 /// What counts.
 #[derive(Debug, Default)]
@@ -234,7 +235,7 @@ pub fn keys(snapshot: &Snapshot, is_protected: impl Fn(&ColumnId) -> bool) -> Ve
 
 /// Where a change writes into this table too: ON DELETE and ON UPDATE actions.
 fn written_from(relation: &Relation) -> impl Iterator<Item = Oid> + '_ {
-    let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades);
+    let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades());
     cascading.filter_map(|constraint| constraint.references.as_ref()).map(|(table, _)| *table)
 }
 

@@ -105,8 +105,11 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
     match &*function.language {
         // Aggregates and window functions of users are what they are built on.
         _ if function.kind == 'a' => false,
-        "sql" => has_word(&function.body, &["execute", "prepare"]) || has_escape(&function.body),
-        // SET CONSTRAINTS: an error that is still to come could be caught and shown.
+        // SET CONSTRAINTS: an error that is still to come could be caught and
+        // shown, by the function itself or by one that calls it.
+        "sql" => {
+            has_word(&function.body, &["execute", "prepare", "constraints"]) || has_escape(&function.body)
+        }
         "plpgsql" => {
             has_word(&function.body, &["execute", "refcursor", "constraints"]) || has_escape(&function.body)
         }
@@ -192,6 +195,7 @@ mod tests {
     fn code_that_cannot_be_read_is_opaque() {
         for (language, body, opaque) in [
             ("sql", "SELECT 1", false),
+            ("sql", "SET CONSTRAINTS ALL IMMEDIATE", true),
             ("plpgsql", "BEGIN RETURN 1; END", false),
             ("plpgsql", "BEGIN eXecute 'SELECT ' || x; END", true),
             ("plpgsql", "DECLARE r Refcursor; BEGIN END", true),

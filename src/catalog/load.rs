@@ -17,8 +17,8 @@ use tokio_postgres::{Client, Row};
 use super::Oid;
 use super::queries;
 use super::snapshot::{
-    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Remote, Snapshot,
-    TypeInfo, Volatility,
+    Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Remote,
+    Snapshot, TypeInfo, Volatility,
 };
 
 /// Oldest server that bauta supports.
@@ -390,9 +390,19 @@ impl Builder {
                     ConstraintKind::ForeignKey => Some((referenced, get(&row, 5)?)),
                     _ => None,
                 },
-                cascades: get(&row, 6)?,
-                is_primary: get(&row, 7)?,
-                nulls_tell: get(&row, 8)?,
+                on_delete: match get::<String>(&row, 6)?.as_str() {
+                    "c" => Action::Delete,
+                    "n" => Action::SetNull,
+                    "d" => Action::Change,
+                    _ => Action::None,
+                },
+                on_update: match get::<String>(&row, 7)?.as_str() {
+                    "c" | "d" => Action::Change,
+                    "n" => Action::SetNull,
+                    _ => Action::None,
+                },
+                is_primary: get(&row, 8)?,
+                nulls_tell: get(&row, 9)?,
             });
         }
         Ok(())

@@ -160,18 +160,18 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
                       WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped)
             ELSE coalesce(c.conkey, '{}') END,
        c.confrelid, coalesce(c.confkey, '{}'),
-       c.confdeltype IN ('c', 'n', 'd') OR c.confupdtype IN ('c', 'n', 'd'),
+       c.confdeltype::text, c.confupdtype::text,
        c.contype = 'p' AND NOT c.condeferrable,
        c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false)
 FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], false, false, i.nulls_tell
+SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], false, false, true
+SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE NOT i.indisunique AND NOT i.indisexclusion
 UNION ALL
@@ -183,7 +183,7 @@ SELECT o.relation, o.name, 'k',
                   WHERE d.classid = o.class AND d.objid = o.oid
                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation
                     AND d.refobjsubid > 0) END,
-       0::oid, '{}'::int2[], false, false, true
+       0::oid, '{}'::int2[], '', '', false, true
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name,
              concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole
       FROM pg_policy
@@ -197,7 +197,7 @@ SELECT p.partrelid, c.relname::text, 'k',
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid > 0
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
                       AND d.deptype = 'i'),
-       0::oid, '{}'::int2[], false, false, true
+       0::oid, '{}'::int2[], '', '', false, true
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that

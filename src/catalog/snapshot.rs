@@ -103,14 +103,27 @@ pub struct Constraint {
     pub columns: Vec<i16>,
     /// FOREIGN KEY: the referenced table and its columns, pairwise with `columns`.
     pub references: Option<(Oid, Vec<i16>)>,
-    /// FOREIGN KEY: a change of the referenced table writes into this one
-    /// (CASCADE, SET NULL, SET DEFAULT).
-    pub cascades: bool,
+    /// FOREIGN KEY: what becomes of a row when the one that it refers to goes,
+    /// or gets another key.
+    pub on_delete: Action,
+    pub on_update: Action,
     /// A primary key that is checked at once (not DEFERRABLE).
     pub is_primary: bool,
     /// A NULL in one of its columns can make it fail: a CHECK, an index with
     /// a predicate or an expression, NULLS NOT DISTINCT.
     pub nulls_tell: bool,
+}
+
+/// What a foreign key does (`confdeltype`, `confupdtype`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// NO ACTION, RESTRICT.
+    None,
+    /// ON DELETE CASCADE.
+    Delete,
+    SetNull,
+    /// ON UPDATE CASCADE, SET DEFAULT.
+    Change,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,10 +145,16 @@ impl Constraint {
             kind: ConstraintKind::Computed,
             columns,
             references: None,
-            cascades: false,
+            on_delete: Action::None,
+            on_update: Action::None,
             is_primary: false,
             nulls_tell: true,
         }
+    }
+
+    /// Does a change of the referenced table write into this one?
+    pub fn cascades(&self) -> bool {
+        self.on_delete != Action::None || self.on_update != Action::None
     }
 }
 

@@ -8,8 +8,8 @@ use super::bind::{Bound, bind};
 use super::bindings::{Known, Standing};
 use super::guard::Facts;
 use super::snapshot::{
-    Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot, TypeInfo,
-    Volatility,
+    Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
+    TypeInfo, Volatility,
 };
 use super::{ColumnId, Oid, Severity};
 use crate::config::{Allow, ColumnPattern, Defaults, Mode, ProtectRule, RefusalMode};
@@ -102,7 +102,8 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         kind: ConstraintKind::ForeignKey,
         columns: from.to_vec(),
         references: Some((Oid(to), keys.to_vec())),
-        cascades: false,
+        on_delete: Action::None,
+        on_update: Action::None,
         is_primary: false,
         nulls_tell: false,
     }
@@ -390,7 +391,7 @@ fn an_argument_default_or_an_operator_in_a_body_is_a_detour_too() {
 #[test]
 fn a_change_that_cascades_into_a_protected_table_counts() {
     let mut t = table(20_001, "t", &["x", "region"]);
-    t.constraints.push(Constraint { cascades: true, ..foreign_key(&[2], 20_002, &[1]) });
+    t.constraints.push(Constraint { on_delete: Action::SetNull, ..foreign_key(&[2], 20_002, &[1]) });
     let mut u = table(20_003, "u", &["region"]);
     u.constraints.push(foreign_key(&[1], 20_004, &[1]));
     let relations = vec![t, table(20_002, "regions", &["id"]), u, table(20_004, "others", &["id"])];
@@ -405,7 +406,7 @@ fn the_rows_that_a_protected_foreign_key_leads_to_count() {
     t.constraints.push(foreign_key(&[1], 20_002, &[1]));
     t.constraints.push(foreign_key(&[2], 20_003, &[1]));
     let mut grades = table(20_002, "grades", &["id", "ladder"]);
-    grades.constraints.push(Constraint { cascades: true, ..foreign_key(&[2], 20_004, &[1]) });
+    grades.constraints.push(Constraint { on_delete: Action::SetNull, ..foreign_key(&[2], 20_004, &[1]) });
     let others = [(20_003, "regions"), (20_004, "ladders"), (20_005, "others")];
     let mut relations: Vec<Relation> = others.map(|(oid, name)| table(oid, name, &["id"])).into();
     relations.extend([t, grades]);

@@ -20,11 +20,14 @@ const IDENTIFIER_BYTES: usize = 63;
 const LONGEST_CHARACTER: usize = 4;
 
 /// First words of statements that name things indirectly, change what names
-/// mean or reach around SQL. They count only where a statement can begin.
+/// mean, reach around SQL, or reach tables that they don't name. They count only where a statement can begin.
 const KEYWORDS: &[&str] = &[
     "alter",
+    "analyse",
+    "analyze",
     "call",
     "close",
+    "cluster",
     "copy",
     "create",
     "deallocate",
@@ -38,8 +41,11 @@ const KEYWORDS: &[&str] = &[
     "load",
     "move",
     "prepare",
+    "reindex",
     "reset",
     "set",
+    "truncate",
+    "vacuum",
 ];
 
 /// First words after which one of [`KEYWORDS`] may follow inside the same statement.
@@ -348,6 +354,9 @@ mod tests {
             "commit prepared 'x'",
             "commit /* so */ prepared 'x'",
             "commit -- so\nprepared 'x'",
+            "analyze",
+            "VACUUM (FULL)",
+            "truncate t cascade",
             "select 1 as a into b",
             "(select 1) ; with x as (select 1) select * into temp y from x",
         ] {

@@ -2,7 +2,7 @@
 //! bauta's back, and nothing may run code that the catalog does not show.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, ObjectType};
+use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType};
 
 use super::Classifier;
 use super::making::{body_makes, last};
@@ -15,9 +15,15 @@ impl Classifier<'_> {
         let counted = self.is_counted() || self.names_in_body(node);
         let mut statement = Statement::harmless(self.span.clone(), StatementKind::Utility);
         statement.catalog_change = self.catalog_change(node);
-        statement.touches_protected = counted;
-        statement.named = if counted { self.named_columns() } else { Vec::new() };
+        if counted {
+            statement.touches_protected = true;
+            statement.named = self.named_columns();
+        } else if reaches_unnamed(node) && !self.guard.protected.is_empty() {
+            statement.touches_protected = true;
+            statement.named = self.guard.protected.values().cloned().collect();
+        }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
+        let unseen = unseen || self.reshapes_relied(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
@@ -223,6 +229,20 @@ fn always_exempt(node: &NodeEnum) -> bool {
         )
 }
 
+/// It works on tables that it does not name: what it computes of them fails
+/// with values in the message.
+fn reaches_unnamed(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::VacuumStmt(vacuum) => vacuum.rels.is_empty(),
+        NodeEnum::ClusterStmt(cluster) => cluster.relation.is_none(),
+        // An index's name is not its table's.
+        NodeEnum::ReindexStmt(reindex) => reindex.kind() != ReindexObjectType::ReindexObjectTable,
+        // Any foreign key leads on, and triggers run where it ends.
+        NodeEnum::TruncateStmt(truncate) => truncate.behavior() == DropBehavior::DropCascade,
+        _ => false,
+    }
+}
+
 /// `LIKE`, `BETWEEN`, `IN` and the like mean whatever operator the search_path
 /// finds first, in a DBA's code too.
 fn makes_operator(node: &NodeEnum) -> bool {
@@ -257,7 +277,8 @@ fn passes_on_protected(node: &NodeEnum) -> bool {
     }
 }
 
-/// `ALTER TABLE … OWNER/ENABLE/DISABLE`.
+/// `ALTER TABLE … OWNER/ENABLE/DISABLE`. Not FORCE: the owner's own writes
+/// would then ask a policy about the rows.
 fn is_harmless_alteration(command: &pg_query::Node) -> bool {
     use AlterTableType as Type;
     let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return false };
@@ -278,7 +299,5 @@ fn is_harmless_alteration(command: &pg_query::Node) -> bool {
             | Type::AtDisableRule
             | Type::AtEnableRowSecurity
             | Type::AtDisableRowSecurity
-            | Type::AtForceRowSecurity
-            | Type::AtNoForceRowSecurity
     )
 }

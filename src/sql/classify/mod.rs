@@ -11,6 +11,7 @@ mod explain;
 mod making;
 mod namesakes;
 mod recoding;
+mod reshaping;
 mod unseen;
 
 pub use recoding::may_recode;

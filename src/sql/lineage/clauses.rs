@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, RowExpr, SelectStmt, WindowDef, a_const};
+use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a_const};
 
 use super::names::inner;
 use super::query::Target;
@@ -322,7 +322,12 @@ impl<'a> Walk<'a> {
         }
         for node in &select.locking_clause {
             match inner(Some(node)) {
-                Some(NodeEnum::LockingClause(lock)) => self.locked_names(&lock.locked_rels)?,
+                Some(NodeEnum::LockingClause(lock)) => {
+                    self.locked_names(&lock.locked_rels)?;
+                    if lock.wait_policy() != LockWaitPolicy::LockWaitBlock {
+                        self.spend_locks();
+                    }
+                }
                 _ => return self.unknown("a locking clause"),
             }
         }

@@ -39,11 +39,7 @@ impl<'a> Walk<'a> {
         self.rename(&mut source, named.alias.as_ref())?;
         let held_in = self.rows_held_in(&relations);
         let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
-        self.written.extend(tables.map(|table| (table.schema.clone(), table.name.clone())));
-        if self.written.is_empty() {
-            // Not known yet: none of those that are.
-            self.written.push(Default::default());
-        }
+        self.written.push(tables.map(|table| (table.schema.clone(), table.name.clone())).collect());
         Ok(Destination { item: Item::visible(source), relations, held_in })
     }
 
@@ -69,7 +65,7 @@ impl<'a> Walk<'a> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(insert.with_clause.as_ref(), &level))?;
         let to = self.destination(insert.relation.as_ref())?;
-        let columns = self.insert_columns(&insert.cols, &to)?;
+        let columns = self.insert_columns(&insert.cols, &to, &level)?;
         match inner(insert.select_stmt.as_deref()) {
             None => {}
             Some(NodeEnum::SelectStmt(select)) if is_values(select) => {
@@ -91,7 +87,12 @@ impl<'a> Walk<'a> {
     }
 
     /// The columns that an INSERT names, or all of the table's.
-    fn insert_columns(&mut self, nodes: &'a [Node], to: &Destination<'a>) -> Analysed<Vec<String>> {
+    fn insert_columns(
+        &mut self,
+        nodes: &'a [Node],
+        to: &Destination<'a>,
+        scope: &Scope<'_, 'a>,
+    ) -> Analysed<Vec<String>> {
         if nodes.is_empty() {
             return Ok(to.item.source.fields.iter().map(|field| field.name.clone()).collect());
         }
@@ -101,13 +102,7 @@ impl<'a> Walk<'a> {
                 return self.unknown("a column to insert");
             };
             self.account(column.location, &[&column.name]);
-            for step in &column.indirection {
-                match step.node.as_ref() {
-                    Some(NodeEnum::String(field)) => self.placeless(&[&field.sval]),
-                    Some(NodeEnum::AIndices(_)) => {}
-                    _ => return self.unknown("a column to insert"),
-                }
-            }
+            self.written_part(&column.indirection, scope)?;
             columns.push(column.name.clone());
         }
         Ok(columns)
@@ -162,8 +157,18 @@ impl<'a> Walk<'a> {
         columns: &[String],
         items: impl IntoIterator<Item = (Written, bool)>,
     ) {
+        let items: Vec<(Written, bool)> = items.into_iter().collect();
+        let beside: Rc<[String]> = match items.iter().any(|(_, moves)| *moves) {
+            true => columns.into(),
+            false => {
+                let given = columns.iter().zip(&items);
+                let given = given.filter(|(_, (written, _))| written.value.constant == Constant::No);
+                given.map(|(column, _)| column.clone()).collect()
+            }
+        };
         let mut first_moving = None;
-        for (number, (written, moves)) in items.into_iter().enumerate() {
+        for (number, (mut written, moves)) in items.into_iter().enumerate() {
+            written.beside = Rc::clone(&beside);
             if moves && first_moving.is_none() {
                 first_moving = Some(number);
             }
@@ -310,7 +315,7 @@ impl<'a> Walk<'a> {
         match when.command_type() {
             CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
             CmdType::CmdInsert => {
-                let columns = self.insert_columns(&when.target_list, to)?;
+                let columns = self.insert_columns(&when.target_list, to, scope)?;
                 self.written_row(&when.values, scope, &columns, to)
             }
             CmdType::CmdDelete => {
@@ -340,17 +345,7 @@ impl<'a> Walk<'a> {
             self.account(column.location, &[&column.name]);
             let mut written = self.written(value, scope)?;
             if !column.indirection.is_empty() {
-                for step in &column.indirection {
-                    match step.node.as_ref() {
-                        Some(NodeEnum::String(field)) => self.placeless(&[&field.sval]),
-                        Some(NodeEnum::AIndices(indices)) => {
-                            for node in indices.lidx.as_deref().into_iter().chain(indices.uidx.as_deref()) {
-                                self.written(node, scope)?;
-                            }
-                        }
-                        _ => return self.unknown("SET"),
-                    }
-                }
+                self.written_part(&column.indirection, scope)?;
                 // A part of a value is changed: what is there is never just replaced by NULL.
                 written.value.constant = Constant::No;
                 written.value = written.value.not_given();
@@ -360,6 +355,26 @@ impl<'a> Walk<'a> {
             let is_alone = column.indirection.is_empty() && to.item.source.alias.as_deref() != excluded;
             written.is_excluded = is_alone && excluded.is_some_and(|row| is_field(value, row, &column.name));
             self.write(to, Some(&column.name), &written);
+        }
+        Ok(())
+    }
+
+    /// `.field` and `[subscript]` behind a column's name: the subscript of a
+    /// document's key, or where in an array something stands, is stored too.
+    fn written_part(&mut self, steps: &'a [Node], scope: &Scope<'_, 'a>) -> Analysed<()> {
+        for step in steps {
+            match step.node.as_ref() {
+                Some(NodeEnum::String(field)) => self.placeless(&[&field.sval]),
+                Some(NodeEnum::AIndices(indices)) => {
+                    for node in indices.lidx.as_deref().into_iter().chain(indices.uidx.as_deref()) {
+                        let subscript = self.written(node, scope)?;
+                        if !subscript.value.is_clean() {
+                            self.export(&subscript);
+                        }
+                    }
+                }
+                _ => return self.unknown("a part of a written column"),
+            }
         }
         Ok(())
     }
@@ -388,7 +403,8 @@ impl<'a> Walk<'a> {
         to: &Destination<'a>,
     ) -> Analysed<Vec<Target>> {
         let Some(clause) = clause else { return Ok(Vec::new()) };
-        if to.relations.iter().any(|relation| self.answers_itself(relation)) {
+        let mut reached = to.relations.iter().chain(to.held_in.iter().map(|(relation, _)| relation));
+        if reached.any(|relation| self.answers_itself(relation)) {
             return self.refuse("what RETURNING shows is made by a rule or trigger of the relation", -1);
         }
         let mut aliases = [

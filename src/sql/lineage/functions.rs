@@ -308,7 +308,7 @@ impl<'a> Walk<'a> {
 
     /// Does a function of a user's, whatever it is declared as, or one that it
     /// calls, write, speak or leave something to be read later?
-    fn body_leaves_trace(&self, function: &Function) -> bool {
+    pub(super) fn body_leaves_trace(&self, function: &Function) -> bool {
         let snapshot = self.facts.snapshot;
         let mut seen: Vec<Oid> = Vec::new();
         let mut work = vec![function];

@@ -175,8 +175,9 @@ struct Walk<'a> {
     view: bool,
     /// A function that leaves a trace is called.
     traces: bool,
-    /// Schemas and names of the tables that are written to.
-    written: Vec<(Arc<str>, Arc<str>)>,
+    /// For each relation that is written to, schemas and names of the tables
+    /// that it may be. None: one that is not known yet.
+    written: Vec<Vec<(Arc<str>, Arc<str>)>>,
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.
     outermost: bool,
@@ -308,14 +309,14 @@ impl<'a> Walk<'a> {
     /// Which rows are chosen by a protected value can be read off what is written
     /// into another table.
     fn count_choices_as_copied(&self, uses: &mut [Use]) {
-        if self.written.is_empty() {
-            return;
-        }
-        let is_there = |column: &Arc<ProtectedColumn>| {
-            self.written.iter().any(|(schema, table)| *schema == column.schema && *table == column.table)
+        let is_elsewhere = |column: &Arc<ProtectedColumn>| {
+            let is_it =
+                |(schema, table): &(Arc<str>, Arc<str>)| *schema == column.schema && *table == column.table;
+            self.written.iter().any(|tables| !tables.iter().any(is_it))
         };
         for use_ in uses.iter_mut().filter(|use_| use_.kind != UseKind::Write) {
-            use_.export |= use_.needs >= Disclosure::Search && !use_.columns.iter().all(is_there);
+            // An order chooses too, under LIMIT or DISTINCT ON.
+            use_.export |= use_.needs >= Disclosure::Order && use_.columns.iter().any(is_elsewhere);
         }
     }
 
@@ -521,7 +522,7 @@ impl Lineage {
     /// neutralised, since NULLs would be stored.
     pub fn exported(mut self) -> Self {
         for use_ in &mut self.uses {
-            use_.export |= use_.needs >= Disclosure::Search;
+            use_.export |= use_.needs >= Disclosure::Order;
             if matches!(use_.kind, UseKind::Expression | UseKind::WholeRow | UseKind::MinMax) {
                 use_.otherwise = Otherwise::Refuse;
             }

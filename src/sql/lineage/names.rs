@@ -5,6 +5,7 @@ use pg_query::protobuf::{Alias, Node, TypeName};
 
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
+use crate::catalog::snapshot::Function;
 
 /// The strings of a list of names. Anything else in it: none.
 pub(super) fn strings(nodes: &[Node]) -> Option<Vec<&str>> {
@@ -59,6 +60,11 @@ impl<'a> Walk<'a> {
                 name.location,
             );
         }
+        let named = names.last().and_then(|name| self.facts.snapshot.types_by_name.get(*name));
+        let mut checks = named.into_iter().flatten().flat_map(|oid| self.checks_of(*oid));
+        if checks.any(|function| self.body_leaves_trace(function)) {
+            self.traces = true;
+        }
         Ok(())
     }
 
@@ -101,7 +107,13 @@ impl<'a> Walk<'a> {
 
     /// Does a CHECK of the type, or of one that it is made of, call an opaque function?
     fn has_opaque_check(&self, oid: Oid) -> bool {
+        self.checks_of(oid).iter().any(|function| self.facts.opaque_functions.contains(&function.oid))
+    }
+
+    /// The functions that CHECKs of the type call, or of one that it is made of.
+    fn checks_of(&self, oid: Oid) -> Vec<&'a Function> {
         let snapshot = self.facts.snapshot;
+        let mut found: Vec<&Function> = Vec::new();
         let mut seen: Vec<Oid> = Vec::new();
         let mut work = vec![oid];
         while let Some(oid) = work.pop() {
@@ -109,16 +121,14 @@ impl<'a> Walk<'a> {
                 continue;
             }
             seen.push(oid);
-            let mut checks = snapshot.domain_checks.get(&oid).into_iter().flatten();
-            if checks.any(|function| self.facts.opaque_functions.contains(function)) {
-                return true;
-            }
+            let checks = snapshot.domain_checks.get(&oid).into_iter().flatten();
+            found.extend(checks.filter_map(|function| snapshot.functions.get(function)));
             let Some(info) = snapshot.types.get(&oid) else { continue };
             let columns = info.relation.and_then(|relation| snapshot.relations.get(&relation));
             let fields = columns.into_iter().flat_map(|relation| &relation.columns).map(|c| c.type_oid);
             work.extend(info.base.into_iter().chain(info.element).chain(fields));
         }
-        false
+        found
     }
 
     /// Does equality on this type mean equal bytes, as a keyed mask takes it?

@@ -8,6 +8,7 @@ use pg_query::protobuf::RangeVar;
 use super::names::strings;
 use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
+use super::value::{Purpose, Value};
 use super::{Analysed, Walk, value};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::catalog::{ColumnId, Oid};
@@ -113,8 +114,29 @@ impl<'a> Walk<'a> {
                     .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
             }
             self.name(relation);
+            self.traces |= self.definition_leaves_trace(relation);
         }
         Ok(self.chosen(named, relations))
+    }
+
+    /// Does a view, or one that it reads, call what leaves a trace?
+    fn definition_leaves_trace(&self, relation: &'a Relation) -> bool {
+        let snapshot = self.facts.snapshot;
+        let mut reached = vec![relation];
+        let mut next = 0;
+        while let Some(view) = reached.get(next).copied() {
+            next += 1;
+            let mut called = view.definition_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
+            if called.any(|function| self.body_leaves_trace(function)) {
+                return true;
+            }
+            for base in view.definition_relations.iter().filter_map(|oid| snapshot.relations.get(oid)) {
+                if !reached.iter().any(|known| known.oid == base.oid) {
+                    reached.push(base);
+                }
+            }
+        }
+        false
     }
 
     /// Of several relations that differ, the one that this reading is about.
@@ -290,6 +312,27 @@ impl<'a> Walk<'a> {
             above.extend(&parent.parents);
         }
         columns
+    }
+
+    /// SKIP LOCKED and NOWAIT tell which rows another session's keys have
+    /// locked, committed or not.
+    pub(super) fn spend_locks(&mut self) {
+        let snapshot = self.facts.snapshot;
+        let mut reached: Vec<Oid> = self.resolved.iter().copied().collect();
+        reached.sort_unstable();
+        let mut columns = Vec::new();
+        let mut next = 0;
+        while let Some(relation) = reached.get(next).and_then(|oid| snapshot.relations.get(oid)) {
+            next += 1;
+            columns.extend(self.locked_by(relation));
+            let children = snapshot.relations.values().filter(|child| child.parents.contains(&relation.oid));
+            for oid in children.map(|child| child.oid).chain(relation.definition_relations.iter().copied()) {
+                if snapshot.relations.contains_key(&oid) && !reached.contains(&oid) {
+                    reached.push(oid);
+                }
+            }
+        }
+        self.spend(&Value::of(value::computed(columns)), Purpose::DECIDE);
     }
 
     /// Marks a relation list as FOR UPDATE OF does: names of this level.

@@ -44,6 +44,27 @@ const RELATIONS: &[(&str, &[&str])] = &[
             "inherited",
         ],
     ),
+    // No statistics, but alike: under SERIALIZABLE a page and a tuple are those
+    // of a row that was found by a protected value.
+    (
+        "pg_locks",
+        &[
+            "locktype",
+            "database",
+            "relation",
+            "virtualxid",
+            "transactionid",
+            "classid",
+            "objid",
+            "objsubid",
+            "virtualtransaction",
+            "pid",
+            "mode",
+            "granted",
+            "fastpath",
+            "waitstart",
+        ],
+    ),
     ("pg_statistic", &["starelid", "staattnum", "stainherit"]),
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
@@ -133,6 +154,7 @@ impl<'a> Walk<'a> {
                  WHERE x.stxrelid OPERATOR(pg_catalog.=) ANY ('{{{oids}}}'::pg_catalog.oid[])))",
                 oids = oids.replace(' ', "")
             ),
+            "pg_locks" => "true".to_owned(),
             // The views name their table: any index or table that belongs to a protected one.
             _ => format!(
                 "EXISTS (SELECT 1 FROM pg_catalog.pg_class AS k JOIN pg_catalog.pg_namespace AS n ON n.oid \

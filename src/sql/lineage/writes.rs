@@ -2,11 +2,12 @@
 //! stored in a protected column, next to one, or elsewhere.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::Walk;
 use super::dml::Destination;
 use super::value::{Constant, Purpose, Value, mixed, same_domain};
-use crate::catalog::snapshot::{Constraint, ConstraintKind, Relation};
+use crate::catalog::snapshot::{Action, Constraint, ConstraintKind, Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
 
@@ -21,11 +22,30 @@ pub(super) struct Written {
     pub is_excluded: bool,
     /// It goes into a row that is there already.
     pub changes: bool,
+    /// Columns of the same new row that are given something, itself among them.
+    pub beside: Rc<[String]>,
+}
+
+/// What happens to the rows of a table.
+#[derive(Clone, PartialEq)]
+enum Change {
+    Gone,
+    /// Some column of them becomes another.
+    Somewhere,
+    Columns(Vec<i16>),
 }
 
 impl Written {
     pub fn of(value: Value, span: Range<usize>) -> Self {
-        Self { value, span, literals: Vec::new(), is_present: false, is_excluded: false, changes: false }
+        Self {
+            value,
+            span,
+            literals: Vec::new(),
+            is_present: false,
+            is_excluded: false,
+            changes: false,
+            beside: Rc::default(),
+        }
     }
 
     /// The same value, on its way into another column than it seems.
@@ -64,18 +84,24 @@ impl<'a> Walk<'a> {
         if field.flow != Flow::Clean && constant == Constant::Default && has_unique_default(to, column) {
             self.use_write(&field.flow, Disclosure::Search, written.span.clone(), None);
         }
-        // A new row has nothing in it that was there.
-        let tells = |known: &Constraint| {
-            may_tell(known, constant) && (written.changes || known.kind != ConstraintKind::Computed)
+        // A new row has nothing in it that was there, unless a token is given.
+        let tells = |table: &Relation, known: &Constraint| {
+            let is_asked = written.changes
+                || known.kind != ConstraintKind::Computed
+                || self.is_given_protected(to, table, known, &written.beside);
+            may_tell(known, constant) && is_asked
         };
-        let neighbours = self.neighbours(to, column, tells);
+        let mut neighbours = self.neighbours(&to.held_in, column, tells);
+        if written.changes {
+            neighbours = mixed(&[neighbours, self.moved(&to.held_in, column)]);
+        }
         if neighbours != Flow::Clean {
             let given = self.null_for(field.type_oid, &written.value);
             self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
         }
     }
 
-    fn export(&mut self, written: &Written) {
+    pub(super) fn export(&mut self, written: &Written) {
         match written.value.points.is_empty() {
             true => {
                 self.here = written.span.start;
@@ -89,21 +115,64 @@ impl<'a> Walk<'a> {
 
     /// Other protected columns that share a constraint with `column`: whether
     /// a write of it fails would tell about them.
-    fn neighbours(&self, to: &Destination<'a>, column: &str, tells: impl Fn(&Constraint) -> bool) -> Flow {
+    fn neighbours(
+        &self,
+        held_in: &[(&'a Relation, bool)],
+        column: &str,
+        tells: impl Fn(&Relation, &Constraint) -> bool,
+    ) -> Flow {
         let mut shared: Vec<Flow> = Vec::new();
-        for (held, exact) in &to.held_in {
-            for constraint in held.constraints.iter().filter(|known| tells(known)) {
+        for (held, exact) in held_in {
+            for constraint in held.constraints.iter().filter(|known| tells(held, known)) {
                 shared.extend(self.shared_with(held, constraint, exact.then_some(column)));
             }
         }
         mixed(&shared)
     }
 
+    /// Does a new row hold a value in a protected column of the constraint?
+    fn is_given_protected(
+        &self,
+        to: &Destination<'a>,
+        table: &Relation,
+        constraint: &Constraint,
+        beside: &[String],
+    ) -> bool {
+        let is_exact = to.held_in.iter().any(|(held, exact)| *exact && held.oid == table.oid);
+        beside.iter().any(|name| match is_exact {
+            true => table.column(name).is_some_and(|known| {
+                constraint.columns.contains(&known.attribute)
+                    && self.flow_at(table, known.attribute) != Flow::Clean
+            }),
+            false => to.item.source.field(name).is_some_and(|field| field.flow != Flow::Clean),
+        })
+    }
+
+    /// What constraints of single partitions ask of a row that a new partition
+    /// key takes into another one of them.
+    fn moved(&self, held_in: &[(&'a Relation, bool)], column: &str) -> Flow {
+        let is_key =
+            |(table, exact): &&(&'a Relation, bool)| is_partitioned_by(table, exact.then_some(column));
+        let Some((whole, _)) = held_in.iter().find(is_key) else { return Flow::Clean };
+        let mut asked: Vec<Flow> = Vec::new();
+        for (held, _) in held_in {
+            let own = held.constraints.iter().filter(|known| !is_kept(whole, held, known));
+            for attribute in own.flat_map(|constraint| &constraint.columns) {
+                asked.push(self.flow_at(held, *attribute));
+            }
+        }
+        mixed(&asked)
+    }
+
     /// A row goes, or (`column`) a key of it becomes another. Where foreign keys
     /// of protected columns lead to it, an error, or what goes with it, tells
     /// whether they hold its key.
     pub(super) fn unsettle(&mut self, to: &Destination<'a>, column: Option<&str>, span: &Range<usize>) {
-        for (keys, held) in self.referring(to, column) {
+        let (referring, beside) = self.referring(to, column);
+        if beside != Flow::Clean {
+            self.use_write(&beside, Disclosure::Search, span.clone(), None);
+        }
+        for (keys, held) in referring {
             let is_plain =
                 same_domain(&keys, &held) && self.are_alike(&Value::of(keys), &Value::of(held.clone()));
             let needs = match is_plain {
@@ -115,36 +184,61 @@ impl<'a> Walk<'a> {
     }
 
     /// What the columns hold whose foreign keys lead to a row of `to`, each
-    /// behind what it refers to.
-    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> Vec<(Flow, Flow)> {
-        let mut found = Vec::new();
-        let mut reached: Vec<(&Relation, Option<&str>)> =
-            to.held_in.iter().map(|(table, exact)| (*table, column.filter(|_| *exact))).collect();
+    /// behind what it refers to; and what stands beside keys that change with it.
+    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Flow, Flow)>, Flow) {
+        let (mut found, mut beside) = (Vec::new(), Vec::new());
+        let change = |(table, exact): &(&'a Relation, bool)| {
+            let named = column.filter(|_| *exact).and_then(|name| table.column(name));
+            let change = match (column, named) {
+                (None, _) => Change::Gone,
+                (Some(_), Some(known)) => Change::Columns(vec![known.attribute]),
+                (Some(_), None) => Change::Somewhere,
+            };
+            (*table, change)
+        };
+        let mut reached: Vec<(&Relation, Change)> = to.held_in.iter().map(change).collect();
         let mut next = 0;
-        while let Some((table, column)) = reached.get(next).copied() {
+        while let Some((table, change)) = reached.get(next).cloned() {
             next += 1;
-            for (child, constraint, keys) in self.foreign_keys_to(table, column) {
+            for (child, constraint, keys) in self.foreign_keys_to(table, &change) {
                 let pairs = constraint.columns.iter().zip(keys);
                 let flows = pairs.map(|(held, key)| (self.flow_at(table, *key), self.flow_at(child, *held)));
                 found.extend(flows.filter(|(_, held)| *held != Flow::Clean));
-                // Its rows go, or change, too.
-                if constraint.cascades && !reached.iter().any(|(known, _)| known.oid == child.oid) {
-                    reached.push((child, None));
+                let Some((change, written)) = follows(constraint, &change) else { continue };
+                if let Some(written) = written {
+                    beside.push(self.beside_key(child, constraint, written));
+                }
+                if !reached.iter().any(|(known, there)| known.oid == child.oid && *there == change) {
+                    reached.push((child, change));
                 }
             }
         }
-        found
+        (found, mixed(&beside))
     }
 
-    /// The foreign keys that lead to `column` of `table` (none: to any), with
-    /// the columns that they lead to.
+    /// What the constraints ask that the columns of a foreign key are part of,
+    /// when these become others.
+    fn beside_key(&self, child: &'a Relation, key: &Constraint, written: Constant) -> Flow {
+        let held_in = self.rows_held_in(&[child]);
+        let is_key = |known: &Constraint| known.kind == ConstraintKind::ForeignKey && known.name == key.name;
+        let tells = |_: &Relation, known: &Constraint| !is_key(known) && may_tell(known, written);
+        let columns = key.columns.iter().filter_map(|attribute| child.attribute(*attribute));
+        let asked = columns.flat_map(|column| {
+            [self.neighbours(&held_in, &column.name, tells), self.moved(&held_in, &column.name)]
+        });
+        mixed(&asked.collect::<Vec<_>>())
+    }
+
+    /// The foreign keys that a change of rows of `table` concerns, with the
+    /// columns that they lead to.
     fn foreign_keys_to(
         &self,
         table: &Relation,
-        column: Option<&str>,
+        change: &Change,
     ) -> impl Iterator<Item = (&'a Relation, &'a Constraint, &'a [i16])> {
-        let is_meant = move |key: &i16| {
-            column.is_none_or(|name| table.attribute(*key).is_some_and(|known| *known.name == *name))
+        let is_meant = move |key: &i16| match change {
+            Change::Gone | Change::Somewhere => true,
+            Change::Columns(columns) => columns.contains(key),
         };
         let children = self.facts.snapshot.relations.values();
         let constraints = children.flat_map(|child| child.constraints.iter().map(move |c| (child, c)));
@@ -210,6 +304,51 @@ impl<'a> Walk<'a> {
         }
         flows
     }
+}
+
+/// What a foreign key does to its own table's rows after a change of those
+/// that they refer to, and what it writes there.
+fn follows(key: &Constraint, change: &Change) -> Option<(Change, Option<Constant>)> {
+    let action = match change {
+        Change::Gone => key.on_delete,
+        Change::Somewhere | Change::Columns(_) => key.on_update,
+    };
+    let changed = |written| Some((Change::Columns(key.columns.clone()), Some(written)));
+    match action {
+        Action::None => None,
+        Action::Delete => Some((Change::Gone, None)),
+        Action::SetNull => changed(Constant::Null),
+        Action::Change => changed(Constant::No),
+    }
+}
+
+/// Does `column` (none: some column) decide in which partition a row lies?
+fn is_partitioned_by(table: &Relation, column: Option<&str>) -> bool {
+    let is_in = |key: &Constraint| {
+        column
+            .is_none_or(|name| table.column(name).is_some_and(|known| key.columns.contains(&known.attribute)))
+    };
+    // A partition key is called like its table.
+    table.kind == RelationKind::PartitionedTable
+        && table
+            .constraints
+            .iter()
+            .any(|key| key.kind == ConstraintKind::Computed && key.name == table.name && is_in(key))
+}
+
+/// Does the whole partitioned table ask the same, so that every row fits already?
+fn is_kept(whole: &Relation, part: &Relation, constraint: &Constraint) -> bool {
+    let named = |table: &Relation, columns: &[i16]| -> Vec<Rc<str>> {
+        let columns = columns.iter().filter_map(|attribute| table.attribute(*attribute));
+        columns.map(|column| Rc::from(&*column.name)).collect()
+    };
+    let is_same = |known: &Constraint| {
+        known.kind == constraint.kind
+            && known.references == constraint.references
+            && (known.name == constraint.name || known.kind == ConstraintKind::ForeignKey)
+            && named(whole, &known.columns) == named(part, &constraint.columns)
+    };
+    whole.oid == part.oid || whole.constraints.iter().any(is_same)
 }
 
 /// Would an error of its key tell whether another row holds its default?

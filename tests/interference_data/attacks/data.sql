@@ -44,6 +44,19 @@ INSERT INTO heap SELECT i, i % 5, 'p' || i % 7, i % 4, 'd' || i % 3, 'x' || i FR
 INSERT INTO badges SELECT i, 'badge' || i, CASE :seed WHEN 0 THEN 'badge' || i || '  ' ELSE 'other' || i END, 'third' || i, rpad('name' || i, 63, 'n') FROM generate_series(1, 3) i;
 UPDATE badges SET tx = CASE :seed WHEN 0 THEN nm || 'more' ELSE 'fourth' || id END;
 INSERT INTO padded VALUES (1, CASE :seed WHEN 0 THEN 'abcdef  ' ELSE 'abcXYZ  ' END, CASE :seed WHEN 0 THEN 'Meißener' ELSE 'Meisener' END, CASE :seed WHEN 0 THEN 'Weißgasse' ELSE 'Weisgasse' END);
+INSERT INTO marks VALUES (1);
+INSERT INTO pages SELECT i, 'page' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO depots SELECT generate_series(1, 3);
+INSERT INTO stocks SELECT i, i, 'stock' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO seen VALUES ('h', 0);
+INSERT INTO fkp VALUES (10);
+INSERT INTO fkg VALUES (1, 10, 11 + :seed);
+INSERT INTO fkq VALUES (1);
+INSERT INTO fkr VALUES (1);
+INSERT INTO fkc VALUES (1, 1, 15 + 10 * :seed);
+INSERT INTO shards VALUES (1, 'a', 15 + 10 * :seed), (2, 'c', 15);
+INSERT INTO pins (id, secret, pub) VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, 'x');
+INSERT INTO owned VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END);
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

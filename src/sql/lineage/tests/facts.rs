@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::catalog::guard::Facts;
 use crate::catalog::snapshot::{
-    Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot, TypeInfo,
-    Volatility,
+    Action, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
+    TypeInfo, Volatility,
 };
 use crate::catalog::{ColumnId, Oid};
 use crate::clock::{Clock, Now, SystemClock};
@@ -288,7 +288,8 @@ impl Shop {
             kind,
             columns: columns.to_vec(),
             references: None,
-            cascades: false,
+            on_delete: Action::None,
+            on_update: Action::None,
             is_primary: name.ends_with("_pkey"),
             nulls_tell: kind == ConstraintKind::Check,
         };
