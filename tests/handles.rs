@@ -213,22 +213,26 @@ fn an_error_on_a_flush_puts_nothing_out_of_step() {
     assert!(rows(&frames).iter().all(|row| row == "***") && tags(&frames).ends_with("CZ"), "{frames:?}");
 }
 
-/// A Query behind messages without a Sync: whose error it is can't be told.
+/// A Query behind messages without a Sync, and behind a Flush that fails.
 #[test]
-fn a_failing_query_behind_an_open_batch_ends_the_session() {
+fn a_failing_query_behind_an_open_batch_is_answered_as_by_the_server() {
     let server = Server::shared();
     let bauta = Bauta::start(server, POLICY);
     let mut ana = Raw::connect(bauta.port, "ana");
-    ana.send(&[m::parse("", "SELECT 1", &[]), m::query("SELECT 2")].concat());
-    let frames = ana.until_ready();
-    assert_eq!(rows(&frames), ["2"]);
-    ana.send(&[m::parse("", "SELECT 1", &[]), m::query("SELECT 1 / 0")].concat());
-    let mut last = None;
-    while let Some(frame) = ana.receive() {
-        last = Some(frame);
+    for open in [vec![m::parse("", "SELECT 1", &[])], vec![m::parse("", "SELECT 1", &[]), m::flush()]] {
+        ana.send(&[open.concat(), m::query("SELECT 1 / 0")].concat());
+        assert_eq!(code(&ana.until_ready()).as_deref(), Some("22012"));
+        assert_eq!(rows(&ana.query("SELECT 2")), ["2"]);
     }
-    let last = last.expect("an error");
-    assert_eq!((last.field(b'S').as_deref(), last.field(b'C').as_deref()), (Some("FATAL"), Some("08P01")));
+    // The Flush fails, and the server skips the Query.
+    ana.query("SET statement_timeout = '100ms'");
+    ana.send(&[m::parse("", "SELECT 1", &[]), m::flush()].concat());
+    assert_eq!(ana.receive().map(|frame| frame.tag), Some(b'1'));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    ana.send(&[m::flush(), m::query("SELECT 3"), m::sync()].concat());
+    let frames = ana.until_ready();
+    assert_eq!((code(&frames).as_deref(), rows(&frames).len()), (Some("57014"), 0));
+    assert_eq!(rows(&ana.query("SELECT 4")), ["4"]);
 }
 
 #[test]

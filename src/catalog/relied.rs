@@ -80,10 +80,14 @@ impl Relied {
     /// Could something new of this name, as the catalog would store it, receive
     /// values?
     pub fn includes(&self, snapshot: &Snapshot, name: &str) -> bool {
-        // Another session's temporary table is nothing that such code finds.
+        // Another session's temporary object is nothing that such code finds.
+        let functions = || {
+            let named = snapshot.functions_by_name.get(name).into_iter().flatten();
+            named.filter_map(|oid| snapshot.functions.get(oid))
+        };
         let is_there = || {
             snapshot.relations_named(name).any(|relation| !relation.is_temporary())
-                || snapshot.functions_by_name.contains_key(name)
+                || functions().any(|function| !function.schema.starts_with("pg_temp"))
         };
         self.spells(snapshot, name) || (self.dynamic && is_there())
     }

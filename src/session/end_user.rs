@@ -154,6 +154,7 @@ impl Relay {
         let sql = || Sql::whole(text.clone(), Conceal::AllLiterals);
         let error = match recognised.map_err(Stop::from).and_then(|naming| self.run_naming(&naming, sql())) {
             Ok((run, stand_in)) => {
+                self.part_from_flush();
                 write_query(stand_in, self.upstream.output());
                 self.expect(Entry::new(Kind::Query, Reply::new(Audience::Client).with_run(run)));
                 return Some(Step::Done);

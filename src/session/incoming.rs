@@ -13,7 +13,7 @@ use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::decide::ColumnDecision;
 use crate::wire::frame::{Header, frontend as tag};
-use crate::wire::frontend::{Parse, write_bare, write_query};
+use crate::wire::frontend::{Parse, Target, write_bare, write_query};
 use crate::wire::reader::Reader;
 
 /// Text that PostgreSQL can't parse, in any state of a transaction: what goes
@@ -136,8 +136,19 @@ impl Relay {
         Ok(true)
     }
 
+    /// A Query comes next. An error of the Flush before it, after which the server
+    /// skips the Query, must not be taken for the Query's: something between them
+    /// has its own reply.
+    pub(super) fn part_from_flush(&mut self) {
+        if self.state.has_flushed() {
+            Target::Statement(REFUSED_NAME).write(tag::CLOSE, self.upstream.output());
+            self.expect(Entry::new(Kind::Close, Reply::new(Audience::Proxy)));
+        }
+    }
+
     /// In place of a Query: fails for certain, and the client sees `error`.
     pub(super) fn refuse_query(&mut self, error: ClientError) {
+        self.part_from_flush();
         write_query(REFUSED_TEXT, self.upstream.output());
         self.expect(Entry::new(Kind::Query, Reply::new(Audience::Refusal(Box::new(error)))));
     }
@@ -165,6 +176,7 @@ impl Relay {
     /// transaction what the client was told.
     pub(super) fn write_stub(&mut self, kind: Kind) {
         if kind == Kind::Query {
+            self.part_from_flush();
             write_query(REFUSED_TEXT, self.upstream.output());
         } else {
             let stub = Parse { name: REFUSED_NAME, text: REFUSED_TEXT, parameter_types: b"" };

@@ -266,9 +266,9 @@ impl Relay {
         match self.state.portal(cursor.as_bytes()) {
             Lookup::Found(slot) => {
                 let mend = "CLOSE the cursor and DECLARE it again.";
-                let Portal { prepared, tokens, .. } = &slot.value;
-                if leads_on(prepared) {
-                    return Err(by_two_names().into());
+                let tokens = &slot.value.tokens;
+                if self.leads_elsewhere(&slot.value)? {
+                    return Err(leads_elsewhere().into());
                 }
                 let judged = self.judge_opened(&slot.value, |relay, prepared| {
                     relay.judge_in_form(prepared, mend, Handed::kept(tokens))
@@ -503,6 +503,14 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
 fn leads_on(prepared: &Prepared) -> bool {
     let kind = prepared.known.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+pub(super) fn leads_elsewhere() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "what the portal runs by name is another statement or cursor than when it was bound",
+    )
+    .with_hint("Bind it again.")
 }
 
 fn meant_another() -> ClientError {

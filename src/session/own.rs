@@ -115,6 +115,7 @@ impl Relay {
                 return Some(Step::Done);
             }
         };
+        self.part_from_flush();
         write_query(&stand_in(&statement), self.upstream.output());
         let mut run = run;
         run.guarded = Some(Box::new(answering(Answer { own, limit: 0 })));

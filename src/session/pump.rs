@@ -129,6 +129,7 @@ impl Relay {
         self.hold = Some(hold);
         if hold == Hold::Quiet && self.state.awaits_flush() {
             write_bare(tag::FLUSH, self.upstream.output());
+            self.state.flush();
             self.flushed = true;
         }
     }

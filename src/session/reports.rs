@@ -156,8 +156,10 @@ pub fn put_notice(
 /// The server's own words, which quote no more than a name of the statement's
 /// own text, unless a function said them.
 fn is_plain(fields: &ErrorFields<'_>) -> bool {
-    ALWAYS_THE_SAME.contains(&fields.sqlstate())
-        && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
+    // What they say of portals has codes that others have too.
+    let of_portals = matches!(fields.get(b'R'), Some(b"MarkPortalActive" | b"PortalRunFetch"));
+    let is_known = of_portals || ALWAYS_THE_SAME.contains(&fields.sqlstate());
+    is_known && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
 }
 
 fn position(fields: &ErrorFields<'_>, translation: Option<&Translation>) -> Option<String> {

@@ -83,6 +83,7 @@ impl Relay {
             }
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
         };
+        self.part_from_flush();
         self.upstream.queue(frame);
         let mut reply = Reply::new(Audience::Client).with_run(run);
         reply.whole = true;
@@ -203,6 +204,7 @@ impl Relay {
                 .any(|s| matches!(s.kind, StatementKind::Transaction(Transaction::Prepared)));
         let may_copy_in = may_copy_in(&plan.text);
         let sent = splice::apply(&plan.text, &plan.edits);
+        self.part_from_flush();
         write_query(&sent, self.upstream.output());
         if !plan.edits.is_empty() {
             reply.translation = Some(Arc::new(Translation { sent, edits: plan.edits, original: plan.text }));

@@ -214,9 +214,6 @@ pub struct Entry<R, S> {
     pub kind: Kind,
     pub run: R,
     pub undo: Undos<S>,
-    /// Messages of the extended protocol came before it, and no Sync: an error
-    /// may be that of one of these, after which the server waits for a Sync.
-    pub in_batch: bool,
     /// The unnamed statement, which a Query drops even if it fails.
     dropped_unnamed: Option<Slot<Arc<Prepared>>>,
     number: u64,
@@ -224,7 +221,7 @@ pub struct Entry<R, S> {
 
 impl<R, S> Entry<R, S> {
     pub fn new(kind: Kind, run: R) -> Self {
-        Self { kind, run, undo: SmallVec::new(), in_batch: false, dropped_unnamed: None, number: 0 }
+        Self { kind, run, undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
     }
     pub fn with_undo(mut self, undo: Undo<S>) -> Self {
         self.undo.push((0, undo));
@@ -246,6 +243,8 @@ pub struct State<R, S> {
     skipping: bool,
     /// Messages of the extended protocol were sent since the last Query or Sync.
     batch: bool,
+    /// A Flush was the last message.
+    flushed: bool,
     /// Something of the transaction at hand was rolled back.
     rolled_back: bool,
     status: TransactionStatus,
@@ -262,6 +261,7 @@ impl<R, S: Clone> Default for State<R, S> {
             running: 0,
             skipping: false,
             batch: false,
+            flushed: false,
             rolled_back: false,
             status: TransactionStatus::Idle,
         }
@@ -283,6 +283,12 @@ impl<R, S: Clone> State<R, S> {
     /// A Flush goes upstream. It has no reply, but may fail: a timeout, a cancel.
     pub fn flush(&mut self) {
         self.batch = true;
+        self.flushed = true;
+    }
+
+    /// Was a Flush the last message?
+    pub fn has_flushed(&self) -> bool {
+        self.flushed
     }
 
     /// Has the server been sent messages after which it answers an error by
@@ -318,7 +324,8 @@ impl<R, S: Clone> State<R, S> {
                 entry.undo.insert(0, (0, undo));
             }
         }
-        entry.in_batch = std::mem::replace(&mut self.batch, entry.kind.skips_to_sync());
+        self.batch = entry.kind.skips_to_sync();
+        self.flushed = false;
         if !entry.kind.skips_to_sync() {
             self.segment += 1;
             self.skipping = false;

@@ -206,6 +206,12 @@ impl Relay {
         Ok(number)
     }
 
+    /// Does a portal over EXECUTE or FETCH lead to another statement or cursor
+    /// than when it was bound? One that led to nothing then shows no rows.
+    pub(in crate::session) fn leads_elsewhere<S>(&self, portal: &Portal<S>) -> Result<bool, Stop> {
+        Ok(portal.leads.is_some() && self.leads(&portal.prepared)? != portal.leads)
+    }
+
     /// Registers a Bind of which only the head is here. True: it passes.
     pub(in crate::session) fn pass_bind(&mut self, portal: &[u8], statement: &[u8]) -> Result<bool, End> {
         if self.hold.is_some()

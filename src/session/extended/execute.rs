@@ -11,7 +11,7 @@ use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::end_user::Naming;
 use crate::session::incoming::conceal;
-use crate::session::judge::{Judged, Refusal, Stop, grants_of};
+use crate::session::judge::{Judged, Refusal, Stop, grants_of, leads_elsewhere};
 use crate::session::observe;
 use crate::session::own::{OwnRows, answering};
 use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
@@ -142,7 +142,7 @@ impl Relay {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
                 Known::Harmless | Known::Own(_) | Known::Naming(_) => Ok(Judged::plain()),
             })?;
-            if follows(&lineage) && self.leads(&portal.prepared)? != portal.leads {
+            if self.leads_elsewhere(portal)? {
                 return Err(leads_elsewhere().into());
             }
             if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() {
@@ -256,14 +256,6 @@ fn execution_text(prepared: &Prepared) -> Sql {
 fn follows(lineage: &Lineage) -> bool {
     let kind = lineage.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
-}
-
-fn leads_elsewhere() -> ClientError {
-    ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
-        "what the portal runs by name is another statement or cursor than when it was bound",
-    )
-    .with_hint("Bind it again.")
 }
 
 fn rows_by_name() -> ClientError {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::audit::{Conceal, Sql};
-use crate::error::{ClientError, sqlstate};
 use crate::session::relay::{CopyIn, End, Relay};
 use crate::session::replies::out_of_step;
 use crate::session::reports::{self, Gate};
@@ -19,7 +18,7 @@ impl Relay {
         let fields = ErrorFields::read(body)?;
         let code = fields.sqlstate().to_owned();
         let fatal = !matches!(fields.severity(), b"ERROR");
-        let Some(entry) = self.state.front() else {
+        if self.state.front().is_none() {
             let gate = self.gate(Gate::Open);
             reports::put_error(&fields, gate, None, self.client.output());
             return match (fatal, self.state.in_batch()) {
@@ -32,9 +31,6 @@ impl Relay {
                 (false, false) => Err(out_of_step(tag::ERROR_RESPONSE)),
             };
         };
-        if entry.kind == Kind::Query && entry.in_batch && !fatal {
-            return Err(End::Fault(unsynced()));
-        }
         let unsure = self.unsure_statement();
         let begun = !is_before_anything(&fields);
         if let Some(entry) = self.state.front_mut() {
@@ -160,12 +156,4 @@ fn is_before_anything(fields: &ErrorFields<'_>) -> bool {
     let known = (fields.sqlstate(), fields.get(b'R').unwrap_or_default());
     let is_of_text = fields.get(b'P').is_some() && fields.get(b'q').is_none();
     (is_of_text || ROUTINES.contains(&known)) && fields.get(b'W').is_none()
-}
-
-fn unsynced() -> ClientError {
-    ClientError::new(
-        sqlstate::PROTOCOL_VIOLATION,
-        "a Query failed behind messages of the extended protocol without a Sync: whose error it was is not known",
-    )
-    .with_hint("Send Sync before a Query.")
 }
