@@ -84,13 +84,17 @@ pub fn bind(
     let trusted = Trusted::new(&defaults.trusted_functions);
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
-    let keys = closure::keys(&snapshot, |id| binding.protected.contains_key(id));
+    let keyed = keyed(&snapshot, &binding.protected);
+    let keys = keyed.keys().copied().collect();
     let mut counted = closure::close(&snapshot, roots, keys, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = Relied::of(&snapshot, &counted, &trusted);
-    guard(snapshot, binding, counted, relied_on, read_view)
+    guard(snapshot, binding, counted, keyed, relied_on, read_view)
 }
+
+/// Tables, and the protected columns whose foreign keys lead to their rows.
+type Keyed = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 
 /// Columns and locks, before the closure.
 struct Binding {
@@ -104,11 +108,11 @@ fn guard(
     snapshot: Arc<Snapshot>,
     binding: Binding,
     counted: Counted,
+    keyed: Keyed,
     relied_on: Relied,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
-    let keyed = keyed(&snapshot, &protected);
     let mut view_flows = HashMap::new();
     for view in views_in_order(&snapshot, &counted.relations) {
         if locked.contains_key(&view.oid) {
@@ -174,11 +178,8 @@ fn guard(
 
 /// Which protected columns' foreign keys lead to a row: it keeps a trace of
 /// each lock (`xmax`).
-fn keyed(
-    snapshot: &Snapshot,
-    protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
-) -> HashMap<Oid, Vec<Arc<ProtectedColumn>>> {
-    let mut keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>> = HashMap::new();
+fn keyed(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Keyed {
+    let mut keyed = Keyed::new();
     for relation in snapshot.relations.values() {
         for constraint in &relation.constraints {
             let Some((target, _)) = &constraint.references else { continue };

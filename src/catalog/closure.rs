@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::Oid;
 use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
-use super::{ColumnId, Oid};
 
 /// Relations of `pg_catalog` that hold raw values of user tables, or tell which
 /// rows were found by them.
@@ -215,22 +215,6 @@ impl Closure<'_> {
         self.add_all(self.links.functions_by_type.get(&oid).cloned(), Item::Function);
         self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
     }
-}
-
-/// The relations whose rows foreign keys of protected columns lead to.
-pub fn keys(snapshot: &Snapshot, is_protected: impl Fn(&ColumnId) -> bool) -> Vec<Oid> {
-    let mut found = Vec::new();
-    for relation in snapshot.relations.values() {
-        let column = |attribute: &i16| ColumnId { relation: relation.oid, attribute: *attribute };
-        for constraint in &relation.constraints {
-            if let Some((target, _)) = &constraint.references
-                && constraint.columns.iter().map(column).any(|id| is_protected(&id))
-            {
-                found.push(*target);
-            }
-        }
-    }
-    found
 }
 
 /// Where a change writes into this table too: ON DELETE and ON UPDATE actions.

@@ -56,12 +56,9 @@ impl Relied {
                 self.dynamic = true;
                 self.take_fragments(&function.body);
             }
-            for word in words(&function.body) {
-                work.extend(snapshot.functions_by_name.get(word.as_str()).into_iter().flatten());
-                self.words.insert(word);
-            }
-            let called = snapshot.function_dependencies.get(&oid).into_iter().flatten();
-            work.extend(function.support.iter().chain(called));
+            let spelled: Vec<String> = words(&function.body).collect();
+            work.extend(snapshot.called_by(function, &spelled).iter().map(|called| called.oid));
+            self.words.extend(spelled);
         }
     }
 
@@ -81,13 +78,9 @@ impl Relied {
     /// values?
     pub fn includes(&self, snapshot: &Snapshot, name: &str) -> bool {
         // Another session's temporary object is nothing that such code finds.
-        let functions = || {
-            let named = snapshot.functions_by_name.get(name).into_iter().flatten();
-            named.filter_map(|oid| snapshot.functions.get(oid))
-        };
         let is_there = || {
             snapshot.relations_named(name).any(|relation| !relation.is_temporary())
-                || functions().any(|function| !function.schema.starts_with("pg_temp"))
+                || snapshot.functions_named(name).any(|function| !function.schema.starts_with("pg_temp"))
         };
         self.spells(snapshot, name) || (self.dynamic && is_there())
     }
@@ -153,18 +146,7 @@ fn running(snapshot: &Snapshot, counted: &Counted, trusted: &Trusted<'_>) -> Vec
 fn used_types(snapshot: &Snapshot, counted: &Counted) -> HashSet<Oid> {
     let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
     let columns = relations.flat_map(|relation| &relation.columns).map(|column| column.type_oid);
-    let mut work: Vec<Oid> = columns.chain(counted.types.iter().copied()).collect();
-    let mut used = HashSet::new();
-    while let Some(oid) = work.pop() {
-        if oid.is_builtin() || !used.insert(oid) {
-            continue;
-        }
-        let Some(info) = snapshot.types.get(&oid) else { continue };
-        let row = info.relation.and_then(|relation| snapshot.relations.get(&relation));
-        let fields = row.into_iter().flat_map(|relation| &relation.columns).map(|column| column.type_oid);
-        work.extend(info.base.into_iter().chain(info.element).chain(fields));
-    }
-    used
+    snapshot.type_parts(columns.chain(counted.types.iter().copied()))
 }
 
 #[cfg(test)]

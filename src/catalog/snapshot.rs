@@ -1,7 +1,7 @@
 //! The raw facts of one database, as read at one moment. Nothing here is
 //! about policy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
@@ -292,6 +292,48 @@ impl Snapshot {
     pub fn types_named(&self, name: &str) -> impl Iterator<Item = &TypeInfo> {
         let oids = self.types_by_name.get(name).into_iter().flatten();
         oids.filter_map(|oid| self.types.get(oid))
+    }
+    /// The functions of that name, in every schema.
+    pub fn functions_named(&self, name: &str) -> impl Iterator<Item = &Function> {
+        let oids = self.functions_by_name.get(name).into_iter().flatten();
+        oids.filter_map(|oid| self.functions.get(oid))
+    }
+    /// The functions that a function may call: of `words`, which its body spells,
+    /// of what is recorded (`BEGIN ATOMIC`, defaults), and an aggregate's own.
+    pub fn called_by<'a>(&'a self, function: &'a Function, words: &[String]) -> Vec<&'a Function> {
+        let spelled = words.iter().flat_map(|word| self.functions_named(word));
+        let recorded = self.function_dependencies.get(&function.oid).into_iter().flatten();
+        let recorded = function.support.iter().chain(recorded);
+        spelled.chain(recorded.filter_map(|oid| self.functions.get(oid))).collect()
+    }
+    /// The tables above one by inheritance or partitioning, each once.
+    pub fn above(&self, relation: &Relation) -> Vec<&Relation> {
+        let mut reached: Vec<&Relation> = Vec::new();
+        let mut work: Vec<Oid> = relation.parents.clone();
+        while let Some(oid) = work.pop() {
+            let Some(parent) = self.relations.get(&oid) else { continue };
+            if !reached.iter().any(|known| known.oid == oid) {
+                reached.push(parent);
+                work.extend(&parent.parents);
+            }
+        }
+        reached
+    }
+    /// These types and what they are made of: what a domain is over, elements,
+    /// fields. The server's own are left out.
+    pub fn type_parts(&self, types: impl IntoIterator<Item = Oid>) -> HashSet<Oid> {
+        let mut work: Vec<Oid> = types.into_iter().collect();
+        let mut parts = HashSet::new();
+        while let Some(oid) = work.pop() {
+            if oid.is_builtin() || !parts.insert(oid) {
+                continue;
+            }
+            let Some(info) = self.types.get(&oid) else { continue };
+            let row = info.relation.and_then(|relation| self.relations.get(&relation));
+            let fields = row.into_iter().flat_map(|relation| &relation.columns).map(|column| column.type_oid);
+            work.extend(info.base.into_iter().chain(info.element).chain(fields));
+        }
+        parts
     }
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
         self.relations_named(name).find(|r| &*r.schema == schema)

@@ -55,8 +55,10 @@ impl Relay {
         let statements = analysis.map_or(&[][..], |analysis| &analysis.statements);
         let within = statements.iter().any(|s| s.names.unseen && !s.names.runs_nothing);
         let spelled = self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text));
-        let said = analysis.is_none() && prefilter::begins_with(text, &["grant", "revoke", "comment"]);
-        if (!within && !spelled) || said || self.observes() {
+        if (!within && !spelled) || self.observes() {
+            return Ok(());
+        }
+        if analysis.is_none() && prefilter::begins_with(text, &["grant", "revoke", "comment"]) {
             return Ok(());
         }
         if statements.iter().all(|s| s.names.runs_nothing) && !statements.is_empty() {

@@ -429,6 +429,7 @@ impl Relay {
                 noticed: false,
                 catalog_change: statement.catalog_change,
                 names: statement.names.clone(),
+                awaited: statement.is_awaited(),
                 touches: statement.touches_protected,
                 forgets_person: forgets_person(&statement.kind),
                 verdict,

@@ -221,22 +221,26 @@ impl Relay {
             self.end_as_query(frame);
             return Ok(());
         }
-        let (whole, current) = (entry.run.whole, entry.run.current);
-        let Some(run) = entry.run.runs.get_mut(current) else {
+        let Some(run) = entry.run.runs.get_mut(entry.run.current) else {
             // PostgreSQL sends one CommandComplete a statement.
             return if command.is_empty() { Ok(()) } else { Err(out_of_step(tag)) };
         };
         count_rows(run, command);
-        if whole {
-            return Ok(());
-        }
+        self.end_statement();
+        Ok(())
+    }
+
+    /// The statement at hand of a Query that was read is answered.
+    fn end_statement(&mut self) {
+        let Some(entry) = self.state.front_mut() else { return };
+        let current = entry.run.current;
+        let Some(run) = entry.run.runs.get_mut(current).filter(|_| !entry.run.whole) else { return };
         finish_run(&self.proxy.audit, &self.who, run, None);
         let done = Done::of(run);
         entry.run.current += 1;
         entry.run.described = false;
         self.note_done(&done);
         self.state.complete_statement(current);
-        Ok(())
     }
 
     /// What a transaction's end makes visible, or takes away.
@@ -255,14 +259,7 @@ impl Relay {
     /// A statement of a Query that the client hears no more of.
     pub(super) fn end_unseen_statement(&mut self, command: &[u8]) {
         self.end_block(command);
-        let Some(entry) = self.state.front_mut() else { return };
-        let current = entry.run.current;
-        let Some(run) = entry.run.runs.get_mut(current).filter(|_| !entry.run.whole) else { return };
-        finish_run(&self.proxy.audit, &self.who, run, None);
-        let done = Done::of(run);
-        entry.run.current += 1;
-        self.note_done(&done);
-        self.state.complete_statement(current);
+        self.end_statement();
     }
 
     /// The rows that stand for those of a stand-in.

@@ -185,8 +185,8 @@ impl Run {
     }
 
     /// What comes next must know that it is done.
-    pub fn hides(&self) -> bool {
-        self.guarded.as_ref().is_some_and(|guarded| guarded.names.hide())
+    pub fn is_awaited(&self) -> bool {
+        self.guarded.as_ref().is_some_and(|guarded| guarded.awaited)
     }
 }
 
@@ -254,6 +254,8 @@ pub struct Guarded {
     pub noticed: bool,
     pub catalog_change: CatalogChange,
     pub names: Names,
+    /// As [`Statement::is_awaited`](crate::sql::Statement::is_awaited).
+    pub awaited: bool,
     pub touches: bool,
     /// Done, it returns the session to its login.
     pub forgets_person: bool,
@@ -290,6 +292,7 @@ impl Guarded {
             noticed: true,
             catalog_change: CatalogChange::None,
             names: Names::default(),
+            awaited: false,
             touches: false,
             forgets_person: false,
         }

@@ -19,7 +19,7 @@ use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
-use crate::sql::analysis::{CopyOut, Transaction};
+use crate::sql::analysis::CopyOut;
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
 use crate::wire::backend::TransactionStatus;
@@ -195,13 +195,7 @@ impl Relay {
             }
         }
         let reveals = reply.runs.iter().any(super::runs::Run::reveals);
-        // What COMMIT PREPARED makes visible is known when it is done.
-        let hides = reply.runs.iter().any(super::runs::Run::hides)
-            || plan
-                .analysis
-                .statements
-                .iter()
-                .any(|s| matches!(s.kind, StatementKind::Transaction(Transaction::Prepared)));
+        let awaited = reply.runs.iter().any(super::runs::Run::is_awaited);
         let may_copy_in = may_copy_in(&plan.text);
         let sent = splice::apply(&plan.text, &plan.edits);
         self.part_from_flush();
@@ -212,7 +206,7 @@ impl Relay {
         let mut entry = Entry::new(Kind::Query, reply);
         entry.undo = plan.undo;
         self.expect(entry);
-        if reveals || may_copy_in || hides {
+        if reveals || may_copy_in || awaited {
             self.wait_for(Hold::Quiet);
         }
         Step::Done

@@ -445,6 +445,12 @@ impl Statement {
         }
     }
 
+    /// Must what comes next know that it is done? It may have changed what names
+    /// mean: also what COMMIT PREPARED makes visible.
+    pub fn is_awaited(&self) -> bool {
+        self.names.hide() || matches!(self.kind, StatementKind::Transaction(Transaction::Prepared))
+    }
+
     /// May tokens stand in it?
     pub fn takes_tokens(&self) -> bool {
         !matches!(self.kind, StatementKind::CopyIn(_)) && self.uses.iter().any(|use_| use_.given.is_some())

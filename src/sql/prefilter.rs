@@ -20,7 +20,8 @@ const IDENTIFIER_BYTES: usize = 63;
 const LONGEST_CHARACTER: usize = 4;
 
 /// First words of statements that name things indirectly, change what names
-/// mean, reach around SQL, or reach tables that they don't name. They count only where a statement can begin.
+/// mean, reach around SQL, or reach tables that they don't name. They count
+/// only where a statement can begin.
 const KEYWORDS: &[&str] = &[
     "alter",
     "analyse",

@@ -22,7 +22,6 @@ use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos
 use crate::session::tokens::{Handed, Values};
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
-use crate::sql::analysis::Transaction;
 use crate::wire::frontend::Execute;
 
 /// An Execute that was judged.
@@ -131,13 +130,14 @@ impl Relay {
             judged: Judged::plain(),
             undo: SmallVec::new(),
         };
-        let today = self.known(&portal.prepared).map_err(Stop::Hold)?;
-        let opened = match (&portal.prepared.known, today) {
-            (Known::Analysed(opened), _) => Some(opened.clone()),
-            (_, Known::Analysed(today)) => Some(today),
-            (_, Known::Harmless | Known::Own(_) | Known::Naming(_)) => None,
+        // As it was opened, where it was read then.
+        let known = match &portal.prepared.known {
+            Known::Analysed(_) => portal.prepared.known.clone(),
+            Known::Harmless | Known::Own(_) | Known::Naming(_) => {
+                self.known(&portal.prepared).map_err(Stop::Hold)?
+            }
         };
-        if let Some(lineage) = opened {
+        if let Known::Analysed(lineage) = known {
             plan.judged = self.judge_opened(portal, |relay, prepared| match &prepared.known {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
                 Known::Harmless | Known::Own(_) | Known::Naming(_) => Ok(Judged::plain()),
@@ -214,11 +214,11 @@ impl Relay {
         };
         run.guarded = guarded;
         let mut reply = Reply::new(Audience::Client);
-        let (mut reveals, mut hides) = (false, false);
+        let (mut reveals, mut awaited) = (false, false);
         if let Some(guarded) = &mut run.guarded {
             guarded.shape = plan.shape;
             reveals = guarded.reveals;
-            hides = guarded.names.hide();
+            awaited = guarded.awaited;
             if guarded.touches && !guarded.verdict.full_grant {
                 reply.gate = Gate::Closed;
             }
@@ -229,12 +229,7 @@ impl Relay {
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.undo = plan.undo;
         self.expect(entry);
-        let prepared = |lineage: &Lineage| {
-            let kind = lineage.statement().map(|statement| &statement.kind);
-            matches!(kind, Some(StatementKind::Transaction(Transaction::Prepared)))
-        };
-        hides |= plan.lineage.as_ref().is_some_and(prepared);
-        if reveals || hides || plan.prepared.may_copy_in {
+        if reveals || awaited || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
         Step::Done

@@ -11,7 +11,6 @@ use pg_query::protobuf::{AlterTableCmd, AlterTableType, ConstrType, Node, RangeV
 
 use super::Classifier;
 use super::making::last;
-use crate::catalog::snapshot::Relation;
 
 impl Classifier<'_> {
     /// Does the statement put code on a table that is relied on?
@@ -22,10 +21,6 @@ impl Classifier<'_> {
             {
                 alter.relation.as_ref()
             }
-            NodeEnum::CreateTrigStmt(trigger) => trigger.relation.as_ref(),
-            NodeEnum::RuleStmt(rule) => rule.relation.as_ref(),
-            NodeEnum::CreatePolicyStmt(policy) => policy.table.as_ref(),
-            NodeEnum::AlterPolicyStmt(policy) => policy.table.as_ref(),
             NodeEnum::IndexStmt(index)
                 if is_computed(&index.index_params) || index.where_clause.is_some() =>
             {
@@ -42,8 +37,7 @@ impl Classifier<'_> {
                     .filter_map(|part| part.node.as_ref())
                     .any(|node| self.reshapes_relied(node));
             }
-            // Puts no code on a table.
-            _ => None,
+            node => coded_table(node),
         };
         table.is_some_and(|table| self.is_relied_table(table))
     }
@@ -52,23 +46,8 @@ impl Classifier<'_> {
     fn is_relied_table(&self, table: &RangeVar) -> bool {
         let snapshot = &self.guard.snapshot;
         let spells = |name: &str| self.guard.relied_on.spells(snapshot, name);
-        if spells(&table.relname) {
-            return true;
-        }
-        let mut reached: Vec<&Relation> = snapshot.relations_named(&table.relname).collect();
-        let mut next = 0;
-        while let Some(relation) = reached.get(next).copied() {
-            next += 1;
-            for parent in relation.parents.iter().filter_map(|oid| snapshot.relations.get(oid)) {
-                if spells(&parent.name) {
-                    return true;
-                }
-                if !reached.iter().any(|known| known.oid == parent.oid) {
-                    reached.push(parent);
-                }
-            }
-        }
-        false
+        let above = || snapshot.relations_named(&table.relname).flat_map(|table| snapshot.above(table));
+        spells(&table.relname) || above().any(|parent| spells(&parent.name))
     }
 
     fn runs_nothing(&self, command: &Node) -> bool {
@@ -120,6 +99,18 @@ impl Classifier<'_> {
         };
         let keys = column.constraints.iter().filter_map(|node| node.node.as_ref()).all(is_key);
         column.raw_default.is_none() && keys && !names.is_empty() && names.iter().all(builtin)
+    }
+}
+
+/// The table that a trigger, rule or policy is put on.
+pub(super) fn coded_table(node: &NodeEnum) -> Option<&RangeVar> {
+    match node {
+        NodeEnum::CreateTrigStmt(trigger) => trigger.relation.as_ref(),
+        NodeEnum::RuleStmt(rule) => rule.relation.as_ref(),
+        NodeEnum::CreatePolicyStmt(policy) => policy.table.as_ref(),
+        NodeEnum::AlterPolicyStmt(policy) => policy.table.as_ref(),
+        // Puts no such code on a table.
+        _ => None,
     }
 }
 

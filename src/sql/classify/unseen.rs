@@ -10,6 +10,8 @@ use pg_query::protobuf::{AlterTableType, ConstrType, Node, RangeVar};
 
 use super::ddl::definition_strings;
 use super::making::{last, made_names, names_in};
+use super::reshaping::coded_table;
+use crate::catalog::mentions::words;
 use crate::sql::analysis::Names;
 use crate::sql::prefilter::Prefilter;
 
@@ -19,10 +21,6 @@ fn changed_names(node: &NodeEnum) -> Option<Arc<[String]>> {
     let named = |relation: &Option<RangeVar>| relation.as_ref().map(|named| named.relname.clone());
     let mut names: Vec<String> = made_names(node).into_iter().map(str::to_owned).collect();
     match node {
-        NodeEnum::CreateTrigStmt(trigger) => names.extend(named(&trigger.relation)),
-        NodeEnum::RuleStmt(rule) => names.extend(named(&rule.relation)),
-        NodeEnum::CreatePolicyStmt(policy) => names.extend(named(&policy.table)),
-        NodeEnum::AlterPolicyStmt(policy) => names.extend(named(&policy.table)),
         NodeEnum::CreateForeignTableStmt(foreign) => {
             names.extend(foreign.base_stmt.as_ref().and_then(|table| named(&table.relation)));
         }
@@ -40,18 +38,14 @@ fn changed_names(node: &NodeEnum) -> Option<Arc<[String]>> {
         }
         NodeEnum::DoStmt(block) => {
             let bodies = block.args.iter().filter_map(definition_strings).flatten();
-            names.extend(bodies.flat_map(words).map(str::to_owned));
+            names.extend(bodies.flat_map(words));
         }
         NodeEnum::ImportForeignSchemaStmt(_) => return None,
-        // Named already, or not got at by a name.
-        _ => {}
+        // Else named already, or not got at by a name.
+        node => names.extend(coded_table(node).map(|table| table.relname.clone())),
     }
     names.retain(|name| !name.is_empty());
     Some(names.into())
-}
-
-fn words(body: &str) -> impl Iterator<Item = &str> {
-    body.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
 }
 
 /// Does it leave what the table's rows hold as it was, and take nothing from

@@ -317,15 +317,11 @@ impl<'a> Walk<'a> {
                 continue;
             }
             seen.push(function.oid);
-            let named = |name: &str| snapshot.functions_by_name.get(name).into_iter().flatten();
-            for word in words(&function.body) {
-                if is_trace(&word) || WRITING_WORDS.contains(&word.as_str()) {
-                    return true;
-                }
-                work.extend(named(&word).filter_map(|oid| snapshot.functions.get(oid)));
+            let spelled: Vec<String> = words(&function.body).collect();
+            if spelled.iter().any(|word| is_trace(word) || WRITING_WORDS.contains(&word.as_str())) {
+                return true;
             }
-            let called = snapshot.function_dependencies.get(&function.oid).into_iter().flatten();
-            work.extend(function.support.iter().chain(called).filter_map(|oid| snapshot.functions.get(oid)));
+            work.extend(snapshot.called_by(function, &spelled));
         }
         false
     }

@@ -176,7 +176,7 @@ struct Walk<'a> {
     /// A function that leaves a trace is called.
     traces: bool,
     /// For each relation that is written to, schemas and names of the tables
-    /// that it may be. None: one that is not known yet.
+    /// that it may be. Empty: one that is not known yet.
     written: Vec<Vec<(Arc<str>, Arc<str>)>>,
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.

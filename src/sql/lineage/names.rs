@@ -53,18 +53,16 @@ impl<'a> Walk<'a> {
     pub(super) fn type_name(&mut self, name: &'a TypeName) -> Analysed<()> {
         let Some(names) = strings(&name.names) else { return self.unknown("a type name") };
         self.account(name.location, &names);
-        if self.has_opaque_cast(&names) {
+        let checks = self.checks_of(&names);
+        let is_opaque = |function: &&Function| self.facts.opaque_functions.contains(&function.oid);
+        if self.has_opaque_cast(&names) || checks.iter().any(is_opaque) {
             return self.refuse_opaque(
                 "a cast to type",
                 names.last().copied().unwrap_or_default(),
                 name.location,
             );
         }
-        let named = names.last().and_then(|name| self.facts.snapshot.types_by_name.get(*name));
-        let mut checks = named.into_iter().flatten().flat_map(|oid| self.checks_of(*oid));
-        if checks.any(|function| self.body_leaves_trace(function)) {
-            self.traces = true;
-        }
+        self.traces |= checks.into_iter().any(|function| self.body_leaves_trace(function));
         Ok(())
     }
 
@@ -102,33 +100,15 @@ impl<'a> Walk<'a> {
         let casts = snapshot.casts.iter().filter(|cast| oids.contains(&cast.target));
         let mut called = casts.filter_map(|cast| cast.function);
         called.any(|function| self.facts.opaque_functions.contains(&function))
-            || oids.iter().any(|oid| self.has_opaque_check(*oid))
     }
 
-    /// Does a CHECK of the type, or of one that it is made of, call an opaque function?
-    fn has_opaque_check(&self, oid: Oid) -> bool {
-        self.checks_of(oid).iter().any(|function| self.facts.opaque_functions.contains(&function.oid))
-    }
-
-    /// The functions that CHECKs of the type call, or of one that it is made of.
-    fn checks_of(&self, oid: Oid) -> Vec<&'a Function> {
+    /// The functions that CHECKs of types of this name call, or of what these are made of.
+    fn checks_of(&self, names: &[&str]) -> Vec<&'a Function> {
         let snapshot = self.facts.snapshot;
-        let mut found: Vec<&Function> = Vec::new();
-        let mut seen: Vec<Oid> = Vec::new();
-        let mut work = vec![oid];
-        while let Some(oid) = work.pop() {
-            if oid.is_builtin() || seen.contains(&oid) {
-                continue;
-            }
-            seen.push(oid);
-            let checks = snapshot.domain_checks.get(&oid).into_iter().flatten();
-            found.extend(checks.filter_map(|function| snapshot.functions.get(function)));
-            let Some(info) = snapshot.types.get(&oid) else { continue };
-            let columns = info.relation.and_then(|relation| snapshot.relations.get(&relation));
-            let fields = columns.into_iter().flat_map(|relation| &relation.columns).map(|c| c.type_oid);
-            work.extend(info.base.into_iter().chain(info.element).chain(fields));
-        }
-        found
+        let types = names.last().and_then(|name| snapshot.types_by_name.get(*name)).into_iter().flatten();
+        let parts = snapshot.type_parts(types.copied());
+        let checks = parts.iter().filter_map(|oid| snapshot.domain_checks.get(oid)).flatten();
+        checks.filter_map(|function| snapshot.functions.get(function)).collect()
     }
 
     /// Does equality on this type mean equal bytes, as a keyed mask takes it?

@@ -305,13 +305,8 @@ impl<'a> Walk<'a> {
     /// Protected columns whose keys lead to rows of the relation, or to its parents.
     fn locked_by(&self, relation: &Relation) -> Vec<Arc<ProtectedColumn>> {
         let keyed = |oid: &Oid| self.facts.keyed.get(oid).into_iter().flatten().cloned();
-        let mut columns: Vec<Arc<ProtectedColumn>> = keyed(&relation.oid).collect();
-        let mut above = relation.parents.clone();
-        while let Some(parent) = above.pop().and_then(|oid| self.facts.snapshot.relations.get(&oid)) {
-            columns.extend(keyed(&parent.oid));
-            above.extend(&parent.parents);
-        }
-        columns
+        let above = self.facts.snapshot.above(relation);
+        keyed(&relation.oid).chain(above.iter().flat_map(|parent| keyed(&parent.oid))).collect()
     }
 
     /// SKIP LOCKED and NOWAIT tell which rows another session's keys have
