@@ -37,6 +37,7 @@ mod listed;
 mod masking;
 mod masks;
 mod max_rows;
+mod meanwhile;
 mod metrics;
 mod migration;
 mod notify;

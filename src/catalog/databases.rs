@@ -142,14 +142,15 @@ impl Databases {
     /// # Errors
     /// As [`Self::guard`].
     pub async fn guard_since(&self, database: &str, since: u64) -> Result<Arc<Guard>, ClientError> {
-        self.database(database).fresh(since).await.map_err(|reason| {
-            tracing::error!(database, %reason, "no guard");
-            ClientError::new(
-                sqlstate::CANNOT_CONNECT_NOW,
-                format!("the proxy could not read the catalog of database \"{database}\""),
-            )
-            .with_hint("See the proxy's log.")
-        })
+        self.database(database).fresh(since).await.map_err(|reason| unreadable(database, &reason))
+    }
+
+    /// A guard made or confirmed by a look at the catalog that begins now.
+    ///
+    /// # Errors
+    /// As [`Self::guard`].
+    pub async fn guard_from_now(&self, database: &str) -> Result<Arc<Guard>, ClientError> {
+        self.database(database).from_now().await.map_err(|reason| unreadable(database, &reason))
     }
 
     /// DDL went through, or is about to: the next analysis waits for a fresh
@@ -269,6 +270,15 @@ impl Databases {
     pub fn guards(&self) -> Vec<Arc<Guard>> {
         self.databases.iter().filter_map(|d| d.last()).collect()
     }
+}
+
+fn unreadable(database: &str, reason: &str) -> ClientError {
+    tracing::error!(database, %reason, "no guard");
+    ClientError::new(
+        sqlstate::CANNOT_CONNECT_NOW,
+        format!("the proxy could not read the catalog of database \"{database}\""),
+    )
+    .with_hint("See the proxy's log.")
 }
 
 impl Verifiers for Databases {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
 use tokio_postgres::Client;
 
 use super::bind::{self, Bound};
@@ -43,6 +43,9 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// How long the last guard goes on once a change of the catalog is seen: where
 /// DDL comes all the time, most loads end before that, and nobody waits.
 const GRACE: Duration = Duration::from_millis(250);
+/// Between looks that late replies ask for: there may be many of these, and a
+/// look reads the catalog where transactions come all the time.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// A load that DDL in progress made fail is repeated so often, after so long,
 /// before it counts as failed.
 const PASSING: (u32, Duration) = (20, Duration::from_millis(20));
@@ -74,6 +77,10 @@ pub struct Database {
     /// What `loaded` must have reached for everybody.
     required: AtomicU64,
     loaded: AtomicU64,
+    /// How many times somebody wanted a look at the catalog that begins after
+    /// he asked, and how many of these have had one.
+    looks_wanted: AtomicU64,
+    looks_done: AtomicU64,
     /// A session asked since the last look.
     asked: AtomicBool,
     visitors: AtomicUsize,
@@ -89,6 +96,8 @@ pub struct Database {
 struct Progress {
     loaded: u64,
     failure: Option<Arc<str>>,
+    /// When the last look ended.
+    looked: Option<Instant>,
 }
 
 impl Database {
@@ -99,6 +108,8 @@ impl Database {
             wanted: AtomicU64::new(1),
             required: AtomicU64::new(1),
             loaded: AtomicU64::new(0),
+            looks_wanted: AtomicU64::new(0),
+            looks_done: AtomicU64::new(0),
             asked: AtomicBool::new(true),
             visitors: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
@@ -123,6 +134,11 @@ impl Database {
     /// The newest guard there is, true or not.
     pub fn last(&self) -> Option<Arc<Guard>> {
         self.current.load_full()
+    }
+
+    /// Version of that guard; 0: there is none.
+    pub fn newest(&self) -> u64 {
+        self.current.load().as_ref().map_or(0, |guard| guard.version)
     }
 
     /// DDL went through: nobody may use the present guard any more, but one of
@@ -166,10 +182,26 @@ impl Database {
     /// Waits for a guard that is true from now on, and not older than `since`;
     /// the reason if none comes.
     pub(super) async fn fresh(&self, since: u64) -> Result<Arc<Guard>, Arc<str>> {
+        self.wait_for(|| self.current(since)).await
+    }
+
+    /// Waits for a look at the catalog that begins now, and its guard; the reason
+    /// if none comes.
+    pub(super) async fn from_now(&self) -> Result<Arc<Guard>, Arc<str>> {
+        let last = self.progress.borrow().looked;
+        if let Some(last) = last {
+            sleep_until(last + LOOK_PAUSE).await;
+        }
+        let wanted = self.looks_wanted.fetch_add(1, Ordering::AcqRel) + 1;
+        let has_looked = || self.looks_done.load(Ordering::Acquire) >= wanted;
+        self.wait_for(|| has_looked().then(|| self.current(0)).flatten()).await
+    }
+
+    async fn wait_for(&self, guard: impl Fn() -> Option<Arc<Guard>>) -> Result<Arc<Guard>, Arc<str>> {
         let deadline = Instant::now() + PATIENCE;
         let mut progress = self.progress.subscribe();
         loop {
-            if let Some(guard) = self.current(since) {
+            if let Some(guard) = guard() {
                 return Ok(guard);
             }
             self.wake.notify_one();
@@ -181,16 +213,18 @@ impl Database {
         }
     }
 
-    /// True again up to generation `wanted`.
-    fn publish(&self, guard: Option<Arc<Guard>>, wanted: u64) {
+    /// True again up to generation `wanted`, and for the first `looks` who wanted one.
+    fn publish(&self, guard: Option<Arc<Guard>>, wanted: u64, looks: u64) {
         if let Some(guard) = guard {
             self.current.store(Some(guard));
         }
         self.loaded.fetch_max(wanted, Ordering::AcqRel);
+        self.looks_done.fetch_max(looks, Ordering::AcqRel);
         self.asleep.store(false, Ordering::Release);
         self.progress.send_modify(|progress| {
             progress.loaded += 1;
             progress.failure = None;
+            progress.looked = Some(Instant::now());
         });
     }
 
@@ -290,6 +324,7 @@ impl Keeper {
     /// snapshot is complete.
     async fn look(&self, watch: &mut Option<Watch>, known: &mut Option<Known>) -> Result<bool, KeepError> {
         let wanted = self.database.wanted.load(Ordering::Acquire);
+        let looks = self.database.looks_wanted.load(Ordering::Acquire);
         let service = self.service.load_full();
         let usable =
             watch.take().filter(|w| !w.connection.client.is_closed() && Arc::ptr_eq(&w.service, &service));
@@ -299,7 +334,7 @@ impl Keeper {
         };
         let changed = current.has_changed().await?;
         if !changed && self.database.loaded.load(Ordering::Acquire) >= wanted {
-            self.database.publish(None, wanted);
+            self.database.publish(None, wanted, looks);
             return Ok(true);
         }
         let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
@@ -323,7 +358,7 @@ impl Keeper {
         let (guard, complete) = outcome?;
         // What others marked meanwhile may have come after this was read.
         let reached = marked.filter(|marked| *marked == wanted + 1).unwrap_or(wanted);
-        self.database.publish(Some(guard), reached);
+        self.database.publish(Some(guard), reached, looks);
         Ok(complete)
     }
 

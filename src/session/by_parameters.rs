@@ -17,11 +17,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::incoming::conceal;
+use super::meanwhile::Ground;
 use super::relay::{Hold, Relay, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape};
 use super::simple::QueryPlan;
-use super::state::{Entry, Kind};
+use super::state::{Entry, Kind, Lineage};
 use crate::audit::Sql;
 use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
@@ -59,6 +60,8 @@ impl Relay {
             guarded.shape = Some(shape.clone());
         }
         run.guarded = judged.guarded;
+        let lineage = Lineage { analysis: plan.analysis.clone(), index: 0, inner: false };
+        run.ground = Some(Ground::of(&plan.text, lineage, self.guard.version, judged.followed));
         let sent = splice::apply(&plan.text, &plan.edits);
         self.bind_unnamed(&sent, &judged.tokens.literals);
         let translation = Arc::new(Translation { sent, edits: plan.edits, original: plan.text });

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::end_user;
 use super::extended::copy_of;
+use super::meanwhile::Ground;
 use super::observe::{noted, untouched};
 use super::relay::{Hold, JobDone, Relay, ShapeRef};
 use super::reports::Gate;
@@ -83,6 +84,8 @@ pub(super) struct Judged {
     pub tokens: Handover,
     /// Nothing of the decisions is applied, and there are some.
     pub observed: Option<Observed>,
+    /// What the statement was judged by that it runs by name.
+    pub followed: Option<Box<Ground>>,
 }
 
 impl Judged {
@@ -117,6 +120,7 @@ impl Judged {
             columns: Arc::default(),
             tokens: Handover::default(),
             observed: None,
+            followed: None,
         }
     }
 
@@ -213,12 +217,14 @@ impl Relay {
     pub(super) fn judge_prepared(&mut self, prepared: &Prepared, handed: Handed<'_>) -> Result<Judged, Stop> {
         let known = self.known(prepared).map_err(Stop::Hold)?;
         self.check_unseen(&prepared.text, known.analysis())?;
-        match known {
-            Known::Harmless => Ok(Judged::plain()),
-            Known::Analysed(lineage) => self.judge(&lineage, handed),
-            Known::Own(_) => Err(own_by_name().into()),
-            Known::Naming(_) => Err(end_user::by_name()),
-        }
+        let judged = match &known {
+            Known::Harmless => Judged::plain(),
+            Known::Analysed(lineage) => self.judge(lineage, handed)?,
+            Known::Own(_) => return Err(own_by_name().into()),
+            Known::Naming(_) => return Err(end_user::by_name()),
+        };
+        let followed = Ground::new(&prepared.text, &known, self.guard.version).map(Box::new);
+        Ok(Judged { followed, ..judged })
     }
 
     /// As [`judge_prepared`](Self::judge_prepared), refused where the form
@@ -436,7 +442,7 @@ impl Relay {
             })
         });
         let observed = noted(observe, &columns);
-        Judged { guarded, edits, columns, tokens, observed }
+        Judged { guarded, edits, columns, tokens, observed, followed: None }
     }
 }
 

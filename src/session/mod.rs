@@ -25,6 +25,7 @@ mod incoming;
 mod io;
 mod judge;
 pub mod login;
+mod meanwhile;
 mod observe;
 pub mod opening;
 mod overtime;

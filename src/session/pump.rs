@@ -153,7 +153,7 @@ impl Relay {
 
     /// Server to client, as far as it goes without waiting.
     pub(super) fn pump_upstream(&mut self) -> Result<(), End> {
-        if self.upstream.input.is_empty() {
+        if self.upstream.input.is_empty() || self.review.is_some() {
             return Ok(());
         }
         let mut input = std::mem::take(&mut self.upstream.input);
@@ -168,6 +168,7 @@ impl Relay {
         // What passes as it is, from `run` to `at`, is copied at once.
         let mut run = *at;
         let limit = self.proxy.config.load().limits.message_bytes;
+        let newest = self.database.newest();
         let result = loop {
             let rest = input.get(*at..).unwrap_or_default();
             if self.upstream_pass > 0 {
@@ -197,6 +198,11 @@ impl Relay {
             }
             if header.total > limit {
                 break Err(Malformed::TooLong { length: header.total, limit }.into());
+            }
+            match self.is_reviewed(header.tag, newest) {
+                Ok(true) => {}
+                Ok(false) => break Ok(()),
+                Err(end) => break Err(end),
             }
             if self.passes_unseen(header) {
                 self.upstream_pass = header.total;

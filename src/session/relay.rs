@@ -26,6 +26,7 @@ use super::extended::execute::ExecutePlan;
 use super::handshake::Established;
 use super::hold::Held;
 use super::io::{Event, RevealCheck, Wants, poll_io, sleep_until};
+use super::meanwhile::Review;
 use super::overtime::Watch;
 use super::registry::{Room, Seat};
 use super::round_trip::RoundTrip;
@@ -172,6 +173,8 @@ pub(super) struct Relay {
     permits_version: u64,
     pub hold: Option<Hold>,
     pub job: Option<Job>,
+    /// The next of the server's frames waits for it.
+    pub review: Option<Review>,
     /// The last analysis that a job brought.
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
     /// Descriptions of the columns of COPYs in a Query that waits for them,
@@ -265,6 +268,7 @@ impl Relay {
             permits,
             hold: None,
             job: None,
+            review: None,
             answered: None,
             copy_shapes: Vec::new(),
             own_rows: None,
@@ -336,7 +340,8 @@ impl Relay {
         let deadline = self.deadline();
         let (ticket, audit) = (self.ticket, &self.proxy.audit);
         let reveals = RevealCheck::new(&self.state, &self.revealed, &self.permits, &*self.proxy.clock);
-        let (client, upstream, job) = (&mut self.client, &mut self.upstream, &mut self.job);
+        let (client, upstream) = (&mut self.client, &mut self.upstream);
+        let (job, review) = (&mut self.job, &mut self.review);
         let trip = &mut self.round_trip;
         tokio::select! {
             biased;
@@ -358,6 +363,15 @@ impl Relay {
                 self.job = None;
                 self.on_job(done)
             }
+            reviewed = async {
+                match review {
+                    Some(review) => review.await,
+                    None => std::future::pending().await,
+                }
+            } => {
+                self.review = None;
+                self.on_reviewed(reviewed)
+            }
             () = std::future::poll_fn(|cx| self.seat.poll_called(cx)) => Ok(()),
             () = sleep_until(deadline) => Ok(()),
         }
@@ -368,7 +382,9 @@ impl Relay {
         Wants {
             client_read: self.client_closed.is_none()
                 && (!waiting || self.client.input.len() < WAITING_INPUT + self.room_for_held()),
-            upstream_read: self.client.queued() < HIGH_WATER && !self.awaits_client(),
+            upstream_read: self.client.queued() < HIGH_WATER
+                && !self.awaits_client()
+                && self.review.is_none(),
             upstream_write: self.ticket.is_none(),
         }
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::copy::CopyPlan;
+use super::meanwhile::Ground;
 use super::own::{Answer, OwnRows};
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
@@ -151,19 +152,33 @@ pub struct Run {
     pub observed: bool,
     /// None: nothing protected in it.
     pub guarded: Option<Box<Guarded>>,
+    /// What it was judged by. None: bauta answers it.
+    pub ground: Option<Ground>,
+    /// Version of the guard by which its text was last found to mean what it did
+    /// when it was judged; 0: nothing has come yet.
+    pub sure_by: u64,
+    /// When it was judged, or looked at again.
+    pub looked: Instant,
+    /// Its text means something else by now.
+    pub outdated: bool,
 }
 
 impl Run {
     pub fn new(ticket: Ticket, outcome: Outcome, observed: bool) -> Self {
+        let began = Instant::now();
         Self {
             ticket,
-            began: Instant::now(),
+            began,
             rows: 0,
             bytes: 0,
             finished: false,
             outcome,
             observed,
             guarded: None,
+            ground: None,
+            sure_by: 0,
+            looked: began,
+            outdated: false,
         }
     }
 

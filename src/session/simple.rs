@@ -10,10 +10,11 @@ use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop, check_copied_places, grants_of, hangs_on_settings};
+use super::meanwhile::Ground;
 use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
-use super::state::{Entry, Kind, Lineage, Undos};
+use super::state::{Entry, Kind, Known, Lineage, Undos};
 use super::tokens::{Handed, tokens_among_several};
 use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
@@ -75,7 +76,8 @@ impl Relay {
     /// It names nothing protected: upstream as it came.
     fn pass_query(&mut self, text: Bytes, frame: &[u8]) -> Step {
         let may_copy_in = may_copy_in(&text);
-        let run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::default()) {
+        let ground = Ground::new(&text, &Known::Harmless, self.guard.version);
+        let mut run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::default()) {
             Ok(run) => run,
             Err(Stop::Refuse(refusal)) => {
                 self.refuse_query(refusal.error);
@@ -83,6 +85,7 @@ impl Relay {
             }
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
         };
+        run.ground = ground;
         self.part_from_flush();
         self.upstream.queue(frame);
         let mut reply = Reply::new(Audience::Client).with_run(run);
@@ -183,6 +186,8 @@ impl Relay {
             match self.intend_judged(sql, judged.columns, judged.observed) {
                 Ok(mut run) => {
                     run.guarded = judged.guarded;
+                    let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
+                    run.ground = Some(Ground::of(&plan.text, lineage, self.guard.version, judged.followed));
                     if run.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant) {
                         reply.gate = Gate::Closed;
                     }

@@ -12,12 +12,12 @@ use crate::mask::ValueType;
 use crate::policy::{Disclosure, ProtectedColumn};
 
 /// All statements of one text, in order.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Analysis {
     pub statements: Vec<Statement>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// Bytes of the text, without the separating semicolon.
     pub span: Range<usize>,
@@ -66,6 +66,14 @@ pub struct Statement {
     /// may be again what they were before.
     pub follows_end: bool,
     pub names: Names,
+}
+
+impl Statement {
+    /// Does it have nothing to do with anything protected?
+    pub fn is_clean(&self) -> bool {
+        let refused = self.refusal.is_some() || self.needs_exempt.is_some();
+        !refused && !self.touches_protected && self.outputs.is_none() && self.uses.is_empty()
+    }
 }
 
 /// What a statement does to names until it is committed: DDL of a role that is
@@ -120,7 +128,7 @@ pub enum CatalogChange {
     Code,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum StatementKind {
     /// SELECT, VALUES, TABLE, INSERT, UPDATE, DELETE, MERGE.
     Query,
@@ -189,7 +197,7 @@ pub enum Transaction {
 }
 
 /// COPY (query or table) TO STDOUT whose columns hold something protected.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CopyOut {
     pub format: CopyFormat,
     /// The bytes of a query whose columns and types are those of the COPY:
@@ -201,7 +209,7 @@ pub struct CopyOut {
 }
 
 /// COPY table FROM STDIN.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CopyIn {
     /// How many columns the data has.
     pub columns: usize,
@@ -243,7 +251,7 @@ pub enum CopyFormat {
 }
 
 /// One way to read a statement.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reading {
     pub outputs: Vec<Output>,
     /// Relations that the names do not mean in this reading: a column that
@@ -252,7 +260,7 @@ pub struct Reading {
 }
 
 /// One output column.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     pub name: String,
     pub flow: Flow,
@@ -275,7 +283,7 @@ pub enum Flow {
 }
 
 /// One use of protected columns other than output.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Use {
     pub columns: Vec<Arc<ProtectedColumn>>,
     pub kind: UseKind,
@@ -343,7 +351,7 @@ pub enum GivenAs {
 }
 
 /// What happens to a use that the column does not disclose enough for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Otherwise {
     Refuse,
     /// These edits make it harmless.

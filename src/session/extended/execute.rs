@@ -12,6 +12,7 @@ use crate::error::{ClientError, sqlstate};
 use crate::session::end_user::Naming;
 use crate::session::incoming::conceal;
 use crate::session::judge::{Judged, Refusal, Stop, grants_of, leads_elsewhere};
+use crate::session::meanwhile::Ground;
 use crate::session::observe;
 use crate::session::own::{OwnRows, answering};
 use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
@@ -190,7 +191,8 @@ impl Relay {
 
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let Judged { columns, observed, .. } = plan.judged;
-        let run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
+        let mut run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
+        run.ground = Ground::new(&plan.prepared.text, &Known::Harmless, self.guard.version);
         self.pipeline_sets |= !is_begin(&plan.prepared.text);
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(frame);
@@ -202,7 +204,7 @@ impl Relay {
     }
 
     pub(in crate::session) fn send_execute(&mut self, plan: ExecutePlan) -> Step {
-        let Judged { columns, observed, guarded, .. } = plan.judged;
+        let Judged { columns, observed, guarded, followed, .. } = plan.judged;
         let mut run = match self.intend_judged(execution_text(&plan.prepared), columns, observed) {
             Ok(run) => run,
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
@@ -213,6 +215,9 @@ impl Relay {
             }
         };
         run.guarded = guarded;
+        run.ground = plan
+            .lineage
+            .map(|lineage| Ground::of(&plan.prepared.text, lineage, self.guard.version, followed));
         let mut reply = Reply::new(Audience::Client);
         let (mut reveals, mut awaited) = (false, false);
         if let Some(guarded) = &mut run.guarded {

@@ -209,7 +209,7 @@ impl Relay {
 
     /// Ends the current statement with an error of bauta's own. The server is
     /// told to stop; what it still sends is swallowed.
-    fn cut(&mut self, error: ClientError) -> Result<(), End> {
+    pub(in crate::session) fn cut(&mut self, error: ClientError) -> Result<(), End> {
         if self.state.pending() > 1 || self.upstream.queued() > 0 {
             // Messages behind it would be answered as if it had succeeded.
             return Err(End::Fault(error));

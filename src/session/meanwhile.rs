@@ -1,0 +1,220 @@
+//! What changed while the server worked.
+//!
+//! A statement is judged when it is sent. The server reads its names when it
+//! comes to it, which may be much later: behind a lock, or behind what stands
+//! before it in its text. And a function may read names at every row. So, before
+//! a reply is passed on:
+//! - if the guard is another one than the statement was judged by, its text is
+//!   looked at again;
+//! - if it comes late, the catalog is looked at first: what the server has read
+//!   by now is in that look.
+//!
+//! Where the text means what it did, the reply passes; otherwise nothing of it
+//! does.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::relay::{End, Relay};
+use super::runs::Audience;
+use super::state::{Known, Lineage};
+use crate::catalog::guard::Guard;
+use crate::error::{ClientError, sqlstate};
+use crate::sql::analyser::{Analyser, Verdict};
+use crate::sql::{Analysis, StatementKind};
+use crate::wire::frame::backend as tag;
+
+/// A reply that comes this long after its statement was judged is late. Not
+/// shorter: each late one has the catalog looked at.
+const LATE: Duration = Duration::from_millis(250);
+
+/// What may depend on what a statement reads, besides its description.
+const TELLING: [u8; 5] =
+    [tag::DATA_ROW, tag::COPY_DATA, tag::COMMAND_COMPLETE, tag::ERROR_RESPONSE, tag::NOTICE_RESPONSE];
+
+/// What a statement was judged by.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    pub text: Bytes,
+    /// None: it names nothing protected; nobody has read it.
+    pub lineage: Option<Lineage>,
+    /// Version of the guard.
+    pub version: u64,
+    /// Of EXECUTE and FETCH: that of the statement they run.
+    pub followed: Option<Box<Self>>,
+}
+
+impl Ground {
+    /// Of a statement that bauta does not answer itself.
+    pub fn new(text: &Bytes, known: &Known, version: u64) -> Option<Self> {
+        let lineage = match known {
+            Known::Harmless => None,
+            Known::Analysed(lineage) => Some(lineage.clone()),
+            Known::Own(_) | Known::Naming(_) => return None,
+        };
+        Some(Self { text: text.clone(), lineage, version, followed: None })
+    }
+
+    /// Of a statement that was analysed.
+    pub fn of(text: &Bytes, lineage: Lineage, version: u64, followed: Option<Box<Self>>) -> Self {
+        Self { text: text.clone(), lineage: Some(lineage), version, followed }
+    }
+
+    /// Does its text mean the same by the guard of `version`, where `find` gives
+    /// what is known by it? None: that takes an analysis.
+    fn holds(&self, version: u64, find: &mut impl FnMut(&Bytes) -> Verdict) -> Option<bool> {
+        let holds = version == self.version
+            || match find(&self.text) {
+                Verdict::Harmless => true,
+                Verdict::Known(analysis) => self.means_the_same(&analysis),
+                Verdict::Unknown => return None,
+            };
+        match &self.followed {
+            Some(followed) if holds => followed.holds(version, find),
+            Some(_) | None => Some(holds),
+        }
+    }
+
+    fn means_the_same(&self, today: &Analysis) -> bool {
+        match &self.lineage {
+            Some(Lineage { analysis, index, .. }) => {
+                analysis.statements.get(*index) == today.statements.get(*index)
+            }
+            None => today.statements.iter().all(|now| now.is_clean()),
+        }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Bytes> {
+        std::iter::successors(Some(self), |ground| ground.followed.as_deref()).map(|ground| &ground.text)
+    }
+
+    /// The end of DDL tells nothing, and its own effect on the catalog is no news.
+    fn passes(&self, tag: u8) -> bool {
+        let kind = self.lineage.as_ref().and_then(Lineage::statement).map(|statement| &statement.kind);
+        tag == tag::COMMAND_COMPLETE
+            && matches!(kind, Some(StatementKind::Utility | StatementKind::Transaction(_)))
+    }
+}
+
+/// Looks at a text again; whether it means what it did.
+pub(super) type Review = Pin<Box<dyn Future<Output = Result<Reviewed, ClientError>>>>;
+
+/// What a look again has found.
+pub(super) struct Reviewed {
+    /// Version of the guard that it was made by.
+    version: u64,
+    holds: bool,
+}
+
+impl Relay {
+    /// May this frame of the server's be passed on? False: a review has begun.
+    ///
+    /// # Errors
+    /// Its statement has come to mean something else, and its client can be told
+    /// nothing but that.
+    pub(super) fn is_reviewed(&mut self, tag: u8, newest: u64) -> Result<bool, End> {
+        let describes = matches!(tag, tag::ROW_DESCRIPTION | tag::COPY_OUT_RESPONSE);
+        let arrived = self.last_activity;
+        let observes = self.observes();
+        let Some(entry) = self.state.front_mut() else { return Ok(true) };
+        let Some(run) = entry.run.runs.get_mut(entry.run.current) else { return Ok(true) };
+        if run.sure_by == newest && !describes {
+            return Ok(true);
+        }
+        let is_told = describes || TELLING.contains(&tag);
+        if !is_told || entry.run.cut || !matches!(entry.run.audience, Audience::Client) {
+            return Ok(true);
+        }
+        let Some(ground) = run.ground.as_ref().filter(|ground| !ground.passes(tag)) else { return Ok(true) };
+        if run.outdated {
+            return self.on_outdated(tag);
+        }
+        let late = (describes || run.sure_by == 0) && arrived.saturating_duration_since(run.looked) > LATE;
+        if !late && run.sure_by == newest {
+            return Ok(true);
+        }
+        if observes {
+            return Ok(true);
+        }
+        let Some(guard) = self.database.last().filter(|_| !late) else {
+            let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
+            let ground = ground.clone();
+            self.review = Some(Box::pin(async move {
+                let guard = proxy.databases.guard_from_now(&database).await?;
+                Ok(look_again(&proxy.analyser, &guard, &ground).await)
+            }));
+            return Ok(false);
+        };
+        let holds = ground.holds(guard.version, &mut |text| self.proxy.analyser.look_up(&guard, text));
+        match holds {
+            Some(true) => {
+                run.sure_by = guard.version;
+                Ok(true)
+            }
+            Some(false) => {
+                run.outdated = true;
+                self.on_outdated(tag)
+            }
+            None => {
+                let (proxy, ground) = (self.proxy.clone(), ground.clone());
+                self.review =
+                    Some(Box::pin(async move { Ok(look_again(&proxy.analyser, &guard, &ground).await) }));
+                Ok(false)
+            }
+        }
+    }
+
+    /// A review is done: the frame that waits for it is taken up again.
+    pub(super) fn on_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
+        let Reviewed { version, holds } = reviewed.map_err(End::Fault)?;
+        if let Some(run) = self.current_run() {
+            run.looked = Instant::now();
+            match holds {
+                true => run.sure_by = version,
+                false => run.outdated = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// What the statement means has changed while it waited or ran. Errors and
+    /// notices pass their filter, as if it had been known.
+    fn on_outdated(&mut self, tag: u8) -> Result<bool, End> {
+        self.tainted = true;
+        match tag {
+            tag::ERROR_RESPONSE | tag::NOTICE_RESPONSE => Ok(true),
+            // It is done: to be told that it failed would be wrong, how many
+            // rows it changed is not to be told.
+            tag::COMMAND_COMPLETE => Err(End::Fault(outdated())),
+            _ => self.cut(outdated()).map(|()| true),
+        }
+    }
+}
+
+/// What the ground's texts mean by this guard, analysed where nobody has yet.
+async fn look_again(analyser: &Analyser, guard: &Arc<Guard>, ground: &Ground) -> Reviewed {
+    let mut analysed: Vec<(&Bytes, Arc<Analysis>)> = Vec::new();
+    for text in ground.texts() {
+        if matches!(analyser.look_up(guard, text), Verdict::Unknown) {
+            analysed.push((text, analyser.analyse(guard, text).await));
+        }
+    }
+    let mut find = |text: &Bytes| match analysed.iter().find(|(of, _)| *of == text) {
+        Some((_, analysis)) => Verdict::Known(analysis.clone()),
+        None => analyser.look_up(guard, text),
+    };
+    let holds = ground.holds(guard.version, &mut find);
+    Reviewed { version: guard.version, holds: holds == Some(true) }
+}
+
+fn outdated() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "what the statement means was changed by DDL while it waited or ran",
+    )
+    .with_hint("Run it again.")
+}

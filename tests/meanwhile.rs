@@ -1,0 +1,159 @@
+//! DDL of a DBA that commits while a client's statement waits: the server reads
+//! its names after that, bauta has judged it before.
+//!
+//! Goal: nothing of a protected value is told by what the statement then means,
+//! and a statement that means what it did is answered as ever, with any DDL
+//! beside it. Method: a view is replaced under a lock that the statement waits
+//! for, in each way that a statement can be sent; the catalog is polled so seldom
+//! that only a look of the statement's own can find it. Each is shown to work
+//! against a direct connection.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    upstream.catalog_poll = "1h"
+    [[protect]]
+    column = "public.customers.email"
+    method = "redact"
+"#;
+
+const BEFORE: &str = "
+    CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'x'), (2, 'y');
+    CREATE VIEW clean AS SELECT id, note FROM notes;
+    CREATE SCHEMA own AUTHORIZATION ana; GRANT ALL ON ALL TABLES IN SCHEMA public TO ana;";
+
+/// What the DBA does behind bauta's back.
+const CHANGE: &str = "CREATE OR REPLACE VIEW clean AS SELECT id, left(email, 99) AS note FROM customers";
+const BACK: &str = "CREATE OR REPLACE VIEW clean AS SELECT id, note FROM notes";
+
+const FUNCTIONS: [&str; 2] = [
+    "CREATE FUNCTION own.told(int) RETURNS text LANGUAGE plpgsql AS \
+     'BEGIN RETURN (SELECT note FROM public.clean WHERE id = $1); END'",
+    "CREATE FUNCTION own.noticed() RETURNS int LANGUAGE plpgsql AS \
+     'BEGIN RAISE NOTICE ''%'', (SELECT max(note) FROM public.clean); RETURN 1; END'",
+];
+
+fn extended(sql: &str) -> Vec<u8> {
+    let parts = [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::describe(b'P', ""), m::execute("", 0)];
+    [parts.concat(), m::sync()].concat()
+}
+
+fn undescribed(sql: &str) -> Vec<u8> {
+    [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()].concat()
+}
+
+/// Messages that wait for the view, and tell an address once it is another.
+fn ways() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("simple", m::query("SELECT note FROM clean")),
+        ("the second of a Query", m::query("SELECT 1; SELECT note FROM clean")),
+        ("read by bauta", m::query("SELECT count(email) FROM customers; SELECT note FROM clean")),
+        ("COPY", m::query("COPY (SELECT note FROM clean) TO STDOUT")),
+        ("EXECUTE", m::query("EXECUTE p")),
+        ("an error", m::query("SELECT note::int FROM clean")),
+        ("a function at each row", m::query("SELECT own.told(id) FROM notes")),
+        ("a notice", m::query("SELECT own.noticed()")),
+        ("extended", extended("SELECT note FROM clean")),
+        ("extended, not described", undescribed("SELECT note FROM clean")),
+    ]
+}
+
+fn tells(frames: &[Frame]) -> bool {
+    frames.iter().any(|frame| frame.body.windows(8).any(|w| w == b"example."))
+}
+
+fn prepared(port: u16) -> Raw {
+    let mut victim = Raw::connect(port, "ana");
+    victim.query("PREPARE p AS SELECT note FROM clean");
+    victim
+}
+
+/// Sends the message while `change` is under way; what it is answered.
+fn raced(server: &Server, victim: &mut Raw, change: &str, message: &[u8]) -> Vec<Frame> {
+    let mut dba = Raw::connect(server.port(), "postgres");
+    for sql in ["BEGIN", "LOCK TABLE clean IN ACCESS EXCLUSIVE MODE", change] {
+        assert!(dba.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
+    }
+    victim.send(message);
+    let begun = Instant::now();
+    while server.sql("shop", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").trim()
+        == "0"
+    {
+        assert!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
+    }
+    // Longer than a statement waits for a quick reply to be taken as it was judged.
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(dba.query("COMMIT").iter().all(|frame| frame.tag != b'E'));
+    let mut frames = Vec::new();
+    while let Some(frame) = victim.receive() {
+        let last = frame.tag == b'Z';
+        frames.push(frame);
+        if last {
+            break;
+        }
+    }
+    frames
+}
+
+#[test]
+fn what_a_waiting_statement_has_come_to_mean_is_not_told() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let mut ana = Raw::connect(server.port(), "ana");
+    for sql in FUNCTIONS {
+        assert!(ana.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
+    }
+    for (name, message) in ways() {
+        let frames = raced(&server, &mut prepared(server.port()), CHANGE, &message);
+        assert!(tells(&frames), "{name} tells nothing to begin with: {frames:?}");
+        server.sql("shop", BACK);
+        // One that has not looked since.
+        let bauta = Bauta::start(&server, POLICY);
+        let frames = raced(&server, &mut prepared(bauta.port), CHANGE, &message);
+        assert!(!tells(&frames), "{name}: {frames:?}");
+        assert!(frames.iter().any(|frame| matches!(frame.tag, b'E' | b'N')), "{name}: {frames:?}");
+        server.sql("shop", BACK);
+    }
+}
+
+#[test]
+fn how_many_rows_it_then_changes_is_not_told() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let message =
+        m::query("UPDATE notes SET id = id WHERE EXISTS (SELECT FROM clean WHERE note LIKE 'a%@%')");
+    let frames = raced(&server, &mut prepared(server.port()), CHANGE, &message);
+    assert!(frames.iter().any(|frame| frame.body.starts_with(b"UPDATE 2")), "{frames:?}");
+    server.sql("shop", BACK);
+    let bauta = Bauta::start(&server, POLICY);
+    let frames = raced(&server, &mut prepared(bauta.port), CHANGE, &message);
+    // It was done: its session ends, for there is no true answer that tells nothing.
+    assert_eq!(frames.iter().map(|frame| frame.tag).collect::<Vec<_>>(), b"E", "{frames:?}");
+    assert_eq!(frames.first().and_then(|frame| frame.field(b'C')).as_deref(), Some("0A000"));
+}
+
+#[test]
+fn ddl_beside_a_waiting_statement_does_not_hinder_it() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let mut ana = Raw::connect(server.port(), "ana");
+    for sql in FUNCTIONS {
+        assert!(ana.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
+    }
+    let bauta = Bauta::start(&server, POLICY);
+    let mut messages = ways();
+    messages.push(("masked", m::query("SELECT email, note FROM customers JOIN clean USING (id)")));
+    messages.push(("a write", m::query("UPDATE notes SET id = id WHERE EXISTS (SELECT FROM clean)")));
+    messages.push(("DDL", m::query("CREATE TABLE own.copied AS SELECT note FROM clean")));
+    for (at, (name, message)) in messages.into_iter().enumerate() {
+        let change = |name: &str| format!("CREATE VIEW {name}{at} AS SELECT email FROM customers");
+        let direct = raced(&server, &mut prepared(server.port()), &change("direct"), &message);
+        server.sql("shop", "DROP TABLE IF EXISTS own.copied");
+        let frames = raced(&server, &mut prepared(bauta.port), &change("beside"), &message);
+        let tags = |frames: &[Frame]| frames.iter().map(|frame| frame.tag).collect::<Vec<_>>();
+        assert_eq!(tags(&frames), tags(&direct), "{name}: {frames:?}");
+        assert!(!tells(&frames), "{name}: {frames:?}");
+    }
+}
