@@ -438,6 +438,10 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "INSERT INTO hits SELECT id, 'hit' FROM customers ORDER BY email, id LIMIT 3",
         "SELECT id FROM customers WHERE email LIKE '%1@%' AND name::kept IS NOT NULL",
         "SELECT id FROM customers, keeping WHERE email LIKE '%1@%' AND k",
+        "SELECT (email).keep FROM customers",
+        "SELECT (email || '').keeps FROM customers",
+        "SELECT (length(email)).pg_advisory_xact_lock FROM customers",
+        "SELECT kept(email) FROM customers",
     ];
     if bench.server.major() >= 15 {
         copies.push(

@@ -615,3 +615,41 @@ fn what_fails_before_it_runs_leaves_names_as_they_were() {
     ana.query("COMMIT");
     assert_eq!(code(&ana.query(copy)).as_deref(), Some("0A000"));
 }
+
+/// A Bind makes the parameter's value, and with it runs what its type's CHECK calls.
+#[test]
+fn a_parameter_whose_type_asks_protected_data_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION tells(i int) RETURNS bool LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE NOTICE '%', (SELECT email FROM customers WHERE id = i); RETURN true; END $$; \
+         CREATE DOMAIN told AS int CHECK (tells(VALUE)); CREATE DOMAIN whole AS int CHECK (VALUE > 0)",
+    );
+    let oid = |name: &str| -> u32 {
+        let oid = server.sql("shop", &format!("SELECT '{name}'::regtype::oid::int8"));
+        oid.trim().parse().expect("an oid")
+    };
+    let asked = |raw: &mut Raw, name: &str, value: &str| {
+        let parse = m::parse("", "SELECT $1", &[oid(name)]);
+        raw.exchange(&with_sync(&[parse, m::bind("", "", &[Some(value)], &[]), m::execute("", 0)]))
+    };
+    let tells = |frames: &[Frame]| frames.iter().any(|f| f.tag == b'N' && f.body.contains(&b'@'));
+    let mut direct = Raw::connect(server.port(), "ana");
+    let bauta = Bauta::start(&server, POLICY);
+    let mut raw = Raw::connect(bauta.port, "ana");
+    for (name, value) in [("told", "1"), ("_told", "{1,2}")] {
+        assert!(tells(&asked(&mut direct, name, value)), "{name}");
+        let frames = asked(&mut raw, name, value);
+        assert!(!tells(&frames), "{frames:?}");
+        assert_eq!(code(&frames).as_deref(), Some("42501"), "{name}");
+    }
+    assert_eq!(code(&asked(&mut raw, "whole", "1")), None);
+    // The CHECK came later than the statement.
+    raw.exchange(&with_sync(&[m::parse("later", "SELECT $1", &[oid("whole")])]));
+    server.sql("shop", "ALTER DOMAIN whole ADD CHECK (tells(VALUE))");
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let frames = raw.exchange(&with_sync(&[m::bind("", "later", &[Some("1")], &[]), m::execute("", 0)]));
+    assert!(!tells(&frames), "{frames:?}");
+    assert_eq!(code(&frames).as_deref(), Some("42501"));
+}

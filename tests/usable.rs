@@ -409,3 +409,35 @@ impl Tally {
         report
     }
 }
+
+/// Extensions whose types have operators that every text spells, and functions
+/// that are PostgreSQL's own under another name.
+#[test]
+fn extensions_with_types_of_their_own_do_not_hinder_ordinary_work() {
+    let server = Server::start();
+    let there =
+        server.sql("shop", "SELECT count(*) FROM pg_available_extensions WHERE name IN ('citext', 'isn')");
+    if there.trim() != "2" {
+        return;
+    }
+    server.sql(
+        "shop",
+        "CREATE EXTENSION citext; CREATE EXTENSION isn; \
+         CREATE TABLE books (id int, title citext, code isbn13); INSERT INTO books VALUES (1, 'Bauta', '9780135959787'); \
+         CREATE VIEW reach AS SELECT id, email FROM customers WHERE id <> 2; GRANT ALL ON books, reach TO ana",
+    );
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"email\"");
+    let mut raw = Raw::connect(bauta.port, "ana");
+    for sql in [
+        "SELECT id, email FROM customers WHERE id = 3 AND name LIKE 'A%' OR id > 4",
+        "SELECT c.email FROM customers c JOIN orders o ON o.customer_id = c.id WHERE o.id IN (1, 2)",
+        "SELECT id, email FROM reach",
+        "SELECT title, email FROM books JOIN customers USING (id) WHERE title = 'bauta' AND code = '9780135959787'",
+        "CREATE TEMP TABLE u (a citext)",
+        "SELECT 'a'::citext = 'A'",
+    ] {
+        let frames = raw.query(sql);
+        let error = frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'M'));
+        assert_eq!(error, None, "{sql}");
+    }
+}

@@ -114,7 +114,9 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
             has_word(&function.body, &["execute", "refcursor", "constraints"]) || has_escape(&function.body)
         }
         "c" => !is_well_known(function),
-        // `internal` outside pg_catalog is another name for something there.
+        // Outside pg_catalog it is another name for something there; extensions
+        // make their types' functions so (`citextin AS 'textin'`).
+        "internal" if is_well_known(function) => false,
         _ => !function.oid.is_builtin(),
     }
 }

@@ -16,7 +16,7 @@ use super::partial::PartialMask;
 use super::redact::{Constant, Null};
 use super::token::{self, TokenInteger, TokenMask, TokenUuid};
 use super::types::Literal;
-use super::types::array::ArrayMask;
+use super::types::array::{self, ArrayMask};
 use super::types::composite::{CompositeMask, FieldMask};
 use super::types::text::{self, Shape, in_encoding};
 use super::{DoesNotFit, Encoding, Format, Mask, UnreadableValue, ValueType, Wire};
@@ -39,9 +39,11 @@ pub fn plan(
 /// the type's constant, or NULL where it has none. Never fails.
 pub fn plan_redact(ty: &ValueType, wire: impl Into<Wire>) -> Box<dyn Mask> {
     let wire = wire.into();
+    if let Some(element) = ty.element {
+        return Box::new(constant(&array::empty(element), wire));
+    }
     match meaning(&MethodSpec::of(Method::Redact), ty) {
-        Ok(Meaning::Constant(literal)) => in_array(Box::new(constant(&literal, wire)), ty, wire),
-        Ok(Meaning::NoConstant) => in_array(Box::new(Null), ty, wire),
+        Ok(Meaning::Constant(literal)) => Box::new(constant(&literal, wire)),
         Ok(_) | Err(_) => Box::new(Null),
     }
 }

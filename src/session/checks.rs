@@ -9,12 +9,14 @@ use super::relay::{Hold, Relay};
 use super::runs::Run;
 use super::state::RESERVED;
 use super::tokens::tokens_far_away;
+use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
 use crate::sql::classify::uncommitted_code;
 use crate::sql::{Analysis, Statement, StatementKind, parse, prefilter};
 use crate::wire::backend::TransactionStatus;
+use crate::wire::reader::Reader;
 
 /// Bytes of a name at most: `NAMEDATALEN` less its end.
 const MAX_NAME: usize = 63;
@@ -45,6 +47,16 @@ impl Relay {
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
         match self.uncommitted != CatalogChange::None && in_block {
             true => Err(uncommitted_code().into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The types that a Parse declares its parameters to be, as they stand there:
+    /// a Bind makes values of them.
+    pub(super) fn check_types(&self, types: &[u8]) -> Result<(), Stop> {
+        let mut declared = types.chunks_exact(4).map(|oid| Oid(Reader::new(oid).u32().unwrap_or(0)));
+        match declared.any(|oid| !oid.is_builtin() && self.guard.is_opaque_type(oid)) && !self.observes() {
+            true => Err(opaque_parameter().into()),
             false => Ok(()),
         }
     }
@@ -199,4 +211,12 @@ fn uncommitted_name() -> ClientError {
         "a name that DDL over protected data changed cannot be used before that is committed",
     )
     .with_hint("Commit the DDL first.")
+}
+
+fn opaque_parameter() -> ClientError {
+    ClientError::new(
+        sqlstate::INSUFFICIENT_PRIVILEGE,
+        "permission denied: a parameter's type has a CHECK that may read protected data unseen",
+    )
+    .with_hint("Declare the type that the domain is over, or leave it to the server.")
 }

@@ -45,6 +45,14 @@ const ALWAYS_THE_SAME: &[&str] = &[
     "57014", // query_canceled
 ];
 
+/// They quote a literal, where they stand beside its place in the text.
+const OF_LITERALS: &[&str] = &[
+    "22003", // numeric_value_out_of_range
+    "22007", // invalid_datetime_format
+    "22008", // datetime_field_overflow
+    "22P02", // invalid_text_representation
+];
+
 /// Fields that name objects: schema, table, column, data type, constraint.
 const NAMES: &[u8] = b"stcdn";
 
@@ -158,7 +166,11 @@ pub fn put_notice(
 fn is_plain(fields: &ErrorFields<'_>) -> bool {
     // What they say of portals has codes that others have too.
     let of_portals = matches!(fields.get(b'R'), Some(b"MarkPortalActive" | b"PortalRunFetch"));
-    let is_known = of_portals || ALWAYS_THE_SAME.contains(&fields.sqlstate());
+    // A literal that its type does not take: read before there are any rows,
+    // which a place in the text shows.
+    let of_literal = OF_LITERALS.contains(&fields.sqlstate()) && fields.get(b'P').is_some();
+    let of_privilege = fields.sqlstate() == "42501" && fields.get(b'R') == Some(b"aclcheck_error");
+    let is_known = of_portals || of_literal || of_privilege || ALWAYS_THE_SAME.contains(&fields.sqlstate());
     is_known && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
 }
 
@@ -230,6 +242,26 @@ mod tests {
         let tsquery = fields(&[(b'C', "42601"), (b'M', "syntax error in tsquery: \"secret\"")]);
         let shown = seen(|out| put_error(&tsquery, Gate::Closed, None, out));
         assert!(shown.contains(&(b'M', "syntax_error".into())));
+    }
+
+    #[test]
+    fn what_quotes_the_text_or_a_privilege_stays_readable() {
+        let message = "invalid input syntax for type integer: \"abc\"";
+        let shows = |list: &[(u8, &str)], message: &str| {
+            let shown = seen(|out| put_error(&fields(list), Gate::Closed, None, out));
+            shown.contains(&(b'M', message.into()))
+        };
+        let of_text = [(b'C', "22P02"), (b'M', message), (b'P', "31")];
+        assert!(shows(&of_text, message));
+        // Of a row, or of a function's own text.
+        assert!(!shows(&of_text[..2], message));
+        assert!(!shows(&[&of_text[..], &[(b'W', "PL/pgSQL …")]].concat(), message));
+        assert!(!shows(&[&of_text[..], &[(b'q', "SELECT …")]].concat(), message));
+        let denied = "permission denied for table customers";
+        let by_server = [(b'C', "42501"), (b'M', denied), (b'R', "aclcheck_error")];
+        assert!(shows(&by_server, denied));
+        assert!(!shows(&by_server[..2], denied));
+        assert!(!shows(&[&by_server[..], &[(b'W', "PL/pgSQL …")]].concat(), denied));
     }
 
     #[test]

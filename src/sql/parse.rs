@@ -226,13 +226,26 @@ fn message_position(text: &str, message: &str) -> Option<u32> {
         return Some(character_position(text, text.len()));
     }
     let token = message.split_once("at or near \"")?.1.strip_suffix('"')?;
-    text.match_indices(token).take(MAX_ERROR_PLACES).find_map(|(at, _)| {
+    let places = text.match_indices(token).filter(|(at, _)| is_whole(text, *at, token));
+    places.take(MAX_ERROR_PLACES).find_map(|(at, _)| {
         let head = text.get(..at + token.len())?;
         match pg_query::parse(head, 0) {
             Err(pg_query::Error::Parse(words)) if words == message => Some(character_position(text, at)),
             _ => None,
         }
     })
+}
+
+/// Is it a token there, and not the beginning or end of a longer word?
+fn is_whole(text: &str, at: usize, token: &str) -> bool {
+    let goes_on = |a: Option<char>, b: Option<char>| {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        a.is_some_and(is_word) && b.is_some_and(is_word)
+    };
+    let (before, rest) = text.split_at_checked(at).unwrap_or((text, ""));
+    let after = rest.get(token.len()..).unwrap_or_default();
+    !goes_on(before.chars().next_back(), token.chars().next())
+        && !goes_on(token.chars().next_back(), after.chars().next())
 }
 
 fn too_deep() -> ClientError {
@@ -281,6 +294,8 @@ mod tests {
         assert_eq!(error.message, "syntax error at or near \"frm\"");
         assert_eq!(error.position, Some(24));
         assert_eq!(parse("select (", 100).err().unwrap().position, Some(9));
+        // A longer word that begins with the token is another token.
+        assert_eq!(parse("select 1; selec 2", 100).err().unwrap().position, Some(11));
     }
 
     #[test]

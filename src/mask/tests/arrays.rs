@@ -98,9 +98,20 @@ fn a_malformed_array_shows_nothing() {
 fn elements_without_a_constant_become_null_and_the_array_stays() {
     let moods = ValueType { element: Some(Oid(90_000)), oid: Oid(90_001), ..kind('e') };
     let redact = plan(&spec("redact", ""), "d", &moods, Format::Text, &keys()).unwrap();
-    for mask in [&*redact, &*plan_redact(&moods, Format::Text)] {
-        assert_eq!(run(mask, b"{calm,NULL,cross}").as_deref(), Some(&b"{NULL,NULL,NULL}"[..]));
-        assert_eq!(run(mask, b"[2:2]={calm}").as_deref(), Some(&b"[2:2]={NULL}"[..]));
-    }
+    assert_eq!(run(&*redact, b"{calm,NULL,cross}").as_deref(), Some(&b"{NULL,NULL,NULL}"[..]));
+    assert_eq!(run(&*redact, b"[2:2]={calm}").as_deref(), Some(&b"[2:2]={NULL}"[..]));
     assert_eq!(masked(&spec("null", ""), &moods, Format::Text, b"{calm}"), None);
+}
+
+#[test]
+fn what_is_no_columns_own_hides_an_arrays_shape_too() {
+    let (text, moods) = (array_of("text"), ValueType { element: Some(Oid(90_000)), ..kind('e') });
+    for ty in [&text, &moods] {
+        for value in [&b"{}"[..], b"{calm,NULL,cross}", b"[2:2]={calm}"] {
+            assert_eq!(run(&*plan_redact(ty, Format::Text), value).as_deref(), Some(&b"{}"[..]));
+        }
+    }
+    let none = binary_array(&[], &[]);
+    let some = binary_array(&[(2, 1)], &[Some(b"a"), None]);
+    assert_eq!(run(&*plan_redact(&text, Format::Binary), &some), Some(none));
 }

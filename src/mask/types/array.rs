@@ -6,7 +6,9 @@
 use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
+use super::Literal;
 use super::nested::{self, Nested};
+use crate::catalog::Oid;
 use crate::mask::{Mask, Masked, UnreadableValue};
 
 /// PostgreSQL's `MAXDIM`.
@@ -16,6 +18,13 @@ const MAX_DIMENSIONS: usize = 6;
 pub struct ArrayMask {
     pub element: Box<dyn Mask>,
     pub unreadable: UnreadableValue,
+}
+
+/// An array without elements: what hides how many there are.
+pub fn empty(element: Oid) -> Literal {
+    let mut binary = vec![0; 8];
+    binary.extend_from_slice(&element.0.to_be_bytes());
+    Literal::new(b"{}", binary)
 }
 
 impl Mask for ArrayMask {

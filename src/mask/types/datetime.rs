@@ -110,6 +110,10 @@ pub enum Kind {
     TimestampTz,
 }
 
+/// A POSIX zone is less than eight days away from UTC (`tzparse` in PostgreSQL's
+/// `localtime.c`).
+const ZONE_SAFE: (Date, Date) = (Date::constant(1, 1, 9), Date::constant(9999, 12, 23));
+
 /// A moment between the years 1 and 9999.
 pub struct Moment(DateTime);
 
@@ -120,7 +124,11 @@ impl Moment {
             Format::Text => from_text(std::str::from_utf8(value).ok()?, kind)?,
             Format::Binary => from_binary(value, kind)?,
         };
-        year_of_ours(Some(moment.date())).map(|_| Self(moment))
+        let date = year_of_ours(Some(moment.date()))?;
+        // Near the ends, it hangs on the session's TimeZone whether the text has
+        // a year of four digits: none of these is read, in either format.
+        let inside = ZONE_SAFE.0..=ZONE_SAFE.1;
+        (kind != Kind::TimestampTz || inside.contains(&date)).then_some(Self(moment))
     }
 
     /// The beginning of the unit that it lies in.

@@ -57,6 +57,7 @@ impl Relay {
         };
         let prepared = slot.value;
         let known = self.known(&prepared).map_err(Stop::Hold)?;
+        self.check_types(&prepared.parameter_types)?;
         self.check_unseen(&prepared.text, known.analysis())?;
         self.leads(&prepared)?;
         let lineage = match known {

@@ -90,6 +90,7 @@ impl Relay {
                 (Known::Analysed(lineage), form)
             }
         };
+        self.check_types(&types)?;
         let may_copy_in = may_copy_in(&text);
         let prepared = Prepared {
             parameter_types: types,

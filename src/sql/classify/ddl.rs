@@ -121,19 +121,34 @@ impl Classifier<'_> {
         schemas.any(|schema| schema == rename.subname)
     }
 
+    /// The statement's command, as a command tag has it: `CREATE VIEW`. Never a
+    /// literal, which DO begins with.
+    fn command(&self) -> String {
+        let tokens = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at));
+        let mut command = Vec::new();
+        for word in tokens.map(str::to_ascii_uppercase) {
+            if !word.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+                break;
+            }
+            if matches!(word.as_str(), "OR" | "REPLACE" | "TEMP" | "TEMPORARY" | "UNLOGGED") {
+                continue;
+            }
+            let goes_on =
+                matches!(word.as_str(), "MATERIALIZED" | "EVENT" | "FOREIGN" | "TEXT" | "USER" | "ACCESS");
+            command.push(word);
+            if command.len() > 1 && !goes_on {
+                break;
+            }
+        }
+        command.join(" ")
+    }
+
     pub(super) fn exempt_only(&self) -> ClientError {
-        let words: Vec<String> = self
-            .tokens
-            .within(&self.span)
-            .take(2)
-            .filter_map(|(at, _)| self.text.get(at))
-            .map(str::to_ascii_uppercase)
-            .collect();
         ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
             format!(
                 "permission denied: {} could give protected data a new name or run unseen code",
-                words.join(" ")
+                self.command()
             ),
         )
         .with_hint(match self.namesakes().as_slice() {

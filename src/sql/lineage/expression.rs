@@ -11,7 +11,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
 use super::scope::{Field, Scope, Source};
-use super::value::{Constant, Point, Purpose, Value};
+use super::value::{Constant, Literal, Point, Purpose, Value};
 use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
         let span = self.places.token(constant.location);
         self.found.literals.push(span);
         let value = Value::constant(if constant.isnull { Constant::Null } else { Constant::No });
-        Value { given: self.given_literal(constant), ..value }
+        Value { given: self.given_literal(constant), literal: Literal::Plain, ..value }
     }
 
     /// A column, or, where there is none of that name, a whole row or a
@@ -172,6 +172,14 @@ impl<'a> Walk<'a> {
         let source = self.source_named(qualifiers, scope, &span)?;
         match source.field(column) {
             Some(field) => {
+                if !source.certainly_has(column) && self.may_be_function(&field) {
+                    // What it would be called with is the source's row, or its only column.
+                    let purpose = self.called_on_one(column, span.start, Purpose::SHOW)?;
+                    if purpose.kind == UseKind::VolatileArgument {
+                        let row = Value::of_row(source.fields.clone().into(), span.clone(), None);
+                        self.spend(&row, purpose);
+                    }
+                }
                 let field = self.or_function(field, || source.as_field());
                 Ok(Value::of_field(&field, span))
             }
@@ -195,22 +203,28 @@ impl<'a> Walk<'a> {
         source: &Source,
         span: Range<usize>,
     ) -> Analysed<Value> {
-        self.check_callable(&[function], span.start)?;
+        let purpose = self.called_on_one(function, span.start, Purpose::SHOW)?;
         let row = Value::of_row(source.fields.clone().into(), span.clone(), None);
         if row.is_clean() {
             return Ok(Value::clean());
         }
         if self.view {
-            return Ok(Value::of(self.spend(&row, Purpose::SHOW)));
+            return Ok(Value::of(self.spend(&row, purpose)));
         }
-        let use_ = self.use_of(
-            &row.flow,
-            Purpose { kind: UseKind::WholeRow, ..Purpose::SHOW },
-            span,
-            Otherwise::Refuse,
-        );
+        let kind = match purpose.kind {
+            UseKind::VolatileArgument => UseKind::VolatileArgument,
+            _ => UseKind::WholeRow,
+        };
+        let use_ = self.use_of(&row.flow, Purpose { kind, ..purpose }, span, Otherwise::Refuse);
         self.add_use(use_);
         Ok(Value::clean())
+    }
+
+    /// A name behind a source's that may be none of its columns': may a function
+    /// be called instead? The client can't make a relation's row another thing
+    /// than a row.
+    fn may_be_function(&self, field: &Field) -> bool {
+        !field.loose || field.unsure || self.takes_row(&field.name)
     }
 
     /// A column that may be gone by then: a function of the row that is called
@@ -253,6 +267,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
+        let purpose = self.called_by(steps, purpose);
         let mut value = self.expression(argument, scope, purpose)?;
         if !steps.iter().any(|step| matches!(step.node, Some(NodeEnum::String(_)))) {
             self.keep_name_of_part(argument, &mut value)?;
@@ -285,18 +300,29 @@ impl<'a> Walk<'a> {
             if let Some(part) = self.part(&value, name) {
                 return Ok(part);
             }
+            // `('…'::text).f` is `f('…'::text)`.
+            let purpose = self.called_on_one(name, self.here, purpose)?;
             return Ok(Value::of(self.spend(&value, purpose)));
         };
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         match found {
             Some(field) => {
+                let certain = !field.is_uncertain();
+                let purpose = if certain || !self.may_be_function(&field) {
+                    purpose
+                } else {
+                    self.called_on_one(name, self.here, purpose)?
+                };
+                if !certain && purpose.kind == UseKind::VolatileArgument {
+                    self.spend(&value, purpose);
+                }
                 let field = self.or_function(field, || Field::of_row(&row));
                 let mut value = value.becomes(field.flow.clone());
                 self.cut_whole_field(&mut value, name);
                 Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
             }
             None => {
-                self.check_callable(&[name], self.here)?;
+                let purpose = self.called_on_one(name, self.here, purpose)?;
                 Ok(Value::of(self.spend(&value, purpose)))
             }
         }
@@ -415,6 +441,7 @@ impl<'a> Walk<'a> {
     /// `redact`, since the client chose which one it sees.
     fn one_of(&mut self, values: Vec<Value>, purpose: Purpose) -> Value {
         let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
+        let values = self.meet(values, purpose);
         let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
         let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));
         let types: Vec<_> = values.iter().map(|value| value.type_oid).collect();
@@ -435,7 +462,8 @@ impl<'a> Walk<'a> {
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
-            return Ok(Value { row: None, elements: None, origin: None, null_with, ..value });
+            let literal = self.cast_to(type_name);
+            return Ok(Value { row: None, elements: None, origin: None, null_with, literal, ..value });
         }
         let keeps = self
             .keeping_type(type_name)

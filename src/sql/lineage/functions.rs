@@ -74,7 +74,8 @@ impl<'a> Walk<'a> {
         self.account(call.location, &names);
         self.check_callable(&names, at)?;
         self.check_known(call, &names)?;
-        let leaves_trace = self.leaves_trace(&names);
+        let coerces = call.args.len() == 1 && self.coerces(&names, at)?;
+        let leaves_trace = coerces || self.leaves_trace(&names);
         self.traces |= leaves_trace;
         let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
 
@@ -289,6 +290,42 @@ impl<'a> Walk<'a> {
         }
         let location = i32::try_from(at).unwrap_or(-1);
         self.refuse_opaque("function", names.last().copied().unwrap_or_default(), location)
+    }
+
+    /// A name where it may be called on one value, `(x).f` or `alias.f`: may it
+    /// be, and what is the value given to it for?
+    pub(super) fn called_on_one(&mut self, name: &str, at: usize, purpose: Purpose) -> Analysed<Purpose> {
+        self.check_callable(&[name], at)?;
+        let leaves_trace = self.coerces(&[name], at)? || self.leaves_trace(&[name]);
+        self.traces |= leaves_trace;
+        let known = self.candidates_of(&[name]).next().is_some();
+        let is_kept = leaves_trace || (known && self.is_volatile(&[name]));
+        Ok(if is_kept { Purpose::VOLATILE } else { purpose })
+    }
+
+    /// What the argument of these steps is for: one may be a function that keeps it.
+    pub(super) fn called_by(&self, steps: &[Node], purpose: Purpose) -> Purpose {
+        let names = steps.iter().filter_map(|step| match &step.node {
+            Some(NodeEnum::String(name)) => Some(name.sval.as_str()),
+            _ => None,
+        });
+        let mut known = names.filter(|name| self.candidates_of(&[name]).next().is_some());
+        let keeps = known.any(|name| self.leaves_trace(&[name]) || self.is_volatile(&[name]));
+        if keeps { Purpose::VOLATILE } else { purpose }
+    }
+
+    /// `type(x)` is a cast (`func_get_detail`): does a CHECK of the type leave a
+    /// trace?
+    ///
+    /// # Errors
+    /// One may read protected data unseen.
+    fn coerces(&self, names: &[&str], at: usize) -> Analysed<bool> {
+        let checks = self.checks_of(names);
+        if checks.iter().any(|function| self.facts.opaque_functions.contains(&function.oid)) {
+            let location = i32::try_from(at).unwrap_or(-1);
+            return self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), location);
+        }
+        Ok(checks.into_iter().any(|function| self.body_leaves_trace(function)))
     }
 
     pub(super) fn refuse_opaque<T>(&self, what: &str, name: &str, location: i32) -> Analysed<T> {

@@ -103,7 +103,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The functions that CHECKs of types of this name call, or of what these are made of.
-    fn checks_of(&self, names: &[&str]) -> Vec<&'a Function> {
+    pub(super) fn checks_of(&self, names: &[&str]) -> Vec<&'a Function> {
         let snapshot = self.facts.snapshot;
         let types = names.last().and_then(|name| snapshot.types_by_name.get(*name)).into_iter().flatten();
         let parts = snapshot.type_parts(types.copied());

@@ -149,7 +149,10 @@ impl<'a> Walk<'a> {
             let values: Vec<Value> = rows.iter().filter_map(|row| row.get(column).cloned()).collect();
             let value = match values.as_slice() {
                 [only] => only.clone(),
-                _ => self.any_of(values),
+                _ => {
+                    let values = self.meet(values, purpose);
+                    self.any_of(values)
+                }
             };
             let given = given.iter().map(|row| row.get(column).cloned().flatten()).collect();
             let value = self.listed_column(value, given, &mark);
@@ -183,7 +186,12 @@ impl<'a> Walk<'a> {
         self.keeps_places(right.iter().map(Target::place))?;
         let compares = select.op() != SetOperation::SetopUnion || !select.all;
         let mut targets = Vec::with_capacity(left.len());
-        for (a, b) in left.into_iter().zip(right) {
+        for (mut a, mut b) in left.into_iter().zip(right) {
+            if !compares && !(a.value.is_clean() && b.value.is_clean()) {
+                let met = self.meet(vec![a.value, b.value], self.show);
+                let Ok([left, right]) = <[Value; 2]>::try_from(met) else { return self.unknown("UNION") };
+                (a.value, b.value) = (left, right);
+            }
             if compares {
                 self.equality(&a.value, &b.value, &[], UseKind::SetOperation);
             }

@@ -175,6 +175,12 @@ impl Source {
         Field::of_row(&self.fields)
     }
 
+    /// Is a column of its own meant by that name, whatever anybody changes?
+    pub fn certainly_has(&self, name: &str) -> bool {
+        let mut own = self.fields.iter().filter(|field| field.name == name);
+        own.any(|field| !field.is_uncertain()) || (self.system && SYSTEM_COLUMNS.contains(&name))
+    }
+
     /// The column of that name. An open source may have any.
     pub fn field(&self, name: &str) -> Option<Field> {
         let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));

@@ -19,6 +19,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
+        self.check_construct(node)?;
         let flow = match node {
             NodeEnum::XmlExpr(xml) => self.xml(xml, scope, purpose)?,
             NodeEnum::XmlSerialize(xml) => {
@@ -77,6 +78,26 @@ impl<'a> Walk<'a> {
             _ => return self.unknown("an expression"),
         };
         Ok(Value::of(flow))
+    }
+
+    /// An older server reads these as calls of functions, which anybody may make.
+    fn check_construct(&self, node: &NodeEnum) -> Analysed<()> {
+        let since = match node {
+            NodeEnum::JsonScalarExpr(_)
+            | NodeEnum::JsonParseExpr(_)
+            | NodeEnum::JsonSerializeExpr(_)
+            | NodeEnum::JsonFuncExpr(_) => 170_000,
+            NodeEnum::JsonObjectConstructor(_)
+            | NodeEnum::JsonArrayConstructor(_)
+            | NodeEnum::JsonArrayQueryConstructor(_)
+            | NodeEnum::JsonObjectAgg(_)
+            | NodeEnum::JsonArrayAgg(_) => 160_000,
+            _ => return Ok(()),
+        };
+        match self.facts.snapshot.server_version < since {
+            true => self.unknown("SQL/JSON, which this server reads as a function's name,"),
+            false => Ok(()),
+        }
     }
 
     fn xml(&mut self, xml: &'a XmlExpr, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Flow> {
@@ -163,7 +184,7 @@ impl<'a> Walk<'a> {
             flows.push(self.decide(condition, scope)?);
         }
         if let Some(window) = constructor.over.as_deref() {
-            self.window(window, scope)?;
+            flows.extend(self.window(window, scope)?);
         }
         Ok(computed(all_columns(&flows)))
     }

@@ -7,13 +7,22 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
 
 use super::functions::SCALAR_ARRAYS;
-use super::names::{BPCHAR, TEXT, VARCHAR, strings};
+use super::names::{BPCHAR, PG_CATALOG, TEXT, VARCHAR, strings};
 use super::scope::Scope;
-use super::value::{self, Value, common_type, unite};
+use super::value::{self, Literal, Purpose, Value, common_type, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::TypeInfo;
 use crate::sql::analysis::Flow;
+
+const INT8: Oid = Oid(20);
+const INT2: Oid = Oid(21);
+const INT4: Oid = Oid(23);
+const FLOAT4: Oid = Oid(700);
+const FLOAT8: Oid = Oid(701);
+const DATE: Oid = Oid(1082);
+const TIMESTAMP: Oid = Oid(1114);
+const NUMERIC: Oid = Oid(1700);
 
 /// Domains over domains; more would be a catalog that contradicts itself.
 const MAX_DOMAINS: usize = 32;
@@ -96,6 +105,63 @@ impl<'a> Walk<'a> {
         match unite(&left.flow, &right.flow) {
             Flow::Plain { columns, .. } if !self.are_alike(left, right) => Flow::Mixed { columns },
             flow => flow,
+        }
+    }
+
+    /// Values that meet get one type (`select_common_type` in `parse_coerce.c`).
+    /// Where the cast to it fails for some values of a protected one, that one
+    /// must not be there.
+    pub(super) fn meet(&mut self, values: Vec<Value>, purpose: Purpose) -> Vec<Value> {
+        if self.view || values.iter().all(Value::is_clean) {
+            return values;
+        }
+        let fails: Vec<bool> = values
+            .iter()
+            .map(|value| !value.is_clean() && values.iter().any(|other| self.may_fail(value, other)))
+            .collect();
+        let met = values.into_iter().zip(fails);
+        met.map(|(value, fails)| if fails { Value::of(self.spend(&value, purpose)) } else { value }).collect()
+    }
+
+    /// May making a type of both fail for some values of the one? The other
+    /// types cast implicitly to none that can't hold all their values.
+    fn may_fail(&self, value: &Value, other: &Value) -> bool {
+        let types = self.base_types(value);
+        let others = match other.literal {
+            Literal::Plain => return false,
+            Literal::Cast(oid) => vec![oid],
+            Literal::No => self.base_types(other),
+        };
+        let among = |allowed: &[Oid]| !others.is_empty() && others.iter().all(|oid| allowed.contains(oid));
+        let is_one = |oid| among(&[oid]);
+        types.is_empty()
+            || types.iter().any(|oid| match *oid {
+                INT8 => !among(&[INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8]),
+                NUMERIC => !among(&[INT2, INT4, INT8, NUMERIC]),
+                DATE => !is_one(DATE),
+                TIMESTAMP => !among(&[DATE, TIMESTAMP]),
+                oid if self.is_array(oid) || !oid.is_builtin() => !is_one(oid),
+                _ => false,
+            })
+    }
+
+    /// What a cast to the type of this name gives, if that is one of `pg_catalog`.
+    pub(super) fn cast_to(&self, name: &TypeName) -> Literal {
+        let names = strings(&name.names).unwrap_or_default();
+        let (bare, qualified) = match names.as_slice() {
+            [bare] => (*bare, false),
+            [PG_CATALOG, bare] => (*bare, true),
+            _ => return Literal::No,
+        };
+        if name.setof || name.pct_type || (!qualified && self.is_also_elsewhere(bare)) {
+            return Literal::No;
+        }
+        let of_array = format!("_{bare}");
+        let wanted = if name.array_bounds.is_empty() { bare } else { of_array.as_str() };
+        let oids = self.facts.snapshot.types_by_name.get(wanted).map_or(&[][..], Vec::as_slice);
+        match oids.iter().find(|oid| oid.is_builtin()) {
+            Some(oid) => Literal::Cast(*oid),
+            None => Literal::No,
         }
     }
 

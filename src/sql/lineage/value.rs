@@ -28,6 +28,7 @@ pub(super) struct Value {
     /// Its collation may change the length with the case.
     pub recased: bool,
     pub constant: Constant,
+    pub literal: Literal,
     /// It is this very column of a table reference.
     pub origin: Option<Origin>,
     /// What the client gives here, to be compared with one other value: see
@@ -56,6 +57,16 @@ pub(super) enum Constant {
     No,
     Null,
     Default,
+}
+
+/// What is known of the type of something without protected data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Literal {
+    No,
+    /// A literal as it stands takes the type of what it meets.
+    Plain,
+    /// A cast to this type of `pg_catalog`.
+    Cast(Oid),
 }
 
 /// What an expression is for: it decides which use a value spent in it is.
@@ -114,6 +125,7 @@ impl Value {
             collated: false,
             recased: false,
             constant: Constant::No,
+            literal: Literal::No,
             origin: None,
             given: Vec::new(),
             given_elements: Vec::new(),
@@ -223,7 +235,16 @@ impl Value {
             self.points.clear();
         }
         let constant = Constant::No;
-        let value = Self { flow, elements: None, row: None, type_oid: None, constant, origin: None, ..self };
+        let value = Self {
+            flow,
+            elements: None,
+            row: None,
+            type_oid: None,
+            constant,
+            literal: Literal::No,
+            origin: None,
+            ..self
+        };
         value.not_given()
     }
 }

@@ -69,3 +69,7 @@ CREATE FOREIGN TABLE far_view (id int, email text) SERVER back OPTIONS (schema_n
 CREATE FOREIGN TABLE far_stats (tablename name, attname name, histogram_bounds text) SERVER back OPTIONS (schema_name 'pg_catalog', table_name 'pg_stats');
 CREATE FOREIGN TABLE far_docs (id int, body jsonb) SERVER back OPTIONS (table_name 'docs');
 GRANT ALL ON far_customers, far_view, far_stats, far_docs TO ana;
+INSERT INTO accounts SELECT i, CASE :seed WHEN 0 THEN 500 + i ELSE -500 - i END, CASE :seed WHEN 0 THEN 1 ELSE 1e310 END,
+       CASE :seed WHEN 0 THEN date '2000-01-01' ELSE date '5000000-01-01' END,
+       CASE :seed WHEN 0 THEN ARRAY['a', 'b'] ELSE ARRAY['a', 'b', 'c'] END
+FROM generate_series(1, 4) i;

@@ -150,3 +150,10 @@ ALTER TABLE owned ENABLE ROW LEVEL SECURITY;
 ALTER TABLE owned FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON owned USING (true) WITH CHECK (secret = owner);
 CREATE VIEW v_stay_rooms AS SELECT s.id FROM stays s JOIN rooms r ON r.id = s.room AND r.name <> '';
+CREATE TABLE accounts (id int PRIMARY KEY, bal int8, wealth numeric, until date, listed text[]);
+CREATE VIEW v_ranks AS SELECT id, array_agg(id) OVER (ORDER BY bal, id) AS ranks FROM accounts;
+DO $$ BEGIN
+    IF current_setting('server_version_num')::int >= 160000 THEN
+        EXECUTE 'CREATE VIEW v_json_ranks AS SELECT id, json_arrayagg(id) OVER (ORDER BY bal, id) AS ranks FROM accounts';
+    END IF;
+END $$;

@@ -281,3 +281,27 @@ fn rows_built_anew_do_not_make_a_text_grow_without_end() {
     let bytes: usize = built.map(|edit| edit.text.len()).sum();
     assert!(bytes > 500_000 && bytes <= 1024 * 1024, "{bytes}");
 }
+
+/// Before 16 and 17 anybody may make a function of such a name.
+#[test]
+fn syntax_that_an_older_server_reads_as_a_function_is_refused_there() {
+    let mut shop = Shop::new();
+    for (sql, since) in [
+        ("SELECT JSON_SCALAR(ssn) FROM customers", 170_000),
+        ("SELECT JSON_SERIALIZE(ssn) FROM customers", 170_000),
+        ("SELECT JSON(ssn) FROM customers", 170_000),
+        ("SELECT JSON_VALUE(ssn, '$') FROM customers", 170_000),
+        ("SELECT JSON_QUERY(ssn, '$') FROM customers", 170_000),
+        ("SELECT id FROM customers WHERE JSON_EXISTS(ssn, '$')", 170_000),
+        ("SELECT JSON_OBJECT('a' : ssn) FROM customers", 160_000),
+        ("SELECT JSON_ARRAY(ssn) FROM customers", 160_000),
+        ("SELECT JSON_ARRAY(SELECT ssn FROM customers)", 160_000),
+        ("SELECT JSON_ARRAYAGG(ssn) FROM customers", 160_000),
+        ("SELECT JSON_OBJECTAGG(id : ssn) FROM customers", 160_000),
+    ] {
+        shop.snapshot.server_version = since - 1;
+        assert_eq!(shop.lineage(sql).err().map(|error| error.code), Some("0A000".into()), "{sql}");
+        shop.snapshot.server_version = since;
+        assert_eq!(shop.lineage(sql).err(), None, "{sql}");
+    }
+}

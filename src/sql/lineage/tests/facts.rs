@@ -128,7 +128,7 @@ const VOLATILE: &str = "random nextval setval set_config pg_notify pg_sleep pg_a
 impl Shop {
     pub fn new() -> Self {
         let mut shop = Self {
-            snapshot: Snapshot { database: "shop".into(), ..Snapshot::default() },
+            snapshot: Snapshot { database: "shop".into(), server_version: 180_000, ..Snapshot::default() },
             protected: HashMap::new(),
             view_flows: HashMap::new(),
             counted: HashSet::new(),
