@@ -441,3 +441,45 @@ fn extensions_with_types_of_their_own_do_not_hinder_ordinary_work() {
         assert_eq!(error, None, "{sql}");
     }
 }
+
+/// A schema for each tenant, of which one is protected: the others' owners
+/// migrate their own tables, by their names with a schema.
+#[test]
+fn a_namesake_in_another_schema_is_free_to_be_migrated() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA app AUTHORIZATION ana; SET ROLE ana; \
+         CREATE TABLE app.customers (id int PRIMARY KEY, email text); CREATE TABLE app.\"Orders\" (id int)",
+    );
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"email\"");
+    let mut raw = Raw::connect(bauta.port, "ana");
+    let mut code = |sql: &str| {
+        let frames = raw.query(sql);
+        frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
+    };
+    for sql in [
+        "CREATE INDEX ON app.customers (email)",
+        "ALTER TABLE app.customers ADD COLUMN phone text",
+        "ALTER TABLE \"app\".\"customers\" ALTER phone SET DEFAULT 'none'",
+        "CREATE VIEW app.reach AS SELECT id, email FROM app . customers",
+        "CREATE TABLE app.orders (id int REFERENCES app.customers (id), c app.customers)",
+        "COMMENT ON TABLE app.customers IS 'ours'",
+    ] {
+        assert_eq!(code(sql), None, "{sql}");
+    }
+    for sql in [
+        "CREATE VIEW app.v AS SELECT email FROM customers",
+        "CREATE VIEW app.v AS SELECT email FROM public.customers",
+        "CREATE VIEW app.v AS SELECT email FROM public -- app\n.customers",
+        "CREATE VIEW app.v AS SELECT email FROM \"public\" /* app */ . customers",
+        "CREATE VIEW app.v AS SELECT email FROM public. /* app. */ customers",
+        "CREATE VIEW app.v AS SELECT email FROM shop.public.customers",
+        "CREATE VIEW app.v AS SELECT app.id FROM app.customers app, public.customers c",
+        "CREATE VIEW app.v AS SELECT email FROM app.Customers, U&\"public\".customers",
+        "CREATE TABLE app.copy (LIKE public.customers)",
+        "CREATE INDEX ON customers (id, email)",
+    ] {
+        assert_eq!(code(sql).as_deref(), Some("42501"), "{sql}");
+    }
+}

@@ -12,7 +12,8 @@ use crate::sql::analysis::{Statement, StatementKind};
 
 impl Classifier<'_> {
     pub(super) fn utility(&self, node: &NodeEnum) -> Statement {
-        let counted = self.is_counted() || self.names_in_body(node);
+        let spelled = self.names.iter().any(|name| !self.is_elsewhere(name));
+        let counted = self.escapes || spelled || self.names_in_body(node);
         let mut statement = Statement::harmless(self.span.clone(), StatementKind::Utility);
         statement.catalog_change = self.catalog_change(node);
         if counted {

@@ -36,8 +36,50 @@ impl Classifier<'_> {
         is_read && !relation.is_temporary() && !self.guard.counted_relations.contains(&relation.oid)
     }
 
+    /// Is it written with the schema of a relation that has nothing protected, and
+    /// so means that one? What can't be told from the text alone does not.
+    pub(super) fn is_elsewhere(&self, name: &Range<usize>) -> bool {
+        let snapshot = &self.guard.snapshot;
+        let Some((schema, name)) = self.qualified(name) else { return false };
+        let opaque = snapshot.functions_by_name.get(name.as_str()).into_iter().flatten().any(|oid| {
+            let is_there = |oid| snapshot.functions.get(oid).is_some_and(|found| *found.schema == *schema);
+            self.guard.opaque_functions.contains(oid) && is_there(oid)
+        });
+        let relation = snapshot.relation(&schema, &name);
+        relation.is_some_and(|relation| {
+            let protected = self.guard.protected.keys().any(|column| column.relation == relation.oid);
+            self.is_open(relation) && !protected && !opaque
+        })
+    }
+
+    /// The schema that is written in front of the name, and the name, as
+    /// PostgreSQL reads them. None: there is none, or more than a schema.
+    fn qualified(&self, name: &Range<usize>) -> Option<(String, String)> {
+        let tokens: Vec<&str> = self
+            .tokens
+            .within(&self.span)
+            .take_while(|(at, _)| at.start <= name.start)
+            .filter_map(|(at, _)| self.text.get(at))
+            .collect();
+        match tokens.as_slice() {
+            [.., ".", _, ".", _] => None,
+            [.., schema, ".", name] => Some((identifier(schema)?, identifier(name)?)),
+            _ => None,
+        }
+    }
+
     fn is_qualified(&self, name: &Range<usize>) -> bool {
         let before = self.text.get(..name.start).unwrap_or_default();
         before.trim_end_matches('"').trim_end().ends_with('.')
+    }
+}
+
+/// An identifier as PostgreSQL reads it, unless it is written with escapes or
+/// other letters.
+fn identifier(token: &str) -> Option<String> {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    match token.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => (!quoted.contains('"')).then(|| quoted.to_owned()),
+        None => token.bytes().all(is_letter).then(|| token.to_ascii_lowercase()),
     }
 }
