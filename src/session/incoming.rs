@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::judge::{Refusal, Stop, hangs_on_settings};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
-use super::state::{Entry, Kind};
+use super::state::{Change, Entry, Kind};
 use crate::audit::record::Observed;
 use crate::audit::tally::Outcome;
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
@@ -159,10 +159,8 @@ impl Relay {
         let stub = Parse { name, text: REFUSED_TEXT, parameter_types: b"" };
         stub.write(self.upstream.output());
         let mut entry = Entry::new(Kind::Parse, Reply::new(Audience::Refusal(Box::new(error))));
-        if name.is_empty()
-            && let Some(undo) = self.state.remove_statement(b"")
-        {
-            entry = entry.with_undo(undo);
+        if name.is_empty() {
+            entry = entry.with_change(Change::RemoveStatement(Bytes::new()));
         }
         self.expect(entry);
     }

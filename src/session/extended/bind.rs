@@ -14,7 +14,7 @@ use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply, Shape};
 use crate::session::simple::described;
-use crate::session::state::{Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
+use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
 use crate::session::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
 use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
@@ -51,7 +51,6 @@ impl Relay {
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.upstream.queue(frame);
-            let audience = if self.observes() { Audience::Client } else { Audience::MustFail };
             self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
             return Ok(());
         };
@@ -146,11 +145,11 @@ impl Relay {
     /// Closes the server's copy; the name stands on without one.
     fn close_lost(&mut self, name: &[u8], prepared: &Prepared) {
         Target::Statement(name).write(tag::CLOSE, self.upstream.output());
-        let removed = self.state.remove_statement(name);
+        let name = Bytes::copy_from_slice(name);
         let gone = Prepared { form: None, ..copy_of(prepared) };
-        let again = self.state.set_statement(Bytes::copy_from_slice(name), Arc::new(gone));
-        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy));
-        entry.undo.extend(removed.into_iter().chain([again]).map(|undo| (0, undo)));
+        let entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy))
+            .with_change(Change::RemoveStatement(name.clone()))
+            .with_change(Change::SetStatement(name, Arc::new(gone)));
         self.expect(entry);
     }
 
@@ -179,8 +178,8 @@ impl Relay {
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();
         let portal = Portal { prepared, hold: false, kept: false, tokens, leads, shape: shape.clone() };
-        let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
-        self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
+        let set = Change::SetPortal(Bytes::copy_from_slice(name), portal);
+        self.expect(Entry::new(Kind::Bind, reply).with_change(set));
         if let Some(shape) = shape.filter(|_| asks) {
             Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
             let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };

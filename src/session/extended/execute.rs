@@ -19,7 +19,7 @@ use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply};
 use crate::session::simple::edits_the_text;
-use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos};
+use crate::session::state::{Changes, Entry, Kind, Known, Lineage, Portal, Prepared};
 use crate::session::tokens::{Handed, Values};
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
@@ -32,7 +32,7 @@ pub(in crate::session) struct ExecutePlan {
     lineage: Option<Lineage>,
     shape: ShapeRef,
     pub judged: Judged,
-    pub undo: Undos<ShapeRef>,
+    changes: Changes<ShapeRef>,
 }
 
 impl Relay {
@@ -129,7 +129,7 @@ impl Relay {
             lineage: None,
             shape: portal.shape.clone(),
             judged: Judged::plain(),
-            undo: SmallVec::new(),
+            changes: SmallVec::new(),
         };
         // As it was opened, where it was read then.
         let known = match &portal.prepared.known {
@@ -151,17 +151,13 @@ impl Relay {
             }
             let text = portal.prepared.text.clone();
             let edits = &plan.judged.edits;
-            if let Err(stop) = self.register(&lineage, 0, &text, edits, &portal.tokens, &mut plan.undo) {
-                self.state.revert_all(plan.undo);
-                return Err(stop);
-            }
+            self.changes(&lineage, 0, &text, edits, &portal.tokens, &mut plan.changes)?;
             plan.lineage = Some(lineage);
         }
         if plan.lineage.is_none() {
             return self.pass_execute(plan, frame);
         }
         if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) && !self.observes() {
-            self.state.revert_all(plan.undo);
             let why = if portal.prepared.by_sql { opened_by_declare() } else { changed_meanwhile() };
             return Err(why.into());
         }
@@ -209,7 +205,6 @@ impl Relay {
             Ok(run) => run,
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
             Err(Stop::Refuse(refusal)) => {
-                self.state.revert_all(plan.undo);
                 self.refuse_step(refusal.error);
                 return Step::Done;
             }
@@ -232,7 +227,7 @@ impl Relay {
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
-        entry.undo = plan.undo;
+        entry.changes = plan.changes;
         self.expect(entry);
         if reveals || awaited || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);

@@ -31,7 +31,7 @@ impl Relay {
                 (false, false) => Err(out_of_step(tag::ERROR_RESPONSE)),
             };
         };
-        let unsure = self.unsure_statement();
+        let current = self.state.front().map_or(0, |entry| entry.run.current);
         let begun = !is_before_anything(&fields);
         if let Some(entry) = self.state.front_mut() {
             entry.run.answered = true;
@@ -59,7 +59,7 @@ impl Relay {
         let described =
             matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
         self.fail_runs(&code);
-        for (_, mut dropped) in self.state.fail(unsure, begun) {
+        for (_, mut dropped) in self.state.fail(current, begun) {
             for mut run in std::mem::take(&mut dropped.runs) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
             }
@@ -76,13 +76,6 @@ impl Relay {
             self.give_up_query(&code);
         }
         Ok(())
-    }
-
-    /// The statement of a Query of several that may have run to its end: the
-    /// last one's is told after the commit.
-    fn unsure_statement(&self) -> Option<usize> {
-        let entry = self.state.front()?;
-        (entry.kind == Kind::Query && entry.run.runs.len() > 1).then_some(entry.run.current)
     }
 
     /// A COPY whose columns can't be described fails as the COPY would have.
@@ -150,7 +143,9 @@ fn is_before_anything(fields: &ErrorFields<'_>) -> bool {
         ("42P03", b"CreatePortal"),
         ("42P05", b"StorePreparedStatement"),
         ("25001", b"PreventInTransactionBlock"),
+        ("25P01", b"CheckTransactionBlock"),
         ("25P02", b"exec_simple_query"),
+        ("25P02", b"exec_execute_message"),
         ("26000", b"FetchPreparedStatement"),
     ];
     let known = (fields.sqlstate(), fields.get(b'R').unwrap_or_default());
