@@ -18,6 +18,7 @@ use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
 use super::state::{Known, Lineage, Lookup, Portal, Prepared};
 use super::tokens::{Handed, Keys, tokens_by_name};
+use super::unheld::Unheld;
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
@@ -124,18 +125,27 @@ impl Judged {
         }
     }
 
-    /// It names a statement or cursor that bauta has not seen made. The
-    /// server's own error passes; should it exist after all, the session ends
-    /// before anything of it is shown.
-    fn of_unseen() -> Self {
+    /// It names a statement or cursor that bauta has not seen made.
+    fn of_unheld(unheld: Unheld) -> Self {
+        Self::failing(Some(unheld))
+    }
+
+    /// The server's own error passes; should there be another answer, the
+    /// session ends before anything of it is shown.
+    fn failing(unheld: Option<Unheld>) -> Self {
         // What it runs may touch anything.
-        let guarded = Guarded { must_fail: true, touches: true, ..Guarded::unannounced(Plan::None) };
+        let guarded = Guarded { must_fail: true, unheld, touches: true, ..Guarded::unannounced(Plan::None) };
         Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
     }
 
-    /// Made by [`of_unseen`](Self::of_unseen).
+    /// Made by [`failing`](Self::failing).
     pub(super) fn must_fail(&self) -> bool {
         self.guarded.as_ref().is_some_and(|guarded| guarded.must_fail)
+    }
+
+    /// What it names and bauta has not seen made.
+    pub(super) fn unheld(&self) -> Option<&Unheld> {
+        self.guarded.as_ref()?.unheld.as_ref()
     }
 }
 
@@ -282,7 +292,7 @@ impl Relay {
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged })
             }
-            Lookup::Missing => Ok(Judged::of_unseen()),
+            Lookup::Missing => Ok(Judged::of_unheld(Unheld::cursor(cursor))),
             Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
         }
     }
@@ -312,7 +322,7 @@ impl Relay {
                             None => Ok(judged),
                         }
                     }
-                    Lookup::Missing => Ok(Judged::of_unseen()),
+                    Lookup::Missing => Ok(Judged::of_unheld(Unheld::statement(name))),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
@@ -320,14 +330,14 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => self.judge_explain_execute(&slot.value),
-                    Lookup::Missing => Ok(Judged::of_unseen()),
+                    Lookup::Missing => Ok(Judged::of_unheld(Unheld::statement(name))),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Fetch { cursor, .. } => {
                 // A portal that runs can't be fetched from: the server says so.
                 if self.fetching.contains(cursor) {
-                    return Ok(Judged::of_unseen());
+                    return Ok(Judged::failing(None));
                 }
                 self.fetching.push(cursor.clone());
                 let judged = self.judge_fetch(cursor);
@@ -432,6 +442,7 @@ impl Relay {
                 answer: None,
                 observed: observe,
                 must_fail: false,
+                unheld: None,
                 noticed: false,
                 catalog_change: statement.catalog_change,
                 names: statement.names.clone(),

@@ -165,8 +165,18 @@ impl Relay {
             let known = plan.changes.len();
             self.changes(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.changes)
                 .map_err(|stop| (index, stop))?;
-            if edits_the_text(&plan.analysis, index) {
-                plan.edits.extend(judged.edits.iter().cloned());
+            for (_, change) in plan.changes.iter().skip(known) {
+                self.state.try_out(change.clone(), trial);
+            }
+            match (judged.unheld(), plan.analysis.statements.get(index)) {
+                (Some(unheld), Some(statement)) => {
+                    let (start, end) = (statement.span.start, statement.span.end);
+                    plan.edits.push(Edit { start, end, text: unheld.stand_in().to_owned() });
+                }
+                _ if edits_the_text(&plan.analysis, index) => {
+                    plan.edits.extend(judged.edits.iter().cloned());
+                }
+                _ => {}
             }
             plan.judged.push(judged);
         }

@@ -16,6 +16,7 @@ use crate::session::runs::{Audience, Reply, Shape};
 use crate::session::simple::described;
 use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
 use crate::session::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
+use crate::session::unheld::Unheld;
 use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::{Bind, BoundValue, Target};
@@ -50,6 +51,11 @@ impl Relay {
         self.check_spelling(bind.statement)?;
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
+            let mut audience = Audience::Client;
+            if !self.observes() {
+                self.close_unheld(Unheld::Statement(Bytes::copy_from_slice(bind.statement)));
+                audience = Audience::MustFail;
+            }
             self.upstream.queue(frame);
             self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
             return Ok(());

@@ -21,6 +21,7 @@ use crate::session::runs::{Audience, Reply};
 use crate::session::simple::edits_the_text;
 use crate::session::state::{Changes, Entry, Kind, Known, Lineage, Portal, Prepared};
 use crate::session::tokens::{Handed, Values};
+use crate::session::unheld::Unheld;
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
 use crate::wire::frontend::Execute;
@@ -47,7 +48,7 @@ impl Relay {
         let slot = match self.find_portal(execute.portal) {
             Ok(Some(slot)) => slot,
             Ok(None) => {
-                return Ok(self.execute_unseen(frame));
+                return Ok(self.execute_unheld(execute.portal, frame));
             }
             Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
@@ -76,19 +77,22 @@ impl Relay {
     }
 
     /// A portal that bauta has not seen opened.
-    fn execute_unseen(&mut self, frame: &[u8]) -> Step {
-        let mut reply = Reply::new(Audience::MustFail);
-        if self.observes() {
+    fn execute_unheld(&mut self, portal: &[u8], frame: &[u8]) -> Step {
+        let unheld = Unheld::Portal(Bytes::copy_from_slice(portal));
+        let reply = if self.observes() {
             let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
-            match self.intend_judged(sql, Arc::default(), Some(observe::unseen())) {
-                Ok(run) => reply = Reply::new(Audience::Client).with_run(run),
+            match self.intend_judged(sql, Arc::default(), Some(observe::run_unheld(&unheld))) {
+                Ok(run) => Reply::new(Audience::Client).with_run(run),
                 Err(Stop::Hold(hold)) => return Step::Wait(hold),
                 Err(Stop::Refuse(refusal)) => {
                     self.refuse_step(refusal.error);
                     return Step::Done;
                 }
             }
-        }
+        } else {
+            self.close_unheld(unheld);
+            Reply::new(Audience::MustFail)
+        };
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, reply));
         Step::Done
@@ -146,7 +150,8 @@ impl Relay {
             if self.leads_elsewhere(portal)? {
                 return Err(leads_elsewhere().into());
             }
-            if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() {
+            let fails = plan.judged.unheld().is_some();
+            if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() && !fails {
                 return Err(rows_by_name().into());
             }
             let text = portal.prepared.text.clone();
@@ -209,6 +214,9 @@ impl Relay {
                 return Step::Done;
             }
         };
+        if let Some(unheld) = guarded.as_ref().and_then(|guarded| guarded.unheld.clone()) {
+            self.close_unheld(unheld);
+        }
         run.guarded = guarded;
         run.ground = plan
             .lineage

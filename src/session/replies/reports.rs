@@ -53,6 +53,11 @@ impl Relay {
                 }
             }
             Audience::Client | Audience::Proxy | Audience::MustFail => {
+                let named = reply.unheld().and_then(|unheld| unheld.renamed(&fields));
+                let fields = match &named {
+                    Some(message) => fields.saying(message),
+                    None => fields,
+                };
                 reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());
             }
         }
