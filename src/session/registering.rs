@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
 use super::relay::{Relay, ShapeRef};
-use super::state::{Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot, Undo, Undos};
+use super::state::{Change, Changes, Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::StatementKind;
 use crate::sql::splice::Edit;
