@@ -29,7 +29,7 @@ use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::splice::Edit;
-use crate::sql::{Analysis, Statement, StatementKind};
+use crate::sql::{Analysis, Statement, StatementKind, parse};
 
 /// How many EXECUTE or FETCH may lead to one another.
 pub(super) const MAX_FOLLOWED: usize = 8;
@@ -310,6 +310,9 @@ impl Relay {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) if leads_on(&slot.value) => Err(by_two_names().into()),
+                    Lookup::Found(slot) if moves_transaction(&slot.value) => {
+                        Err(transaction_by_name().into())
+                    }
                     Lookup::Found(slot) => {
                         let mend = "DEALLOCATE and PREPARE the statement again.";
                         let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
@@ -521,6 +524,23 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
 fn leads_on(prepared: &Prepared) -> bool {
     let kind = prepared.known.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+/// COMMIT and the like, which only a Parse can put under a name. By EXECUTE they
+/// answer before they are done, and what follows them in a pipeline runs between.
+fn moves_transaction(prepared: &Prepared) -> bool {
+    let statement = match &prepared.known {
+        Known::Analysed(lineage) => lineage.statement(),
+        Known::Own(_) | Known::Naming(_) => return false,
+        // Nobody has read it.
+        Known::Harmless => return !prepared.by_sql && parse::begins_transaction_control(&prepared.text),
+    };
+    statement.is_some_and(|statement| matches!(statement.kind, StatementKind::Transaction(_)))
+}
+
+fn transaction_by_name() -> ClientError {
+    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "transaction statements can't be run by EXECUTE")
+        .with_hint("Send the statement itself.")
 }
 
 pub(super) fn leads_elsewhere() -> ClientError {
