@@ -142,6 +142,8 @@ impl Relay {
                 self.known(&portal.prepared).map_err(Stop::Hold)?
             }
         };
+        // It may have been bound before the DDL.
+        self.check_unseen(&portal.prepared.text, known.analysis())?;
         if let Known::Analysed(lineage) = known {
             plan.judged = self.judge_opened(portal, |relay, prepared| match &prepared.known {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
