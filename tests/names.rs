@@ -202,6 +202,39 @@ fn what_nobody_has_seen_made_does_not_run() {
     assert_eq!(rows(&ana.query("SELECT 'still here'")), ["still here"]);
 }
 
+/// The server gives a portal over EXECUTE or FETCH the columns of what the name
+/// meant when it was bound: not of what nobody has seen made.
+#[test]
+fn a_portal_has_no_columns_of_what_nobody_has_seen_made() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let narrow = "SELECT 'a'::name AS a, 1::int4 AS b";
+    let wide = "SELECT ''::text AS a, email AS b FROM customers";
+    for (leave, parse, again) in [
+        (format!("PREPARE s AS {narrow}"), "EXECUTE s", format!("DEALLOCATE s; PREPARE s AS {wide}")),
+        (
+            format!("DECLARE s CURSOR WITH HOLD FOR {narrow}"),
+            "FETCH ALL FROM s",
+            format!("CLOSE s; DECLARE s CURSOR FOR {wide}"),
+        ),
+    ] {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query(LATE_TABLE);
+        assert_eq!(code(&ana.query(&format!("{LATE}; {leave}"))).as_deref(), Some("23505"));
+        ana.query("BEGIN");
+        let open = [m::parse("e", parse, &[]), m::bind("p", "e", &[], &[])];
+        assert_eq!(code(&ana.exchange(&with_sync(&open))), None);
+        // There is nothing to take away.
+        assert!(code(&ana.query(&again)).is_some());
+        ana.query("ROLLBACK; BEGIN");
+        assert_eq!(code(&ana.exchange(&with_sync(&open[1..]))), None);
+        let (_, make) = again.split_once("; ").unwrap();
+        assert_eq!(code(&ana.query(make)), None, "{make}");
+        let frames = ana.exchange(&with_sync(&[m::execute("p", 0)]));
+        assert!(rows(&frames).is_empty(), "{frames:?}");
+    }
+}
+
 /// Drivers read these codes: what names nothing is answered as without bauta.
 #[test]
 fn what_names_nothing_is_answered_in_the_servers_own_words() {
@@ -240,6 +273,10 @@ fn what_names_nothing_is_answered_in_the_servers_own_words() {
         with_sync(&[parse("EXECUTE nope"), unnamed()]),
         m::query("ROLLBACK"),
         m::query("SELECT 'at rest'"),
+        m::query("EXECUTE \"ä\""),
+        m::query("SET client_encoding = 'LATIN1'"),
+        m::framed(b'Q', b"SELECT '\xe9\xe9'; EXECUTE nope -- \xe9\0"),
+        m::query("EXECUTE nope (1 + 1)"),
     ] {
         let [direct, through] = both.each_mut().map(|raw| raw.exchange(&message));
         assert_eq!(direct, through, "{}", String::from_utf8_lossy(&message));

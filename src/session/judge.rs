@@ -297,6 +297,31 @@ impl Relay {
         }
     }
 
+    fn judge_execute(&mut self, name: &str) -> Result<Judged, Stop> {
+        self.need_quiet()?;
+        let slot = match self.state.statement(name.as_bytes()) {
+            Lookup::Found(slot) => slot,
+            Lookup::Missing => return Ok(Judged::of_unheld(Unheld::statement(name))),
+            Lookup::Wait => return Err(Stop::Hold(Hold::Quiet)),
+        };
+        if leads_on(&slot.value) {
+            return Err(by_two_names().into());
+        }
+        if moves_transaction(&slot.value) {
+            return Err(transaction_by_name().into());
+        }
+        let mend = "DEALLOCATE and PREPARE the statement again.";
+        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
+        if !judged.tokens.is_empty() {
+            return Err(tokens_by_name().into());
+        }
+        match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
+            // Its columns would not be described.
+            Some(_) => Err(copy_by_name().into()),
+            None => Ok(judged),
+        }
+    }
+
     fn judge_followed(&mut self, lineage: &Lineage, handed: Handed<'_>) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else {
             // A text of comments alone may spell a name that counts.
@@ -306,29 +331,7 @@ impl Relay {
         self.check_names(&statement.kind)?;
         self.check_session(statement)?;
         match &statement.kind {
-            StatementKind::Execute { name } => {
-                self.need_quiet()?;
-                match self.state.statement(name.as_bytes()) {
-                    Lookup::Found(slot) if leads_on(&slot.value) => Err(by_two_names().into()),
-                    Lookup::Found(slot) if moves_transaction(&slot.value) => {
-                        Err(transaction_by_name().into())
-                    }
-                    Lookup::Found(slot) => {
-                        let mend = "DEALLOCATE and PREPARE the statement again.";
-                        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
-                        if !judged.tokens.is_empty() {
-                            return Err(tokens_by_name().into());
-                        }
-                        match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
-                            // Its columns would not be described.
-                            Some(_) => Err(copy_by_name().into()),
-                            None => Ok(judged),
-                        }
-                    }
-                    Lookup::Missing => Ok(Judged::of_unheld(Unheld::statement(name))),
-                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
-                }
-            }
+            StatementKind::Execute { name } => self.judge_execute(name),
             StatementKind::ExplainExecute { name } => {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {

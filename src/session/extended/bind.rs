@@ -51,13 +51,7 @@ impl Relay {
         self.check_spelling(bind.statement)?;
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
-            let mut audience = Audience::Client;
-            if !self.observes() {
-                self.close_unheld(Unheld::Statement(Bytes::copy_from_slice(bind.statement)));
-                audience = Audience::MustFail;
-            }
-            self.upstream.queue(frame);
-            self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
+            self.bind_unheld(bind.statement, frame);
             return Ok(());
         };
         let prepared = slot.value;
@@ -109,10 +103,25 @@ impl Relay {
         let prepared = self.in_form(bind.statement, prepared, Some(&lineage), form)?;
         let shape = wants_shape(&lineage).then(Arc::default);
         self.describe_copy_of(&lineage, &judged, shape.as_ref());
+        if let Some(unheld) = self.leads_to_unheld(&prepared).filter(|_| !self.observes()) {
+            // Or the portal would have the columns of what nobody has seen.
+            self.close_unheld(unheld);
+        }
         self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
         let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
         self.expect_bind(bind.portal, (prepared, tokens), shape, judged.gate());
         Ok(())
+    }
+
+    /// Of a statement that bauta has not seen made.
+    fn bind_unheld(&mut self, statement: &[u8], frame: &[u8]) {
+        let mut audience = Audience::Client;
+        if !self.observes() {
+            self.close_unheld(Unheld::Statement(Bytes::copy_from_slice(statement)));
+            audience = Audience::MustFail;
+        }
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
     }
 
     /// The statement as the server must hold it for this Bind; parsed anew
@@ -209,6 +218,21 @@ impl Relay {
             Some(_) | None => None,
         };
         Ok(number)
+    }
+
+    /// What the EXECUTE or FETCH in `prepared` names, where bauta has not seen it made.
+    fn leads_to_unheld(&self, prepared: &Prepared) -> Option<Unheld> {
+        match &prepared.known.statement()?.kind {
+            StatementKind::Execute { name } => {
+                let is_unheld = matches!(self.state.statement(name.as_bytes()), Lookup::Missing);
+                is_unheld.then(|| Unheld::statement(name))
+            }
+            StatementKind::Fetch { cursor, .. } => {
+                let is_unheld = matches!(self.state.portal(cursor.as_bytes()), Lookup::Missing);
+                is_unheld.then(|| Unheld::cursor(cursor))
+            }
+            _ => None,
+        }
     }
 
     /// Does a portal over EXECUTE or FETCH lead to another statement or cursor
