@@ -70,6 +70,28 @@ fn a_message_that_is_too_long_ends_the_session() {
     assert!(session.receive().is_none());
 }
 
+/// Nothing can be said of it before its name is whole, or too long for one.
+#[test]
+fn the_head_of_a_long_parse_keeps_nobody_waiting() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, &LIMITS.replace("1s", "1h"));
+    let mut session = Raw::connect(bauta.port, "ana");
+    let mut other = Raw::connect(bauta.port, "ana");
+    let parse = m::parse(&"n".repeat(100), &long(200_000), &[]);
+    for (part, sent) in [(9, 0), (40, 9)] {
+        session.send(&parse[sent..part]);
+        for _ in 0..5 {
+            assert_eq!(code(&other.query("SELECT 1")), None);
+            // One of as many worker threads may be its own.
+            Raw::connect(bauta.port, "ana");
+        }
+    }
+    session.send(&parse[40..]);
+    session.send(&m::sync());
+    assert_eq!(code(&session.until_ready()).as_deref(), Some("54000"));
+    assert_eq!(code(&session.query("SELECT 1")), None);
+}
+
 #[test]
 fn half_a_message_is_idle_too() {
     let (server, bauta) = bench();

@@ -40,6 +40,7 @@ mod max_rows;
 mod meanwhile;
 mod metrics;
 mod migration;
+mod names;
 mod notify;
 mod observe;
 mod oracle;

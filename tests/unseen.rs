@@ -167,3 +167,59 @@ fn an_ordinary_migration_of_an_exempt_role_runs_to_its_end() {
     assert_eq!(code(&etl.query("SELECT count(*) FROM told_again")), None);
     etl.query("ROLLBACK");
 }
+
+/// EXECUTE of a COMMIT answers before anything is committed.
+#[test]
+fn a_commit_that_execute_runs_ends_no_transaction() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let bauta = Bauta::start(&server, POLICY);
+    for commit in ["COMMIT", " ; /* ; */ END", "-- x\nABORT"] {
+        let mut etl = Raw::connect(bauta.port, "etl");
+        etl.exchange(&[m::parse("k", commit, &[]), m::sync()].concat());
+        etl.query("BEGIN");
+        assert_eq!(code(&etl.query("CREATE VIEW v AS SELECT left(email, 99) AS e FROM customers")), None);
+        let execute = [m::parse("e", "EXECUTE k", &[]), m::bind("", "e", &[], &[]), m::execute("", 0)];
+        etl.send(&[execute.concat(), m::flush()].concat());
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        etl.send(&[extended("SELECT e FROM v"), m::sync()].concat());
+        let frames = etl.until_ready();
+        assert!(!shows(&frames), "{commit}");
+        assert_eq!(code(&frames).as_deref(), Some("0A000"), "{commit}");
+        etl.query("ROLLBACK");
+        assert_eq!(code(&etl.query("EXECUTE k")).as_deref(), Some("0A000"), "{commit}");
+    }
+    let mut etl = Raw::connect(bauta.port, "etl");
+    // By itself it runs as ever.
+    let commit = [m::parse("k", "COMMIT", &[]), m::bind("", "k", &[], &[]), m::execute("", 0), m::sync()];
+    etl.query("BEGIN");
+    assert_eq!(code(&etl.exchange(&commit.concat())), None);
+}
+
+/// A portal that was bound before the DDL runs what it means by now.
+#[test]
+fn a_portal_does_not_run_what_ddl_made_of_its_function() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    server.sql(
+        "shop",
+        "CREATE FUNCTION fn() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'x'; END $$; \
+         ALTER FUNCTION fn() OWNER TO etl",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let replace = "CREATE OR REPLACE FUNCTION fn() RETURNS text LANGUAGE plpgsql AS \
+                   $$ BEGIN RETURN (SELECT max(email) FROM public.customers); END $$";
+    let run = |raw: &mut Raw| {
+        raw.query("BEGIN");
+        let open = [m::parse("", "SELECT fn()", &[]), m::bind("p", "", &[], &[]), m::sync()];
+        assert_eq!(code(&raw.exchange(&open.concat())), None);
+        assert_eq!(code(&raw.query(replace)), None);
+        let frames = raw.exchange(&[m::execute("p", 0), m::sync()].concat());
+        raw.query("ROLLBACK");
+        frames
+    };
+    assert!(shows(&run(&mut Raw::connect(server.port(), "etl"))));
+    let frames = run(&mut Raw::connect(bauta.port, "etl"));
+    assert!(!shows(&frames), "{frames:?}");
+    assert_eq!(code(&frames).as_deref(), Some("0A000"));
+}

@@ -22,7 +22,7 @@ use super::relay::{Hold, Relay, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape};
 use super::simple::QueryPlan;
-use super::state::{Entry, Kind, Lineage};
+use super::state::{Change, Entry, Kind, Lineage};
 use crate::audit::Sql;
 use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
@@ -51,7 +51,6 @@ impl Relay {
         let mut run = match self.intend_judged(sql, judged.columns, judged.observed) {
             Ok(run) => run,
             Err(stop) => {
-                self.state.revert_all(std::mem::take(&mut plan.undo));
                 return self.refuse_unwritten(stop, Reply::new(Audience::Client));
             }
         };
@@ -69,7 +68,7 @@ impl Relay {
         let mut reply = closed(Audience::Client).with_run(run);
         reply.translation = Some(translation);
         let mut entry = Entry::new(Kind::Execute, reply);
-        entry.undo = plan.undo;
+        entry.changes = plan.changes;
         self.expect(entry);
         self.as_query = Some(AsQuery::default());
         self.wait_for(Hold::Quiet);
@@ -90,12 +89,12 @@ impl Relay {
     }
 
     fn expect_unnamed(&mut self, translation: &Arc<Translation>, shape: Arc<Shape>) {
-        let mut parse = Entry::new(Kind::Parse, closed(Audience::Proxy));
+        let mut parse = Entry::new(Kind::Parse, closed(Audience::Proxy))
+            .with_change(Change::RemoveStatement(Bytes::new()));
         parse.run.translation = Some(translation.clone());
-        parse.undo.extend(self.state.remove_statement(b"").map(|undo| (0, undo)));
         self.expect(parse);
-        let mut bind = Entry::new(Kind::Bind, closed(Audience::Proxy));
-        bind.undo.extend(self.state.remove_portal(b"").map(|undo| (0, undo)));
+        let bind =
+            Entry::new(Kind::Bind, closed(Audience::Proxy)).with_change(Change::RemovePortal(Bytes::new()));
         self.expect(bind);
         let mut describe = closed(Audience::Client).with_shape(shape);
         describe.of_query = true;

@@ -19,7 +19,7 @@ use crate::wire::backend::TransactionStatus;
 use crate::wire::reader::Reader;
 
 /// Bytes of a name at most: `NAMEDATALEN` less its end.
-const MAX_NAME: usize = 63;
+pub(super) const MAX_NAME: usize = 63;
 
 impl Relay {
     /// An original is a parameter, never text: a foreign table's server is sent

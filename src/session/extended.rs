@@ -13,11 +13,13 @@ mod parse;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::judge::Stop;
 use super::relay::{End, Hold, Relay, ShapeRef, Step};
 use super::reports::Gate;
 use super::runs::{Audience, Reply, ShownParameters};
-use super::state::{Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, Slot};
+use super::state::{Change, Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, Slot};
 use crate::sql::StatementKind;
 use crate::wire::frontend::Target;
 
@@ -107,16 +109,12 @@ impl Relay {
         if let Err(stop) = self.check_spelling(target.name()) {
             return Ok(self.stopped(stop));
         }
-        let undo = match target {
-            Target::Statement(name) => self.state.remove_statement(name),
-            Target::Portal(name) => self.state.remove_portal(name),
+        let change = match target {
+            Target::Statement(name) => Change::RemoveStatement(Bytes::copy_from_slice(name)),
+            Target::Portal(name) => Change::RemovePortal(Bytes::copy_from_slice(name)),
         };
         self.upstream.queue(frame);
-        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Client));
-        if let Some(undo) = undo {
-            entry = entry.with_undo(undo);
-        }
-        self.expect(entry);
+        self.expect(Entry::new(Kind::Close, Reply::new(Audience::Client)).with_change(change));
         Ok(Step::Done)
     }
 }

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
+use super::checks::MAX_NAME;
 use super::judge::{Refusal, Stop, hangs_on_settings};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
-use super::state::{Entry, Kind};
+use super::state::{Change, Entry, Kind};
 use crate::audit::record::Observed;
 use crate::audit::tally::Outcome;
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
@@ -119,6 +122,7 @@ impl Relay {
     }
 
     /// A Query or Parse beyond `limits.statement_bytes`, refused at its head.
+    /// False: more of it must come.
     pub(super) fn refuse_long_text(&mut self, header: Header, head: &[u8]) -> Result<bool, End> {
         if self.copy_in != CopyIn::Off || self.state.is_skipping() {
             self.drop_frame(header.total);
@@ -128,9 +132,14 @@ impl Relay {
             self.refuse_query(too_long());
         } else {
             let mut reader = Reader::new(head);
-            let Ok(name) = reader.cstr() else { return Ok(false) };
-            let name = name.to_vec();
-            self.refuse_parse(&name, too_long());
+            match reader.cstr() {
+                Ok(name) => {
+                    let name = name.to_vec();
+                    self.refuse_parse(&name, too_long());
+                }
+                Err(_) if head.len() <= MAX_NAME => return Ok(false),
+                Err(_) => self.refuse_step(too_long()),
+            }
         }
         self.drop_frame(header.total);
         Ok(true)
@@ -159,10 +168,8 @@ impl Relay {
         let stub = Parse { name, text: REFUSED_TEXT, parameter_types: b"" };
         stub.write(self.upstream.output());
         let mut entry = Entry::new(Kind::Parse, Reply::new(Audience::Refusal(Box::new(error))));
-        if name.is_empty()
-            && let Some(undo) = self.state.remove_statement(b"")
-        {
-            entry = entry.with_undo(undo);
+        if name.is_empty() {
+            entry = entry.with_change(Change::RemoveStatement(Bytes::new()));
         }
         self.expect(entry);
     }

@@ -18,6 +18,7 @@ use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
 use super::state::{Known, Lineage, Lookup, Portal, Prepared};
 use super::tokens::{Handed, Keys, tokens_by_name};
+use super::unheld::Unheld;
 use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
@@ -28,7 +29,7 @@ use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::splice::Edit;
-use crate::sql::{Analysis, Statement, StatementKind};
+use crate::sql::{Analysis, Statement, StatementKind, parse};
 
 /// How many EXECUTE or FETCH may lead to one another.
 pub(super) const MAX_FOLLOWED: usize = 8;
@@ -124,18 +125,27 @@ impl Judged {
         }
     }
 
-    /// It names a statement or cursor that bauta has not seen made. The
-    /// server's own error passes; should it exist after all, the session ends
-    /// before anything of it is shown.
-    fn of_unseen() -> Self {
+    /// It names a statement or cursor that bauta has not seen made.
+    fn of_unheld(unheld: Unheld) -> Self {
+        Self::failing(Some(unheld))
+    }
+
+    /// The server's own error passes; should there be another answer, the
+    /// session ends before anything of it is shown.
+    fn failing(unheld: Option<Unheld>) -> Self {
         // What it runs may touch anything.
-        let guarded = Guarded { must_fail: true, touches: true, ..Guarded::unannounced(Plan::None) };
+        let guarded = Guarded { must_fail: true, unheld, touches: true, ..Guarded::unannounced(Plan::None) };
         Self { guarded: Some(Box::new(guarded)), ..Self::plain() }
     }
 
-    /// Made by [`of_unseen`](Self::of_unseen).
+    /// Made by [`failing`](Self::failing).
     pub(super) fn must_fail(&self) -> bool {
         self.guarded.as_ref().is_some_and(|guarded| guarded.must_fail)
+    }
+
+    /// What it names and bauta has not seen made.
+    pub(super) fn unheld(&self) -> Option<&Unheld> {
+        self.guarded.as_ref()?.unheld.as_ref()
     }
 }
 
@@ -282,8 +292,33 @@ impl Relay {
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged })
             }
-            Lookup::Missing => Ok(Judged::of_unseen()),
+            Lookup::Missing => Ok(Judged::of_unheld(Unheld::cursor(cursor))),
             Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
+        }
+    }
+
+    fn judge_execute(&mut self, name: &str) -> Result<Judged, Stop> {
+        self.need_quiet()?;
+        let slot = match self.state.statement(name.as_bytes()) {
+            Lookup::Found(slot) => slot,
+            Lookup::Missing => return Ok(Judged::of_unheld(Unheld::statement(name))),
+            Lookup::Wait => return Err(Stop::Hold(Hold::Quiet)),
+        };
+        if leads_on(&slot.value) {
+            return Err(by_two_names().into());
+        }
+        if moves_transaction(&slot.value) {
+            return Err(transaction_by_name().into());
+        }
+        let mend = "DEALLOCATE and PREPARE the statement again.";
+        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
+        if !judged.tokens.is_empty() {
+            return Err(tokens_by_name().into());
+        }
+        match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
+            // Its columns would not be described.
+            Some(_) => Err(copy_by_name().into()),
+            None => Ok(judged),
         }
     }
 
@@ -296,38 +331,19 @@ impl Relay {
         self.check_names(&statement.kind)?;
         self.check_session(statement)?;
         match &statement.kind {
-            StatementKind::Execute { name } => {
-                self.need_quiet()?;
-                match self.state.statement(name.as_bytes()) {
-                    Lookup::Found(slot) if leads_on(&slot.value) => Err(by_two_names().into()),
-                    Lookup::Found(slot) => {
-                        let mend = "DEALLOCATE and PREPARE the statement again.";
-                        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
-                        if !judged.tokens.is_empty() {
-                            return Err(tokens_by_name().into());
-                        }
-                        match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
-                            // Its columns would not be described.
-                            Some(_) => Err(copy_by_name().into()),
-                            None => Ok(judged),
-                        }
-                    }
-                    Lookup::Missing => Ok(Judged::of_unseen()),
-                    Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
-                }
-            }
+            StatementKind::Execute { name } => self.judge_execute(name),
             StatementKind::ExplainExecute { name } => {
                 self.need_quiet()?;
                 match self.state.statement(name.as_bytes()) {
                     Lookup::Found(slot) => self.judge_explain_execute(&slot.value),
-                    Lookup::Missing => Ok(Judged::of_unseen()),
+                    Lookup::Missing => Ok(Judged::of_unheld(Unheld::statement(name))),
                     Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
                 }
             }
             StatementKind::Fetch { cursor, .. } => {
                 // A portal that runs can't be fetched from: the server says so.
                 if self.fetching.contains(cursor) {
-                    return Ok(Judged::of_unseen());
+                    return Ok(Judged::failing(None));
                 }
                 self.fetching.push(cursor.clone());
                 let judged = self.judge_fetch(cursor);
@@ -432,6 +448,7 @@ impl Relay {
                 answer: None,
                 observed: observe,
                 must_fail: false,
+                unheld: None,
                 noticed: false,
                 catalog_change: statement.catalog_change,
                 names: statement.names.clone(),
@@ -510,6 +527,23 @@ fn copy_in(kind: &StatementKind) -> Option<CopyIn> {
 fn leads_on(prepared: &Prepared) -> bool {
     let kind = prepared.known.statement().map(|statement| &statement.kind);
     matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
+}
+
+/// COMMIT and the like, which only a Parse can put under a name. By EXECUTE they
+/// answer before they are done, and what follows them in a pipeline runs between.
+fn moves_transaction(prepared: &Prepared) -> bool {
+    let statement = match &prepared.known {
+        Known::Analysed(lineage) => lineage.statement(),
+        Known::Own(_) | Known::Naming(_) => return false,
+        // Nobody has read it.
+        Known::Harmless => return !prepared.by_sql && parse::begins_transaction_control(&prepared.text),
+    };
+    statement.is_some_and(|statement| matches!(statement.kind, StatementKind::Transaction(_)))
+}
+
+fn transaction_by_name() -> ClientError {
+    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "transaction statements can't be run by EXECUTE")
+        .with_hint("Send the statement itself.")
 }
 
 pub(super) fn leads_elsewhere() -> ClientError {

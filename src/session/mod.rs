@@ -44,6 +44,7 @@ mod settings;
 mod simple;
 pub mod state;
 pub(crate) mod tokens;
+pub mod unheld;
 pub mod virtual_schema;
 
 use std::borrow::Cow;

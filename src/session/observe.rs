@@ -11,9 +11,9 @@ use std::sync::Arc;
 use super::judge::{Judged, Refusal, Stop};
 use super::relay::Relay;
 use super::state::Lineage;
+use super::unheld::Unheld;
 use crate::audit::record::Observed;
 use crate::config::Mode;
-use crate::error::sqlstate;
 use crate::policy::decide::{ColumnDecision, Verdict};
 
 impl Relay {
@@ -30,7 +30,9 @@ impl Relay {
                 let judged = self.judged(statement, untouched(columns), true);
                 Ok(Judged { observed: Some(Observed { would_refuse: Some(error.code) }), ..judged })
             }
-            Ok(judged) if judged.must_fail() => Ok(Judged { observed: Some(unseen()), ..Judged::plain() }),
+            Ok(judged) if judged.must_fail() => {
+                Ok(Judged { observed: judged.unheld().map(run_unheld), ..Judged::plain() })
+            }
             judged => judged,
         }
     }
@@ -45,10 +47,9 @@ impl Relay {
     }
 }
 
-/// It names a statement or cursor that bauta has not seen made. If the server
-/// knows it, the session would have ended.
-pub(super) fn unseen() -> Observed {
-    Observed { would_refuse: Some(sqlstate::PROTOCOL_VIOLATION.into()) }
+/// It names what bauta has not seen made: it would have found nothing.
+pub(super) fn run_unheld(unheld: &Unheld) -> Observed {
+    Observed { would_refuse: Some(unheld.sqlstate().into()) }
 }
 
 /// A verdict that changes nothing.

@@ -39,7 +39,8 @@ impl Watch {
 impl Relay {
     /// When the statement at hand has run too long.
     pub(super) fn overtime(&self) -> Option<Instant> {
-        self.watch.map(|watch| watch.ends(self.proxy.config.load().limits.query_timeout))
+        let watch = self.watch.filter(|_| self.review.is_none());
+        watch.map(|watch| watch.ends(self.proxy.config.load().limits.query_timeout))
     }
 
     /// Was the statement at hand cancelled for its time? What its client is
@@ -56,6 +57,10 @@ impl Relay {
     /// # Errors
     /// The server does not end it.
     pub(super) fn check_time(&mut self) -> Result<(), End> {
+        if self.review.is_some() {
+            // The answer has come, and waits for bauta: whose it is, is seen then.
+            return Ok(());
+        }
         let limit = self.proxy.config.load().limits.query_timeout;
         let Some(message) = (!limit.is_zero()).then(|| self.works_on()).flatten() else {
             self.watch = None;

@@ -6,28 +6,28 @@ use bytes::Bytes;
 
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
 use super::relay::{Relay, ShapeRef};
-use super::state::{Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot, Undo, Undos};
+use super::state::{Change, Changes, Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::StatementKind;
 use crate::sql::splice::Edit;
 
 impl Relay {
-    /// Registers what a statement that runs will change in the name spaces.
-    pub(super) fn register(
+    /// What a statement that runs will change in the name spaces.
+    pub(super) fn changes(
         &mut self,
         lineage: &Lineage,
         index: usize,
         text: &Bytes,
         edits: &[Edit],
         tokens: &Arc<[u16]>,
-        undo: &mut Undos<ShapeRef>,
+        changes: &mut Changes<ShapeRef>,
     ) -> Result<(), Stop> {
         let Some(statement) = lineage.statement() else { return Ok(()) };
         match &statement.kind {
             StatementKind::Prepare { name, .. } => {
                 self.room_for_name()?;
                 let prepared = self.by_sql(lineage, text, edits);
-                undo.push((index, self.state.set_statement(name_bytes(name), prepared)));
+                changes.push((index, Change::SetStatement(name_bytes(name), prepared)));
             }
             StatementKind::DeclareCursor { name, hold, .. } => {
                 self.room_for_name()?;
@@ -40,21 +40,21 @@ impl Relay {
                     leads: None,
                     shape: None,
                 };
-                undo.push((index, self.state.set_portal(name_bytes(name), portal)));
+                changes.push((index, Change::SetPortal(name_bytes(name), portal)));
             }
             StatementKind::Deallocate { name } => {
-                let done = match name {
-                    Some(name) => self.state.remove_statement(name.as_bytes()),
-                    None => Some(self.state.remove_statements()),
+                let change = match name {
+                    Some(name) => Change::RemoveStatement(name_bytes(name)),
+                    None => Change::RemoveStatements,
                 };
-                undo.extend(done.map(|done| (index, done)));
+                changes.push((index, change));
             }
             StatementKind::ClosePortal { name } => {
-                let done = match name {
-                    Some(name) => self.state.remove_portal(name.as_bytes()),
-                    None => Some(self.state.remove_portals()),
+                let change = match name {
+                    Some(name) => Change::RemovePortal(name_bytes(name)),
+                    None => Change::RemovePortals,
                 };
-                undo.extend(done.map(|done| (index, done)));
+                changes.push((index, change));
             }
             // A Parse message may have named any statement, also one of these.
             StatementKind::Execute { name } => {
@@ -66,15 +66,14 @@ impl Relay {
                     }
                     let edits = named.form.as_ref().map_or(&[][..], |form| &form.edits);
                     self.following += 1;
-                    let registered = self.register(&inner, index, &named.text, edits, tokens, undo);
+                    let followed = self.changes(&inner, index, &named.text, edits, tokens, changes);
                     self.following -= 1;
-                    registered?;
+                    followed?;
                 }
             }
             StatementKind::Discard { all: true, .. } => {
-                let statements: Undo<_> = self.state.remove_statements();
-                undo.push((index, statements));
-                undo.push((index, self.state.remove_portals()));
+                changes.push((index, Change::RemoveStatements));
+                changes.push((index, Change::RemovePortals));
             }
             _ => {}
         }

@@ -11,9 +11,10 @@ use super::relay::{CopyIn, End, Relay};
 use super::reports::Gate;
 use super::rows::RowFault;
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
-use super::state::{Entry, Kind};
+use super::state::{Entry, Kind, Lineage};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Basis, ProtectedColumn};
+use crate::sql::StatementKind;
 use crate::sql::analysis::{CatalogChange, Names};
 use crate::wire::backend::{self, Field, TransactionStatus};
 use crate::wire::frame::{backend as tag, frontend};
@@ -246,7 +247,8 @@ impl Relay {
     /// What a transaction's end makes visible, or takes away.
     fn end_block(&mut self, command: &[u8]) {
         match command {
-            b"COMMIT" => {
+            // One that EXECUTE runs is done only when the server is ready.
+            b"COMMIT" if self.runs_itself() => {
                 self.state.end_transaction(true);
                 self.mark_committed();
             }
@@ -254,6 +256,14 @@ impl Relay {
             b"ROLLBACK" => self.state.rolls_back(),
             _ => {}
         }
+    }
+
+    /// What the server answers is what the text says, and nothing run by name.
+    fn runs_itself(&mut self) -> bool {
+        let ground = self.current_run().and_then(|run| run.ground.as_ref());
+        let lineage = ground.and_then(|ground| ground.lineage.as_ref());
+        let kind = lineage.and_then(Lineage::statement).map(|statement| &statement.kind);
+        !matches!(kind, Some(StatementKind::Execute { .. } | StatementKind::Fetch { .. }))
     }
 
     /// A statement of a Query that the client hears no more of.

@@ -13,6 +13,7 @@ use super::own::{Answer, OwnRows};
 use super::reports::{Gate, Translation};
 use super::rows::RowPlan;
 use super::state::Kind;
+use super::unheld::Unheld;
 use crate::audit::tally::{Cells, Ended, Outcome};
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
@@ -64,8 +65,8 @@ pub enum Audience {
     Stub,
     /// Fails for certain; the client sees this error instead.
     Refusal(Box<ClientError>),
-    /// Names something that should not exist: the server's error passes,
-    /// anything else ends the session.
+    /// Names what bauta has not seen made, and the server has been told to
+    /// close: its error passes, anything else ends the session.
     MustFail,
 }
 
@@ -131,6 +132,11 @@ impl Reply {
     /// follow their description, so that no row counts as another statement's.
     pub fn takes_rows(&self, kind: Kind) -> bool {
         kind != Kind::Query || self.whole || self.described
+    }
+
+    /// What the statement at hand names and bauta has not seen made.
+    pub fn unheld(&self) -> Option<&Unheld> {
+        self.runs.get(self.current)?.guarded.as_deref()?.unheld.as_ref()
     }
 
     pub fn is_silent(&self) -> bool {
@@ -263,8 +269,10 @@ pub struct Guarded {
     pub answer: Option<Answer>,
     /// Nothing of the decision is applied (`mode = "observe"`): rows pass.
     pub observed: bool,
-    /// It names what should not exist: any answer but an error ends the session.
+    /// It fails for certain: any answer but an error ends the session.
     pub must_fail: bool,
+    /// Why it fails: bauta has not seen made what it names.
+    pub unheld: Option<Unheld>,
     /// The notices were sent.
     pub noticed: bool,
     pub catalog_change: CatalogChange,
@@ -304,6 +312,7 @@ impl Guarded {
             answer: None,
             observed: false,
             must_fail: false,
+            unheld: None,
             noticed: true,
             catalog_change: CatalogChange::None,
             names: Names::default(),

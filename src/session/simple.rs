@@ -14,7 +14,7 @@ use super::meanwhile::Ground;
 use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
-use super::state::{Entry, Kind, Known, Lineage, Undos};
+use super::state::{Changes, Entry, Kind, Known, Lineage, Trial};
 use super::tokens::{Handed, tokens_among_several};
 use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
@@ -36,7 +36,7 @@ pub(super) struct QueryPlan {
     pub analysis: Arc<Analysis>,
     pub judged: Vec<Judged>,
     pub edits: Vec<Edit>,
-    pub undo: Undos<ShapeRef>,
+    pub changes: Changes<ShapeRef>,
 }
 
 impl Relay {
@@ -103,13 +103,12 @@ impl Relay {
             return Ok(Step::Wait(Hold::Quiet));
         }
         let mut plan =
-            QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), undo: SmallVec::new() };
+            QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), changes: SmallVec::new() };
         let settled = self.check_unseen(&plan.text, Some(&plan.analysis));
         let readable = settled.and_then(|()| self.observed_reading(&plan.text)).map_err(|stop| (0, stop));
         match readable.and_then(|unread| self.judge_all(&mut plan, unread)) {
             Ok(()) => {}
             Err((index, stop)) => {
-                self.state.revert_all(std::mem::take(&mut plan.undo));
                 if let Stop::Refuse(_) = stop {
                     self.copy_shapes.clear();
                 }
@@ -131,12 +130,25 @@ impl Relay {
         }
     }
 
-    /// Judges each statement; those after it see what one registers.
+    /// Judges each statement; those after it see what one does to the names.
     /// `unread`: it would have been refused for how it reads.
     fn judge_all(
         &mut self,
         plan: &mut QueryPlan,
         unread: Option<Cow<'static, str>>,
+    ) -> Result<(), (usize, Stop)> {
+        let mut trial = Trial::default();
+        let judged = self.judge_each(plan, unread, &mut trial);
+        // They are made when the text is sent.
+        self.state.end_trial(trial);
+        judged
+    }
+
+    fn judge_each(
+        &mut self,
+        plan: &mut QueryPlan,
+        unread: Option<Cow<'static, str>>,
+        trial: &mut Trial<ShapeRef>,
     ) -> Result<(), (usize, Stop)> {
         for index in 0..plan.analysis.statements.len() {
             let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
@@ -150,10 +162,21 @@ impl Relay {
             if !judged.tokens.is_empty() && plan.analysis.statements.len() > 1 {
                 return Err((index, tokens_among_several().into()));
             }
-            self.register(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.undo)
+            let known = plan.changes.len();
+            self.changes(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.changes)
                 .map_err(|stop| (index, stop))?;
-            if edits_the_text(&plan.analysis, index) {
-                plan.edits.extend(judged.edits.iter().cloned());
+            for (_, change) in plan.changes.iter().skip(known) {
+                self.state.try_out(change.clone(), trial);
+            }
+            match (judged.unheld(), plan.analysis.statements.get(index)) {
+                (Some(unheld), Some(statement)) => {
+                    let (start, end) = (statement.span.start, statement.span.end);
+                    plan.edits.push(Edit { start, end, text: unheld.stand_in().to_owned() });
+                }
+                _ if edits_the_text(&plan.analysis, index) => {
+                    plan.edits.extend(judged.edits.iter().cloned());
+                }
+                _ => {}
             }
             plan.judged.push(judged);
         }
@@ -175,7 +198,7 @@ impl Relay {
     }
 
     /// Writes the intents and sends the text in the form that was judged.
-    pub(super) fn send_query(&mut self, mut plan: QueryPlan) -> Step {
+    pub(super) fn send_query(&mut self, plan: QueryPlan) -> Step {
         if plan.judged.iter().any(|judged| !judged.tokens.is_empty()) {
             return self.send_with_originals(plan);
         }
@@ -194,7 +217,6 @@ impl Relay {
                     reply.runs.push(run);
                 }
                 Err(stop) => {
-                    self.state.revert_all(std::mem::take(&mut plan.undo));
                     return self.refuse_unwritten(stop, reply);
                 }
             }
@@ -209,7 +231,7 @@ impl Relay {
             reply.translation = Some(Arc::new(Translation { sent, edits: plan.edits, original: plan.text }));
         }
         let mut entry = Entry::new(Kind::Query, reply);
-        entry.undo = plan.undo;
+        entry.changes = plan.changes;
         self.expect(entry);
         if reveals || may_copy_in || awaited {
             self.wait_for(Hold::Quiet);
@@ -243,7 +265,6 @@ impl Relay {
                 guarded.shape = Some(shape.clone());
                 continue;
             }
-            self.state.revert_all(std::mem::take(&mut plan.undo));
             let shape = Arc::new(Shape::default());
             self.write_describe(&text, &shape);
             self.end_describe();
@@ -318,11 +339,7 @@ impl Relay {
 
     /// A grant ended meanwhile: the message is judged anew.
     pub(super) fn unpark(&mut self) {
-        match self.parked.take().map(|parked| *parked) {
-            Some(Parked::Query(plan)) => self.state.revert_all(plan.undo),
-            Some(Parked::Execute(plan)) => self.state.revert_all(plan.undo),
-            None => {}
-        }
+        self.parked = None;
     }
 }
 

@@ -172,9 +172,25 @@ pub enum Lookup<T> {
     Wait,
 }
 
-/// Takes a registration or a removal back: what the names meant before.
+/// What a message does to the names.
+#[derive(Debug, Clone)]
+pub enum Change<S> {
+    SetStatement(Bytes, Arc<Prepared>),
+    RemoveStatement(Bytes),
+    /// DEALLOCATE ALL, DISCARD ALL. The unnamed statement is not among them.
+    RemoveStatements,
+    SetPortal(Bytes, Portal<S>),
+    RemovePortal(Bytes),
+    /// CLOSE ALL, DISCARD ALL.
+    RemovePortals,
+}
+
+/// Changes, in order, each with the statement of a Query that does it.
+pub type Changes<S> = SmallVec<[(usize, Change<S>); 1]>;
+
+/// Takes a change back: what the names meant before.
 #[derive(Debug)]
-pub enum Undo<S> {
+enum Undo<S> {
     Statement { name: Bytes, removed: bool, before: Option<Slot<Arc<Prepared>>> },
     Portal { name: Bytes, removed: bool, before: Option<Slot<Portal<S>>> },
     Statements(HashMap<Bytes, Slot<Arc<Prepared>>>),
@@ -204,8 +220,18 @@ impl Kind {
     }
 }
 
-/// Registrations, in order, each with the statement of a Query that did it.
-pub type Undos<S> = SmallVec<[(usize, Undo<S>); 1]>;
+/// Changes that were made, in order, each with the statement of a Query that did it.
+type Undos<S> = SmallVec<[(usize, Undo<S>); 1]>;
+
+/// Changes that were made for no message.
+#[must_use = "they must be taken back before anything else is sent"]
+pub struct Trial<S>(Undos<S>);
+
+impl<S> Default for Trial<S> {
+    fn default() -> Self {
+        Self(SmallVec::new())
+    }
+}
 
 /// One message upstream whose reply is to come. `R` is what the relay keeps
 /// with it.
@@ -213,7 +239,9 @@ pub type Undos<S> = SmallVec<[(usize, Undo<S>); 1]>;
 pub struct Entry<R, S> {
     pub kind: Kind,
     pub run: R,
-    pub undo: Undos<S>,
+    /// What it does to the names, once it is sent.
+    pub changes: Changes<S>,
+    undo: Undos<S>,
     /// The unnamed statement, which a Query drops even if it fails.
     dropped_unnamed: Option<Slot<Arc<Prepared>>>,
     number: u64,
@@ -221,10 +249,10 @@ pub struct Entry<R, S> {
 
 impl<R, S> Entry<R, S> {
     pub fn new(kind: Kind, run: R) -> Self {
-        Self { kind, run, undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
+        Self { kind, run, changes: SmallVec::new(), undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
     }
-    pub fn with_undo(mut self, undo: Undo<S>) -> Self {
-        self.undo.push((0, undo));
+    pub fn with_change(mut self, change: Change<S>) -> Self {
+        self.changes.push((0, change));
         self
     }
 }
@@ -311,7 +339,10 @@ impl<R, S: Clone> State<R, S> {
         self.queue.is_empty()
     }
 
-    /// Remembers a message that goes upstream.
+    /// Remembers a message that goes upstream, and does to the names what it does.
+    /// Nothing else does: a registration's number is that of the message whose
+    /// answer makes it final, and what is taken back with one is what was there
+    /// when it was sent.
     pub fn expect(&mut self, mut entry: Entry<R, S>) {
         if entry.kind.runs() {
             self.running += 1;
@@ -320,9 +351,11 @@ impl<R, S: Clone> State<R, S> {
             // exec_simple_query() drops the unnamed statement and replaces
             // the unnamed portal.
             entry.dropped_unnamed = self.statements.remove(b"".as_slice());
-            if let Some(undo) = self.remove_portal(b"") {
-                entry.undo.insert(0, (0, undo));
-            }
+            entry.changes.insert(0, (0, Change::RemovePortal(Bytes::new())));
+        }
+        for (index, change) in std::mem::take(&mut entry.changes) {
+            let undo = self.apply(change);
+            entry.undo.push((index, undo));
         }
         self.batch = entry.kind.skips_to_sync();
         self.flushed = false;
@@ -394,11 +427,11 @@ impl<R, S: Clone> State<R, S> {
 
     /// The first entry was answered with an ErrorResponse. Returns the runs of
     /// the messages that the server skips, the failed one first; none for a
-    /// Query or Sync, whose ReadyForQuery is still to come. `unsure`: the
-    /// statement of a Query that may have run, and failed as it was committed,
-    /// which takes no PREPARE or DEALLOCATE back: its names mean nothing certain.
-    /// `begun`: the statement that failed may have run.
-    pub fn fail(&mut self, unsure: Option<usize>, begun: bool) -> Vec<(Kind, R)> {
+    /// Query or Sync, whose ReadyForQuery is still to come. `current`: which
+    /// statement of a Query it was. `begun`: it may have run, and failed as it was
+    /// committed, which takes no PREPARE or DEALLOCATE back: its names mean
+    /// nothing certain.
+    pub fn fail(&mut self, current: usize, begun: bool) -> Vec<(Kind, R)> {
         match self.queue.front_mut() {
             Some(entry) if !entry.kind.skips_to_sync() => {
                 let mut undo = std::mem::take(&mut entry.undo);
@@ -408,7 +441,7 @@ impl<R, S: Clone> State<R, S> {
                 };
                 for (of, undo) in undo.iter_mut().filter(|_| begun) {
                     // A cursor that a commit has held may outlive its failure.
-                    if Some(*of) == unsure || held(undo) {
+                    if *of == current || held(undo) {
                         undo.forget();
                     }
                 }
@@ -416,7 +449,13 @@ impl<R, S: Clone> State<R, S> {
                 self.revert_all(undo);
                 Vec::new()
             }
-            Some(_) => self.skip_to_sync(),
+            Some(entry) => {
+                if entry.kind == Kind::Execute && begun {
+                    // DISCARD ALL is committed before it is answered.
+                    entry.undo.iter_mut().for_each(|(_, undo)| undo.forget());
+                }
+                self.skip_to_sync()
+            }
             None => Vec::new(),
         }
     }
@@ -516,35 +555,55 @@ impl<R, S: Clone> State<R, S> {
         self.statements.len() + self.portals.len()
     }
 
-    pub fn set_statement(&mut self, name: Bytes, value: Arc<Prepared>) -> Undo<S> {
-        let slot = self.slot(value);
-        let before = self.statements.insert(name.clone(), slot);
-        Undo::Statement { name, removed: false, before }
+    /// Makes a change for the moment, so that what comes next in the same text is
+    /// judged behind it.
+    pub fn try_out(&mut self, change: Change<S>, trial: &mut Trial<S>) {
+        trial.0.push((0, self.apply(change)));
     }
-    pub fn remove_statement(&mut self, name: &[u8]) -> Option<Undo<S>> {
-        let (name, before) = self.statements.remove_entry(name)?;
-        Some(Undo::Statement { name, removed: true, before: Some(before) })
-    }
-    pub fn set_portal(&mut self, name: Bytes, value: Portal<S>) -> Undo<S> {
-        let slot = self.slot(value);
-        let before = self.portals.insert(name.clone(), slot);
-        Undo::Portal { name, removed: false, before }
-    }
-    pub fn remove_portal(&mut self, name: &[u8]) -> Option<Undo<S>> {
-        let (name, before) = self.portals.remove_entry(name)?;
-        Some(Undo::Portal { name, removed: true, before: Some(before) })
-    }
-    /// DEALLOCATE ALL, DISCARD ALL. The unnamed statement is not among them.
-    pub fn remove_statements(&mut self) -> Undo<S> {
-        let mut all = std::mem::take(&mut self.statements);
-        if let Some(unnamed) = all.remove(b"".as_slice()) {
-            self.statements.insert(Bytes::new(), unnamed);
+
+    /// The names mean again what they did before the trial. Nothing was sent since,
+    /// so what is in the queue came before it and is left alone.
+    pub fn end_trial(&mut self, trial: Trial<S>) {
+        for (_, undo) in trial.0.into_iter().rev() {
+            match undo {
+                Undo::Statement { name, before, .. } => put_back(&mut self.statements, name, before),
+                Undo::Portal { name, before, .. } => put_back(&mut self.portals, name, before),
+                Undo::Statements(all) => self.statements.extend(all),
+                Undo::Portals(all) => self.portals.extend(all),
+            }
         }
-        Undo::Statements(all)
     }
-    /// CLOSE ALL, DISCARD ALL.
-    pub fn remove_portals(&mut self) -> Undo<S> {
-        Undo::Portals(std::mem::take(&mut self.portals))
+
+    fn apply(&mut self, change: Change<S>) -> Undo<S> {
+        match change {
+            Change::SetStatement(name, value) => {
+                let slot = self.slot(value);
+                let before = self.statements.insert(name.clone(), slot);
+                Undo::Statement { name, removed: false, before }
+            }
+            // Of what is not there too: an earlier message that fails may bring it back.
+            Change::RemoveStatement(name) => {
+                let before = self.statements.remove(&name);
+                Undo::Statement { name, removed: true, before }
+            }
+            Change::RemoveStatements => {
+                let mut all = std::mem::take(&mut self.statements);
+                if let Some(unnamed) = all.remove(b"".as_slice()) {
+                    self.statements.insert(Bytes::new(), unnamed);
+                }
+                Undo::Statements(all)
+            }
+            Change::SetPortal(name, value) => {
+                let slot = self.slot(value);
+                let before = self.portals.insert(name.clone(), slot);
+                Undo::Portal { name, removed: false, before }
+            }
+            Change::RemovePortal(name) => {
+                let before = self.portals.remove(&name);
+                Undo::Portal { name, removed: true, before }
+            }
+            Change::RemovePortals => Undo::Portals(std::mem::take(&mut self.portals)),
+        }
     }
 
     fn slot<T>(&self, value: T) -> Slot<T> {
@@ -552,7 +611,7 @@ impl<R, S: Clone> State<R, S> {
     }
 
     /// Takes registrations back, the last one first.
-    pub fn revert_all(&mut self, undo: Undos<S>) {
+    fn revert_all(&mut self, undo: Undos<S>) {
         for (_, undo) in undo.into_iter().rev() {
             self.revert(undo);
         }
@@ -642,9 +701,9 @@ impl<S> Undo<S> {
 
 fn put_back<T>(map: &mut HashMap<Bytes, Slot<T>>, name: Bytes, before: Option<Slot<T>>) {
     match before {
-        Some(slot) => map.insert(name, slot),
-        None => map.remove(&name),
-    };
+        Some(slot) => drop(map.insert(name, slot)),
+        None => drop(map.remove(&name)),
+    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ fn prepared(text: &'static str) -> Arc<Prepared> {
 }
 
 fn parse(state: &mut Test, name: &'static str, text: &'static str) {
-    let undo = state.set_statement(Bytes::from_static(name.as_bytes()), prepared(text));
-    state.expect(Entry::new(Kind::Parse, text).with_undo(undo));
+    let set = Change::SetStatement(Bytes::from_static(name.as_bytes()), prepared(text));
+    state.expect(Entry::new(Kind::Parse, text).with_change(set));
 }
 
 fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
@@ -33,16 +33,13 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         leads: None,
         shape: (),
     };
-    let undo = state.set_portal(Bytes::from_static(name.as_bytes()), portal);
-    state.expect(Entry::new(Kind::Bind, text).with_undo(undo));
+    let set = Change::SetPortal(Bytes::from_static(name.as_bytes()), portal);
+    state.expect(Entry::new(Kind::Bind, text).with_change(set));
 }
 
 fn close(state: &mut Test, name: &'static str) {
-    let mut entry = Entry::new(Kind::Close, name);
-    if let Some(undo) = state.remove_statement(name.as_bytes()) {
-        entry = entry.with_undo(undo);
-    }
-    state.expect(entry);
+    let remove = Change::RemoveStatement(Bytes::from_static(name.as_bytes()));
+    state.expect(Entry::new(Kind::Close, name).with_change(remove));
 }
 
 fn send(state: &mut Test, kind: Kind) {
@@ -87,7 +84,7 @@ fn a_reparse_that_fails_does_not_hide_the_old_statement() {
     send(&mut state, Kind::Sync);
     // The server may answer "already exists" and keep the old one.
     assert_eq!(means(&state, "s"), "wait");
-    let dropped = state.fail(None, true);
+    let dropped = state.fail(0, true);
     assert_eq!(dropped, vec![(Kind::Parse, "harmless")]);
     assert_eq!(means(&state, "s"), "secret");
     state.ready(TransactionStatus::Idle).unwrap();
@@ -102,7 +99,7 @@ fn a_skipped_parse_is_taken_back() {
     send(&mut state, Kind::Execute);
     parse(&mut state, "", "harmless");
     send(&mut state, Kind::Sync);
-    state.fail(None, true);
+    state.fail(0, true);
     assert!(!state.is_skipping());
     assert!(!state.has_running());
     assert_eq!(means(&state, ""), "secret");
@@ -115,7 +112,7 @@ fn a_failed_unnamed_parse_leaves_no_unnamed_statement() {
     answer(&mut state, 1);
     parse(&mut state, "", "broken");
     parse(&mut state, "", "skipped");
-    state.fail(None, true);
+    state.fail(0, true);
     assert!(state.is_skipping());
     assert_eq!(means(&state, ""), "missing");
     send(&mut state, Kind::Sync);
@@ -129,7 +126,7 @@ fn an_earlier_failure_does_not_overwrite_a_later_segments_statement() {
     send(&mut state, Kind::Sync);
     parse(&mut state, "s", "second");
     send(&mut state, Kind::Sync);
-    state.fail(None, true);
+    state.fail(0, true);
     state.ready(TransactionStatus::Idle).unwrap();
     answer(&mut state, 1);
     assert_eq!(means(&state, "s"), "second");
@@ -144,9 +141,9 @@ fn two_failed_segments_end_where_they_began() {
     send(&mut state, Kind::Sync);
     parse(&mut state, "s", "second");
     send(&mut state, Kind::Sync);
-    state.fail(None, true);
+    state.fail(0, true);
     state.ready(TransactionStatus::Idle).unwrap();
-    state.fail(None, true);
+    state.fail(0, true);
     assert_eq!(means(&state, "s"), "missing");
 }
 
@@ -160,7 +157,7 @@ fn a_close_that_may_be_skipped_leaves_the_name_open() {
     assert_eq!(means(&state, "s"), "missing");
     send(&mut state, Kind::Sync);
     assert_eq!(means(&state, "s"), "wait");
-    state.fail(None, true);
+    state.fail(0, true);
     assert_eq!(means(&state, "s"), "secret");
 }
 
@@ -172,7 +169,7 @@ fn a_query_in_a_failed_pipeline_is_skipped_and_drops_nothing() {
     send(&mut state, Kind::Execute);
     send(&mut state, Kind::Query);
     assert_eq!(means(&state, ""), "wait");
-    let dropped: Vec<_> = state.fail(None, true).into_iter().map(|(kind, _)| kind).collect();
+    let dropped: Vec<_> = state.fail(0, true).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(dropped, [Kind::Execute, Kind::Query]);
     assert!(state.is_skipping());
     assert_eq!(means(&state, ""), "secret");
@@ -184,7 +181,7 @@ fn a_query_drops_the_unnamed_statement_even_if_it_fails() {
     parse(&mut state, "", "secret");
     answer(&mut state, 1);
     send(&mut state, Kind::Query);
-    state.fail(None, true);
+    state.fail(0, true);
     state.ready(TransactionStatus::Idle).unwrap();
     assert_eq!(means(&state, ""), "missing");
 }
@@ -194,12 +191,12 @@ fn statements_of_one_query_are_final_one_by_one() {
     let mut state = Test::default();
     let mut entry = Entry::new(Kind::Query, "");
     for (index, name) in ["a", "b"].into_iter().enumerate() {
-        let undo = state.set_statement(Bytes::from_static(name.as_bytes()), prepared(name));
-        entry.undo.push((index, undo));
+        let set = Change::SetStatement(Bytes::from_static(name.as_bytes()), prepared(name));
+        entry.changes.push((index, set));
     }
     state.expect(entry);
     state.complete_statement(0);
-    state.fail(None, true);
+    state.fail(0, true);
     state.ready(TransactionStatus::Idle).unwrap();
     assert_eq!((means(&state, "a"), means(&state, "b")), ("a".into(), "missing".into()));
 }
@@ -224,9 +221,105 @@ fn deallocate_all_spares_the_unnamed_statement_and_can_be_undone() {
     parse(&mut state, "", "unnamed");
     parse(&mut state, "s", "named");
     answer(&mut state, 2);
-    let undo = state.remove_statements();
-    state.expect(Entry::new(Kind::Execute, "").with_undo(undo));
+    state.expect(Entry::new(Kind::Execute, "").with_change(Change::RemoveStatements));
     assert_eq!((means(&state, ""), means(&state, "s")), ("unnamed".into(), "missing".into()));
-    state.fail(None, true);
+    state.fail(0, false);
     assert_eq!(means(&state, "s"), "named");
+}
+
+fn query(state: &mut Test, changes: &[Change<()>]) {
+    let mut entry = Entry::new(Kind::Query, "");
+    entry.changes.extend(changes.iter().cloned().map(|change| (0, change)));
+    state.expect(entry);
+}
+
+fn set(name: &'static str, text: &'static str) -> Change<()> {
+    Change::SetStatement(Bytes::from_static(name.as_bytes()), prepared(text))
+}
+
+fn remove(name: &'static str) -> Change<()> {
+    Change::RemoveStatement(Bytes::from_static(name.as_bytes()))
+}
+
+#[test]
+fn an_answer_to_what_was_sent_before_a_query_makes_none_of_its_names_certain() {
+    let mut state = Test::default();
+    parse(&mut state, "s", "secret");
+    answer(&mut state, 1);
+    let mut trial = Trial::default();
+    state.try_out(remove("s"), &mut trial);
+    state.try_out(set("s", "harmless"), &mut trial);
+    assert_eq!(means(&state, "s"), "harmless");
+    state.end_trial(trial);
+    assert_eq!(means(&state, "s"), "secret");
+    close(&mut state, "before it");
+    query(&mut state, &[remove("s"), set("s", "harmless")]);
+    answer(&mut state, 1);
+    assert_eq!(means(&state, "s"), "wait");
+    state.fail(0, false);
+    state.ready(TransactionStatus::Idle).unwrap();
+    assert_eq!(means(&state, "s"), "secret");
+}
+
+#[test]
+fn a_lone_statement_whose_commit_fails_leaves_its_name_to_nobody() {
+    for (begun, left) in [(true, "missing"), (false, "harmless")] {
+        let mut state = Test::default();
+        parse(&mut state, "s", "harmless");
+        answer(&mut state, 1);
+        query(&mut state, &[remove("s")]);
+        state.fail(0, begun);
+        state.ready(TransactionStatus::Idle).unwrap();
+        query(&mut state, &[set("s", "secret")]);
+        state.fail(0, begun);
+        state.ready(TransactionStatus::Idle).unwrap();
+        assert_eq!(means(&state, "s"), left);
+    }
+}
+
+#[test]
+fn an_execute_whose_own_commit_fails_leaves_its_names_to_nobody() {
+    for (begun, left) in [(true, "missing"), (false, "harmless")] {
+        let mut state = Test::default();
+        parse(&mut state, "s", "harmless");
+        answer(&mut state, 1);
+        state.expect(Entry::new(Kind::Execute, "").with_change(Change::RemoveStatements));
+        parse(&mut state, "s", "skipped");
+        state.fail(0, begun);
+        assert_eq!(means(&state, "s"), left);
+    }
+}
+
+#[test]
+fn what_is_tried_out_lays_nothing_on_what_is_sent() {
+    let mut state = Test::default();
+    parse(&mut state, "s", "secret");
+    answer(&mut state, 1);
+    parse(&mut state, "s", "harmless");
+    let mut trial = Trial::default();
+    for change in [set("s", "tried"), Change::RemoveStatements, set("s", "again"), remove("s"), set("t", "t")]
+    {
+        state.try_out(change, &mut trial);
+    }
+    assert_eq!((means(&state, "s"), means(&state, "t")), ("missing".into(), "t".into()));
+    state.end_trial(trial);
+    assert_eq!((means(&state, "s"), means(&state, "t")), ("harmless".into(), "missing".into()));
+    state.fail(0, true);
+    assert_eq!(means(&state, "s"), "secret");
+}
+
+#[test]
+fn a_name_that_comes_back_is_removed_by_what_removed_it_again() {
+    let mut state = Test::default();
+    parse(&mut state, "s", "secret");
+    answer(&mut state, 1);
+    send(&mut state, Kind::Execute);
+    close(&mut state, "s");
+    send(&mut state, Kind::Sync);
+    close(&mut state, "s");
+    state.fail(0, true);
+    state.ready(TransactionStatus::Idle).unwrap();
+    assert_eq!(means(&state, "s"), "missing");
+    answer(&mut state, 1);
+    assert_eq!(means(&state, "s"), "missing");
 }

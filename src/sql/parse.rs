@@ -156,6 +156,27 @@ pub fn names_other_letters(text: &[u8]) -> bool {
     })
 }
 
+/// Is a text of one statement one that begins, ends or divides a transaction, or
+/// might it be?
+pub fn begins_transaction_control(text: &[u8]) -> bool {
+    let Ok(tokens) = scan(&String::from_utf8_lossy(text)) else { return true };
+    let mut tokens = tokens.iter().map(ScanToken::token);
+    matches!(
+        tokens.find(|token| !is_comment(*token) && *token != Token::Ascii59),
+        Some(
+            Token::BeginP
+                | Token::Start
+                | Token::Commit
+                | Token::EndP
+                | Token::Rollback
+                | Token::AbortP
+                | Token::Savepoint
+                | Token::Release
+                | Token::Prepare
+        )
+    )
+}
+
 fn token_span(token: &ScanToken) -> Option<Range<usize>> {
     Some(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?)
 }

@@ -117,6 +117,18 @@ impl<'a> ErrorFields<'a> {
         self.0.iter().find(|(known, _)| *known == code).map(|(_, value)| *value)
     }
 
+    /// The same with another message.
+    pub fn saying<'b>(&self, message: &'b [u8]) -> ErrorFields<'b>
+    where
+        'a: 'b,
+    {
+        let fields = self.0.iter().map(|(code, value)| match code {
+            b'M' => (b'M', message),
+            _ => (*code, *value),
+        });
+        ErrorFields(fields.collect())
+    }
+
     /// The SQLSTATE as text; empty if it is missing or odd.
     pub fn sqlstate(&self) -> &'a str {
         self.get(b'C').and_then(|code| std::str::from_utf8(code).ok()).unwrap_or("")

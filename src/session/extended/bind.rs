@@ -14,8 +14,9 @@ use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply, Shape};
 use crate::session::simple::described;
-use crate::session::state::{Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
+use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
 use crate::session::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
+use crate::session::unheld::Unheld;
 use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::{Bind, BoundValue, Target};
@@ -50,9 +51,7 @@ impl Relay {
         self.check_spelling(bind.statement)?;
         self.room_for_name()?;
         let Some(slot) = self.find_statement(bind.statement)? else {
-            self.upstream.queue(frame);
-            let audience = if self.observes() { Audience::Client } else { Audience::MustFail };
-            self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
+            self.bind_unheld(bind.statement, frame);
             return Ok(());
         };
         let prepared = slot.value;
@@ -105,10 +104,25 @@ impl Relay {
         let prepared = self.in_form(bind.statement, prepared, Some(&lineage), form)?;
         let shape = wants_shape(&lineage).then(Arc::default);
         self.describe_copy_of(&lineage, &judged, shape.as_ref());
+        if let Some(unheld) = self.leads_to_unheld(&prepared).filter(|_| !self.observes()) {
+            // Or the portal would have the columns of what nobody has seen.
+            self.close_unheld(unheld);
+        }
         self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
         let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
         self.expect_bind(bind.portal, (prepared, tokens), shape, judged.gate());
         Ok(())
+    }
+
+    /// Of a statement that bauta has not seen made.
+    fn bind_unheld(&mut self, statement: &[u8], frame: &[u8]) {
+        let mut audience = Audience::Client;
+        if !self.observes() {
+            self.close_unheld(Unheld::Statement(Bytes::copy_from_slice(statement)));
+            audience = Audience::MustFail;
+        }
+        self.upstream.queue(frame);
+        self.expect(Entry::new(Kind::Bind, Reply::new(audience)));
     }
 
     /// The statement as the server must hold it for this Bind; parsed anew
@@ -147,11 +161,11 @@ impl Relay {
     /// Closes the server's copy; the name stands on without one.
     fn close_lost(&mut self, name: &[u8], prepared: &Prepared) {
         Target::Statement(name).write(tag::CLOSE, self.upstream.output());
-        let removed = self.state.remove_statement(name);
+        let name = Bytes::copy_from_slice(name);
         let gone = Prepared { form: None, ..copy_of(prepared) };
-        let again = self.state.set_statement(Bytes::copy_from_slice(name), Arc::new(gone));
-        let mut entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy));
-        entry.undo.extend(removed.into_iter().chain([again]).map(|undo| (0, undo)));
+        let entry = Entry::new(Kind::Close, Reply::new(Audience::Proxy))
+            .with_change(Change::RemoveStatement(name.clone()))
+            .with_change(Change::SetStatement(name, Arc::new(gone)));
         self.expect(entry);
     }
 
@@ -180,8 +194,8 @@ impl Relay {
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();
         let portal = Portal { prepared, hold: false, kept: false, tokens, leads, shape: shape.clone() };
-        let undo = self.state.set_portal(Bytes::copy_from_slice(name), portal);
-        self.expect(Entry::new(Kind::Bind, reply).with_undo(undo));
+        let set = Change::SetPortal(Bytes::copy_from_slice(name), portal);
+        self.expect(Entry::new(Kind::Bind, reply).with_change(set));
         if let Some(shape) = shape.filter(|_| asks) {
             Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
             let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
@@ -205,6 +219,21 @@ impl Relay {
             Some(_) | None => None,
         };
         Ok(number)
+    }
+
+    /// What the EXECUTE or FETCH in `prepared` names, where bauta has not seen it made.
+    fn leads_to_unheld(&self, prepared: &Prepared) -> Option<Unheld> {
+        match &prepared.known.statement()?.kind {
+            StatementKind::Execute { name } => {
+                let is_unheld = matches!(self.state.statement(name.as_bytes()), Lookup::Missing);
+                is_unheld.then(|| Unheld::statement(name))
+            }
+            StatementKind::Fetch { cursor, .. } => {
+                let is_unheld = matches!(self.state.portal(cursor.as_bytes()), Lookup::Missing);
+                is_unheld.then(|| Unheld::cursor(cursor))
+            }
+            _ => None,
+        }
     }
 
     /// Does a portal over EXECUTE or FETCH lead to another statement or cursor

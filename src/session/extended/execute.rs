@@ -19,8 +19,9 @@ use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply};
 use crate::session::simple::edits_the_text;
-use crate::session::state::{Entry, Kind, Known, Lineage, Portal, Prepared, Undos};
+use crate::session::state::{Changes, Entry, Kind, Known, Lineage, Portal, Prepared};
 use crate::session::tokens::{Handed, Values};
+use crate::session::unheld::Unheld;
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
 use crate::wire::frontend::Execute;
@@ -32,7 +33,7 @@ pub(in crate::session) struct ExecutePlan {
     lineage: Option<Lineage>,
     shape: ShapeRef,
     pub judged: Judged,
-    pub undo: Undos<ShapeRef>,
+    changes: Changes<ShapeRef>,
 }
 
 impl Relay {
@@ -47,7 +48,7 @@ impl Relay {
         let slot = match self.find_portal(execute.portal) {
             Ok(Some(slot)) => slot,
             Ok(None) => {
-                return Ok(self.execute_unseen(frame));
+                return Ok(self.execute_unheld(execute.portal, frame));
             }
             Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
@@ -76,19 +77,22 @@ impl Relay {
     }
 
     /// A portal that bauta has not seen opened.
-    fn execute_unseen(&mut self, frame: &[u8]) -> Step {
-        let mut reply = Reply::new(Audience::MustFail);
-        if self.observes() {
+    fn execute_unheld(&mut self, portal: &[u8], frame: &[u8]) -> Step {
+        let unheld = Unheld::Portal(Bytes::copy_from_slice(portal));
+        let reply = if self.observes() {
             let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
-            match self.intend_judged(sql, Arc::default(), Some(observe::unseen())) {
-                Ok(run) => reply = Reply::new(Audience::Client).with_run(run),
+            match self.intend_judged(sql, Arc::default(), Some(observe::run_unheld(&unheld))) {
+                Ok(run) => Reply::new(Audience::Client).with_run(run),
                 Err(Stop::Hold(hold)) => return Step::Wait(hold),
                 Err(Stop::Refuse(refusal)) => {
                     self.refuse_step(refusal.error);
                     return Step::Done;
                 }
             }
-        }
+        } else {
+            self.close_unheld(unheld);
+            Reply::new(Audience::MustFail)
+        };
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, reply));
         Step::Done
@@ -129,7 +133,7 @@ impl Relay {
             lineage: None,
             shape: portal.shape.clone(),
             judged: Judged::plain(),
-            undo: SmallVec::new(),
+            changes: SmallVec::new(),
         };
         // As it was opened, where it was read then.
         let known = match &portal.prepared.known {
@@ -138,6 +142,8 @@ impl Relay {
                 self.known(&portal.prepared).map_err(Stop::Hold)?
             }
         };
+        // It may have been bound before the DDL.
+        self.check_unseen(&portal.prepared.text, known.analysis())?;
         if let Known::Analysed(lineage) = known {
             plan.judged = self.judge_opened(portal, |relay, prepared| match &prepared.known {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
@@ -146,22 +152,19 @@ impl Relay {
             if self.leads_elsewhere(portal)? {
                 return Err(leads_elsewhere().into());
             }
-            if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() {
+            let fails = plan.judged.unheld().is_some();
+            if limit > 0 && follows(&lineage) && plan.judged.guarded.is_some() && !fails {
                 return Err(rows_by_name().into());
             }
             let text = portal.prepared.text.clone();
             let edits = &plan.judged.edits;
-            if let Err(stop) = self.register(&lineage, 0, &text, edits, &portal.tokens, &mut plan.undo) {
-                self.state.revert_all(plan.undo);
-                return Err(stop);
-            }
+            self.changes(&lineage, 0, &text, edits, &portal.tokens, &mut plan.changes)?;
             plan.lineage = Some(lineage);
         }
         if plan.lineage.is_none() {
             return self.pass_execute(plan, frame);
         }
         if portal.shape.is_none() && plan.lineage.as_ref().is_some_and(wants_shape) && !self.observes() {
-            self.state.revert_all(plan.undo);
             let why = if portal.prepared.by_sql { opened_by_declare() } else { changed_meanwhile() };
             return Err(why.into());
         }
@@ -209,11 +212,13 @@ impl Relay {
             Ok(run) => run,
             Err(Stop::Hold(hold)) => return Step::Wait(hold),
             Err(Stop::Refuse(refusal)) => {
-                self.state.revert_all(plan.undo);
                 self.refuse_step(refusal.error);
                 return Step::Done;
             }
         };
+        if let Some(unheld) = guarded.as_ref().and_then(|guarded| guarded.unheld.clone()) {
+            self.close_unheld(unheld);
+        }
         run.guarded = guarded;
         run.ground = plan
             .lineage
@@ -232,7 +237,7 @@ impl Relay {
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
-        entry.undo = plan.undo;
+        entry.changes = plan.changes;
         self.expect(entry);
         if reveals || awaited || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);

@@ -15,7 +15,7 @@ use crate::session::relay::{End, Hold, Relay, Step};
 use crate::session::reports::{Gate, Translation};
 use crate::session::runs::{Audience, Reply};
 use crate::session::simple::may_copy_in;
-use crate::session::state::{Entry, Form, Kind, Known, Lineage, Prepared};
+use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Prepared};
 use crate::session::tokens::{Handed, form_of};
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
@@ -147,8 +147,8 @@ impl Relay {
             may_recode: false,
             text,
         };
-        let undo = self.state.set_statement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
-        self.expect(Entry::new(Kind::Parse, Reply::new(Audience::Client)).with_undo(undo));
+        let set = Change::SetStatement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
+        self.expect(Entry::new(Kind::Parse, Reply::new(Audience::Client)).with_change(set));
     }
 
     /// Judges a text that is to be parsed. EXECUTE and FETCH are judged when
@@ -184,8 +184,8 @@ impl Relay {
             let original = prepared.text.clone();
             reply.translation = Some(Arc::new(Translation { sent, edits: form.edits, original }));
         }
-        let undo = self.state.set_statement(Bytes::copy_from_slice(name), prepared);
-        self.expect(Entry::new(Kind::Parse, reply).with_undo(undo));
+        let set = Change::SetStatement(Bytes::copy_from_slice(name), prepared);
+        self.expect(Entry::new(Kind::Parse, reply).with_change(set));
     }
 
     /// Waits while statements that run, or ran in this pipeline, could change

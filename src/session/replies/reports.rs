@@ -31,35 +31,20 @@ impl Relay {
                 (false, false) => Err(out_of_step(tag::ERROR_RESPONSE)),
             };
         };
-        let unsure = self.unsure_statement();
         let begun = !is_before_anything(&fields);
-        if let Some(entry) = self.state.front_mut() {
-            entry.run.answered = true;
+        let Some(entry) = self.state.front_mut() else { return Ok(()) };
+        entry.run.answered = true;
+        let (current, gate) = (entry.run.current, entry.run.gate);
+        match fatal {
+            true => reports::put_error(&fields, self.gate(gate), None, self.client.output()),
+            false => self.put_failure(&fields),
         }
         let Some(entry) = self.state.front() else { return Ok(()) };
         let reply = &entry.run;
-        let gate = self.gate(reply.gate);
-        let overtime = self.overtime_error().filter(|error| code == *error.code);
-        match &reply.audience {
-            _ if fatal => reports::put_error(&fields, gate, None, self.client.output()),
-            _ if reply.cut => {}
-            Audience::Stub => {}
-            Audience::Refusal(error) => {
-                report::put(self.client.output(), Severity::Error, error);
-            }
-            Audience::Client | Audience::Proxy | Audience::MustFail if overtime.is_some() => {
-                if let Some(error) = overtime {
-                    report::put(self.client.output(), Severity::Error, &error);
-                }
-            }
-            Audience::Client | Audience::Proxy | Audience::MustFail => {
-                reports::put_error(&fields, gate, reply.translation.as_deref(), self.client.output());
-            }
-        }
         let described =
             matches!(reply.audience, Audience::Proxy) && !std::mem::take(&mut self.copy_shapes).is_empty();
         self.fail_runs(&code);
-        for (_, mut dropped) in self.state.fail(unsure, begun) {
+        for (_, mut dropped) in self.state.fail(current, begun) {
             for mut run in std::mem::take(&mut dropped.runs) {
                 finish_run(&self.proxy.audit, &self.who, &mut run, Some(&code));
             }
@@ -78,11 +63,26 @@ impl Relay {
         Ok(())
     }
 
-    /// The statement of a Query of several that may have run to its end: the
-    /// last one's is told after the commit.
-    fn unsure_statement(&self) -> Option<usize> {
-        let entry = self.state.front()?;
-        (entry.kind == Kind::Query && entry.run.runs.len() > 1).then_some(entry.run.current)
+    /// What the client hears of the first entry's failure.
+    fn put_failure(&mut self, fields: &ErrorFields<'_>) {
+        let Some(entry) = self.state.front() else { return };
+        let reply = &entry.run;
+        let overtime = self.overtime_error().filter(|error| fields.sqlstate() == error.code);
+        match (&reply.audience, overtime) {
+            _ if reply.cut => {}
+            (Audience::Stub, _) => {}
+            (Audience::Refusal(error), _) => report::put(self.client.output(), Severity::Error, error),
+            (Audience::Client | Audience::Proxy | Audience::MustFail, Some(error)) => {
+                report::put(self.client.output(), Severity::Error, &error);
+            }
+            (Audience::Client | Audience::Proxy | Audience::MustFail, None) => {
+                let gate = self.gate(reply.gate);
+                let renamed = reply.unheld().and_then(|unheld| unheld.renamed(fields));
+                let renamed = renamed.as_ref().map(|message| fields.saying(message));
+                let fields = renamed.as_ref().unwrap_or(fields);
+                reports::put_error(fields, gate, reply.translation.as_deref(), self.client.output());
+            }
+        }
     }
 
     /// A COPY whose columns can't be described fails as the COPY would have.
@@ -150,7 +150,9 @@ fn is_before_anything(fields: &ErrorFields<'_>) -> bool {
         ("42P03", b"CreatePortal"),
         ("42P05", b"StorePreparedStatement"),
         ("25001", b"PreventInTransactionBlock"),
+        ("25P01", b"CheckTransactionBlock"),
         ("25P02", b"exec_simple_query"),
+        ("25P02", b"exec_execute_message"),
         ("26000", b"FetchPreparedStatement"),
     ];
     let known = (fields.sqlstate(), fields.get(b'R').unwrap_or_default());
