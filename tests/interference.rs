@@ -39,6 +39,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("capture", include_str!("interference_data/attacks/capture.sql")),
     ("relied", include_str!("interference_data/attacks/relied.sql")),
     ("written", include_str!("interference_data/attacks/written.sql")),
+    ("reached", include_str!("interference_data/attacks/reached.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

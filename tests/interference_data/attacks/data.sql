@@ -69,3 +69,11 @@ CREATE FOREIGN TABLE far_view (id int, email text) SERVER back OPTIONS (schema_n
 CREATE FOREIGN TABLE far_stats (tablename name, attname name, histogram_bounds text) SERVER back OPTIONS (schema_name 'pg_catalog', table_name 'pg_stats');
 CREATE FOREIGN TABLE far_docs (id int, body jsonb) SERVER back OPTIONS (table_name 'docs');
 GRANT ALL ON far_customers, far_view, far_stats, far_docs TO ana;
+INSERT INTO goods SELECT i, 'good' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO tally VALUES (0);
+INSERT INTO tally_base VALUES (0);
+INSERT INTO tally_far VALUES (0);
+INSERT INTO tally_near VALUES (0);
+INSERT INTO weights_of SELECT 'good' || i FROM generate_series(1, 20) i;
+INSERT INTO looked SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;
+INSERT INTO looked_too SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;
