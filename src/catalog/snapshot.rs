@@ -352,14 +352,6 @@ impl Snapshot {
         }
         named
     }
-    /// The functions that a function may call: of `words`, which its body spells,
-    /// of what is recorded (`BEGIN ATOMIC`, defaults), and an aggregate's own.
-    pub fn called_by<'a>(&'a self, function: &'a Function, words: &[String]) -> Vec<&'a Function> {
-        let spelled = words.iter().flat_map(|word| self.functions_named(word));
-        let recorded = self.function_dependencies.get(&function.oid).into_iter().flatten();
-        let recorded = function.support.iter().chain(recorded);
-        spelled.chain(recorded.filter_map(|oid| self.functions.get(oid))).collect()
-    }
     /// The tables above one by inheritance or partitioning, each once.
     pub fn above(&self, relation: &Relation) -> Vec<&Relation> {
         let mut reached: Vec<&Relation> = Vec::new();
