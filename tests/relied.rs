@@ -269,6 +269,7 @@ fn what_changes_with_a_table_that_a_trigger_writes_takes_no_code_of_the_clients(
         "CREATE TRIGGER told BEFORE UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION told()",
         "CREATE TRIGGER told BEFORE DELETE ON below FOR EACH ROW EXECUTE FUNCTION told()",
         "CREATE TABLE kid () INHERITS (noted)",
+        "CREATE FUNCTION kid() RETURNS void LANGUAGE sql AS 'CREATE TEMP TABLE kid () INHERITS (noted)'",
         "ALTER TABLE own INHERIT noted",
         "ALTER TABLE noted INHERIT parent",
         "ALTER TABLE parts ATTACH PARTITION noted DEFAULT",
