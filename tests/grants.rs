@@ -407,6 +407,33 @@ fn the_end_of_a_transaction_says_nothing_more_when_its_grant_has_ended() {
 }
 
 /// What would be there when the grant has ended needs the right to copy.
+/// What leaves something to be read later, in other ways, and what doesn't.
+const TRACES: &[&str] = &[
+    "CREATE TABLE gone (id int)",
+    "CREATE FUNCTION emptied() RETURNS int LANGUAGE plpgsql AS $$ BEGIN TRUNCATE hits; RETURN 1; END $$",
+    "CREATE FUNCTION dropped() RETURNS int LANGUAGE plpgsql AS $$ BEGIN DROP TABLE gone; RETURN 1; END $$",
+    "CREATE FUNCTION noted() RETURNS int LANGUAGE plpgsql AS \
+     $$ BEGIN COMMENT ON TABLE hits IS 'hit'; RETURN 1; END $$",
+    "CREATE FUNCTION through() RETURNS bool LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN (SELECT k FROM keeping); END $$",
+    "CREATE FUNCTION seeded(n numeric) RETURNS bool LANGUAGE sql IMMUTABLE AS \
+     'SELECT setseed(n::float8 / 1000000) IS NOT NULL'",
+    "CREATE FUNCTION \"Keep It\"(t text) RETURNS bool LANGUAGE sql AS 'SELECT keep(t)'",
+    "CREATE FUNCTION hidden(t text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT \"Keep It\"(t)'",
+    "CREATE DOMAIN kept_plainly AS text CHECK (set_config('a.seen', VALUE, false) IS NOT NULL)",
+    "CREATE TABLE ruled (id int PRIMARY KEY)",
+    "CREATE POLICY kept ON ruled USING (keep(id::text))",
+    "CREATE TABLE ruled_plainly (id int PRIMARY KEY)",
+    "CREATE POLICY kept ON ruled_plainly USING (set_config('a.seen', id::text, false) IS NOT NULL)",
+    "CREATE TABLE ruled_typed (id int PRIMARY KEY)",
+    "CREATE POLICY kept ON ruled_typed USING (id::text::kept IS NOT NULL)",
+    "CREATE VIEW telling AS SELECT set_config('a.seen', 'x', false) AS k",
+    "CREATE VIEW locking AS SELECT id FROM hits FOR UPDATE",
+    "CREATE FUNCTION tidied(t text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN trim(t); END $$",
+    "CREATE TABLE labels (id int PRIMARY KEY, t text DEFAULT set_config('a.seen', 'x', false))",
+    "CREATE POLICY plain ON labels USING (t <> 'x')",
+    "ALTER TABLE labels ENABLE ROW LEVEL SECURITY",
+];
+
 #[test]
 fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     let bench = Bench::new();
@@ -422,6 +449,9 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "CREATE DOMAIN kept AS text CHECK (keep(VALUE))",
         "CREATE VIEW keeping AS SELECT keep('x') AS k",
     ] {
+        assert_eq!(error(&ana.query(sql)), None, "{sql}");
+    }
+    for sql in TRACES {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
     }
     let mut copies = vec![
@@ -442,6 +472,20 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT (email || '').keeps FROM customers",
         "SELECT (length(email)).pg_advisory_xact_lock FROM customers",
         "SELECT kept(email) FROM customers",
+        "SELECT emptied() FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT dropped() FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT noted() FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT through() FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT id FROM customers WHERE seeded(salary) AND email LIKE '%1@%'",
+        "SELECT setseed(0.5) FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT id FROM customers WHERE email LIKE '%1@%' AND txid_current() > 0",
+        "SELECT hidden('x') FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT id FROM customers WHERE email LIKE '%1@%' AND name::kept_plainly IS NOT NULL",
+        "SELECT c.id FROM customers c JOIN ruled USING (id) WHERE c.email LIKE '%1@%'",
+        "SELECT c.id FROM customers c JOIN ruled_plainly USING (id) WHERE c.email LIKE '%1@%'",
+        "SELECT c.id FROM customers c JOIN ruled_typed USING (id) WHERE c.email LIKE '%1@%'",
+        "SELECT c.id FROM customers c, telling WHERE c.email LIKE '%1@%' AND k <> ''",
+        "SELECT c.id FROM customers c JOIN locking USING (id) WHERE c.email LIKE '%1@%'",
     ];
     if bench.server.major() >= 15 {
         copies.push(
@@ -455,6 +499,8 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     }
     for sql in [
         "SELECT plain(email) FROM customers WHERE email LIKE '%1@%'",
+        "SELECT tidied(name) FROM customers WHERE email LIKE '%1@%' ORDER BY random()",
+        "SELECT c.id, l.t FROM customers c JOIN labels l USING (id) WHERE email LIKE '%1@%' AND now() > created_at",
         "UPDATE customers SET name = name WHERE email LIKE '%1@%'",
         "INSERT INTO hits SELECT id, name FROM customers WHERE id < 3",
     ] {

@@ -40,6 +40,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("relied", include_str!("interference_data/attacks/relied.sql")),
     ("written", include_str!("interference_data/attacks/written.sql")),
     ("called", include_str!("interference_data/attacks/called.sql")),
+    ("reached", include_str!("interference_data/attacks/reached.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

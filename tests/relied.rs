@@ -179,3 +179,113 @@ fn rows_that_a_protected_key_has_locked_are_not_skipped() {
     }
     assert_eq!(code(&ana.query("SELECT id FROM wards WHERE id = 1 FOR UPDATE")), None);
 }
+
+/// Neither the view nor the table is spelled by a function of the DBA's.
+#[test]
+fn what_a_view_over_protected_data_reads_takes_no_code_of_its_owners() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE ROLE keeper;
+         CREATE TABLE known (mail text PRIMARY KEY, label text, n int);
+         CREATE FUNCTION weight(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+         CREATE VIEW v_known AS SELECT mail, label FROM known WHERE weight(label);
+         CREATE VIEW v_met AS SELECT c.id, k.label IS NOT NULL AS met
+             FROM customers c LEFT JOIN v_known k ON k.mail = c.email;
+         CREATE FUNCTION told() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
+         CREATE TABLE beside (mail text);
+         CREATE VIEW v_beside AS SELECT mail FROM beside;
+         ALTER TABLE known OWNER TO ana; ALTER VIEW v_known OWNER TO ana; ALTER FUNCTION weight(text) OWNER TO ana;
+         ALTER TABLE beside OWNER TO ana; ALTER VIEW v_beside OWNER TO ana; GRANT CREATE ON SCHEMA public TO ana",
+    );
+    for sql in [
+        "CREATE OR REPLACE VIEW v_known AS SELECT mail, label FROM known WHERE told()",
+        "CREATE OR REPLACE FUNCTION weight(text) RETURNS bool LANGUAGE plpgsql AS 'BEGIN RETURN false; END'",
+        "CREATE POLICY met ON known USING (told())",
+        "ALTER TABLE known ENABLE ROW LEVEL SECURITY",
+    ] {
+        is_held_back(&server, sql);
+    }
+    for sql in [
+        "CREATE INDEX ON known (lower(label)) WHERE n > 3",
+        "ALTER TABLE known ADD CHECK (n > 3), ALTER n TYPE bigint, ALTER n SET DEFAULT 3",
+        "CREATE TABLE more () INHERITS (known)",
+        "CREATE TABLE more (mail text REFERENCES known ON DELETE CASCADE)",
+        "CREATE RULE met AS ON DELETE TO known DO ALSO SELECT 1",
+        "CREATE OR REPLACE VIEW v_beside AS SELECT mail FROM beside WHERE told()",
+        "CREATE POLICY met ON beside USING (told()); ALTER TABLE beside ENABLE ROW LEVEL SECURITY",
+    ] {
+        passes(&server, sql);
+    }
+}
+
+/// An operator class compares values where no index of it stands: in a
+/// partition key, in a range.
+#[test]
+fn what_an_operator_class_calls_is_not_the_clients_to_make() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION folded(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+         CREATE FUNCTION hashed(text, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+             'SELECT hashtextextended(folded($1), $2)';
+         CREATE OPERATOR CLASS spread FOR TYPE text USING hash AS OPERATOR 1 =, FUNCTION 2 hashed(text, bigint);
+         CREATE FUNCTION curled(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower($1)';
+         CREATE FUNCTION compare(text, text) RETURNS int LANGUAGE sql IMMUTABLE AS
+             'SELECT bttextcmp(curled($1), curled($2))';
+         CREATE OPERATOR CLASS ours FOR TYPE text USING btree AS
+             OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 compare(text, text);
+         CREATE TYPE span AS RANGE (subtype = text, subtype_opclass = ours);",
+    );
+    for name in ["folded", "curled"] {
+        is_held_back(
+            &server,
+            &format!("CREATE FUNCTION pg_temp.{name}(text) RETURNS text LANGUAGE sql AS 'SELECT $1'"),
+        );
+    }
+}
+
+#[test]
+fn what_changes_with_a_table_that_a_trigger_writes_takes_no_code_of_the_clients() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE noted (n int PRIMARY KEY, at int);
+         CREATE VIEW v_noted AS SELECT n, at FROM noted;
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN UPDATE v_noted SET at = length(NEW.email); RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep();
+         CREATE FUNCTION told() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+         CREATE TABLE parts (n int, at int) PARTITION BY RANGE (n);
+         CREATE TABLE below (n int REFERENCES noted ON DELETE CASCADE);
+         CREATE TABLE further (n int REFERENCES noted);
+         CREATE TABLE own (n int NOT NULL, at int);
+         CREATE TABLE parent (LIKE noted);
+         ALTER TABLE noted OWNER TO ana; ALTER TABLE parts OWNER TO ana; ALTER TABLE below OWNER TO ana;
+         ALTER TABLE further OWNER TO ana; ALTER TABLE own OWNER TO ana; ALTER TABLE parent OWNER TO ana;
+         GRANT CREATE ON SCHEMA public TO ana",
+    );
+    for sql in [
+        "CREATE TRIGGER told BEFORE UPDATE ON noted FOR EACH ROW EXECUTE FUNCTION told()",
+        "CREATE TRIGGER told BEFORE DELETE ON below FOR EACH ROW EXECUTE FUNCTION told()",
+        "CREATE TABLE kid () INHERITS (noted)",
+        "CREATE FUNCTION kid() RETURNS void LANGUAGE sql AS 'CREATE TEMP TABLE kid () INHERITS (noted)'",
+        "ALTER TABLE own INHERIT noted",
+        "ALTER TABLE noted INHERIT parent",
+        "ALTER TABLE parts ATTACH PARTITION noted DEFAULT",
+        "CREATE TABLE kid (n int REFERENCES noted ON UPDATE CASCADE)",
+        "CREATE TABLE kid (n int, FOREIGN KEY (n) REFERENCES noted ON DELETE SET NULL)",
+        "ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES noted ON DELETE CASCADE",
+        "ALTER TABLE own ADD m int REFERENCES noted ON DELETE SET DEFAULT",
+    ] {
+        is_held_back(&server, sql);
+    }
+    for sql in [
+        "CREATE TABLE kid (n int REFERENCES noted); ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES noted",
+        "CREATE TRIGGER told BEFORE DELETE ON further FOR EACH ROW EXECUTE FUNCTION told()",
+        "CREATE TABLE kid () INHERITS (own)",
+        "CREATE TABLE kid (n int PRIMARY KEY); ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES kid ON DELETE CASCADE",
+    ] {
+        passes(&server, sql);
+    }
+}

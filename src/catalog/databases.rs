@@ -150,7 +150,7 @@ impl Databases {
     /// # Errors
     /// As [`Self::guard`].
     pub async fn guard_from_now(&self, database: &str) -> Result<Arc<Guard>, ClientError> {
-        self.database(database).from_now().await.map_err(|reason| unreadable(database, &reason))
+        self.database(database).looked_at_from_now().await.map_err(|reason| unreadable(database, &reason))
     }
 
     /// DDL went through, or is about to: the next analysis waits for a fresh

@@ -71,6 +71,15 @@ const REACH_AROUND: &[&str] = &[
     "xpath_table",
 ];
 
+/// Words without which the body of a function changes nothing, locks nothing
+/// and says nothing, unless something does that it calls.
+pub const MAY_WRITE: &[&str] = &[
+    "alter", "analyze", "assert", "call", "cluster", "comment", "copy", "create", "delete", "discard", "do",
+    "drop", "execute", "grant", "import", "insert", "listen", "load", "lock", "merge", "notify", "prepare",
+    "raise", "reassign", "refresh", "reindex", "reset", "revoke", "security", "set", "share", "truncate",
+    "unlisten", "update", "vacuum",
+];
+
 /// PostgreSQL's oids of types (`pg_type.dat`).
 const REFCURSOR: Oid = Oid(1790);
 const TRIGGER: Oid = Oid(2279);

@@ -187,7 +187,7 @@ impl Database {
 
     /// Waits for a look at the catalog that begins now, and its guard; the reason
     /// if none comes.
-    pub(super) async fn from_now(&self) -> Result<Arc<Guard>, Arc<str>> {
+    pub(super) async fn looked_at_from_now(&self) -> Result<Arc<Guard>, Arc<str>> {
         let last = self.progress.borrow().looked;
         if let Some(last) = last {
             sleep_until(last + LOOK_PAUSE).await;

@@ -93,6 +93,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.links(rows.inheritance, |r| &mut r.parents)?;
     builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
     builder.dependencies(rows.dependencies)?;
+    builder.links(rows.policy_builtins, |r| &mut r.policy_functions)?;
     builder.constraints(rows.constraints)?;
     builder.partitions();
     for function in functions(rows.functions, rows.aggregates)? {
@@ -105,6 +106,8 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     let complete = builder.finish(&mut snapshot, previous);
     snapshot.function_dependencies = pairs(rows.function_dependencies)?;
     snapshot.domain_checks = pairs(rows.domain_checks)?;
+    snapshot.support_functions =
+        rows.support_functions.iter().map(|row| oid(row, 0)).collect::<Result<_, _>>()?;
     snapshot.operators = rows.operators.iter().map(operator).collect::<Result<_, _>>()?;
     snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
     snapshot.collations = rows.collations.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
@@ -125,12 +128,14 @@ struct Rows {
     inheritance: Vec<Row>,
     triggers: Vec<Row>,
     dependencies: Vec<Row>,
+    policy_builtins: Vec<Row>,
     constraints: Vec<Row>,
     functions: Vec<Row>,
     function_dependencies: Vec<Row>,
     aggregates: Vec<Row>,
     types: Vec<Row>,
     domain_checks: Vec<Row>,
+    support_functions: Vec<Row>,
     operators: Vec<Row>,
     casts: Vec<Row>,
     collations: Vec<Row>,
@@ -163,6 +168,7 @@ impl Rows {
             inheritance,
             triggers,
             dependencies,
+            policy_builtins,
             constraints,
         ) = tokio::try_join!(
             all(queries::RELATIONS),
@@ -174,6 +180,7 @@ impl Rows {
             all(queries::INHERITANCE),
             all(queries::TRIGGERS),
             all(queries::DEPENDENCIES),
+            all(queries::POLICY_BUILTINS),
             client.query(constraints.as_str(), &[]),
         )?;
         let (
@@ -182,6 +189,7 @@ impl Rows {
             aggregates,
             types,
             domain_checks,
+            support_functions,
             operators,
             casts,
             collations,
@@ -193,6 +201,7 @@ impl Rows {
             all(queries::AGGREGATES),
             all(queries::TYPES),
             all(queries::DOMAIN_CHECKS),
+            all(queries::SUPPORT_FUNCTIONS),
             all(queries::OPERATORS),
             all(queries::CASTS),
             all(queries::COLLATIONS),
@@ -210,12 +219,14 @@ impl Rows {
             inheritance,
             triggers,
             dependencies,
+            policy_builtins,
             constraints,
             functions,
             function_dependencies,
             aggregates,
             types,
             domain_checks,
+            support_functions,
             operators,
             casts,
             collations,
@@ -363,9 +374,15 @@ impl Builder {
     fn dependencies(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
         for row in rows {
             let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
-            match get(&row, 1)? {
-                true => relation.depends_on_functions.push(oid(&row, 2)?),
-                false => relation.depends_on_relations.push(oid(&row, 2)?),
+            let (is_policy, used): (bool, Oid) = (get(&row, 2)?, oid(&row, 3)?);
+            let (all, of_policies) = match get::<&str>(&row, 1)? {
+                "f" => (&mut relation.depends_on_functions, &mut relation.policy_functions),
+                "t" => (&mut relation.depends_on_types, &mut relation.policy_types),
+                _ => (&mut relation.depends_on_relations, &mut relation.policy_relations),
+            };
+            all.push(used);
+            if is_policy {
+                of_policies.push(used);
             }
         }
         Ok(())

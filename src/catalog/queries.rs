@@ -97,10 +97,13 @@ JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 WHERE NOT t.tgisinternal";
 
 /// What policies, defaults, CHECKs, statistics and indexes of a table depend
-/// on; the flag tells functions from relations. The functions of operator
-/// classes and ranges are recorded for these, not for the tables.
+/// on: `f` a function, `t` a type, `r` a relation; the flag tells what policies
+/// do. The functions of operator classes and ranges are recorded for these, not
+/// for the tables.
 pub(super) const DEPENDENCIES: &str = "
-SELECT DISTINCT o.relation, d.refclassid = 'pg_proc'::regclass, d.refobjid
+SELECT DISTINCT o.relation,
+       CASE d.refclassid WHEN 'pg_proc'::regclass THEN 'f' WHEN 'pg_type'::regclass THEN 't' ELSE 'r' END,
+       o.class = 'pg_policy'::regclass, d.refobjid
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_policy
       UNION ALL
       SELECT 'pg_attrdef'::regclass, oid, adrelid FROM pg_attrdef
@@ -114,20 +117,27 @@ FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_p
       SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index
       WHERE indexprs IS NOT NULL OR indpred IS NOT NULL) o
 JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
-    AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> o.relation
+    AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+    AND d.refobjid <> o.relation
 WHERE d.deptype = 'n'
 UNION
-SELECT i.indrelid, true, p.amproc::oid
+SELECT i.indrelid, 'f', false, p.amproc::oid
 FROM pg_index i
 JOIN pg_opclass o ON o.oid = ANY (i.indclass::oid[])
 JOIN pg_amproc p ON p.amprocfamily = o.opcfamily
 WHERE p.amproc::oid >= 16384
 UNION
-SELECT a.attrelid, true, f.function
+SELECT a.attrelid, 'f', false, f.function
 FROM pg_range r
 CROSS JOIN LATERAL (VALUES (r.rngcanonical::oid), (r.rngsubdiff::oid)) f (function)
 JOIN pg_attribute a ON a.atttypid = r.rngtypid
 WHERE f.function >= 16384 AND a.attnum > 0";
+
+/// Functions of the server's own that policies call: `pg_depend` leaves them out.
+pub(super) const POLICY_BUILTINS: &str = r"
+SELECT DISTINCT p.polrelid, f.called[1]::oid
+FROM pg_policy p, regexp_matches(concat(p.polqual, p.polwithcheck), ':funcid (\d+) ', 'g') f (called)
+WHERE f.called[1]::oid < 16384";
 
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
@@ -240,12 +250,20 @@ LEFT JOIN pg_depend x ON x.classid = 'pg_type'::regclass AND x.objid = t.oid AND
     AND x.refclassid = 'pg_extension'::regclass
 LEFT JOIN pg_extension e ON e.oid = x.refobjid";
 
-pub(super) const DOMAIN_CHECKS: &str = "
+/// `pg_depend` leaves out the server's own functions.
+pub(super) const DOMAIN_CHECKS: &str = r"
 SELECT DISTINCT c.contypid, d.refobjid
 FROM pg_constraint c
 JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
     AND d.refclassid = 'pg_proc'::regclass
-WHERE c.contypid <> 0";
+WHERE c.contypid <> 0
+UNION
+SELECT c.contypid, f.called[1]::oid
+FROM pg_constraint c, regexp_matches(c.conbin, ':funcid (\d+) ', 'g') f (called)
+WHERE c.contypid <> 0 AND f.called[1]::oid < 16384";
+
+pub(super) const SUPPORT_FUNCTIONS: &str =
+    "SELECT DISTINCT p.amproc::oid FROM pg_amproc p WHERE p.amproc::oid >= 16384";
 
 pub(super) const OPERATORS: &str = "
 SELECT o.oid, n.nspname::text, o.oprname::text, o.oprleft, o.oprright, o.oprcode::oid
@@ -300,6 +318,7 @@ SELECT concat_ws(' ',
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_type WHERE oid >= 16384
   AND typnamespace NOT IN (SELECT oid FROM temporary)),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_operator WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_amproc WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_cast WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_collation WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_extension),

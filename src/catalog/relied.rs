@@ -1,21 +1,29 @@
-//! The names that code running over protected data relies on.
+//! What code running over protected data relies on: names, and relations.
 //!
 //! A trigger's function, a function in a view, a CHECK or an index is the
 //! DBA's, and trusted. But where it names a table or calls a function without
 //! its schema, PostgreSQL looks that name up in the caller's search_path, and
 //! in `pg_temp` first: whoever makes an object of that name receives the values.
+//! And what it writes to, or reads, runs code too: triggers, CHECKs and defaults
+//! of the table, policies, a view's functions, a domain's CHECK.
 //!
-//! Invariant: every name that such code spells is here, and so is that of each
-//! function in it, since to replace one is to receive its arguments. Operators
-//! are not: they are used without being spelled (`LIKE`, `BETWEEN`), so that no
-//! client makes any.
+//! A work list, run to its end: each function, relation and type once, in time
+//! linear in their texts. Invariant: every name that such code spells is here,
+//! and so is that of each function in it, since to replace one is to receive
+//! its arguments; and every relation that it reaches, with what can run there.
+//! Operators are not: they are used without being spelled (`LIKE`, `BETWEEN`),
+//! so that no client makes any.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::functions::{Trusted, has_word};
 use super::mentions::{fold, is_word, words};
-use super::snapshot::{Function, Snapshot};
+use super::snapshot::{Function, Named, Relation, RelationKind, Snapshot};
 use super::{Oid, closure::Counted};
+
+/// Words without which a body changes no table. UPDATE and INSERT stand in
+/// MERGE and ON CONFLICT too.
+const WRITING: &[&str] = &["insert", "update", "delete", "merge", "truncate", "copy"];
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -28,38 +36,70 @@ pub struct Relied {
     /// With what names begin and end that such code puts together, folded.
     beginnings: HashSet<String>,
     endings: HashSet<String>,
+    /// Relations that such code may change.
+    written: HashSet<Oid>,
+    /// Relations that it, or a view or policy that counts, may read.
+    read: HashSet<Oid>,
+}
+
+/// How code gets at a relation: what runs then.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Read,
+    Write,
+}
+
+enum Item {
+    Function(Oid),
+    Relation(Oid, Reach),
+    Type(Oid),
+}
+
+/// The work list, and what has been on it.
+struct Following<'a> {
+    snapshot: &'a Snapshot,
+    /// Table → tables that change with it: children, and those whose foreign
+    /// keys have actions.
+    changing: HashMap<Oid, Vec<Oid>>,
+    relied: Relied,
+    functions: HashSet<Oid>,
+    types: HashSet<Oid>,
+    work: Vec<Item>,
 }
 
 impl Relied {
     pub(super) fn of(snapshot: &Snapshot, counted: &Counted, trusted: &Trusted<'_>) -> Self {
-        let mut relied = Self::default();
-        let mut seen: HashSet<Oid> = HashSet::new();
-        relied.follow(snapshot, running(snapshot, counted, trusted), &mut seen);
-        let dynamic = relied.dynamic;
+        let mut following = Following {
+            snapshot,
+            changing: changing(snapshot),
+            relied: Self::default(),
+            functions: HashSet::new(),
+            types: HashSet::new(),
+            work: Vec::new(),
+        };
+        following.start(counted, trusted);
+        following.run();
+        while following.add_put_together() {
+            following.run();
+        }
+        let dynamic = following.relied.dynamic;
         // Who sees the values may call these. What they build is not foreseen:
         // there are some in most databases, and every name would count.
-        relied.follow(snapshot, counted.functions.iter().copied().collect(), &mut seen);
-        relied.dynamic = dynamic;
-        relied
+        following.functions(&counted.functions);
+        following.run();
+        Self { dynamic, ..following.relied }
     }
 
-    /// Takes in what these functions spell, and those that they call.
-    fn follow(&mut self, snapshot: &Snapshot, mut work: Vec<Oid>, seen: &mut HashSet<Oid>) {
-        while let Some(oid) = work.pop() {
-            let Some(function) = snapshot.functions.get(&oid).filter(|_| !oid.is_builtin()) else { continue };
-            if !seen.insert(oid) {
-                continue;
-            }
-            self.functions.push(oid);
-            self.words.insert(fold(&function.name));
-            if builds_sql(function) {
-                self.dynamic = true;
-                self.take_fragments(&function.body);
-            }
-            let spelled: Vec<String> = words(&function.body).collect();
-            work.extend(snapshot.called_by(function, &spelled).iter().map(|called| called.oid));
-            self.words.extend(spelled);
-        }
+    /// May such code change the relation, so that its triggers, CHECKs and
+    /// defaults run?
+    pub fn changes(&self, relation: Oid) -> bool {
+        self.written.contains(&relation)
+    }
+
+    /// May such code read the relation, so that its policies run, or what a
+    /// view calls?
+    pub fn reads(&self, relation: Oid) -> bool {
+        self.read.contains(&relation) || self.changes(relation)
     }
 
     /// `'log_' || x`, `format('%I_log', x)`: what names are made of.
@@ -98,9 +138,14 @@ impl Relied {
             })
         };
         self.words.contains(&folded)
-            || self.beginnings.iter().any(|beginning| folded.starts_with(beginning))
-            || self.endings.iter().any(|ending| folded.ends_with(ending))
+            || self.puts_together(&folded)
             || (!name.chars().all(is_word) && is_spelled())
+    }
+
+    /// Is the name, folded, like one that dynamic SQL is made of?
+    fn puts_together(&self, folded: &str) -> bool {
+        self.beginnings.iter().any(|beginning| folded.starts_with(beginning))
+            || self.endings.iter().any(|ending| folded.ends_with(ending))
     }
 }
 
@@ -125,33 +170,170 @@ fn builds_sql(function: &Function) -> bool {
     }
 }
 
-/// Functions that run over protected data without being called by name.
-fn running(snapshot: &Snapshot, counted: &Counted, trusted: &Trusted<'_>) -> Vec<Oid> {
-    let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
-    let of_relations = relations.flat_map(|relation| {
-        let called =
-            [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
-        called.into_iter().flatten().copied()
-    });
-    let trusted = snapshot.functions.values().filter(|function| trusted.includes(function)).map(|f| f.oid);
-    let operators = snapshot.operators.iter().map(|operator| operator.function);
-    let casts = snapshot.casts.iter().filter_map(|cast| cast.function);
-    let checks = used_types(snapshot, counted);
-    let checks = checks.iter().filter_map(|oid| snapshot.domain_checks.get(oid)).flatten().copied();
-    of_relations.chain(trusted).chain(operators).chain(casts).chain(checks).collect()
+impl<'a> Following<'a> {
+    /// What runs over protected data without being called by name.
+    fn start(&mut self, counted: &Counted, trusted: &Trusted<'_>) {
+        let snapshot = self.snapshot;
+        for relation in counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid)) {
+            let called =
+                [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
+            self.functions(called.into_iter().flatten());
+            let read = [&relation.definition_relations, &relation.depends_on_relations];
+            self.relations(read.into_iter().flatten(), Reach::Read);
+            self.relations(&relation.rule_references, Reach::Write);
+            self.types(relation);
+        }
+        let trusted = snapshot.functions.values().filter(|function| trusted.includes(function));
+        self.work.extend(trusted.map(|function| Item::Function(function.oid)));
+        self.work.extend(snapshot.operators.iter().map(|operator| Item::Function(operator.function)));
+        self.functions(snapshot.casts.iter().filter_map(|cast| cast.function.as_ref()));
+        self.functions(&snapshot.support_functions);
+        self.work.extend(counted.types.iter().copied().map(Item::Type));
+    }
+
+    fn run(&mut self) {
+        while let Some(item) = self.work.pop() {
+            match item {
+                Item::Function(oid) => self.follow_function(oid),
+                Item::Relation(oid, reach) => self.follow_relation(oid, reach),
+                Item::Type(oid) => self.follow_type(oid),
+            }
+        }
+    }
+
+    fn functions<'o>(&mut self, oids: impl IntoIterator<Item = &'o Oid>) {
+        self.work.extend(oids.into_iter().copied().map(Item::Function));
+    }
+
+    fn relations<'o>(&mut self, oids: impl IntoIterator<Item = &'o Oid>, reach: Reach) {
+        self.work.extend(oids.into_iter().map(|oid| Item::Relation(*oid, reach)));
+    }
+
+    fn columns(&mut self, relation: &Relation) {
+        self.work.extend(relation.columns.iter().map(|column| Item::Type(column.type_oid)));
+    }
+
+    /// Those of its columns, and those that its expressions cast to.
+    fn types(&mut self, relation: &Relation) {
+        self.columns(relation);
+        self.work.extend(relation.depends_on_types.iter().copied().map(Item::Type));
+        self.casts_of_view(relation);
+    }
+
+    /// Nothing records what a view casts to.
+    fn casts_of_view(&mut self, relation: &Relation) {
+        let Some(definition) = relation.definition.as_deref() else { return };
+        self.work.extend(self.snapshot.spelled_in(definition).into_iter().filter_map(|named| match named {
+            Named::Type(oid) => Some(Item::Type(oid)),
+            Named::Relation(_) | Named::Function(_) => None,
+        }));
+    }
+
+    /// Takes in what a function spells, those that it calls, and what else runs
+    /// when it does.
+    fn follow_function(&mut self, oid: Oid) {
+        let snapshot = self.snapshot;
+        let Some(function) = snapshot.functions.get(&oid).filter(|_| !oid.is_builtin()) else { return };
+        if !self.functions.insert(oid) {
+            return;
+        }
+        self.relied.functions.push(oid);
+        self.relied.words.insert(fold(&function.name));
+        let is_dynamic = builds_sql(function);
+        if is_dynamic {
+            self.relied.dynamic = true;
+            self.relied.take_fragments(&function.body);
+        }
+        let reach = match is_dynamic || has_word(&function.body, WRITING) {
+            true => Reach::Write,
+            false => Reach::Read,
+        };
+        // Another session's temporary table is nothing that such code finds.
+        let is_found = |oid: &Oid| snapshot.relations.get(oid).is_some_and(|found| !found.is_temporary());
+        self.work.extend(snapshot.named_by(function).into_iter().filter_map(|named| match named {
+            Named::Relation(oid) => is_found(&oid).then_some(Item::Relation(oid, reach)),
+            Named::Function(oid) => Some(Item::Function(oid)),
+            Named::Type(oid) => Some(Item::Type(oid)),
+        }));
+        let types = function.argument_types.iter().chain([&function.return_type]);
+        self.work.extend(types.copied().map(Item::Type));
+        self.relied.words.extend(words(&function.body));
+    }
+
+    /// What runs when the relation is read, and all else when it is changed.
+    fn follow_relation(&mut self, oid: Oid, reach: Reach) {
+        let snapshot = self.snapshot;
+        let Some(relation) = snapshot.relations.get(&oid).filter(|_| !oid.is_builtin()) else { return };
+        let is_new = match reach {
+            Reach::Write => self.relied.written.insert(oid),
+            Reach::Read => !self.relied.written.contains(&oid) && self.relied.read.insert(oid),
+        };
+        // Reading a materialized view runs nothing.
+        if !is_new || (reach == Reach::Read && relation.kind == RelationKind::MaterializedView) {
+            return;
+        }
+        self.functions(relation.definition_functions.iter().chain(&relation.policy_functions));
+        self.relations(&relation.policy_relations, Reach::Read);
+        self.relations(&relation.definition_relations, reach);
+        self.work.extend(relation.policy_types.iter().copied().map(Item::Type));
+        self.casts_of_view(relation);
+        if reach == Reach::Write {
+            self.functions(relation.trigger_functions.iter().chain(&relation.depends_on_functions));
+            self.relations(&relation.depends_on_relations, Reach::Read);
+            self.relations(&relation.rule_references, Reach::Write);
+            let changing = self.changing.remove(&oid).unwrap_or_default();
+            self.relations(&changing, Reach::Write);
+            self.relations(&relation.parents, Reach::Write);
+            self.types(relation);
+        }
+    }
+
+    /// The CHECKs of a domain, and those of what a type is made of.
+    fn follow_type(&mut self, oid: Oid) {
+        if oid.is_builtin() || !self.types.insert(oid) {
+            return;
+        }
+        let snapshot = self.snapshot;
+        self.functions(snapshot.domain_checks.get(&oid).into_iter().flatten());
+        let Some(info) = snapshot.types.get(&oid) else { return };
+        self.work.extend(info.base.into_iter().chain(info.element).map(Item::Type));
+        if let Some(row) = info.relation.and_then(|relation| snapshot.relations.get(&relation)) {
+            self.columns(row);
+        }
+    }
+
+    /// The relations whose names dynamic SQL puts together; is any of them new?
+    fn add_put_together(&mut self) -> bool {
+        let relied = &self.relied;
+        if relied.beginnings.is_empty() && relied.endings.is_empty() {
+            return false;
+        }
+        let built = |relation: &&Relation| {
+            let is_new = !relation.oid.is_builtin() && !relied.written.contains(&relation.oid);
+            is_new && !relation.is_temporary() && relied.puts_together(&fold(&relation.name))
+        };
+        let relations = self.snapshot.relations.values().filter(built);
+        self.work.extend(relations.map(|relation| Item::Relation(relation.oid, Reach::Write)));
+        !self.work.is_empty()
+    }
 }
 
-/// The types that count, and those that columns of counted relations have or
-/// are made of: any other domain's CHECK runs over nothing protected.
-fn used_types(snapshot: &Snapshot, counted: &Counted) -> HashSet<Oid> {
-    let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
-    let columns = relations.flat_map(|relation| &relation.columns).map(|column| column.type_oid);
-    snapshot.type_parts(columns.chain(counted.types.iter().copied()))
+/// From a table to those that a change of it changes.
+fn changing(snapshot: &Snapshot) -> HashMap<Oid, Vec<Oid>> {
+    let mut changing: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    for relation in snapshot.relations.values() {
+        let cascading = relation.constraints.iter().filter(|constraint| constraint.cascades());
+        let referenced = cascading.filter_map(|constraint| constraint.references.as_ref());
+        for table in relation.parents.iter().chain(referenced.map(|(table, _)| table)) {
+            changing.entry(*table).or_default().push(relation.oid);
+        }
+    }
+    changing
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::snapshot::Relation;
+    use super::super::snapshot::Volatility;
     use super::*;
 
     #[test]
@@ -180,5 +362,56 @@ mod tests {
         snapshot.add_relation(named(20_002, "public", "staying"));
         let relied = Relied { dynamic: true, ..Relied::default() };
         assert!(relied.includes(&snapshot, "staying") && !relied.includes(&snapshot, "passing"));
+    }
+
+    fn function(oid: u32, name: &str, body: &str) -> Function {
+        Function {
+            oid: Oid(oid),
+            schema: "public".into(),
+            name: name.into(),
+            language: "plpgsql".into(),
+            volatility: Volatility::Volatile,
+            kind: 'f',
+            body: body.into(),
+            unreadable: false,
+            returns_set: false,
+            return_type: Oid(2279),
+            argument_types: Vec::new(),
+            extension: None,
+            support: Vec::new(),
+        }
+    }
+
+    /// A trigger writes to one table and reads another; a third is beside both.
+    #[test]
+    fn what_is_reached_is_followed_as_far_as_its_code_runs_and_no_further() {
+        let mut snapshot = Snapshot::default();
+        let mut table = |oid, name: &str, triggers: &[u32]| {
+            let trigger_functions = triggers.iter().copied().map(Oid).collect();
+            let named =
+                Relation { oid: Oid(oid), schema: "public".into(), name: name.into(), ..Relation::default() };
+            snapshot.add_relation(Relation { trigger_functions, ..named });
+        };
+        table(20_001, "staff", &[30_001]);
+        table(20_002, "Trail of staff", &[30_002]);
+        table(20_003, "rates", &[30_004]);
+        table(20_004, "beside", &[30_005]);
+        for (oid, name, body) in [
+            (30_001, "keep", "BEGIN INSERT INTO \"Trail of staff\" VALUES (rated(NEW.id)); END"),
+            (30_002, "hide", "BEGIN NEW.h := covered(NEW.h); END"),
+            (30_003, "rated", "BEGIN RETURN (SELECT max(rate) FROM rates); END"),
+            (30_004, "ticked", "BEGIN PERFORM tick(); END"),
+            (30_005, "apart", "BEGIN PERFORM tock(); END"),
+        ] {
+            snapshot.add_function(function(oid, name, body));
+        }
+        let counted = Counted { relations: HashSet::from([Oid(20_001)]), ..Counted::default() };
+        let relied = Relied::of(&snapshot, &counted, &Trusted::new(&[]));
+        assert!(relied.changes(Oid(20_002)) && relied.spells(&snapshot, "covered"));
+        assert!(
+            relied.reads(Oid(20_003)) && !relied.changes(Oid(20_003)) && relied.spells(&snapshot, "rates")
+        );
+        assert!(!relied.spells(&snapshot, "tick"), "reading runs no trigger");
+        assert!(!relied.reads(Oid(20_004)) && !relied.spells(&snapshot, "tock"));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
+use super::mentions::{fold, is_word, words};
 
 /// `pg_class.relkind`, as far as bauta distinguishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -88,6 +89,13 @@ pub struct Relation {
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
     pub depends_on_functions: Vec<Oid>,
+    /// Of these, what its RLS policies depend on: all that runs when it is read.
+    pub policy_relations: Vec<Oid>,
+    /// Functions that policies call, the server's own included.
+    pub policy_functions: Vec<Oid>,
+    /// Types of users' that these expressions and policies cast to.
+    pub depends_on_types: Vec<Oid>,
+    pub policy_types: Vec<Oid>,
     /// Where a foreign table leads, if that is to a PostgreSQL server.
     pub remote: Option<Remote>,
     pub constraints: Vec<Constraint>,
@@ -219,6 +227,14 @@ pub struct Operator {
     pub function: Oid,
 }
 
+/// Something that a text may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Named {
+    Relation(Oid),
+    Function(Oid),
+    Type(Oid),
+}
+
 #[derive(Debug, Clone)]
 pub struct Cast {
     pub source: Oid,
@@ -242,10 +258,17 @@ pub struct Snapshot {
     pub functions_by_name: HashMap<Arc<str>, Vec<Oid>>,
     pub types: HashMap<Oid, TypeInfo>,
     pub types_by_name: HashMap<Arc<str>, Vec<Oid>>,
+    /// What a word of a text, folded, may mean in any schema.
+    pub by_word: HashMap<String, Vec<Named>>,
+    /// What is called by more than a word, folded: rare, so texts are searched for it.
+    pub by_sign: Vec<(String, Named)>,
     /// Function → relations and functions that its `BEGIN ATOMIC` body and its
     /// arguments' defaults depend on.
     pub function_dependencies: HashMap<Oid, Vec<Oid>>,
-    /// Domain → functions that its CHECKs call.
+    /// Functions of users' in operator families: what compares or hashes
+    /// values for an index, a range or a partition key.
+    pub support_functions: Vec<Oid>,
+    /// Domain → functions that its CHECKs call, the server's own included.
     pub domain_checks: HashMap<Oid, Vec<Oid>>,
     /// Operators outside `pg_catalog`.
     pub operators: Vec<Operator>,
@@ -272,16 +295,36 @@ impl Oid {
 impl Snapshot {
     /// Adds a relation under its name.
     pub fn add_relation(&mut self, relation: Relation) {
+        self.add_name(&relation.name, Named::Relation(relation.oid));
         self.relations_by_name.entry(Arc::clone(&relation.name)).or_default().push(relation.oid);
         self.relations.insert(relation.oid, relation);
     }
     pub fn add_function(&mut self, function: Function) {
+        self.add_name(&function.name, Named::Function(function.oid));
         self.functions_by_name.entry(Arc::clone(&function.name)).or_default().push(function.oid);
         self.functions.insert(function.oid, function);
     }
     pub fn add_type(&mut self, info: TypeInfo) {
+        self.add_name(&info.name, Named::Type(info.oid));
         self.types_by_name.entry(Arc::clone(&info.name)).or_default().push(info.oid);
         self.types.insert(info.oid, info);
+    }
+    fn add_name(&mut self, name: &str, named: Named) {
+        match name.chars().all(is_word) {
+            true => self.by_word.entry(fold(name)).or_default().push(named),
+            false => self.by_sign.push((fold(name), named)),
+        }
+    }
+    /// Everything that a text may name, in any spelling.
+    pub fn spelled_in(&self, text: &str) -> HashSet<Named> {
+        let spelled = words(text).filter_map(|word| self.by_word.get(&word)).flatten();
+        let mut named: HashSet<Named> = spelled.copied().collect();
+        if !self.by_sign.is_empty() {
+            let text = text.to_ascii_lowercase();
+            let is_in = |name: &str| text.contains(name) || text.contains(&name.replace('"', "\"\""));
+            named.extend(self.by_sign.iter().filter(|(name, _)| is_in(name)).map(|(_, named)| *named));
+        }
+        named
     }
     /// The relations of that name, in every schema.
     pub fn relations_named(&self, name: &str) -> impl Iterator<Item = &Relation> {
@@ -298,13 +341,16 @@ impl Snapshot {
         let oids = self.functions_by_name.get(name).into_iter().flatten();
         oids.filter_map(|oid| self.functions.get(oid))
     }
-    /// The functions that a function may call: of `words`, which its body spells,
-    /// of what is recorded (`BEGIN ATOMIC`, defaults), and an aggregate's own.
-    pub fn called_by<'a>(&'a self, function: &'a Function, words: &[String]) -> Vec<&'a Function> {
-        let spelled = words.iter().flat_map(|word| self.functions_named(word));
+    /// What a function may name: what its body spells, what is recorded
+    /// (`BEGIN ATOMIC`, defaults), and an aggregate's own functions.
+    pub fn named_by(&self, function: &Function) -> HashSet<Named> {
+        let mut named = self.spelled_in(&function.body);
         let recorded = self.function_dependencies.get(&function.oid).into_iter().flatten();
-        let recorded = function.support.iter().chain(recorded);
-        spelled.chain(recorded.filter_map(|oid| self.functions.get(oid))).collect()
+        for oid in function.support.iter().chain(recorded) {
+            named.extend(self.functions.contains_key(oid).then_some(Named::Function(*oid)));
+            named.extend(self.relations.contains_key(oid).then_some(Named::Relation(*oid)));
+        }
+        named
     }
     /// The tables above one by inheritance or partitioning, each once.
     pub fn above(&self, relation: &Relation) -> Vec<&Relation> {

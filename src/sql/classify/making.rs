@@ -200,7 +200,8 @@ pub(super) fn body_makes(body: &str, relied_on: impl Fn(&str) -> bool) -> bool {
     let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
     // An escape would hide a name from this.
     let hides = || body.to_ascii_lowercase().contains("u&");
-    let spells = || hides() || words.iter().any(|word| relied_on(word));
+    // A child would be changed with its parent, which need not be spelled elsewhere.
+    let spells = || hides() || words.iter().any(|word| word == "inherits" || relied_on(word));
     (0..words.len()).any(|at| match word(at) {
         // COPY of a file or program of the server is held up elsewhere; here it would not be seen.
         "alter" | "import" | "copy" => true,

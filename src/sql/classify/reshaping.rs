@@ -1,58 +1,99 @@
-//! Code of the client's on a table that a DBA's code relies on.
+//! Code of the client's on a relation that a DBA's code relies on.
 //!
 //! A trigger that writes protected values into `seen`, or declares a variable
 //! `seen.h%TYPE`, runs what stands on `seen`: a column's type and default, its
-//! triggers, rules, policies and index expressions. So a session without
-//! `exempt` puts nothing there that runs. Invariant: of what can be done to
-//! such a table, what is known to run nothing passes.
+//! triggers, rules, policies and index expressions, and what stands on the
+//! tables that change with it. What only reads a relation runs its policies,
+//! and a view's functions. So a session without `exempt` puts nothing there
+//! that runs. Invariant: of what can be done to such a table, what is known to
+//! run nothing passes.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableCmd, AlterTableType, ConstrType, Node, RangeVar};
+use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt};
+use pg_query::protobuf::{Node, RangeVar};
 
 use super::Classifier;
 use super::making::last;
 
 impl Classifier<'_> {
-    /// Does the statement put code on a table that is relied on?
+    /// Does the statement put code on a relation that is relied on?
     pub(super) fn reshapes_relied(&self, node: &NodeEnum) -> bool {
-        let table = match node {
-            NodeEnum::AlterTableStmt(alter)
-                if !alter.cmds.iter().all(|command| self.runs_nothing(command)) =>
-            {
-                alter.relation.as_ref()
+        match node {
+            NodeEnum::AlterTableStmt(alter) => self.alters_relied(alter),
+            NodeEnum::IndexStmt(index) => {
+                (is_computed(&index.index_params) || index.where_clause.is_some())
+                    && index.relation.as_ref().is_some_and(|table| self.is_relied_table(table))
             }
-            NodeEnum::IndexStmt(index)
-                if is_computed(&index.index_params) || index.where_clause.is_some() =>
-            {
-                index.relation.as_ref()
+            NodeEnum::CreateStmt(create) => self.adds_to_relied(create),
+            // Who reads the one above would call what the new definition calls.
+            NodeEnum::ViewStmt(create) => {
+                create.replace && create.view.as_ref().is_some_and(|view| self.is_read(view))
             }
-            // Rows of the table would lie in one that nothing names.
-            NodeEnum::CreateStmt(create) if create.partbound.is_some() => {
-                create.inh_relations.iter().find_map(named)
-            }
-            NodeEnum::CreateSchemaStmt(create) => {
-                return create
-                    .schema_elts
-                    .iter()
-                    .filter_map(|part| part.node.as_ref())
-                    .any(|node| self.reshapes_relied(node));
-            }
-            node => coded_table(node),
-        };
-        table.is_some_and(|table| self.is_relied_table(table))
+            NodeEnum::CreateSchemaStmt(create) => create
+                .schema_elts
+                .iter()
+                .filter_map(|part| part.node.as_ref())
+                .any(|node| self.reshapes_relied(node)),
+            node => coded_table(node).is_some_and(|table| {
+                self.is_relied_table(table) || (runs_on_reading(node) && self.is_read(table))
+            }),
+        }
     }
 
-    /// Is it relied on by its name, or the name of a table above it?
+    fn alters_relied(&self, alter: &AlterTableStmt) -> bool {
+        let commands = || alter.cmds.iter().filter_map(alteration);
+        let changes_readers = |command: &AlterTableCmd| {
+            use AlterTableType as Type;
+            matches!(command.subtype(), Type::AtEnableRowSecurity | Type::AtForceRowSecurity)
+        };
+        alter.relation.as_ref().is_some_and(|table| {
+            (self.is_relied_table(table) && !alter.cmds.iter().all(|command| self.runs_nothing(command)))
+                || (self.is_read(table) && commands().any(changes_readers))
+        }) || commands().any(|command| self.comes_under_relied(command))
+    }
+
+    /// Will rows of the new table be changed with those of one that is relied on?
+    fn adds_to_relied(&self, create: &CreateStmt) -> bool {
+        let above = create.inh_relations.iter().filter_map(|node| named(node.node.as_ref()));
+        let parts = create.table_elts.iter().chain(&create.constraints).filter_map(|node| node.node.as_ref());
+        above.chain(parts.flat_map(keys_with_actions)).any(|table| self.is_relied_table(table))
+    }
+
+    /// INHERIT, a foreign key with an action, or ATTACH, by which a partition
+    /// takes over the triggers and indexes of its new parent.
+    fn comes_under_relied(&self, command: &AlterTableCmd) -> bool {
+        let other = match (command.subtype(), defined(command)) {
+            (AlterTableType::AtAddInherit, parent) => named(parent),
+            (AlterTableType::AtAttachPartition, Some(NodeEnum::PartitionCmd(attached))) => {
+                attached.name.as_ref()
+            }
+            // Names no other table, but for keys.
+            _ => None,
+        };
+        let keys = defined(command).into_iter().flat_map(keys_with_actions);
+        other.into_iter().chain(keys).any(|table| self.is_relied_table(table))
+    }
+
+    /// Is it relied on by its name, or the name of a table above it, or changed
+    /// by such code in another way?
     fn is_relied_table(&self, table: &RangeVar) -> bool {
-        let snapshot = &self.guard.snapshot;
-        let spells = |name: &str| self.guard.relied_on.spells(snapshot, name);
-        let above = || snapshot.relations_named(&table.relname).flat_map(|table| snapshot.above(table));
-        spells(&table.relname) || above().any(|parent| spells(&parent.name))
+        let (snapshot, relied) = (&self.guard.snapshot, &self.guard.relied_on);
+        let spells = |name: &str| relied.spells(snapshot, name);
+        let known = || snapshot.relations_named(&table.relname);
+        spells(&table.relname)
+            || known().any(|relation| relied.changes(relation.oid))
+            || known().flat_map(|table| snapshot.above(table)).any(|parent| spells(&parent.name))
+    }
+
+    /// Does such code read it, or a view or policy that counts?
+    fn is_read(&self, table: &RangeVar) -> bool {
+        let mut known = self.guard.snapshot.relations_named(&table.relname);
+        known.any(|relation| self.guard.relied_on.reads(relation.oid))
     }
 
     fn runs_nothing(&self, command: &Node) -> bool {
         use AlterTableType as Type;
-        let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return false };
+        let Some(command) = alteration(command) else { return false };
         match command.subtype() {
             Type::AtAddColumn => self.adds_plain_column(command),
             Type::AtColumnDefault => command.def.is_none(),
@@ -137,8 +178,46 @@ fn is_computed(columns: &[Node]) -> bool {
     })
 }
 
-fn named(node: &Node) -> Option<&RangeVar> {
+/// A policy, and a rule that makes a view of a table.
+fn runs_on_reading(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::CreatePolicyStmt(_) | NodeEnum::AlterPolicyStmt(_) => true,
+        NodeEnum::RuleStmt(rule) => rule.event() == CmdType::CmdSelect,
+        // Runs when rows change.
+        _ => false,
+    }
+}
+
+/// The tables that foreign keys with an action, of a column or a table, lead to.
+fn keys_with_actions(node: &NodeEnum) -> Vec<&RangeVar> {
+    match node {
+        NodeEnum::ColumnDef(column) => {
+            let constraints = column.constraints.iter().filter_map(|node| node.node.as_ref());
+            constraints.flat_map(keys_with_actions).collect()
+        }
+        NodeEnum::Constraint(constraint) => {
+            let is_plain = |action: &str| matches!(action, "" | NO_ACTION | RESTRICT);
+            let acts = !is_plain(&constraint.fk_upd_action) || !is_plain(&constraint.fk_del_action);
+            constraint.pktable.as_ref().filter(|_| acts).into_iter().collect()
+        }
+        // Adds no constraint.
+        _ => Vec::new(),
+    }
+}
+
+/// `FKCONSTR_ACTION_NOACTION` and `FKCONSTR_ACTION_RESTRICT` of PostgreSQL's `parsenodes.h`.
+const NO_ACTION: &str = "a";
+const RESTRICT: &str = "r";
+
+fn alteration(node: &Node) -> Option<&AlterTableCmd> {
     match node.node.as_ref() {
+        Some(NodeEnum::AlterTableCmd(command)) => Some(command),
+        _ => None,
+    }
+}
+
+fn named(node: Option<&NodeEnum>) -> Option<&RangeVar> {
+    match node {
         Some(NodeEnum::RangeVar(named)) => Some(named),
         _ => None,
     }

@@ -9,6 +9,7 @@ use super::scope::Scope;
 use super::value::{self, Constant, Purpose, Value, all_columns, computed, same_domain};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
+use crate::catalog::snapshot::Function;
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 
@@ -268,14 +269,16 @@ impl<'a> Walk<'a> {
         self.found.accounted.push(if qualified { self.places.parenthesised(location)? } else { token });
         let Some(name) = names.last() else { return Ok(()) };
         let schema = if qualified { names.first() } else { None };
-        let opaque = self
-            .facts
-            .snapshot
+        let snapshot = self.facts.snapshot;
+        let called = snapshot
             .operators
             .iter()
             .filter(|operator| *operator.name == **name)
-            .filter(|operator| schema.is_none_or(|schema| *operator.schema == **schema))
-            .any(|operator| self.facts.opaque_functions.contains(&operator.function));
+            .filter(|operator| schema.is_none_or(|schema| *operator.schema == **schema));
+        let called: Vec<&Function> =
+            called.filter_map(|operator| snapshot.functions.get(&operator.function)).collect();
+        self.traces |= called.iter().any(|function| self.body_leaves_trace(function));
+        let opaque = called.iter().any(|function| self.facts.opaque_functions.contains(&function.oid));
         if opaque { self.refuse_opaque("operator", name, location) } else { Ok(()) }
     }
 }

@@ -8,8 +8,6 @@ use super::names::{PG_CATALOG, TEXT, strings};
 use super::scope::Scope;
 use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
-use crate::catalog::Oid;
-use crate::catalog::mentions::words;
 use crate::catalog::snapshot::{Function, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -17,17 +15,6 @@ use crate::sql::analysis::{Flow, UseKind};
 
 /// Functions of `pg_catalog` that are given protected values.
 pub(super) const KEEPING: &[&str] = &["count", "min", "max", "lower", "upper", "btrim", "ltrim", "rtrim"];
-
-/// Functions that leave something to be read later. They pass unless what is
-/// protected can reach them or decide whether they run.
-const TRACES: &[&str] = &["set_config", "pg_notify", "nextval", "setval", "pg_logical_emit_message"];
-/// In the body of a function.
-const WRITING_WORDS: &[&str] = &[
-    "insert", "update", "delete", "merge", "raise", "notify", "copy", "create", "call", "set", "reset",
-    "lock", "listen",
-];
-const TRACE_PREFIXES: &[&str] =
-    &["pg_advisory_", "pg_try_advisory_", "lo_", "pg_read_", "pg_ls_", "pg_logical_"];
 
 /// Columns of set-returning functions whose names are not the function's.
 pub(super) const RESULT_COLUMNS: &[(&str, &[&str])] = &[
@@ -339,28 +326,7 @@ impl<'a> Walk<'a> {
     }
 
     fn leaves_trace(&self, names: &[&str]) -> bool {
-        let Some(name) = names.last() else { return false };
-        is_trace(name) || self.candidates_of(names).any(|function| self.body_leaves_trace(function))
-    }
-
-    /// Does a function of a user's, whatever it is declared as, or one that it
-    /// calls, write, speak or leave something to be read later?
-    pub(super) fn body_leaves_trace(&self, function: &Function) -> bool {
-        let snapshot = self.facts.snapshot;
-        let mut seen: Vec<Oid> = Vec::new();
-        let mut work = vec![function];
-        while let Some(function) = work.pop() {
-            if function.oid.is_builtin() || seen.contains(&function.oid) {
-                continue;
-            }
-            seen.push(function.oid);
-            let spelled: Vec<String> = words(&function.body).collect();
-            if spelled.iter().any(|word| is_trace(word) || WRITING_WORDS.contains(&word.as_str())) {
-                return true;
-            }
-            work.extend(snapshot.called_by(function, &spelled));
-        }
-        false
+        self.candidates_of(names).any(|function| self.body_leaves_trace(function))
     }
 
     /// Unknown functions count as volatile. SQL's own syntax names functions
@@ -441,8 +407,4 @@ fn derived(value: Value, case_only: bool) -> Value {
         Flow::Computed { columns } => Flow::Computed { columns },
     };
     Value { type_oid: Some(TEXT), ..value.becomes(flow) }
-}
-
-fn is_trace(name: &str) -> bool {
-    TRACES.contains(&name) || TRACE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }

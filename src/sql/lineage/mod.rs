@@ -39,6 +39,7 @@ mod rows;
 mod scope;
 mod statistics;
 mod structured;
+mod traces;
 mod types;
 mod value;
 mod writes;

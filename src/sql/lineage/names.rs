@@ -62,7 +62,7 @@ impl<'a> Walk<'a> {
                 name.location,
             );
         }
-        self.traces |= checks.into_iter().any(|function| self.body_leaves_trace(function));
+        self.traces |= names.last().is_some_and(|name| self.cast_leaves_trace(name));
         Ok(())
     }
 

@@ -114,29 +114,9 @@ impl<'a> Walk<'a> {
                     .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
             }
             self.name(relation);
-            self.traces |= self.definition_leaves_trace(relation);
+            self.traces |= self.reading_leaves_trace(relation);
         }
         Ok(self.chosen(named, relations))
-    }
-
-    /// Does a view, or one that it reads, call what leaves a trace?
-    fn definition_leaves_trace(&self, relation: &'a Relation) -> bool {
-        let snapshot = self.facts.snapshot;
-        let mut reached = vec![relation];
-        let mut next = 0;
-        while let Some(view) = reached.get(next).copied() {
-            next += 1;
-            let mut called = view.definition_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
-            if called.any(|function| self.body_leaves_trace(function)) {
-                return true;
-            }
-            for base in view.definition_relations.iter().filter_map(|oid| snapshot.relations.get(oid)) {
-                if !reached.iter().any(|known| known.oid == base.oid) {
-                    reached.push(base);
-                }
-            }
-        }
-        false
     }
 
     /// Of several relations that differ, the one that this reading is about.

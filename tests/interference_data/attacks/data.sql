@@ -73,3 +73,11 @@ INSERT INTO accounts SELECT i, CASE :seed WHEN 0 THEN 500 + i ELSE -500 - i END,
        CASE :seed WHEN 0 THEN date '2000-01-01' ELSE date '5000000-01-01' END,
        CASE :seed WHEN 0 THEN ARRAY['a', 'b'] ELSE ARRAY['a', 'b', 'c'] END
 FROM generate_series(1, 4) i;
+INSERT INTO goods SELECT i, 'good' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO tally VALUES (0);
+INSERT INTO tally_base VALUES (0);
+INSERT INTO tally_far VALUES (0);
+INSERT INTO tally_near VALUES (0);
+INSERT INTO weights_of SELECT 'good' || i FROM generate_series(1, 20) i;
+INSERT INTO looked SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;
+INSERT INTO looked_too SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;

@@ -157,3 +157,51 @@ DO $$ BEGIN
         EXECUTE 'CREATE VIEW v_json_ranks AS SELECT id, json_arrayagg(id) OVER (ORDER BY bal, id) AS ranks FROM accounts';
     END IF;
 END $$;
+-- Tables, types and views that a DBA's code reaches further down.
+CREATE FUNCTION cover_hist(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT repeat('*', 3) $$;
+CREATE TABLE hists (id int, h text);
+CREATE FUNCTION hide_hist() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.h := cover_hist(NEW.h); RETURN NEW; END $$;
+CREATE TRIGGER hide_hist BEFORE INSERT ON hists FOR EACH ROW EXECUTE FUNCTION hide_hist();
+CREATE FUNCTION cover_kept(t text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT repeat('*', 3) $$;
+CREATE TABLE kept_base (id int, h text);
+CREATE VIEW v_kept AS SELECT id, h FROM kept_base;
+CREATE FUNCTION hide_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO kept_base VALUES (NEW.id, cover_kept(NEW.h)); RETURN NEW; END $$;
+CREATE TRIGGER hide_kept INSTEAD OF INSERT ON v_kept FOR EACH ROW EXECUTE FUNCTION hide_kept();
+CREATE FUNCTION squeezed(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT lower(t)';
+CREATE FUNCTION is_coded(t text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RETURN squeezed(t) <> ''; END $$;
+CREATE DOMAIN coded AS text CHECK (is_coded(VALUE));
+CREATE TABLE weights_of (code text);
+CREATE FUNCTION weighed(t text) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END';
+CREATE VIEW v_weights AS SELECT code, weighed(code) AS w FROM weights_of;
+CREATE TABLE tally (n int PRIMARY KEY);
+CREATE TABLE tally_base (n int);
+CREATE VIEW v_tally AS SELECT n FROM tally_base;
+CREATE TABLE tally_far (n int DEFAULT 0);
+CREATE TABLE tally_near (n int DEFAULT 0);
+CREATE FUNCTION far_tally() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE tally_far SET n = n + 1; RETURN NEW; END $$;
+CREATE TRIGGER far_tally AFTER UPDATE ON tally_near FOR EACH ROW EXECUTE FUNCTION far_tally();
+CREATE TABLE goods (id int PRIMARY KEY, secret text, note text, mark text);
+CREATE FUNCTION note_goods() RETURNS trigger LANGUAGE plpgsql AS $$
+  DECLARE c coded; x int;
+  BEGIN
+    c := NEW.secret;
+    INSERT INTO hists VALUES (NEW.id, NEW.secret);
+    INSERT INTO v_kept VALUES (NEW.id, NEW.secret);
+    SELECT w INTO x FROM v_weights WHERE code = NEW.secret;
+    RETURN NEW;
+  END $$;
+CREATE TRIGGER note_goods BEFORE UPDATE OF note ON goods FOR EACH ROW EXECUTE FUNCTION note_goods();
+CREATE FUNCTION mark_goods() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN
+    EXECUTE format('UPDATE tally SET n = n + 1 WHERE %L > ''''', NEW.secret);
+    EXECUTE format('UPDATE v_tally SET n = n + 1 WHERE %L > ''''', NEW.secret);
+    EXECUTE format('UPDATE tally_near SET n = n + 1 WHERE %L > ''''', NEW.secret);
+    RETURN NEW;
+  END $$;
+CREATE TRIGGER mark_goods BEFORE UPDATE OF mark ON goods FOR EACH ROW EXECUTE FUNCTION mark_goods();
+CREATE TABLE looked (code text PRIMARY KEY, label text);
+CREATE VIEW v_looked AS SELECT code, label FROM looked;
+CREATE TABLE looked_too (code text PRIMARY KEY, label text);
+ALTER TABLE looked_too FORCE ROW LEVEL SECURITY;
+CREATE VIEW v_goods_known AS SELECT g.id, r.label IS NOT NULL AS known FROM goods g LEFT JOIN v_looked r ON r.code = g.secret;
+CREATE VIEW v_goods_named AS SELECT g.id FROM goods g LEFT JOIN looked_too r ON r.code = g.secret WHERE coalesce(r.label, '') <> 'zz';

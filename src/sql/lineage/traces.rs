@@ -1,0 +1,164 @@
+//! What leaves something to be read later: a function that writes, speaks or
+//! sets, wherever a statement runs it.
+//!
+//! It may be called by name, or by an operator, a cast, a domain's CHECK, a
+//! view, a policy, or another function. What is protected must not reach one, or
+//! decide whether it runs. Invariant: code leaves nothing only where all of it is
+//! known: the words of its body, and what they may name, further and further;
+//! of the server's own functions and of C code, what is not volatile.
+
+use std::collections::HashSet;
+
+use super::Walk;
+use crate::catalog::Oid;
+use crate::catalog::functions::{MAY_WRITE, is_callable};
+use crate::catalog::mentions::words;
+use crate::catalog::snapshot::{Function, Named, Relation, RelationKind, Volatility};
+
+/// Volatile functions that only tell something. `random` is counted among
+/// them, though it goes on in the session's own sequence.
+const TELLING: &[&str] = &[
+    "clock_timestamp",
+    "current_query",
+    "currval",
+    "gen_random_bytes",
+    "gen_random_uuid",
+    "gen_salt",
+    "lastval",
+    "pg_sleep",
+    "random",
+    "random_normal",
+    "timeofday",
+    "uuid_generate_v1",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
+];
+
+/// STABLE, and yet they take a transaction id, which others see pass.
+const TAKES_ID: &[&str] = &["pg_current_xact_id", "txid_current"];
+
+/// `internal` (`pg_type.dat`): no statement can call a function that takes it.
+const INTERNAL: Oid = Oid(2281);
+
+/// What a locking clause begins with, behind FOR.
+const LOCKS: &[&str] = &["update", "share", "no", "key"];
+
+impl Walk<'_> {
+    /// Does what the function runs, whatever it is declared as, write, speak or
+    /// leave something to be read later?
+    pub(super) fn body_leaves_trace(&self, function: &Function) -> bool {
+        self.leave_trace(vec![Named::Function(function.oid)])
+    }
+
+    /// Does a view, a policy, or what these read and call?
+    pub(super) fn reading_leaves_trace(&self, relation: &Relation) -> bool {
+        !self.view && self.leave_trace(vec![Named::Relation(relation.oid)])
+    }
+
+    /// Does a cast to a type of this name call what does?
+    pub(super) fn cast_leaves_trace(&self, name: &str) -> bool {
+        let snapshot = self.facts.snapshot;
+        let types: Vec<Oid> = snapshot.types_named(name).map(|info| info.oid).collect();
+        let casts = snapshot.casts.iter().filter(|cast| types.contains(&cast.target));
+        let called = casts.filter_map(|cast| cast.function).map(Named::Function);
+        self.leave_trace(called.chain(types.iter().copied().map(Named::Type)).collect())
+    }
+
+    fn leave_trace(&self, mut work: Vec<Named>) -> bool {
+        let snapshot = self.facts.snapshot;
+        let mut seen: HashSet<Named> = HashSet::new();
+        while let Some(named) = work.pop() {
+            if !seen.insert(named) {
+                continue;
+            }
+            match named {
+                Named::Function(oid) => {
+                    let Some(function) = snapshot.functions.get(&oid) else { continue };
+                    if leaves_by_itself(function) {
+                        return true;
+                    }
+                    if !oid.is_builtin() {
+                        work.extend(snapshot.named_by(function));
+                        let types = function.argument_types.iter().chain([&function.return_type]);
+                        work.extend(types.copied().map(Named::Type));
+                    }
+                }
+                Named::Relation(oid) => {
+                    let Some(relation) = snapshot.relations.get(&oid) else { continue };
+                    if locks_rows(relation) {
+                        return true;
+                    }
+                    work.extend(self.run_on_reading(relation));
+                }
+                Named::Type(oid) => work.extend(self.checked_with(oid)),
+            }
+        }
+        false
+    }
+
+    /// What a view reads and calls, and what policies do.
+    fn run_on_reading(&self, relation: &Relation) -> Vec<Named> {
+        let snapshot = self.facts.snapshot;
+        if relation.kind == RelationKind::MaterializedView {
+            return Vec::new();
+        }
+        let called = relation.definition_functions.iter().chain(&relation.policy_functions);
+        let read = relation.definition_relations.iter().chain(&relation.policy_relations);
+        let mut run: Vec<Named> = called.copied().map(Named::Function).collect();
+        run.extend(read.copied().map(Named::Relation));
+        run.extend(relation.policy_types.iter().copied().map(Named::Type));
+        if relation.kind == RelationKind::View {
+            // Nothing records the server's own functions, nor the types of casts.
+            let definition = relation.definition.as_deref().unwrap_or_default();
+            run.extend(snapshot.spelled_in(definition).into_iter().filter(|named| match named {
+                Named::Function(oid) => oid.is_builtin(),
+                Named::Type(_) => true,
+                Named::Relation(_) => false,
+            }));
+        }
+        run
+    }
+
+    /// The functions of a type's CHECKs, and what the type is made of.
+    fn checked_with(&self, oid: Oid) -> Vec<Named> {
+        if oid.is_builtin() {
+            return Vec::new();
+        }
+        let snapshot = self.facts.snapshot;
+        let checks = snapshot.domain_checks.get(&oid).into_iter().flatten().copied().map(Named::Function);
+        let Some(info) = snapshot.types.get(&oid) else { return checks.collect() };
+        let row = info.relation.and_then(|relation| snapshot.relations.get(&relation));
+        let fields = row.into_iter().flat_map(|row| &row.columns).map(|column| column.type_oid);
+        let parts = info.base.into_iter().chain(info.element).chain(fields).map(Named::Type);
+        checks.chain(parts).collect()
+    }
+}
+
+fn leaves_by_itself(function: &Function) -> bool {
+    let is_changing = || {
+        function.volatility == Volatility::Volatile
+            && is_callable(function)
+            && !function.argument_types.contains(&INTERNAL)
+            && !TELLING.contains(&&*function.name)
+    };
+    match &*function.language {
+        _ if function.oid.is_builtin() => is_changing() || TAKES_ID.contains(&&*function.name),
+        language @ ("sql" | "plpgsql") => {
+            // INTO makes a table in SQL, and fills a variable in PL/pgSQL.
+            let makes = |word: &str| language == "sql" && word == "into";
+            words(&function.body).any(|word| MAY_WRITE.contains(&word.as_str()) || makes(&word))
+        }
+        _ => is_changing(),
+    }
+}
+
+/// A view that locks what it shows. `pg_get_viewdef` prints its clause in capitals.
+fn locks_rows(relation: &Relation) -> bool {
+    let Some(definition) = relation.definition.as_deref() else { return false };
+    let parts = definition.split_whitespace();
+    relation.kind == RelationKind::View
+        && parts.clone().zip(parts.skip(1)).any(|(first, second)| {
+            first == "FOR" && LOCKS.iter().any(|lock| second.trim_end_matches(';').eq_ignore_ascii_case(lock))
+        })
+}
