@@ -28,6 +28,13 @@ const FIRST_WITH_SQL_BODIES: i32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
 const FIRST_WITH_EQUAL_NULLS: i32 = 150_000;
 
+/// `column IS [NOT] NULL` in a stored expression.
+const NULL_TESTS: &str = "[{]NULLTEST :arg [{]VAR :varno [0-9]+ :varattno [1-9][0-9]* ";
+
+/// `TRIGGER_TYPE_INSERT` and `TRIGGER_TYPE_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
+const FIRED_BY_INSERT: i16 = 1 << 2;
+const FIRED_BY_TRUNCATE: i16 = 1 << 5;
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("reading the catalog")]
@@ -253,6 +260,7 @@ fn constraints_query(version: i32) -> String {
     let whole = if version >= FIRST_WITH_SQL_BODIES { "stxexprs ~ ':varattno 0 '" } else { "false" };
     queries::CONSTRAINTS
         .replace("{nulls_not_distinct}", equal)
+        .replace("{null_tests}", NULL_TESTS)
         .replace("{expressions}", expressions)
         .replace("{expressions_whole}", whole)
 }
@@ -277,6 +285,7 @@ impl Builder {
                     missing: get(&row, 7)?,
                     remote: get::<Option<String>>(&row, 8)?.map(Into::into),
                     recased: get(&row, 9)?,
+                    fills_itself: get(&row, 10)?,
                     ..Column::default()
                 });
             }
@@ -381,11 +390,12 @@ impl Builder {
                 "k" => ConstraintKind::Computed,
                 _ => ConstraintKind::Unique,
             };
-            let referenced = oid(&row, 4)?;
+            let (referenced, columns) = (oid(&row, 4)?, get::<Vec<i16>>(&row, 3)?);
             relation.constraints.push(Constraint {
                 name: text(&row, 1)?,
                 kind,
-                columns: get(&row, 3)?,
+                computed: get::<Option<Vec<i16>>>(&row, 10)?.unwrap_or_else(|| columns.clone()),
+                columns,
                 references: match kind {
                     ConstraintKind::ForeignKey => Some((referenced, get(&row, 5)?)),
                     _ => None,
@@ -430,9 +440,15 @@ impl Builder {
             }
             above.extend(&parent.parents);
             for key in parent.constraints.iter().filter(|key| key.kind == ConstraintKind::Computed) {
-                let named = parent.columns.iter().filter(|column| key.columns.contains(&column.attribute));
-                let here = named.filter_map(|column| relation.column(&column.name)).map(|c| c.attribute);
-                keys.push(Constraint::computed(key.name.clone(), here.collect()));
+                let here = |columns: &[i16]| -> Vec<i16> {
+                    let named = columns.iter().filter_map(|attribute| parent.attribute(*attribute));
+                    named.filter_map(|column| relation.column(&column.name)).map(|c| c.attribute).collect()
+                };
+                let computed = here(&key.computed);
+                keys.push(Constraint {
+                    computed,
+                    ..Constraint::computed(key.name.clone(), here(&key.columns))
+                });
             }
         }
         keys

@@ -41,6 +41,8 @@ pub struct Column {
     pub generated: Option<Arc<str>>,
     /// Attributes of the same table that the generation expression reads.
     pub generated_from: Vec<i16>,
+    /// Left out, it gets what a sequence (`AS IDENTITY`) or its domain's default gives.
+    pub fills_itself: bool,
     /// Any other default, printed likewise.
     pub default: Option<Arc<str>>,
     /// Of a foreign table: what the column is called where the table leads.
@@ -101,6 +103,9 @@ pub struct Constraint {
     pub kind: ConstraintKind,
     /// Columns of the table it stands on.
     pub columns: Vec<i16>,
+    /// Those of them of which more is asked than whether they are equal: by a
+    /// CHECK, an operator, an index's expressions or predicate.
+    pub computed: Vec<i16>,
     /// FOREIGN KEY: the referenced table and its columns, pairwise with `columns`.
     pub references: Option<(Oid, Vec<i16>)>,
     /// FOREIGN KEY: what becomes of a row when the one that it refers to goes,
@@ -143,6 +148,7 @@ impl Constraint {
         Self {
             name,
             kind: ConstraintKind::Computed,
+            computed: columns.clone(),
             columns,
             references: None,
             on_delete: Action::None,

@@ -101,6 +101,7 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         name: "fk".into(),
         kind: ConstraintKind::ForeignKey,
         columns: from.to_vec(),
+        computed: Vec::new(),
         references: Some((Oid(to), keys.to_vec())),
         on_delete: Action::None,
         on_update: Action::None,

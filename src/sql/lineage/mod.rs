@@ -15,9 +15,10 @@
 //!   │        └── types          what a type says of masks, NULLs and columns
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
-//!   └── dml ── writes            the write rule
+//!   └── dml ── writes ── beside  the write rule, and what a token is held against
 //! ```
 
+mod beside;
 mod changing;
 mod clauses;
 mod compare;

@@ -76,7 +76,13 @@ impl<'a> Walk<'a> {
             let given = self.given_for(&field, &written.value);
             let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
             self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
+            if !written.is_present {
+                self.write_token(to, column, &field, written);
+            }
             return;
+        }
+        if field.flow != Flow::Clean && written.is_excluded && !written.value.is_clean() {
+            self.write_token(to, column, &field, written);
         }
         if written.is_present || (constant != Constant::No && !written.changes) {
             return;
@@ -250,7 +256,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What a column of a table holds.
-    fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
+    pub(super) fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
         let at = table.columns.iter().position(|known| known.attribute == attribute);
         let fields = self.fields_of(table);
         at.and_then(|at| fields.get(at)).map_or(Flow::Clean, |field| field.flow.clone())

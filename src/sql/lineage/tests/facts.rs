@@ -287,6 +287,7 @@ impl Shop {
             name: name.into(),
             kind,
             columns: columns.to_vec(),
+            computed: if kind == ConstraintKind::Check { columns.to_vec() } else { Vec::new() },
             references: None,
             on_delete: Action::None,
             on_update: Action::None,
