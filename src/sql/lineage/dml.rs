@@ -54,6 +54,11 @@ impl<'a> Walk<'a> {
         self.showing(Purpose::HOLD, inner)
     }
 
+    /// As [`choosing`](Self::choosing), where what is chosen says which rows are made.
+    fn making<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        self.showing(Purpose { export: true, ..Purpose::HOLD }, inner)
+    }
+
     fn showing<T>(&mut self, show: Purpose, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
         let before = std::mem::replace(&mut self.show, show);
         let result = inner(self);
@@ -291,8 +296,12 @@ impl<'a> Walk<'a> {
         let mut items: Vec<Item> = items.into_iter().map(Item::missing).collect();
         items.push(to.item.clone().missing());
         let scope = Scope::inside(Some(&level), items);
+        let makes_rows = merge.merge_when_clauses.iter().any(makes_row);
         if let Some(condition) = merge.join_condition.as_deref() {
-            self.choosing(|walk| walk.decide(condition, &scope))?;
+            match makes_rows {
+                true => self.making(|walk| walk.decide(condition, &scope))?,
+                false => self.choosing(|walk| walk.decide(condition, &scope))?,
+            };
         }
         for node in &merge.merge_when_clauses {
             let Some(NodeEnum::MergeWhenClause(when)) = node.node.as_ref() else {
@@ -310,7 +319,10 @@ impl<'a> Walk<'a> {
         to: &Destination<'a>,
     ) -> Analysed<()> {
         if let Some(condition) = when.condition.as_deref() {
-            self.choosing(|walk| walk.decide(condition, scope))?;
+            match when.command_type() {
+                CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope))?,
+                _ => self.choosing(|walk| walk.decide(condition, scope))?,
+            };
         }
         match when.command_type() {
             CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
@@ -456,6 +468,13 @@ impl<'a> Walk<'a> {
         use_.only_grant = false;
         use_.given = given;
         self.add_use(use_);
+    }
+}
+
+fn makes_row(node: &Node) -> bool {
+    match node.node.as_ref() {
+        Some(NodeEnum::MergeWhenClause(when)) => when.command_type() == CmdType::CmdInsert,
+        _ => true,
     }
 }
 

@@ -409,8 +409,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn add_use(&mut self, use_: Use) {
+    fn add_use(&mut self, mut use_: Use) {
         if !self.view && !use_.columns.is_empty() {
+            // What decides a value that is stored can be read off it.
+            use_.export |= self.show.export && use_.needs >= Disclosure::Order && use_.kind != UseKind::Write;
             self.found.uses.push(use_);
         }
     }
