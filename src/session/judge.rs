@@ -295,6 +295,9 @@ impl Relay {
         };
         self.check_names(&statement.kind)?;
         self.check_session(statement)?;
+        if statement.current_of {
+            self.check_cursors()?;
+        }
         match &statement.kind {
             StatementKind::Execute { name } => {
                 self.need_quiet()?;

@@ -7,6 +7,8 @@ use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObject
 use super::Classifier;
 use super::making::{body_makes, last};
 use super::recoding::body_recodes;
+use crate::catalog::functions::{has_word, takes_current};
+use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Statement, StatementKind};
 
@@ -186,10 +188,9 @@ fn contains_escape(body: &str) -> bool {
 /// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere, and in either language
 /// EXECUTE runs a statement prepared outside. FETCH and MOVE can be given a
 /// cursor of the session: outside it shows masks, inside the function values.
+/// WHERE CURRENT OF changes what such a cursor has chosen.
 fn has_dynamic_word(body: &str) -> bool {
-    const WORDS: &[&str] = &["execute", "fetch", "move", "refcursor"];
-    body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| WORDS.iter().any(|dynamic| word.eq_ignore_ascii_case(dynamic)))
+    has_word(body, &["execute", "fetch", "move", "refcursor"]) || takes_current(body)
 }
 
 /// Refused without `exempt` whatever they name: a loopback server, an
