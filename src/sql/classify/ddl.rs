@@ -25,7 +25,7 @@ impl Classifier<'_> {
             statement.named = self.guard.protected.values().cloned().collect();
         }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
-        let unseen = unseen || self.reshapes_relied(node);
+        let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;

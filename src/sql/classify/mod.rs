@@ -8,6 +8,7 @@ mod change;
 mod copy;
 mod ddl;
 mod explain;
+mod far;
 mod making;
 mod namesakes;
 mod recoding;
@@ -52,7 +53,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         }
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
-        unseen.follow(&raw.node, part, &mut statement.names);
+        unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
         let recodes = recoding::is_spelled(&tokens, text, &raw.span);
         statement.may_recode = recodes || recoded;
         statement.follows_end = ended;
