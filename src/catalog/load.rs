@@ -98,7 +98,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.rules(rows.rules)?;
     builder.foreign_tables(rows.foreign_tables)?;
     builder.links(rows.inheritance, |r| &mut r.parents)?;
-    builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
+    builder.triggers(rows.triggers)?;
     builder.dependencies(rows.dependencies)?;
     builder.constraints(rows.constraints)?;
     builder.partitions();
@@ -364,6 +364,21 @@ impl Builder {
         for row in rows {
             if let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) {
                 list(relation).push(oid(&row, 1)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn triggers(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let (function, fired_by) = (oid(&row, 1)?, get::<i16>(&row, 2)?);
+            if !relation.trigger_functions.contains(&function) {
+                relation.trigger_functions.push(function);
+            }
+            relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
+            if fired_by & FIRED_BY_INSERT != 0 {
+                relation.insert_trigger_functions.push(function);
             }
         }
         Ok(())

@@ -88,11 +88,11 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
-/// A trigger's function, and those that its WHEN calls.
+/// A trigger's function, and those that its WHEN calls; what fires it.
 pub(super) const TRIGGERS: &str = "
-SELECT t.tgrelid, t.tgfoid FROM pg_trigger t WHERE NOT t.tgisinternal
+SELECT t.tgrelid, t.tgfoid, t.tgtype FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
-SELECT t.tgrelid, d.refobjid
+SELECT t.tgrelid, d.refobjid, t.tgtype
 FROM pg_trigger t
 JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
     AND d.refclassid = 'pg_proc'::regclass

@@ -86,6 +86,10 @@ pub struct Relation {
     pub has_rules: bool,
     /// Functions that its triggers run.
     pub trigger_functions: Vec<Oid>,
+    /// Those that a new row sets off.
+    pub insert_trigger_functions: Vec<Oid>,
+    /// TRUNCATE runs one of them.
+    pub truncate_triggers: bool,
     /// Other relations and functions that its RLS policies, defaults, CHECKs,
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,

@@ -26,6 +26,7 @@ impl Classifier<'_> {
         }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
         let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
+        let unseen = unseen || self.truncates_keys(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
@@ -107,6 +108,21 @@ impl Classifier<'_> {
         let names = last(&trigger.funcname).into_iter();
         let mut known = names.filter_map(|name| self.guard.snapshot.functions_by_name.get(name)).flatten();
         known.any(|oid| self.guard.opaque_functions.contains(oid))
+    }
+
+    /// TRUNCATE whose triggers may take rows that protected keys lead to. By
+    /// CASCADE it reaches any table.
+    fn truncates_keys(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::TruncateStmt(truncate) = node else { return false };
+        let is_named = |relation: &Relation| {
+            truncate.relations.iter().any(|named| match named.node.as_ref() {
+                Some(NodeEnum::RangeVar(named)) => *named.relname == *relation.name,
+                _ => true,
+            })
+        };
+        let cascades = truncate.behavior() == DropBehavior::DropCascade;
+        let asking = self.guard.set_off.keys().filter_map(|oid| self.guard.snapshot.relations.get(oid));
+        asking.filter(|relation| relation.truncate_triggers).any(|table| cascades || is_named(table))
     }
 
     /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Walk;
 use super::dml::Destination;
-use super::value::{Constant, Purpose, Value, mixed, same_domain};
+use super::value::{Constant, Purpose, Value, computed, mixed, same_domain};
 use crate::catalog::snapshot::{Action, Constraint, ConstraintKind, Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
@@ -187,6 +187,15 @@ impl<'a> Walk<'a> {
             };
             self.use_write(&held, needs, span.clone(), None);
         }
+    }
+
+    /// What a write asks by triggers, rules or another server, whatever it writes.
+    pub(super) fn set_off(&mut self, to: &Destination<'a>, inserts: bool, span: Range<usize>) {
+        let written = to.relations.iter().chain(to.held_in.iter().map(|(table, _)| table));
+        let found = written.filter_map(|table| self.facts.set_off.get(&table.oid));
+        let found = found.filter(|found| !inserts || found.by_insert);
+        let columns: Vec<Flow> = found.map(|found| computed(found.columns.clone())).collect();
+        self.use_write(&mixed(&columns), Disclosure::Search, span, None);
     }
 
     /// What the columns hold whose foreign keys lead to a row of `to`, each
