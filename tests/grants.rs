@@ -439,7 +439,7 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT id FROM customers WHERE email LIKE '%1@%' AND name::kept IS NOT NULL",
         "SELECT id FROM customers, keeping WHERE email LIKE '%1@%' AND k",
         // In the table itself, too.
-        "UPDATE customers SET name = (SELECT g::text FROM generate_series(0, 9) g WHERE g = length(customers.email))",
+        "UPDATE customers SET name = name || (SELECT count(*) FROM generate_series(0, 9) g WHERE g = length(customers.email))",
         "UPDATE customers SET name = CASE WHEN email LIKE '%1@%' THEN 'hit' ELSE name END",
         "UPDATE customers SET name = r.r FROM (SELECT id, 'r' || rank() OVER (ORDER BY email) AS r FROM customers) r \
          WHERE customers.id = r.id",

@@ -61,7 +61,9 @@ impl<'a> Walk<'a> {
         }
         if !told.searched.is_empty() {
             told.searched.push(flow.clone());
-            let given = self.null_for(field.type_oid, &written.value);
+            // NULL meets nothing of the client's, but may leave others to decide.
+            let is_alone = told.searched.iter().all(|other| *other == *flow || *other == Flow::Clean);
+            let given = self.null_for(field.type_oid, &written.value).filter(|_| is_alone);
             self.use_write(&mixed(&told.searched), Disclosure::Search, written.span.clone(), given);
         }
         for other in told.compared {
