@@ -486,6 +486,13 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT c.id FROM customers c JOIN ruled_typed USING (id) WHERE c.email LIKE '%1@%'",
         "SELECT c.id FROM customers c, telling WHERE c.email LIKE '%1@%' AND k <> ''",
         "SELECT c.id FROM customers c JOIN locking USING (id) WHERE c.email LIKE '%1@%'",
+        // In the table itself, too.
+        "UPDATE customers SET name = name || (SELECT count(*) FROM generate_series(0, 9) g WHERE g = length(customers.email))",
+        "UPDATE customers SET name = CASE WHEN email LIKE '%1@%' THEN 'hit' ELSE name END",
+        "UPDATE customers SET name = r.r FROM (SELECT id, 'r' || rank() OVER (ORDER BY email) AS r FROM customers) r \
+         WHERE customers.id = r.id",
+        "INSERT INTO customers (id, name) SELECT id + 1000, 'copy' FROM customers WHERE email LIKE '%1@%' AND id < 1000",
+        "SELECT id FROM customers WHERE email LIKE '%1@%' FOR UPDATE",
     ];
     if bench.server.major() >= 15 {
         copies.push(
@@ -502,6 +509,7 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT tidied(name) FROM customers WHERE email LIKE '%1@%' ORDER BY random()",
         "SELECT c.id, l.t FROM customers c JOIN labels l USING (id) WHERE email LIKE '%1@%' AND now() > created_at",
         "UPDATE customers SET name = name WHERE email LIKE '%1@%'",
+        "SELECT id, email FROM customers WHERE id = 1 FOR UPDATE",
         "INSERT INTO hits SELECT id, name FROM customers WHERE id < 3",
     ] {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
@@ -515,6 +523,54 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     assert!(!noticed(&ana.query(chosen)));
     for sql in &copies {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
+    }
+}
+
+/// The statement names nothing of what its cursor looked at.
+#[test]
+fn a_cursor_that_a_grant_opened_chooses_no_row_to_write_to() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    ana.query("CREATE TABLE hits (id int, t text)");
+    ana.query("INSERT INTO hits SELECT g, '' FROM generate_series(1, 5) g");
+    let by_join =
+        "SELECT h.id FROM hits h JOIN customers c ON c.id = h.id WHERE c.email LIKE '%1@%' FOR UPDATE OF h";
+    let by_subquery =
+        "SELECT id FROM hits WHERE id = (SELECT id FROM customers WHERE email LIKE '%1@%' LIMIT 1)";
+    let opened = |cursor: &str, change: &str| {
+        [&format!("DECLARE c CURSOR FOR {cursor}"), "FETCH 1 FROM c", change, "COMMIT"].map(str::to_owned)
+    };
+    let codes = |ana: &mut Raw, steps: &[String]| -> Vec<String> {
+        ana.query("BEGIN");
+        let codes = steps.iter().filter_map(|sql| error(&ana.query(sql))).collect();
+        ana.query("ROLLBACK");
+        codes
+    };
+    bench.grant("1m", &[]);
+    for change in [
+        "UPDATE hits SET t = 'hit' WHERE CURRENT OF c",
+        "DELETE FROM hits WHERE CURRENT /* the */ OF c",
+        "WITH w AS (UPDATE hits SET t = 'hit' WHERE CURRENT OF c RETURNING id) SELECT id FROM w",
+    ] {
+        assert_eq!(codes(&mut ana, &opened(by_subquery, change))[0], "42501", "{change}");
+    }
+    let prepared = "PREPARE p AS UPDATE hits SET t = 'hit' WHERE CURRENT OF c";
+    let mut steps = opened(by_subquery, "EXECUTE p").to_vec();
+    steps.insert(0, prepared.to_owned());
+    assert_eq!(codes(&mut ana, &steps)[0], "42501");
+    let text =
+        format!("BEGIN; {}", opened(by_subquery, "UPDATE hits SET t = 'hit' WHERE CURRENT OF c").join("; "));
+    assert_eq!(error(&ana.query(&text)).as_deref(), Some("42501"));
+    ana.query("ROLLBACK");
+    let hidden =
+        "CREATE FUNCTION hit() RETURNS void LANGUAGE sql AS 'UPDATE hits SET t = 1 WHERE CURRENT OF c'";
+    assert_eq!(error(&ana.query(hidden)).as_deref(), Some("42501"));
+    // What chose by nothing protected may be written to.
+    let plain = "SELECT id FROM hits h WHERE id = 2";
+    assert_eq!(codes(&mut ana, &opened(plain, "UPDATE hits SET t = 'x' WHERE CURRENT OF c")), [""; 0]);
+    bench.grant("1m", &["--export"]);
+    for cursor in [by_join, by_subquery] {
+        assert_eq!(codes(&mut ana, &opened(cursor, "UPDATE hits SET t = 'x' WHERE CURRENT OF c")), [""; 0]);
     }
 }
 

@@ -56,6 +56,7 @@ mod relied;
 mod reload;
 mod remote;
 mod renewal;
+mod saves;
 mod sharing;
 mod sinks;
 mod startup;

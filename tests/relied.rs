@@ -178,6 +178,21 @@ fn rows_that_a_protected_key_has_locked_are_not_skipped() {
         assert_ne!(code(&Raw::connect(server.port(), "ana").query(sql)).as_deref(), Some("42501"), "{sql}");
     }
     assert_eq!(code(&ana.query("SELECT id FROM wards WHERE id = 1 FOR UPDATE")), None);
+    // What an upsert returns of a row that was there shows the lock; of a new
+    // one there is nothing to see.
+    let returned = |port, conflict: &str| {
+        let sql =
+            format!("INSERT INTO wards VALUES (2, 1) ON CONFLICT (id) {conflict} RETURNING xmax IS NULL");
+        let frames = Raw::connect(port, "ana").query(&sql);
+        frames.iter().find(|frame| frame.tag == b'D').map(|row| row.columns())
+    };
+    other.query("COMMIT");
+    let (hidden, shown) = (Some(vec![Some(b"t".to_vec())]), Some(vec![Some(b"f".to_vec())]));
+    assert_eq!(returned(bauta.port, "DO UPDATE SET bed = 2"), hidden);
+    assert_eq!(returned(server.port(), "DO UPDATE SET bed = 2"), shown);
+    let made = ana.query("INSERT INTO wards VALUES (3, 1) ON CONFLICT DO NOTHING RETURNING xmax");
+    let row = made.iter().find(|frame| frame.tag == b'D').expect("a row");
+    assert_eq!(row.columns(), [Some(b"0".to_vec())]);
 }
 
 /// Neither the view nor the table is spelled by a function of the DBA's.

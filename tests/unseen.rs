@@ -26,6 +26,9 @@ const BEFORE: &str = "
     CREATE ROLE owners; GRANT owners TO etl, sam; ALTER TABLE customers OWNER TO owners;
     CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'x'); ALTER TABLE notes OWNER TO owners;
     CREATE VIEW clean AS SELECT id, note FROM notes; ALTER VIEW clean OWNER TO owners;
+    CREATE TABLE folk (email text); ALTER TABLE folk OWNER TO owners;
+    CREATE VIEW seen_folk AS SELECT email FROM folk; ALTER VIEW seen_folk OWNER TO owners;
+    CREATE TABLE parted (LIKE customers) PARTITION BY LIST (id); ALTER TABLE parted OWNER TO owners;
     GRANT ALL ON SCHEMA public TO owners";
 
 /// Scripts in one transaction; the last statement would show an address.
@@ -82,6 +85,9 @@ const WAYS: &[&[&str]] = &[
         "DO $$ BEGIN CREATE VIEW hidden AS SELECT left(email, 99) AS e FROM customers; END $$",
         "SELECT e FROM hidden",
     ],
+    &["ALTER TABLE customers INHERIT folk", "SELECT left(email, 99) FROM folk"],
+    &["ALTER TABLE customers INHERIT folk", "SELECT left(email, 99) FROM seen_folk"],
+    &["ALTER TABLE parted ATTACH PARTITION customers DEFAULT", "SELECT left(email, 99) FROM parted"],
 ];
 
 /// What migrations do, to the end.

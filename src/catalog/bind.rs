@@ -26,7 +26,7 @@ use super::bindings::{Known, KnownColumn, Standing};
 use super::closure::{self, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
-use super::guard::{Facts, Guard};
+use super::guard::{Facts, Guard, SetOff};
 use super::relied::Relied;
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
@@ -85,7 +85,7 @@ pub fn bind(
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
     let keyed = keyed(&snapshot, &binding.protected);
-    let keys = keyed.keys().copied().collect();
+    let keys = asked_keys(&snapshot, &binding.protected);
     let mut counted = closure::close(&snapshot, roots, keys, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
@@ -113,6 +113,7 @@ fn guard(
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
+    let set_off = set_off(&snapshot, &protected, &keyed, &counted);
     let mut view_flows = HashMap::new();
     for view in views_in_order(&snapshot, &counted.relations) {
         if locked.contains_key(&view.oid) {
@@ -130,6 +131,7 @@ fn guard(
             locked_relations: &locked,
             opaque_functions: &counted.functions,
             keyed: &keyed,
+            set_off: &set_off,
         };
         let flows = match &view.definition {
             Some(definition) => {
@@ -168,6 +170,7 @@ fn guard(
         locked_relations: locked,
         opaque_functions: counted.functions,
         keyed,
+        set_off,
         relied_on,
         far_tables: foreign::far_tables(&snapshot),
         prefilter,
@@ -192,6 +195,61 @@ fn keyed(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>
         }
     }
     keyed
+}
+
+/// Tables of which to lose a row tells more of the columns whose keys lead there
+/// than their masks do.
+fn asked_keys(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Vec<Oid> {
+    let of = |relation: Oid, attribute: i16| protected.get(&ColumnId { relation, attribute });
+    let told = |held: &ProtectedColumn, key: Option<&Arc<ProtectedColumn>>| {
+        let is_same = |key: &Arc<ProtectedColumn>| key.domain == held.domain && key.method == held.method;
+        held.discloses.include(Disclosure::Equality) && key.is_some_and(is_same)
+    };
+    let mut keys = BTreeSet::new();
+    for relation in snapshot.relations.values() {
+        for constraint in &relation.constraints {
+            let Some((target, columns)) = &constraint.references else { continue };
+            let mut pairs = constraint.columns.iter().zip(columns);
+            let asks = |(held, key): (&i16, &i16)| {
+                of(relation.oid, *held).is_some_and(|held| !told(held, of(*target, *key)))
+            };
+            if pairs.any(asks) {
+                keys.insert(*target);
+            }
+        }
+    }
+    keys.into_iter().collect()
+}
+
+/// Which protected columns a write to these relations asks about.
+fn set_off(
+    snapshot: &Snapshot,
+    protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
+    keyed: &Keyed,
+    counted: &Counted,
+) -> HashMap<Oid, SetOff> {
+    let asked_of = |tables: &BTreeSet<Oid>| {
+        let mut reached: Vec<Oid> = tables.iter().copied().collect();
+        let mut columns: Vec<Arc<ProtectedColumn>> = Vec::new();
+        let mut next = 0;
+        while let Some(oid) = reached.get(next).copied() {
+            next += 1;
+            columns.extend(keyed.get(&oid).into_iter().flatten().cloned());
+            let Some(relation) = snapshot.relations.get(&oid) else { continue };
+            let ids =
+                relation.columns.iter().map(|column| ColumnId { relation: oid, attribute: column.attribute });
+            columns.extend(ids.filter_map(|id| protected.get(&id)).cloned());
+            let new = relation.definition_relations.iter().filter(|base| !reached.contains(base));
+            reached.extend(new.copied().collect::<Vec<_>>());
+        }
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.dedup_by(|a, b| a.name == b.name);
+        columns
+    };
+    let of = |(oid, found): (&Oid, &closure::SetsOff)| {
+        (*oid, SetOff { columns: asked_of(&found.asks), by_insert: found.by_insert })
+    };
+    counted.sets_off.iter().map(of).collect()
 }
 
 /// A view over what is locked needs no finding of its own.

@@ -6,6 +6,8 @@
 //! something odd; a miss would be a leak. So dependence by `pg_depend` and by
 //! the words of a text are both followed.
 
+mod unsettle;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Oid;
@@ -13,6 +15,7 @@ use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
+pub use unsettle::SetsOff;
 
 /// Relations of `pg_catalog` that hold raw values of user tables, or tell which
 /// rows were found by them.
@@ -26,6 +29,9 @@ pub struct Counted {
     pub functions: HashSet<Oid>,
     pub types: HashSet<Oid>,
     pub operators: BTreeSet<String>,
+    /// Relations to which a write may change what protected foreign keys lead
+    /// to, or ask what a foreign table's target holds.
+    pub sets_off: HashMap<Oid, SetsOff>,
 }
 
 #[derive(Clone, Copy)]
@@ -48,6 +54,8 @@ struct Closure<'a> {
 struct Links<'a> {
     mentions: Mentions<'a>,
     relation_readers: HashMap<Oid, Vec<Oid>>,
+    /// Table → foreign tables that lead to one of its name.
+    far_tables: HashMap<Oid, Vec<Oid>>,
     function_users: HashMap<Oid, Vec<Oid>>,
     aggregates: HashMap<Oid, Vec<Oid>>,
     /// Relation or function → functions that depend on it.
@@ -97,6 +105,7 @@ pub fn close(
         closure.count_missing();
     }
     closure.run();
+    closure.count_far_writes();
     closure.count_keys(keys);
     closure.counted
 }
@@ -126,19 +135,6 @@ impl Closure<'_> {
             |f: &&Function| f.body.contains('*') && functions::has_word(&f.body, &[missing::TABLE]);
         for function in self.snapshot.functions.values().filter(reads_all) {
             self.add(Item::Function(function.oid));
-        }
-    }
-
-    /// Deleting a row of these asks whether some protected value is its key.
-    /// Reading them tells nothing: what only names them need not count.
-    fn count_keys(&mut self, mut relations: Vec<Oid>) {
-        while let Some(oid) = relations.pop() {
-            let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
-            if self.counted.relations.insert(oid) {
-                relations.extend(self.links.relation_readers.get(&oid).into_iter().flatten());
-                relations.extend(&relation.parents);
-                relations.extend(written_from(relation));
-            }
         }
     }
 
@@ -265,6 +261,10 @@ impl<'a> Links<'a> {
         let mut links = Self::default();
         for relation in snapshot.relations.values() {
             links.add_relation(relation);
+            let remote = relation.remote.as_ref();
+            if let Some(target) = remote.and_then(|remote| snapshot.relation(&remote.schema, &remote.table)) {
+                links.far_tables.entry(target.oid).or_default().push(relation.oid);
+            }
         }
         for function in snapshot.functions.values() {
             if !function.body.is_empty() {

@@ -117,7 +117,9 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
         // SET CONSTRAINTS: an error that is still to come could be caught and
         // shown, by the function itself or by one that calls it.
         "sql" => {
-            has_word(&function.body, &["execute", "prepare", "constraints"]) || has_escape(&function.body)
+            has_word(&function.body, &["execute", "prepare", "constraints"])
+                || takes_current(&function.body)
+                || has_escape(&function.body)
         }
         "plpgsql" => {
             has_word(&function.body, &["execute", "refcursor", "constraints"]) || has_escape(&function.body)
@@ -154,9 +156,14 @@ fn handles_cursors(function: &Function) -> bool {
 }
 
 /// Does one of these words stand in the body, in any case?
-pub(super) fn has_word(body: &str, wanted: &[&str]) -> bool {
+pub(crate) fn has_word(body: &str, wanted: &[&str]) -> bool {
     body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .any(|word| wanted.iter().any(|w| word.eq_ignore_ascii_case(w)))
+}
+
+/// WHERE CURRENT OF: may it change what a cursor of the session has chosen?
+pub(crate) fn takes_current(body: &str) -> bool {
+    has_word(body, &["current"]) && has_word(body, &["of"])
 }
 
 /// `U&"…"` hides a name.
@@ -207,6 +214,8 @@ mod tests {
         for (language, body, opaque) in [
             ("sql", "SELECT 1", false),
             ("sql", "SET CONSTRAINTS ALL IMMEDIATE", true),
+            ("sql", "UPDATE t SET n = 1 WHERE CURRENT OF c", true),
+            ("sql", "SELECT current_date", false),
             ("plpgsql", "BEGIN RETURN 1; END", false),
             ("plpgsql", "BEGIN eXecute 'SELECT ' || x; END", true),
             ("plpgsql", "DECLARE r Refcursor; BEGIN END", true),

@@ -37,11 +37,22 @@ pub struct Guard {
     pub relied_on: Relied,
     /// Tables whose rows foreign keys of protected columns lead to, and these columns.
     pub keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    /// Relations to which a write asks about protected values, whatever it writes.
+    pub set_off: HashMap<Oid, SetOff>,
     /// Foreign tables, and the parents of any: another server runs a part of
     /// what is asked of them, and its text holds what the client's parameters held.
     pub far_tables: HashSet<Oid>,
     /// Finds counted names in a text without parsing it.
     pub prefilter: Prefilter,
+}
+
+/// What a write to a relation sets off.
+#[derive(Debug, Clone)]
+pub struct SetOff {
+    /// What it asks about.
+    pub columns: Vec<Arc<ProtectedColumn>>,
+    /// A new row asks too.
+    pub by_insert: bool,
 }
 
 /// The part of a guard that lineage reads; borrowed, so that a guard under
@@ -55,6 +66,7 @@ pub struct Facts<'a> {
     pub locked_relations: &'a HashMap<Oid, Arc<str>>,
     pub opaque_functions: &'a HashSet<Oid>,
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    pub set_off: &'a HashMap<Oid, SetOff>,
 }
 
 impl Guard {
@@ -67,6 +79,7 @@ impl Guard {
             locked_relations: &self.locked_relations,
             opaque_functions: &self.opaque_functions,
             keyed: &self.keyed,
+            set_off: &self.set_off,
         }
     }
     /// Does making a value of this type call a function that may read protected

@@ -28,6 +28,13 @@ const FIRST_WITH_SQL_BODIES: i32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
 const FIRST_WITH_EQUAL_NULLS: i32 = 150_000;
 
+/// `column IS [NOT] NULL` in a stored expression.
+const NULL_TESTS: &str = "[{]NULLTEST :arg [{]VAR :varno [0-9]+ :varattno [1-9][0-9]* ";
+
+/// `TRIGGER_TYPE_INSERT` and `TRIGGER_TYPE_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
+const FIRED_BY_INSERT: i16 = 1 << 2;
+const FIRED_BY_TRUNCATE: i16 = 1 << 5;
+
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("reading the catalog")]
@@ -91,7 +98,7 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.rules(rows.rules)?;
     builder.foreign_tables(rows.foreign_tables)?;
     builder.links(rows.inheritance, |r| &mut r.parents)?;
-    builder.links(rows.triggers, |r| &mut r.trigger_functions)?;
+    builder.triggers(rows.triggers)?;
     builder.dependencies(rows.dependencies)?;
     builder.links(rows.policy_builtins, |r| &mut r.policy_functions)?;
     builder.constraints(rows.constraints)?;
@@ -264,6 +271,7 @@ fn constraints_query(version: i32) -> String {
     let whole = if version >= FIRST_WITH_SQL_BODIES { "stxexprs ~ ':varattno 0 '" } else { "false" };
     queries::CONSTRAINTS
         .replace("{nulls_not_distinct}", equal)
+        .replace("{null_tests}", NULL_TESTS)
         .replace("{expressions}", expressions)
         .replace("{expressions_whole}", whole)
 }
@@ -288,6 +296,7 @@ impl Builder {
                     missing: get(&row, 7)?,
                     remote: get::<Option<String>>(&row, 8)?.map(Into::into),
                     recased: get(&row, 9)?,
+                    fills_itself: get(&row, 10)?,
                     ..Column::default()
                 });
             }
@@ -371,6 +380,21 @@ impl Builder {
         Ok(())
     }
 
+    fn triggers(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
+            let (function, fired_by) = (oid(&row, 1)?, get::<i16>(&row, 2)?);
+            if !relation.trigger_functions.contains(&function) {
+                relation.trigger_functions.push(function);
+            }
+            relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
+            if fired_by & FIRED_BY_INSERT != 0 {
+                relation.insert_trigger_functions.push(function);
+            }
+        }
+        Ok(())
+    }
+
     fn dependencies(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
         for row in rows {
             let Some(relation) = self.relations.get_mut(&oid(&row, 0)?) else { continue };
@@ -398,11 +422,12 @@ impl Builder {
                 "k" => ConstraintKind::Computed,
                 _ => ConstraintKind::Unique,
             };
-            let referenced = oid(&row, 4)?;
+            let (referenced, columns) = (oid(&row, 4)?, get::<Vec<i16>>(&row, 3)?);
             relation.constraints.push(Constraint {
                 name: text(&row, 1)?,
                 kind,
-                columns: get(&row, 3)?,
+                computed: get::<Option<Vec<i16>>>(&row, 10)?.unwrap_or_else(|| columns.clone()),
+                columns,
                 references: match kind {
                     ConstraintKind::ForeignKey => Some((referenced, get(&row, 5)?)),
                     _ => None,
@@ -447,9 +472,15 @@ impl Builder {
             }
             above.extend(&parent.parents);
             for key in parent.constraints.iter().filter(|key| key.kind == ConstraintKind::Computed) {
-                let named = parent.columns.iter().filter(|column| key.columns.contains(&column.attribute));
-                let here = named.filter_map(|column| relation.column(&column.name)).map(|c| c.attribute);
-                keys.push(Constraint::computed(key.name.clone(), here.collect()));
+                let here = |columns: &[i16]| -> Vec<i16> {
+                    let named = columns.iter().filter_map(|attribute| parent.attribute(*attribute));
+                    named.filter_map(|column| relation.column(&column.name)).map(|c| c.attribute).collect()
+                };
+                let computed = here(&key.computed);
+                keys.push(Constraint {
+                    computed,
+                    ..Constraint::computed(key.name.clone(), here(&key.columns))
+                });
             }
         }
         keys

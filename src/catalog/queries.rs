@@ -30,7 +30,9 @@ SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotn
        CASE WHEN a.attfdwoptions IS NOT NULL THEN
            (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o
             WHERE o.option_name = 'column_name') END,
-       a.attcollation NOT IN (0, 100, 950, 951)
+       a.attcollation NOT IN (0, 100, 950, 951),
+       a.attidentity <> '' OR EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'
+                                      AND t.typdefault IS NOT NULL)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";
@@ -86,11 +88,11 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
-/// A trigger's function, and those that its WHEN calls.
+/// A trigger's function, and those that its WHEN calls; what fires it.
 pub(super) const TRIGGERS: &str = "
-SELECT t.tgrelid, t.tgfoid FROM pg_trigger t WHERE NOT t.tgisinternal
+SELECT t.tgrelid, t.tgfoid, t.tgtype FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
-SELECT t.tgrelid, d.refobjid
+SELECT t.tgrelid, d.refobjid, t.tgtype
 FROM pg_trigger t
 JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
     AND d.refclassid = 'pg_proc'::regclass
@@ -141,7 +143,10 @@ WHERE f.called[1]::oid < 16384";
 
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
-/// whole row, all of the table's. The last flag: a NULL can make it fail.
+/// whole row, all of the table's. The last flag: a NULL can make it fail. The
+/// last list: of which of them a CHECK, or an index's expressions and predicate,
+/// read more than whether they are NULL; none where that is all of them.
+/// `{null_tests}`: IS NULL of a column, as `outfuncs.c` writes it.
 /// Kind `k` is what the server computes of a row that changes: another index's
 /// expression or predicate, a policy, statistics of an expression, the key by
 /// which it goes to a partition. `{nulls_not_distinct}` and `{expressions}`:
@@ -159,7 +164,11 @@ WITH indexes AS (
                             OR EXISTS (SELECT FROM pg_depend d
                                        WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                                          AND d.refclassid = 'pg_class'::regclass AND d.refobjid = i.indrelid
-                                         AND d.refobjsubid = a.attnum))) END AS columns
+                                         AND d.refobjsubid = a.attnum))) END AS columns,
+           ARRAY(SELECT a.attnum FROM pg_attribute a
+                 WHERE a.attrelid = i.indrelid AND a.attnum > 0 AND NOT a.attisdropped
+                   AND regexp_replace(concat(i.indexprs, i.indpred), '{null_tests}', '', 'g')
+                       ~ concat(':varattno (0|', a.attnum, ') ')) AS computed
     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
     WHERE t.oid >= 16384 AND t.relkind <> 't'
       AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
@@ -172,16 +181,22 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
        c.confrelid, coalesce(c.confkey, '{}'),
        c.confdeltype::text, c.confupdtype::text,
        c.contype = 'p' AND NOT c.condeferrable,
-       c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false)
+       c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false),
+       CASE WHEN c.contype IN ('u', 'p') THEN coalesce(i.computed, '{}') WHEN c.contype = 'f' THEN '{}'
+            WHEN c.contype = 'c' THEN
+                ARRAY(SELECT a.attnum FROM pg_attribute a
+                      WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND regexp_replace(c.conbin::text, '{null_tests}', '', 'g')
+                            ~ concat(':varattno (0|', a.attnum, ') ')) END
 FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell
+SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell, i.computed
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true
+SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true, i.computed
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE NOT i.indisunique AND NOT i.indisexclusion
 UNION ALL
@@ -193,7 +208,7 @@ SELECT o.relation, o.name, 'k',
                   WHERE d.classid = o.class AND d.objid = o.oid
                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation
                     AND d.refobjsubid > 0) END,
-       0::oid, '{}'::int2[], '', '', false, true
+       0::oid, '{}'::int2[], '', '', false, true, NULL
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name,
              concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole
       FROM pg_policy
@@ -207,7 +222,7 @@ SELECT p.partrelid, c.relname::text, 'k',
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid > 0
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
                       AND d.deptype = 'i'),
-       0::oid, '{}'::int2[], '', '', false, true
+       0::oid, '{}'::int2[], '', '', false, true, NULL
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that

@@ -42,6 +42,8 @@ pub struct Column {
     pub generated: Option<Arc<str>>,
     /// Attributes of the same table that the generation expression reads.
     pub generated_from: Vec<i16>,
+    /// Left out, it gets what a sequence (`AS IDENTITY`) or its domain's default gives.
+    pub fills_itself: bool,
     /// Any other default, printed likewise.
     pub default: Option<Arc<str>>,
     /// Of a foreign table: what the column is called where the table leads.
@@ -85,6 +87,10 @@ pub struct Relation {
     pub has_rules: bool,
     /// Functions that its triggers run.
     pub trigger_functions: Vec<Oid>,
+    /// Those that a new row sets off.
+    pub insert_trigger_functions: Vec<Oid>,
+    /// TRUNCATE runs one of them.
+    pub truncate_triggers: bool,
     /// Other relations and functions that its RLS policies, defaults, CHECKs,
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
@@ -109,6 +115,9 @@ pub struct Constraint {
     pub kind: ConstraintKind,
     /// Columns of the table it stands on.
     pub columns: Vec<i16>,
+    /// Those of them of which more is asked than whether they are equal: by a
+    /// CHECK, an operator, an index's expressions or predicate.
+    pub computed: Vec<i16>,
     /// FOREIGN KEY: the referenced table and its columns, pairwise with `columns`.
     pub references: Option<(Oid, Vec<i16>)>,
     /// FOREIGN KEY: what becomes of a row when the one that it refers to goes,
@@ -151,6 +160,7 @@ impl Constraint {
         Self {
             name,
             kind: ConstraintKind::Computed,
+            computed: columns.clone(),
             columns,
             references: None,
             on_delete: Action::None,

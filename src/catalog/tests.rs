@@ -101,6 +101,7 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         name: "fk".into(),
         kind: ConstraintKind::ForeignKey,
         columns: from.to_vec(),
+        computed: Vec::new(),
         references: Some((Oid(to), keys.to_vec())),
         on_delete: Action::None,
         on_update: Action::None,
@@ -412,6 +413,55 @@ fn the_rows_that_a_protected_foreign_key_leads_to_count() {
     relations.extend([t, grades]);
     let bound = bound(snapshot(relations), &[rule("public.t.x", Method::Null)], &Known::new());
     assert_eq!(counted(&bound), set(&["t", "grades", "ladders"]));
+}
+
+/// A trigger that takes keys away answers whoever writes to its table; one that
+/// leaves keys alone, or what the mask tells anyway, is no hindrance.
+#[test]
+fn what_takes_keys_away_behind_another_name_counts() {
+    let trigger = |oid: u32, name: &str, body: &str| Function {
+        language: "plpgsql".into(),
+        return_type: Oid(2279),
+        ..function(oid, name, body)
+    };
+    let built = |method: Method, rules: &[ProtectRule]| {
+        let mut t = table(20_001, "t", &["x", "boss"]);
+        t.constraints.push(foreign_key(&[1], 20_002, &[1]));
+        let triggered = |oid: u32, name: &str, function: u32, by_insert: bool| {
+            let mut table = table(oid, name, &["id"]);
+            table.trigger_functions.push(Oid(function));
+            table.insert_trigger_functions.extend(by_insert.then_some(Oid(function)));
+            table
+        };
+        let mut s = snapshot(vec![
+            t,
+            table(20_002, "grades", &["id", "name"]),
+            triggered(20_003, "left", 21_001, false),
+            triggered(20_004, "made", 21_001, true),
+            triggered(20_005, "named", 21_002, true),
+        ]);
+        s.add_function(trigger(
+            21_001,
+            "drops",
+            "BEGIN DELETE FROM grades WHERE id = OLD.id; RETURN NULL; END",
+        ));
+        s.add_function(trigger(
+            21_002,
+            "names",
+            "BEGIN UPDATE grades SET name = 'x' WHERE id = 1; RETURN NULL; END",
+        ));
+        let rules: Vec<ProtectRule> =
+            [in_domain("public.t.x", method, "grade")].into_iter().chain(rules.iter().cloned()).collect();
+        bound(s, &rules, &Known::new())
+    };
+    let asking = |bound: &Bound| -> BTreeSet<(u32, bool)> {
+        bound.guard.set_off.iter().map(|(oid, found)| (oid.0, found.by_insert)).collect()
+    };
+    let hidden = built(Method::Null, &[]);
+    assert_eq!(asking(&hidden), [(20_003, false), (20_004, true)].into());
+    assert_eq!(counted(&hidden), set(&["t", "grades", "left", "made"]));
+    let told = built(Method::Token, &[in_domain("public.grades.id", Method::Token, "grade")]);
+    assert_eq!(asking(&told), [].into());
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn guard() -> Guard {
         opaque_functions: Default::default(),
         relied_on: Default::default(),
         keyed: Default::default(),
+        set_off: Default::default(),
         far_tables: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     }

@@ -330,6 +330,9 @@ impl Relay {
         };
         self.check_names(&statement.kind)?;
         self.check_session(statement)?;
+        if statement.current_of {
+            self.check_cursors()?;
+        }
         match &statement.kind {
             StatementKind::Execute { name } => self.judge_execute(name),
             StatementKind::ExplainExecute { name } => {

@@ -16,6 +16,7 @@ mod checks;
 mod closing;
 pub mod copy;
 mod copy_in;
+mod current_of;
 mod decisions;
 pub mod end_user;
 mod extended;

@@ -533,6 +533,11 @@ impl<R, S: Clone> State<R, S> {
         }
     }
 
+    /// What is open.
+    pub fn portals(&self) -> impl Iterator<Item = &Portal<S>> {
+        self.portals.values().map(|slot| &slot.value)
+    }
+
     /// Within one segment a failed registration makes the server skip what
     /// leans on it; beyond the segment's end it doesn't.
     fn is_certain<T>(&self, slot: &Slot<T>) -> bool {

@@ -65,6 +65,8 @@ pub struct Statement {
     /// A transaction, or a part of one, ended before it in its text: settings
     /// may be again what they were before.
     pub follows_end: bool,
+    /// `WHERE CURRENT OF`: an open cursor chose what it changes.
+    pub current_of: bool,
     pub names: Names,
 }
 
@@ -449,6 +451,7 @@ impl Statement {
             parameters: Parameters::default(),
             may_recode: false,
             follows_end: false,
+            current_of: false,
             names: Names::default(),
         }
     }

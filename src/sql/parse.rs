@@ -94,6 +94,12 @@ impl Tokens {
             .filter(move |(at, token)| at.start >= span.start && at.end <= span.end && !is_comment(*token))
     }
 
+    /// Do these follow one another inside `span`?
+    pub fn follow(&self, span: &Range<usize>, wanted: &[Token]) -> bool {
+        let tokens: Vec<Token> = self.within(span).map(|(_, token)| token).collect();
+        tokens.windows(wanted.len()).any(|found| found == wanted)
+    }
+
     /// The literals inside `span`: strings and numbers.
     pub fn literals(&self, span: &Range<usize>) -> Vec<Range<usize>> {
         self.within(span).filter(|(_, token)| is_literal(*token)).map(|(at, _)| at).collect()

@@ -69,10 +69,13 @@ pub enum HitKind {
 
 /// A multi-pattern matcher over the counted names and the keywords.
 pub struct Prefilter {
-    /// Patterns 0.. are names, in the order of `names`; `U&"` and `INTO` come last.
+    /// Patterns 0.. are names, in the order of `names`; `U&"`, `INTO` and
+    /// `CURRENT` come last.
     names: AhoCorasick,
     escape_pattern: usize,
     into_pattern: usize,
+    /// `WHERE CURRENT OF c` changes rows that a cursor's statement chose.
+    current_pattern: usize,
     /// Some counted name has bytes that a client encoding other than UTF8
     /// would spell differently.
     non_ascii: bool,
@@ -102,11 +105,13 @@ impl Prefilter {
         patterns.push(b"u&\"".to_vec());
         let into_pattern = patterns.len();
         patterns.push(b"into".to_vec());
+        let current_pattern = patterns.len();
+        patterns.push(b"current".to_vec());
         let names = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .build(&patterns)?;
-        Ok(Self { names, escape_pattern, into_pattern, non_ascii })
+        Ok(Self { names, escape_pattern, into_pattern, current_pattern, non_ascii })
     }
 
     /// Some counted name is not plain ASCII: a text in another encoding than
@@ -145,6 +150,10 @@ impl Prefilter {
             }
             if found.pattern().as_usize() == self.into_pattern {
                 let counts = stands_alone(text, &span) && may_make_a_relation(text);
+                return counts.then_some(Hit { span: 0..0, kind: HitKind::Keyword });
+            }
+            if found.pattern().as_usize() == self.current_pattern {
+                let counts = stands_alone(text, &span);
                 return counts.then_some(Hit { span: 0..0, kind: HitKind::Keyword });
             }
             stands_alone(text, &span).then_some(Hit { span, kind: HitKind::Name })

@@ -39,6 +39,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         parameters,
         may_recode: false,
         follows_end: false,
+        current_of: false,
         names,
     } = statement
     else {
@@ -64,6 +65,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         parameters: parameters.clone(),
         may_recode: false,
         follows_end: false,
+        current_of: false,
         names: names.clone(),
     })
 }

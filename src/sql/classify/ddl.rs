@@ -7,6 +7,8 @@ use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObject
 use super::Classifier;
 use super::making::{body_makes, last};
 use super::recoding::body_recodes;
+use crate::catalog::functions::{has_word, takes_current};
+use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Statement, StatementKind};
 
@@ -24,7 +26,8 @@ impl Classifier<'_> {
             statement.named = self.guard.protected.values().cloned().collect();
         }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
-        let unseen = unseen || self.reshapes_relied(node);
+        let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
+        let unseen = unseen || self.truncates_keys(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
@@ -106,6 +109,21 @@ impl Classifier<'_> {
         let names = last(&trigger.funcname).into_iter();
         let mut known = names.filter_map(|name| self.guard.snapshot.functions_by_name.get(name)).flatten();
         known.any(|oid| self.guard.opaque_functions.contains(oid))
+    }
+
+    /// TRUNCATE whose triggers may take rows that protected keys lead to. By
+    /// CASCADE it reaches any table.
+    fn truncates_keys(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::TruncateStmt(truncate) = node else { return false };
+        let is_named = |relation: &Relation| {
+            truncate.relations.iter().any(|named| match named.node.as_ref() {
+                Some(NodeEnum::RangeVar(named)) => *named.relname == *relation.name,
+                _ => true,
+            })
+        };
+        let cascades = truncate.behavior() == DropBehavior::DropCascade;
+        let asking = self.guard.set_off.keys().filter_map(|oid| self.guard.snapshot.relations.get(oid));
+        asking.filter(|relation| relation.truncate_triggers).any(|table| cascades || is_named(table))
     }
 
     /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would
@@ -202,10 +220,9 @@ fn contains_escape(body: &str) -> bool {
 /// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere, and in either language
 /// EXECUTE runs a statement prepared outside. FETCH and MOVE can be given a
 /// cursor of the session: outside it shows masks, inside the function values.
+/// WHERE CURRENT OF changes what such a cursor has chosen.
 fn has_dynamic_word(body: &str) -> bool {
-    const WORDS: &[&str] = &["execute", "fetch", "move", "refcursor"];
-    body.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .any(|word| WORDS.iter().any(|dynamic| word.eq_ignore_ascii_case(dynamic)))
+    has_word(body, &["execute", "fetch", "move", "refcursor"]) || takes_current(body)
 }
 
 /// Refused without `exempt` whatever they name: a loopback server, an

@@ -8,6 +8,7 @@ mod change;
 mod copy;
 mod ddl;
 mod explain;
+mod far;
 mod making;
 mod namesakes;
 mod recoding;
@@ -21,7 +22,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DiscardMode, TransactionStmtKind, VariableSetKind};
+use pg_query::protobuf::{DiscardMode, Token, TransactionStmtKind, VariableSetKind};
 
 use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transaction, Use, UseKind};
 use super::lineage::{self, Lineage};
@@ -52,18 +53,24 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         }
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
-        unseen.follow(&raw.node, part, &mut statement.names);
+        unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
         let recodes = recoding::is_spelled(&tokens, text, &raw.span);
         statement.may_recode = recodes || recoded;
         statement.follows_end = ended;
+        statement.current_of = tokens.follow(&raw.span, &[Token::CurrentP, Token::Of]);
         ended |= matches!(statement.kind, StatementKind::Transaction(_));
         if let StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } =
             &mut statement.kind
         {
             inner.may_recode = recodes;
+            inner.current_of = statement.current_of;
         }
         if recodes && statement.catalog_change != CatalogChange::None {
             // What it makes would set it in statements that don't spell that.
+            statement.needs_exempt.get_or_insert_with(|| classifier.exempt_only());
+        }
+        if statement.current_of && statement.catalog_change == CatalogChange::Code {
+            // Code that it makes would run it in statements that don't spell that.
             statement.needs_exempt.get_or_insert_with(|| classifier.exempt_only());
         }
         recoded |= recodes || recoding::is_hidden(&tokens, &raw.span);

@@ -70,6 +70,19 @@ fn leaves_rows(command: &Node) -> bool {
     }
 }
 
+/// Do rows of one table become another's? Whatever reads that, by whatever
+/// name, shows them.
+fn joins_rows(node: &NodeEnum) -> bool {
+    use AlterTableType as Type;
+    let joins = |command: &Node| match command.node.as_ref() {
+        Some(NodeEnum::AlterTableCmd(command)) => {
+            matches!(command.subtype(), Type::AtAddInherit | Type::AtAttachPartition)
+        }
+        _ => false,
+    };
+    matches!(node, NodeEnum::AlterTableStmt(alter) if alter.cmds.iter().any(joins))
+}
+
 /// A default or generated value that is more than a constant.
 fn computes(constraint: &Node) -> bool {
     let Some(NodeEnum::Constraint(constraint)) = constraint.node.as_ref() else { return true };
@@ -126,14 +139,15 @@ impl Unseen {
         }
     }
 
-    /// Goes on to the next statement of a text.
-    pub(super) fn follow(&mut self, node: &NodeEnum, text: &str, names: &mut Names) {
+    /// Goes on to the next statement of a text. `redirects`: what reads a
+    /// foreign table, by whatever name, shows something else behind it.
+    pub(super) fn follow(&mut self, node: &NodeEnum, text: &str, redirects: bool, names: &mut Names) {
         let is_any = !self.names.is_empty() || self.any;
         // What is prepared or open may lead to one.
         let leads =
             matches!(node, NodeEnum::ExecuteStmt(_) | NodeEnum::FetchStmt(_) | NodeEnum::ExplainStmt(_));
         names.unseen = is_any && (leads || self.spelled_in(text.as_bytes()));
-        names.changed = changed_names(node);
+        names.changed = if redirects || joins_rows(node) { None } else { changed_names(node) };
         names.runs_nothing = runs_nothing(node);
         if names.hide() {
             self.add(names.changed.as_deref());

@@ -324,6 +324,9 @@ impl<'a> Walk<'a> {
             match inner(Some(node)) {
                 Some(NodeEnum::LockingClause(lock)) => {
                     self.locked_names(&lock.locked_rels)?;
+                    // Locked rows stay marked (`xmax`).
+                    self.traces = true;
+                    self.spend_marks();
                     if lock.wait_policy() != LockWaitPolicy::LockWaitBlock {
                         self.spend_locks();
                     }

@@ -28,7 +28,8 @@ pub(super) struct Destination<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn destination(&mut self, named: Option<&'a RangeVar>) -> Analysed<Destination<'a>> {
+    /// `inserts`: it gets new rows, and nothing else.
+    fn destination(&mut self, named: Option<&'a RangeVar>, inserts: bool) -> Analysed<Destination<'a>> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
@@ -40,7 +41,9 @@ impl<'a> Walk<'a> {
         let held_in = self.rows_held_in(&relations);
         let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
         self.written.push(tables.map(|table| (table.schema.clone(), table.name.clone())).collect());
-        Ok(Destination { item: Item::visible(source), relations, held_in })
+        let to = Destination { item: Item::visible(source), relations, held_in };
+        self.set_off(&to, inserts, self.places.token(named.location));
+        Ok(to)
     }
 
     /// Outputs inside are written somewhere: NULLs in their place would be stored.
@@ -54,6 +57,11 @@ impl<'a> Walk<'a> {
         self.showing(Purpose::HOLD, inner)
     }
 
+    /// As [`choosing`](Self::choosing), where what is chosen says which rows are made.
+    fn making<T>(&mut self, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
+        self.showing(Purpose { export: true, ..Purpose::HOLD }, inner)
+    }
+
     fn showing<T>(&mut self, show: Purpose, inner: impl FnOnce(&mut Self) -> Analysed<T>) -> Analysed<T> {
         let before = std::mem::replace(&mut self.show, show);
         let result = inner(self);
@@ -64,7 +72,9 @@ impl<'a> Walk<'a> {
     pub(super) fn insert(&mut self, insert: &'a InsertStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(insert.with_clause.as_ref(), &level))?;
-        let to = self.destination(insert.relation.as_ref())?;
+        let updates = |conflict: &&OnConflictClause| conflict.action() == OnConflictAction::OnconflictUpdate;
+        let upserts = insert.on_conflict_clause.as_deref().filter(updates).is_some();
+        let to = self.destination(insert.relation.as_ref(), !upserts)?;
         let columns = self.insert_columns(&insert.cols, &to, &level)?;
         match inner(insert.select_stmt.as_deref()) {
             None => {}
@@ -80,8 +90,11 @@ impl<'a> Walk<'a> {
         if let Some(conflict) = insert.on_conflict_clause.as_deref() {
             self.on_conflict(conflict, &to, &level)?;
         }
-        // A row just made shows no lock: `xmax = 0` tells an insert from an update.
-        let made = Source { locked_by: Vec::new(), ..Source::clone(&to.item.source) };
+        let mut made = Source::clone(&to.item.source);
+        if !upserts {
+            // A row just made shows no lock.
+            made.locked_by.clear();
+        }
         let scope = Scope::inside(Some(&level), vec![Item { source: Rc::new(made), ..to.item.clone() }]);
         self.returning(insert.returning_clause.as_ref(), &scope, &to)
     }
@@ -256,7 +269,7 @@ impl<'a> Walk<'a> {
     pub(super) fn update(&mut self, update: &'a UpdateStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(update.with_clause.as_ref(), &level))?;
-        let to = self.destination(update.relation.as_ref())?;
+        let to = self.destination(update.relation.as_ref(), false)?;
         let items = self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
         self.assignments(&update.target_list, &scope, &to, None)?;
@@ -269,7 +282,7 @@ impl<'a> Walk<'a> {
     pub(super) fn delete(&mut self, delete: &'a DeleteStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.choosing(|walk| walk.with_clause(delete.with_clause.as_ref(), &level))?;
-        let to = self.destination(delete.relation.as_ref())?;
+        let to = self.destination(delete.relation.as_ref(), false)?;
         let items =
             self.choosing(|walk| walk.sources(&delete.using_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
@@ -284,15 +297,19 @@ impl<'a> Walk<'a> {
     pub(super) fn merge(&mut self, merge: &'a MergeStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(merge.with_clause.as_ref(), &level))?;
-        let to = self.destination(merge.relation.as_ref())?;
+        let to = self.destination(merge.relation.as_ref(), false)?;
         let Some(source) = merge.source_relation.as_deref() else { return self.unknown("MERGE") };
         // WHEN NOT MATCHED misses one side or the other.
         let items = self.writing(|walk| walk.source_item(source, &level, &[]))?;
         let mut items: Vec<Item> = items.into_iter().map(Item::missing).collect();
         items.push(to.item.clone().missing());
         let scope = Scope::inside(Some(&level), items);
+        let makes_rows = merge.merge_when_clauses.iter().any(makes_row);
         if let Some(condition) = merge.join_condition.as_deref() {
-            self.choosing(|walk| walk.decide(condition, &scope))?;
+            match makes_rows {
+                true => self.making(|walk| walk.decide(condition, &scope))?,
+                false => self.choosing(|walk| walk.decide(condition, &scope))?,
+            };
         }
         for node in &merge.merge_when_clauses {
             let Some(NodeEnum::MergeWhenClause(when)) = node.node.as_ref() else {
@@ -310,7 +327,10 @@ impl<'a> Walk<'a> {
         to: &Destination<'a>,
     ) -> Analysed<()> {
         if let Some(condition) = when.condition.as_deref() {
-            self.choosing(|walk| walk.decide(condition, scope))?;
+            match when.command_type() {
+                CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope))?,
+                _ => self.choosing(|walk| walk.decide(condition, scope))?,
+            };
         }
         match when.command_type() {
             CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
@@ -456,6 +476,13 @@ impl<'a> Walk<'a> {
         use_.only_grant = false;
         use_.given = given;
         self.add_use(use_);
+    }
+}
+
+fn makes_row(node: &Node) -> bool {
+    match node.node.as_ref() {
+        Some(NodeEnum::MergeWhenClause(when)) => when.command_type() == CmdType::CmdInsert,
+        _ => true,
     }
 }
 

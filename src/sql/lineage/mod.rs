@@ -15,9 +15,10 @@
 //!   │        └── types          what a type says of masks, NULLs and columns
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
-//!   └── dml ── writes            the write rule
+//!   └── dml ── writes ── beside  the write rule, and what a token is held against
 //! ```
 
+mod beside;
 mod changing;
 mod clauses;
 mod compare;
@@ -174,7 +175,9 @@ struct Walk<'a> {
     show: Purpose,
     /// Inside a view's definition: flows count, uses don't.
     view: bool,
-    /// A function that leaves a trace is called.
+    /// Inside a view's definition: what its predicates hold against what.
+    asked: Vec<(Flow, Disclosure)>,
+    /// A function that leaves a trace is called, or rows are locked.
     traces: bool,
     /// For each relation that is written to, schemas and names of the tables
     /// that it may be. Empty: one that is not known yet.
@@ -248,6 +251,7 @@ impl<'a> Walk<'a> {
             depth,
             show: Purpose::SHOW,
             view: false,
+            asked: Vec::new(),
             traces: false,
             written: Vec::new(),
             outermost: true,
@@ -274,7 +278,8 @@ impl<'a> Walk<'a> {
         self.keep_since(&Mark::default());
         let mut found = std::mem::take(&mut self.kept);
         if self.traces {
-            let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Search);
+            // An order chooses too, under LIMIT.
+            let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Order);
             choices.for_each(|use_| use_.export = true);
         }
         self.count_choices_as_copied(&mut found.uses);
@@ -405,8 +410,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn add_use(&mut self, use_: Use) {
+    fn add_use(&mut self, mut use_: Use) {
         if !self.view && !use_.columns.is_empty() {
+            // What decides a value that is stored can be read off it.
+            use_.export |= self.show.export && use_.needs >= Disclosure::Order && use_.kind != UseKind::Write;
             self.found.uses.push(use_);
         }
     }
@@ -418,6 +425,9 @@ impl<'a> Walk<'a> {
             return Flow::Clean;
         }
         if self.view {
+            if purpose.kind == UseKind::Predicate {
+                self.asked.push((value.flow.clone(), purpose.needs));
+            }
             return value::computed(value::columns(&value.flow).to_vec());
         }
         if value.points.is_empty() {

@@ -15,7 +15,7 @@ use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
 use crate::mask::Method;
 use crate::policy::ProtectedColumn;
-use crate::sql::analysis::Flow;
+use crate::sql::analysis::{Flow, Otherwise};
 use crate::sql::parse;
 
 impl<'a> Walk<'a> {
@@ -201,15 +201,18 @@ impl<'a> Walk<'a> {
     /// error may carry any of them. None where it can't be read: its outputs
     /// are named all the same.
     fn inside_view(&self, definition: &str) -> Vec<Arc<ProtectedColumn>> {
-        let Some(depth) = self.depth.checked_sub(1) else { return Vec::new() };
-        let Ok(parsed) = parse::parse(definition, super::VIEW_DEPTH) else { return Vec::new() };
-        let Some(statement) = parsed.statements.first() else { return Vec::new() };
+        self.within_view(definition, |walk| walk.named).unwrap_or_default()
+    }
+
+    /// What a walk through a view's definition found. None: it can't be read.
+    fn within_view<T>(&self, definition: &str, found: impl FnOnce(Walk<'_>) -> T) -> Option<T> {
+        let depth = self.depth.checked_sub(1)?;
+        let parsed = parse::parse(definition, super::VIEW_DEPTH).ok()?;
+        let statement = parsed.statements.first()?;
         let mut walk = Walk::new(self.facts, definition, &parsed.tokens, depth);
         walk.view = true;
-        match walk.statement(&statement.node, &Scope::inside(None, Vec::new())) {
-            Ok(_) => walk.named,
-            Err(_) => Vec::new(),
-        }
+        walk.statement(&statement.node, &Scope::inside(None, Vec::new())).ok()?;
+        Some(found(walk))
     }
 
     /// The columns of one relation with what they carry.
@@ -292,22 +295,43 @@ impl<'a> Walk<'a> {
     /// SKIP LOCKED and NOWAIT tell which rows another session's keys have
     /// locked, committed or not.
     pub(super) fn spend_locks(&mut self) {
+        let columns =
+            self.reached_relations().into_iter().flat_map(|relation| self.locked_by(relation)).collect();
+        self.spend(&Value::of(value::computed(columns)), Purpose::DECIDE);
+    }
+
+    /// A view's rows are locked in all that it reads: where it joins by a
+    /// protected value, the mark on another table's row tells what that is.
+    pub(super) fn spend_marks(&mut self) {
+        let views = self.reached_relations();
+        let definitions = views.into_iter().filter_map(|view| view.definition.as_deref());
+        let joins = |walk: Walk<'_>| if walk.references > 1 { walk.asked } else { Vec::new() };
+        let asked = definitions.filter_map(|definition| self.within_view(definition, joins));
+        for (flow, needs) in asked.flatten().collect::<Vec<_>>() {
+            let purpose = Purpose { needs, ..Purpose::DECIDE };
+            self.add_use(self.use_of(&flow, purpose, self.here..self.here, Otherwise::Refuse));
+        }
+    }
+
+    /// The statement's relations so far, and all that these read.
+    fn reached_relations(&self) -> Vec<&'a Relation> {
         let snapshot = self.facts.snapshot;
-        let mut reached: Vec<Oid> = self.resolved.iter().copied().collect();
-        reached.sort_unstable();
-        let mut columns = Vec::new();
+        let mut oids: Vec<Oid> = self.resolved.iter().copied().collect();
+        oids.sort_unstable();
+        let mut reached = Vec::new();
         let mut next = 0;
-        while let Some(relation) = reached.get(next).and_then(|oid| snapshot.relations.get(oid)) {
+        while let Some(oid) = oids.get(next).copied() {
             next += 1;
-            columns.extend(self.locked_by(relation));
-            let children = snapshot.relations.values().filter(|child| child.parents.contains(&relation.oid));
+            let Some(relation) = snapshot.relations.get(&oid) else { continue };
+            reached.push(relation);
+            let children = snapshot.relations.values().filter(|child| child.parents.contains(&oid));
             for oid in children.map(|child| child.oid).chain(relation.definition_relations.iter().copied()) {
-                if snapshot.relations.contains_key(&oid) && !reached.contains(&oid) {
-                    reached.push(oid);
+                if !oids.contains(&oid) {
+                    oids.push(oid);
                 }
             }
         }
-        self.spend(&Value::of(value::computed(columns)), Purpose::DECIDE);
+        reached
     }
 
     /// Marks a relation list as FOR UPDATE OF does: names of this level.

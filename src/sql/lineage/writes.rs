@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Walk;
 use super::dml::Destination;
-use super::value::{Constant, Purpose, Value, mixed, same_domain};
+use super::value::{Constant, Purpose, Value, computed, mixed, same_domain};
 use crate::catalog::snapshot::{Action, Constraint, ConstraintKind, Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
@@ -76,7 +76,13 @@ impl<'a> Walk<'a> {
             let given = self.given_for(&field, &written.value);
             let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
             self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
+            if !written.is_present {
+                self.write_token(to, column, &field, written);
+            }
             return;
+        }
+        if field.flow != Flow::Clean && written.is_excluded && !written.value.is_clean() {
+            self.write_token(to, column, &field, written);
         }
         if written.is_present || (constant != Constant::No && !written.changes) {
             return;
@@ -183,6 +189,15 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What a write asks by triggers, rules or another server, whatever it writes.
+    pub(super) fn set_off(&mut self, to: &Destination<'a>, inserts: bool, span: Range<usize>) {
+        let written = to.relations.iter().chain(to.held_in.iter().map(|(table, _)| table));
+        let found = written.filter_map(|table| self.facts.set_off.get(&table.oid));
+        let found = found.filter(|found| !inserts || found.by_insert);
+        let columns: Vec<Flow> = found.map(|found| computed(found.columns.clone())).collect();
+        self.use_write(&mixed(&columns), Disclosure::Search, span, None);
+    }
+
     /// What the columns hold whose foreign keys lead to a row of `to`, each
     /// behind what it refers to; and what stands beside keys that change with it.
     fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Flow, Flow)>, Flow) {
@@ -250,7 +265,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What a column of a table holds.
-    fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
+    pub(super) fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
         let at = table.columns.iter().position(|known| known.attribute == attribute);
         let fields = self.fields_of(table);
         at.and_then(|at| fields.get(at)).map_or(Flow::Clean, |field| field.flow.clone())

@@ -57,6 +57,18 @@ INSERT INTO fkc VALUES (1, 1, 15 + 10 * :seed);
 INSERT INTO shards VALUES (1, 'a', 15 + 10 * :seed), (2, 'c', 15);
 INSERT INTO pins (id, secret, pub) VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, 'x');
 INSERT INTO owned VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END);
+INSERT INTO emps SELECT i, i % 2 + 3 + :seed FROM generate_series(6, 9) i;
+INSERT INTO emps SELECT i, NULL FROM generate_series(1, 5) i;
+INSERT INTO numbered VALUES (100, 3 + :seed);
+INSERT INTO steered VALUES (100, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, NULL);
+INSERT INTO duos VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END, 'x'), (2, 'y', 'p1'), (3, 'p1', 'z');
+INSERT INTO found_codes VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END);
+INSERT INTO coded VALUES (1, NULL);
+INSERT INTO twins VALUES (1, 'one', 'h'), (2, 'two', CASE :seed WHEN 0 THEN 'h' ELSE 'i' END);
+INSERT INTO guests VALUES (3);
+INSERT INTO bookings VALUES (3, 3, 3);
+INSERT INTO closings VALUES (3);
+INSERT INTO marked SELECT c || i FROM generate_series(0, 9) i, unnest(ARRAY['p', 'q']) c;
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;
@@ -81,3 +93,15 @@ INSERT INTO tally_near VALUES (0);
 INSERT INTO weights_of SELECT 'good' || i FROM generate_series(1, 20) i;
 INSERT INTO looked SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;
 INSERT INTO looked_too SELECT 'good' || i, 'x' FROM generate_series(1, 20) i;
+CREATE FOREIGN TABLE far_heap (id int, x text) SERVER back OPTIONS (schema_name 'public', table_name 'heap');
+CREATE FOREIGN TABLE far_cities (id int, city text) SERVER back OPTIONS (schema_name 'public', table_name 'customers');
+CREATE TABLE near_cities (id int, city text);
+CREATE FOREIGN TABLE far_cities_below () INHERITS (near_cities) SERVER back OPTIONS (schema_name 'public', table_name 'customers');
+CREATE FOREIGN TABLE far_rooms (id int, name text) SERVER back OPTIONS (schema_name 'public', table_name 'rooms');
+CREATE FOREIGN TABLE far_pins (id int, pub text) SERVER back OPTIONS (schema_name 'public', table_name 'pins');
+DO $$ DECLARE t text; BEGIN
+  FOREACH t IN ARRAY ARRAY['far_heap', 'far_cities', 'far_cities_below', 'far_rooms', 'far_pins'] LOOP
+    EXECUTE format('ALTER FOREIGN TABLE %I OWNER TO shop_owner', t);
+  END LOOP;
+END $$;
+ALTER TABLE near_cities OWNER TO shop_owner;

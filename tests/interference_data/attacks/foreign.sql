@@ -26,3 +26,42 @@ EXPLAIN (VERBOSE, COSTS OFF) SELECT id FROM far_customers WHERE ssn = '{{SELECT 
 2> BEGIN
 2> UPDATE far_customers SET city = 'Oslo' WHERE ssn = '{{SELECT ssn FROM customers WHERE id = 3}}'
 SELECT query FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'UPDATE public.customers%'
+== key of a protected foreign key deleted through a foreign table
+BEGIN
+DELETE FROM far_rooms WHERE id = 3
+ROLLBACK
+== constraints asked through a foreign table
+BEGIN
+UPDATE far_pins SET pub = CASE id WHEN 1 THEN 'p1' ELSE pub END
+ROLLBACK
+== a foreign table led elsewhere by its options
+BEGIN
+ALTER FOREIGN TABLE far_heap OPTIONS (SET table_name 'customers')
+ALTER FOREIGN TABLE far_heap ALTER COLUMN x OPTIONS (ADD column_name 'ssn')
+CREATE TABLE stolen AS SELECT id, x FROM far_heap
+SELECT * FROM stolen ORDER BY id
+ROLLBACK
+== a foreign table led elsewhere by the name of its column
+BEGIN
+ALTER FOREIGN TABLE far_cities RENAME COLUMN city TO ssn
+CREATE TABLE stolen AS SELECT * FROM far_cities
+SELECT * FROM stolen ORDER BY id
+ROLLBACK
+== a foreign table altered as a table
+BEGIN
+ALTER TABLE far_cities RENAME city TO ssn
+CREATE TABLE stolen AS SELECT * FROM far_cities
+SELECT * FROM stolen ORDER BY id
+ROLLBACK
+== a column added to a foreign table
+BEGIN
+ALTER TABLE far_cities ADD COLUMN ssn text
+CREATE TABLE stolen AS SELECT * FROM far_cities
+SELECT * FROM stolen ORDER BY id
+ROLLBACK
+== a column added above a foreign table
+BEGIN
+ALTER TABLE near_cities ADD COLUMN ssn text
+CREATE TABLE stolen AS SELECT * FROM near_cities
+SELECT * FROM stolen ORDER BY id
+ROLLBACK

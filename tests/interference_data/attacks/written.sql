@@ -160,3 +160,114 @@ SELECT id FROM v_stay_rooms WHERE id = 1
 SELECT l.page, l.tuple FROM pg_lock_status() l WHERE l.mode = 'SIReadLock' AND l.relation = 'rooms'::regclass
 ROLLBACK
 RESET ALL
+== a token beside what its row holds in a CHECK
+BEGIN
+UPDATE emps SET boss = '{{SELECT boss FROM emps WHERE id = 6}}' WHERE id = 3
+ROLLBACK
+== a token beside what its row holds in a generated column
+BEGIN
+INSERT INTO pins (id, pub) VALUES (500, 'p1')
+UPDATE pins SET secret = '{{SELECT secret FROM pins WHERE id = 1}}' WHERE id = 500
+ROLLBACK
+== a token beside what its row holds, by an upsert
+BEGIN
+INSERT INTO pins (id, pub) VALUES (500, 'p1')
+INSERT INTO pins (id) VALUES (500) ON CONFLICT (id) DO UPDATE SET secret = '{{SELECT secret FROM pins WHERE id = 1}}'
+ROLLBACK
+== a token beside what its row holds, by the row that an upsert left out
+BEGIN
+INSERT INTO pins (id, pub) VALUES (500, 'p1')
+INSERT INTO pins (id, secret) VALUES (500, '{{SELECT secret FROM pins WHERE id = 1}}') ON CONFLICT (id) DO UPDATE SET secret = EXCLUDED.secret
+ROLLBACK
+== a token beside what its row holds, by a merge since 15
+BEGIN
+INSERT INTO pins (id, pub) VALUES (500, 'p1')
+MERGE INTO pins USING (VALUES (500)) v (i) ON pins.id = v.i WHEN MATCHED THEN UPDATE SET secret = '{{SELECT secret FROM pins WHERE id = 1}}'
+ROLLBACK
+== a token beside what its row holds, in an assigned row
+BEGIN
+INSERT INTO pins (id, pub) VALUES (500, 'p1')
+UPDATE pins SET (secret, id) = ('{{SELECT secret FROM pins WHERE id = 1}}', 501) WHERE id = 500
+ROLLBACK
+== a token beside a default that a setting gives
+BEGIN
+SET LOCAL app.guess = 'p1'
+INSERT INTO steered (secret) VALUES ('{{SELECT secret FROM steered WHERE id = 100}}')
+ROLLBACK
+== a token beside what a sequence gives
+BEGIN
+SELECT setval('numbered_id_seq', 2)
+INSERT INTO numbered (boss) VALUES ('{{SELECT boss FROM numbered WHERE id = 100}}')
+ROLLBACK
+== tokens of two domains beside each other
+BEGIN
+INSERT INTO duos VALUES (9, '{{SELECT a FROM duos WHERE id = 1}}', '{{SELECT b FROM duos WHERE id = 2}}')
+ROLLBACK
+== a token beside one of another domain
+BEGIN
+UPDATE duos SET a = '{{SELECT a FROM duos WHERE id = 1}}' WHERE id = 2
+ROLLBACK
+== a token whose foreign key leads to a table of the client's
+BEGIN
+INSERT INTO codes VALUES ('p1')
+UPDATE coded SET code = '{{SELECT code FROM found_codes WHERE id = 1}}' WHERE id = 1
+ROLLBACK
+== a token that is unique beside a value that is not shown
+BEGIN
+UPDATE twins SET tok = '{{SELECT tok FROM twins WHERE id = 1}}' WHERE id = 2
+ROLLBACK
+== key of a protected foreign key deleted by a function
+BEGIN
+SELECT drop_room(3)
+ROLLBACK
+== key of a protected foreign key deleted by a function that another calls
+BEGIN
+SELECT drop_rooms_of(3)
+ROLLBACK
+== key of a protected foreign key deleted by a procedure
+BEGIN
+CALL close_room(3)
+ROLLBACK
+== key of a protected foreign key deleted by a trigger
+BEGIN
+DELETE FROM bookings WHERE id = 3
+ROLLBACK
+== key of a protected foreign key deleted by a trigger behind a view
+BEGIN
+DELETE FROM v_bookings WHERE id = 3
+ROLLBACK
+== key of a protected foreign key deleted by a trigger behind a cascade
+BEGIN
+DELETE FROM guests WHERE id = 3
+ROLLBACK
+== key of a protected foreign key deleted by a trigger behind a function
+BEGIN
+SELECT cancel(3)
+ROLLBACK
+== key of a protected foreign key deleted by a rule
+BEGIN
+DELETE FROM closings WHERE id = 3
+ROLLBACK
+== key of a protected foreign key deleted by a function whose error is caught
+CREATE FUNCTION caught_room() RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM drop_room(3); RAISE division_by_zero; EXCEPTION WHEN division_by_zero THEN RETURN 'gone'; WHEN OTHERS THEN RETURN SQLERRM; END $$
+SELECT caught_room()
+DROP FUNCTION caught_room()
+== marks of the rows that a view found by a protected value
+BEGIN
+SELECT id FROM v_marked WHERE id = 1 FOR UPDATE
+COMMIT
+SELECT code FROM marked WHERE xmax <> 0 ORDER BY code
+UPDATE marked SET code = code
+== marks of the rows that a view in a subquery found by a protected value
+BEGIN
+SELECT id FROM (SELECT id FROM v_marked_again) v WHERE id = 2 FOR SHARE
+COMMIT
+SELECT code FROM marked WHERE xmax <> 0 ORDER BY code
+UPDATE marked SET code = code
+== marks of the rows that a cursor found by a protected value
+BEGIN
+DECLARE marking CURSOR FOR SELECT id FROM v_marked WHERE id = 3 FOR UPDATE
+FETCH 1 FROM marking
+COMMIT
+SELECT code FROM marked WHERE xmax <> 0 ORDER BY code
+UPDATE marked SET code = code

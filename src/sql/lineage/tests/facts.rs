@@ -40,6 +40,7 @@ pub struct Shop {
     locked: HashMap<Oid, Arc<str>>,
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
 }
 
 /// `name:type` and, for a protected one, `=method[/domain][+allow]`.
@@ -135,6 +136,7 @@ impl Shop {
             locked: HashMap::new(),
             opaque: HashSet::new(),
             keyed: HashMap::new(),
+            set_off: HashMap::new(),
         };
         shop.add_types();
         shop.add_functions();
@@ -287,6 +289,7 @@ impl Shop {
             name: name.into(),
             kind,
             columns: columns.to_vec(),
+            computed: if kind == ConstraintKind::Check { columns.to_vec() } else { Vec::new() },
             references: None,
             on_delete: Action::None,
             on_update: Action::None,
@@ -344,6 +347,7 @@ impl Shop {
             locked_relations: &self.locked,
             opaque_functions: &self.opaque,
             keyed: &self.keyed,
+            set_off: &self.set_off,
         }
     }
 

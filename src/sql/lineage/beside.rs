@@ -1,0 +1,174 @@
+//! What a token that is written is held against in its row.
+//!
+//! Who knows a token does not know its original. A constraint that compares
+//! the original with another column answers a question about it, which the
+//! client puts by what it lets stand in that column: in a row that is there
+//! already, in a value of the same new row, in a default that it steers, or
+//! in a table that a foreign key leads to. Invariant: a token goes only where
+//! nothing is asked of its original but what every token of its domain tells.
+
+use pg_query::NodeEnum;
+
+use super::Walk;
+use super::dml::Destination;
+use super::scope::Field;
+use super::value::{Value, is_plain, mixed, same_domain};
+use super::writes::Written;
+use crate::catalog::snapshot::{Column, Constraint, Relation};
+use crate::policy::Disclosure;
+use crate::sql::analysis::Flow;
+use crate::sql::parse;
+
+/// What a written token would tell more than tokens tell.
+#[derive(Default)]
+struct Told {
+    /// Whether its original, or what it is held against, is what somebody thinks.
+    searched: Vec<Flow>,
+    /// Whether other protected columns of two rows are equal.
+    compared: Vec<Flow>,
+}
+
+/// A table that a row with a written token may lie in.
+struct Row<'w, 'a> {
+    table: &'a Relation,
+    /// Its columns are called like those that the statement writes to.
+    exact: bool,
+    /// The column of the token, and those that are generated from it.
+    own: Vec<i16>,
+    written: &'w Written,
+}
+
+impl<'a> Walk<'a> {
+    /// A token goes into `column`, which is `field`.
+    pub(super) fn write_token(
+        &mut self,
+        to: &Destination<'a>,
+        column: &str,
+        field: &Field,
+        written: &Written,
+    ) {
+        let flow = &field.flow;
+        let mut told = Told::default();
+        for (table, exact) in &to.held_in {
+            let own = self.places_of(table, exact.then_some(column), flow);
+            let row = Row { table, exact: *exact, own, written };
+            for constraint in table.constraints.iter().filter(|known| row.holds(known)) {
+                match &constraint.references {
+                    Some((target, keys)) => self.told_by_key(&row, constraint, (*target, keys), &mut told),
+                    None => self.told_by(&row, constraint, &mut told),
+                }
+            }
+        }
+        if !told.searched.is_empty() {
+            told.searched.push(flow.clone());
+            // NULL meets nothing of the client's, but may leave others to decide.
+            let is_alone = told.searched.iter().all(|other| *other == *flow || *other == Flow::Clean);
+            let given = self.null_for(field.type_oid, &written.value).filter(|_| is_alone);
+            self.use_write(&mixed(&told.searched), Disclosure::Search, written.span.clone(), given);
+        }
+        for other in told.compared {
+            self.use_write(&other, Disclosure::Equality, written.span.clone(), None);
+        }
+    }
+
+    /// Where in the table the token ends (`column`: none where names differ),
+    /// and what is generated from it.
+    fn places_of(&self, table: &Relation, column: Option<&str>, flow: &Flow) -> Vec<i16> {
+        let is_it = |known: &&Column| match column {
+            Some(name) => *known.name == *name,
+            None => {
+                let here = self.flow_at(table, known.attribute);
+                super::value::columns(&here)
+                    .iter()
+                    .any(|one| super::value::columns(flow).iter().any(|other| one.is_same(other)))
+            }
+        };
+        let places: Vec<i16> = table.columns.iter().filter(is_it).map(|known| known.attribute).collect();
+        let is_from = |known: &&Column| known.generated_from.iter().any(|from| places.contains(from));
+        let generated: Vec<i16> = table.columns.iter().filter(is_from).map(|known| known.attribute).collect();
+        [places, generated].concat()
+    }
+
+    /// By a CHECK, a key, or what is computed of the row.
+    fn told_by(&self, row: &Row<'_, 'a>, constraint: &Constraint, told: &mut Told) {
+        let others = constraint.columns.iter().filter(|other| !row.own.contains(other) && row.steers(other));
+        let reads_token = row.own.iter().any(|own| constraint.computed.contains(own));
+        for other in others {
+            let flow = self.flow_at(row.table, *other);
+            match constraint.computed.contains(other) {
+                true if reads_token || flow != Flow::Clean => told.searched.push(flow),
+                true => {}
+                false if is_plain(&flow) => told.compared.push(flow),
+                false if flow != Flow::Clean => told.searched.push(flow),
+                false => {}
+            }
+        }
+    }
+
+    /// By a foreign key: whether the table that it leads to holds the original.
+    fn told_by_key(
+        &self,
+        row: &Row<'_, 'a>,
+        constraint: &Constraint,
+        (target, keys): (crate::catalog::Oid, &[i16]),
+        told: &mut Told,
+    ) {
+        let target = self.facts.snapshot.relations.get(&target);
+        for (held, key) in constraint.columns.iter().zip(keys) {
+            let flow = self.flow_at(row.table, *held);
+            let there = target.map_or(Flow::Clean, |target| self.flow_at(target, *key));
+            let is_alike = same_domain(&flow, &there)
+                && self.are_alike(&Value::of(flow.clone()), &Value::of(there.clone()));
+            let is_asked = row.own.contains(held) || row.steers(held);
+            if flow != Flow::Clean && is_asked && !is_alike {
+                told.searched.push(flow);
+            }
+        }
+    }
+}
+
+impl Row<'_, '_> {
+    fn holds(&self, constraint: &Constraint) -> bool {
+        constraint.columns.iter().any(|column| self.own.contains(column))
+    }
+
+    /// May the client know, or choose, what this column holds beside the token?
+    fn steers(&self, attribute: &i16) -> bool {
+        let Some(column) = self.table.attribute(*attribute) else { return true };
+        if self.written.changes {
+            return true;
+        }
+        let is_given = match self.exact {
+            true => self.written.beside.iter().any(|name| **name == *column.name),
+            // Under another name, if at all.
+            false => self.written.beside.len() > 1,
+        };
+        is_given || self.is_steered_default(column)
+    }
+
+    /// What an INSERT leaves out may still be of the client's choice.
+    fn is_steered_default(&self, column: &Column) -> bool {
+        if column.generated.is_some() {
+            let mut sources = column.generated_from.iter().filter(|from| !self.own.contains(from));
+            return sources.any(|from| self.steers(from));
+        }
+        column.fills_itself || column.default.as_deref().is_some_and(|default| !is_constant(default))
+    }
+}
+
+/// Does a default give the same to every row?
+fn is_constant(default: &str) -> bool {
+    const DEPTH: usize = 16;
+    let Ok(parsed) = parse::parse(&format!("SELECT {default}"), DEPTH) else { return false };
+    let [statement] = parsed.statements.as_slice() else { return false };
+    let NodeEnum::SelectStmt(select) = &statement.node else { return false };
+    let [target] = select.target_list.as_slice() else { return false };
+    let Some(NodeEnum::ResTarget(target)) = target.node.as_ref() else { return false };
+    match target.val.as_deref().and_then(|value| value.node.as_ref()) {
+        Some(NodeEnum::AConst(_)) => true,
+        Some(NodeEnum::TypeCast(cast)) => {
+            matches!(cast.arg.as_deref().and_then(|arg| arg.node.as_ref()), Some(NodeEnum::AConst(_)))
+        }
+        _ => false,
+    }
+}
