@@ -60,7 +60,7 @@ impl Relay {
         }
         run.guarded = judged.guarded;
         let lineage = Lineage { analysis: plan.analysis.clone(), index: 0, inner: false };
-        run.ground = Some(Ground::of(&plan.text, lineage, self.guard.version, judged.followed));
+        run.ground = Some(Ground::of(&plan.text, lineage, &self.guard, judged.followed));
         let sent = splice::apply(&plan.text, &plan.edits);
         self.bind_unnamed(&sent, &judged.tokens.literals);
         let translation = Arc::new(Translation { sent, edits: plan.edits, original: plan.text });

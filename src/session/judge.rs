@@ -233,7 +233,7 @@ impl Relay {
             Known::Own(_) => return Err(own_by_name().into()),
             Known::Naming(_) => return Err(end_user::by_name()),
         };
-        let followed = Ground::new(&prepared.text, &known, self.guard.version).map(Box::new);
+        let followed = Ground::new(&prepared.text, &known, &self.guard).map(Box::new);
         Ok(Judged { followed, ..judged })
     }
 

@@ -42,26 +42,33 @@ pub struct Ground {
     pub text: Bytes,
     /// None: it names nothing protected; nobody has read it.
     pub lineage: Option<Lineage>,
-    /// Version of the guard.
+    /// Version of the guard, and whose rules it has.
     pub version: u64,
+    pub policy: Arc<str>,
     /// Of EXECUTE and FETCH: that of the statement they run.
     pub followed: Option<Box<Self>>,
 }
 
 impl Ground {
     /// Of a statement that bauta does not answer itself.
-    pub fn new(text: &Bytes, known: &Known, version: u64) -> Option<Self> {
+    pub fn new(text: &Bytes, known: &Known, guard: &Guard) -> Option<Self> {
         let lineage = match known {
             Known::Harmless => None,
             Known::Analysed(lineage) => Some(lineage.clone()),
             Known::Own(_) | Known::Naming(_) => return None,
         };
-        Some(Self { text: text.clone(), lineage, version, followed: None })
+        Some(Self { lineage, ..Self::harmless(text, guard) })
     }
 
     /// Of a statement that was analysed.
-    pub fn of(text: &Bytes, lineage: Lineage, version: u64, followed: Option<Box<Self>>) -> Self {
-        Self { text: text.clone(), lineage: Some(lineage), version, followed }
+    pub fn of(text: &Bytes, lineage: Lineage, guard: &Guard, followed: Option<Box<Self>>) -> Self {
+        Self { lineage: Some(lineage), followed, ..Self::harmless(text, guard) }
+    }
+
+    /// Of a statement that names nothing protected.
+    pub fn harmless(text: &Bytes, guard: &Guard) -> Self {
+        let (version, policy) = (guard.version, guard.policy.clone());
+        Self { text: text.clone(), lineage: None, version, policy, followed: None }
     }
 
     /// Does its text mean the same by the guard of `version`, where `find` gives
@@ -140,7 +147,13 @@ impl Relay {
         if observes {
             return Ok(true);
         }
-        let Some(guard) = self.database.last().filter(|_| !late) else {
+        let newer = self.database.last().filter(|_| !late);
+        if newer.as_ref().is_some_and(|guard| guard.policy != ground.policy && run.sure_by != 0) {
+            // A statement whose rows have begun keeps the policy that it began with.
+            run.sure_by = newest;
+            return Ok(true);
+        }
+        let Some(guard) = newer else {
             let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
             let ground = ground.clone();
             self.review = Some(Box::pin(async move {

@@ -14,7 +14,7 @@ use super::meanwhile::Ground;
 use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
-use super::state::{Changes, Entry, Kind, Known, Lineage, Trial};
+use super::state::{Changes, Entry, Kind, Lineage, Trial};
 use super::tokens::{Handed, tokens_among_several};
 use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
@@ -76,7 +76,7 @@ impl Relay {
     /// It names nothing protected: upstream as it came.
     fn pass_query(&mut self, text: Bytes, frame: &[u8]) -> Step {
         let may_copy_in = may_copy_in(&text);
-        let ground = Ground::new(&text, &Known::Harmless, self.guard.version);
+        let ground = Some(Ground::harmless(&text, &self.guard));
         let mut run = match self.intend(Sql::whole(text, Conceal::Nothing), Arc::default()) {
             Ok(run) => run,
             Err(Stop::Refuse(refusal)) => {
@@ -210,7 +210,7 @@ impl Relay {
                 Ok(mut run) => {
                     run.guarded = judged.guarded;
                     let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
-                    run.ground = Some(Ground::of(&plan.text, lineage, self.guard.version, judged.followed));
+                    run.ground = Some(Ground::of(&plan.text, lineage, &self.guard, judged.followed));
                     if run.guarded.as_ref().is_some_and(|g| g.touches && !g.verdict.full_grant) {
                         reply.gate = Gate::Closed;
                     }

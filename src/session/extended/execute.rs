@@ -195,7 +195,7 @@ impl Relay {
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let Judged { columns, observed, .. } = plan.judged;
         let mut run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
-        run.ground = Ground::new(&plan.prepared.text, &Known::Harmless, self.guard.version);
+        run.ground = Some(Ground::harmless(&plan.prepared.text, &self.guard));
         self.pipeline_sets |= !is_begin(&plan.prepared.text);
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(frame);
@@ -220,9 +220,8 @@ impl Relay {
             self.close_unheld(unheld);
         }
         run.guarded = guarded;
-        run.ground = plan
-            .lineage
-            .map(|lineage| Ground::of(&plan.prepared.text, lineage, self.guard.version, followed));
+        run.ground =
+            plan.lineage.map(|lineage| Ground::of(&plan.prepared.text, lineage, &self.guard, followed));
         let mut reply = Reply::new(Audience::Client);
         let (mut reveals, mut awaited) = (false, false);
         if let Some(guarded) = &mut run.guarded {

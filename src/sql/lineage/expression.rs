@@ -12,7 +12,7 @@ use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
 use super::scope::{Field, Scope, Source};
 use super::value::{Constant, Literal, Point, Purpose, Value};
-use super::{Analysed, Walk};
+use super::{Analysed, Walk, types};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -81,7 +81,11 @@ impl<'a> Walk<'a> {
                 let Some(argument) = indirection.arg.as_deref() else { return self.unknown("a subscript") };
                 self.indirection(argument, &indirection.indirection, scope, purpose)
             }
-            NodeEnum::AArrayExpr(array) => self.array(&array.elements, scope, purpose),
+            NodeEnum::AArrayExpr(array) => {
+                let value = self.array(&array.elements, scope, purpose)?;
+                let literal = types::of_array(&array.elements);
+                Ok(Value { literal, ..value })
+            }
             NodeEnum::RowExpr(row) => {
                 self.at(row.location);
                 self.row_constructor(&row.args, scope, purpose)

@@ -4,6 +4,7 @@
 //! Invariant: what is not certain of a type counts as the worse.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
 
 use super::functions::SCALAR_ARRAYS;
@@ -15,6 +16,7 @@ use crate::catalog::Oid;
 use crate::catalog::snapshot::TypeInfo;
 use crate::sql::analysis::Flow;
 
+const TEXT_ARRAY: Oid = Oid(1009);
 const INT8: Oid = Oid(20);
 const INT2: Oid = Oid(21);
 const INT4: Oid = Oid(23);
@@ -33,6 +35,18 @@ const SCALARS: &[&str] = &["bytea", "date", "inet", "json", "jsonb", "name", "oi
 /// Is it the name of a type of `pg_catalog` that arrays in FROM may be of?
 pub(super) fn is_scalar_type(name: &str) -> bool {
     SCALARS.contains(&name) || given::is_castable(name)
+}
+
+/// `ARRAY['…']` is one of texts, wherever it stands.
+pub(super) fn of_array(elements: &[Node]) -> Literal {
+    let is_text = |node: &Node| match &node.node {
+        Some(NodeEnum::AConst(constant)) => matches!(constant.val, Some(Val::Sval(_))),
+        _ => false,
+    };
+    match !elements.is_empty() && elements.iter().all(is_text) {
+        true => Literal::Cast(TEXT_ARRAY),
+        false => Literal::No,
+    }
 }
 
 impl<'a> Walk<'a> {
