@@ -33,7 +33,7 @@ const MORE_POLICY: &str = include_str!("generated_data/policy.toml");
 
 /// A statement that takes longer says nothing: time is not promised.
 const SESSION: &str =
-    "ALTER ROLE ana SET statement_timeout = '1s'; ALTER ROLE ana SET lock_timeout = '200ms';
+    "ALTER ROLE ana SET statement_timeout = '1s'; ALTER ROLE ana SET lock_timeout = '500ms';
     ALTER ROLE ana SET max_parallel_workers_per_gather = 0; ALTER ROLE ana SET jit = off";
 
 const TIMED_OUT: &str = "57014";

@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
         let compares = select.op() != SetOperation::SetopUnion || !select.all;
         let mut targets = Vec::with_capacity(left.len());
         for (mut a, mut b) in left.into_iter().zip(right) {
-            if !compares && !(a.value.is_clean() && b.value.is_clean()) {
+            if !(compares || a.value.is_clean() && b.value.is_clean()) {
                 let met = self.meet(vec![a.value, b.value], self.show);
                 let Ok([left, right]) = <[Value; 2]>::try_from(met) else { return self.unknown("UNION") };
                 (a.value, b.value) = (left, right);
