@@ -97,6 +97,10 @@ fn a_query_behind_a_flush_gives_no_name_before_it_has_run() {
 #[test]
 fn what_a_lone_statement_did_to_names_is_not_taken_back_with_its_commit() {
     let server = Server::shared();
+    if server.major() >= 18 {
+        // There a Query leaves a pipeline's transaction open: no commit can fail.
+        return;
+    }
     let bauta = Bauta::start(server, POLICY);
     let seen = shows_only_directly(server, &bauta, |raw| {
         raw.query(LATE_TABLE);
