@@ -125,13 +125,13 @@ impl Relay {
     /// nothing but that.
     pub(super) fn is_reviewed(&mut self, tag: u8, newest: u64) -> Result<bool, End> {
         let describes = matches!(tag, tag::ROW_DESCRIPTION | tag::COPY_OUT_RESPONSE);
-        let arrived = self.last_activity;
-        let observes = self.observes();
-        let Some(entry) = self.state.front_mut() else { return Ok(true) };
-        let Some(run) = entry.run.runs.get_mut(entry.run.current) else { return Ok(true) };
-        if run.sure_by == newest && !describes {
+        let front = self.state.front().and_then(|entry| entry.run.runs.get(entry.run.current));
+        if front.is_none_or(|run| run.sure_by == newest && !describes) || self.observes() {
             return Ok(true);
         }
+        let arrived = self.last_activity;
+        let Some(entry) = self.state.front_mut() else { return Ok(true) };
+        let Some(run) = entry.run.runs.get_mut(entry.run.current) else { return Ok(true) };
         let is_told = describes || TELLING.contains(&tag);
         if !is_told || entry.run.cut || !matches!(entry.run.audience, Audience::Client) {
             return Ok(true);
@@ -142,9 +142,6 @@ impl Relay {
         }
         let late = (describes || run.sure_by == 0) && arrived.saturating_duration_since(run.looked) > LATE;
         if !late && run.sure_by == newest {
-            return Ok(true);
-        }
-        if observes {
             return Ok(true);
         }
         let newer = self.database.last().filter(|_| !late);
