@@ -18,13 +18,13 @@ const SSN: &str = r#"
 "#;
 
 /// Has no origin that RowDescription could tell.
-const PROTECTED: &str = "SELECT email FROM customers UNION ALL SELECT email FROM customers";
+pub const PROTECTED: &str = "SELECT email FROM customers UNION ALL SELECT email FROM customers";
 
-fn code(frames: &[Frame]) -> Option<String> {
+pub fn code(frames: &[Frame]) -> Option<String> {
     frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
 }
 
-fn rows(frames: &[Frame]) -> Vec<String> {
+pub fn rows(frames: &[Frame]) -> Vec<String> {
     let first =
         |frame: &Frame| String::from_utf8_lossy(frame.columns()[0].as_deref().unwrap_or_default()).into();
     frames.iter().filter(|frame| frame.tag == b'D').map(first).collect()
@@ -45,7 +45,7 @@ fn server_with_view() -> Server {
     server
 }
 
-fn with_sync(messages: &[Vec<u8>]) -> Vec<u8> {
+pub fn with_sync(messages: &[Vec<u8>]) -> Vec<u8> {
     [messages.concat(), m::sync()].concat()
 }
 

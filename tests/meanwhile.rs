@@ -10,7 +10,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::handles::with_sync;
 use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+use crate::unseen::extended;
 
 const POLICY: &str = r#"
     upstream.catalog_poll = "1h"
@@ -35,17 +37,10 @@ const FUNCTIONS: [&str; 2] = [
      'BEGIN RAISE NOTICE ''%'', (SELECT max(note) FROM public.clean); RETURN 1; END'",
 ];
 
-fn extended(sql: &str) -> Vec<u8> {
-    let parts = [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::describe(b'P', ""), m::execute("", 0)];
-    [parts.concat(), m::sync()].concat()
-}
-
-fn undescribed(sql: &str) -> Vec<u8> {
-    [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()].concat()
-}
-
 /// Messages that wait for the view, and tell an address once it is another.
 fn ways() -> Vec<(&'static str, Vec<u8>)> {
+    let undescribed =
+        [m::parse("", "SELECT note FROM clean", &[]), m::bind("", "", &[], &[]), m::execute("", 0)];
     vec![
         ("simple", m::query("SELECT note FROM clean")),
         ("the second of a Query", m::query("SELECT 1; SELECT note FROM clean")),
@@ -55,8 +50,8 @@ fn ways() -> Vec<(&'static str, Vec<u8>)> {
         ("an error", m::query("SELECT note::int FROM clean")),
         ("a function at each row", m::query("SELECT own.told(id) FROM notes")),
         ("a notice", m::query("SELECT own.noticed()")),
-        ("extended", extended("SELECT note FROM clean")),
-        ("extended, not described", undescribed("SELECT note FROM clean")),
+        ("extended", with_sync(&[extended("SELECT note FROM clean")])),
+        ("extended, not described", with_sync(&undescribed)),
     ]
 }
 

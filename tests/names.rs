@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use crate::handles::{PROTECTED, code, rows, with_sync};
 use crate::harness::{Bauta, Frame, Raw, Server, message as m};
 
 const POLICY: &str = r#"
@@ -17,29 +18,12 @@ const POLICY: &str = r#"
     method = "redact"
 "#;
 
-/// Has no origin that RowDescription could tell.
-const PROTECTED: &str = "SELECT email FROM customers UNION ALL SELECT email FROM customers";
-
 /// Fails at the commit.
 const LATE: &str = "INSERT INTO late VALUES (1), (1)";
 const LATE_TABLE: &str = "CREATE TEMP TABLE late (id int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED)";
 
-fn code(frames: &[Frame]) -> Option<String> {
-    frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
-}
-
-fn rows(frames: &[Frame]) -> Vec<String> {
-    let first =
-        |frame: &Frame| String::from_utf8_lossy(frame.columns()[0].as_deref().unwrap_or_default()).into();
-    frames.iter().filter(|frame| frame.tag == b'D').map(first).collect()
-}
-
 fn tells(frames: &[Frame]) -> bool {
     rows(frames).iter().any(|row| row.contains('@'))
-}
-
-fn with_sync(messages: &[Vec<u8>]) -> Vec<u8> {
-    [messages.concat(), m::sync()].concat()
 }
 
 fn run(name: &str) -> Vec<u8> {

@@ -114,7 +114,7 @@ fn shows(frames: &[Frame]) -> bool {
         .any(|frame| matches!(frame.tag, b'D' | b'd') && frame.body.windows(12).any(|w| w == b"@example.com"))
 }
 
-fn extended(sql: &str) -> Vec<u8> {
+pub fn extended(sql: &str) -> Vec<u8> {
     let parts = [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::describe(b'P', ""), m::execute("", 0)];
     parts.concat()
 }

@@ -85,9 +85,7 @@ impl Guard {
     /// Does making a value of this type call a function that may read protected
     /// data unseen?
     pub fn is_opaque_type(&self, oid: Oid) -> bool {
-        let parts = self.snapshot.type_parts([oid]);
-        let mut checks = parts.iter().filter_map(|part| self.snapshot.domain_checks.get(part)).flatten();
-        checks.any(|function| self.opaque_functions.contains(function))
+        self.snapshot.checks_of([oid]).iter().any(|function| self.opaque_functions.contains(function))
     }
     pub fn column(&self, id: ColumnId) -> Option<&Arc<ProtectedColumn>> {
         self.protected.get(&id)

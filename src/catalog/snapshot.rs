@@ -375,6 +375,11 @@ impl Snapshot {
         }
         reached
     }
+    /// The functions that CHECKs of these types call, or of what they are made of.
+    pub fn checks_of(&self, types: impl IntoIterator<Item = Oid>) -> Vec<Oid> {
+        let parts = self.type_parts(types);
+        parts.iter().filter_map(|oid| self.domain_checks.get(oid)).flatten().copied().collect()
+    }
     /// These types and what they are made of: what a domain is over, elements,
     /// fields. The server's own are left out.
     pub fn type_parts(&self, types: impl IntoIterator<Item = Oid>) -> HashSet<Oid> {

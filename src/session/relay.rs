@@ -354,21 +354,11 @@ impl Relay {
                     None => std::future::pending().await,
                 }
             } => self.on_durable(durable),
-            done = async {
-                match job {
-                    Some(job) => job.await,
-                    None => std::future::pending().await,
-                }
-            } => {
+            done = outcome(job) => {
                 self.job = None;
                 self.on_job(done)
             }
-            reviewed = async {
-                match review {
-                    Some(review) => review.await,
-                    None => std::future::pending().await,
-                }
-            } => {
+            reviewed = outcome(review) => {
                 self.review = None;
                 self.on_reviewed(reviewed)
             }
@@ -591,5 +581,13 @@ impl Relay {
             self.permits = self.proxy.permits(&self.who, &self.guard);
             self.permits_version = self.guard.version;
         }
+    }
+}
+
+/// What a task of the session's brings; never without one.
+async fn outcome<T>(task: &mut Option<Pin<Box<dyn Future<Output = T>>>>) -> T {
+    match task {
+        Some(task) => task.await,
+        None => std::future::pending().await,
     }
 }

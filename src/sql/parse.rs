@@ -94,6 +94,14 @@ impl Tokens {
             .filter(move |(at, token)| at.start >= span.start && at.end <= span.end && !is_comment(*token))
     }
 
+    /// Tokens other than comments that begin at `place` or before it, the nearest
+    /// first: what stands in front of a name must not cost the whole text.
+    pub fn back_from(&self, place: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+        let end = self.0.partition_point(|token| token_span(token).is_some_and(|at| at.start <= place));
+        let before = self.0.get(..end).unwrap_or_default().iter().rev();
+        before.filter(|token| !is_comment(token.token())).filter_map(token_span)
+    }
+
     /// Do these follow one another inside `span`?
     pub fn follow(&self, span: &Range<usize>, wanted: &[Token]) -> bool {
         let tokens: Vec<Token> = self.within(span).map(|(_, token)| token).collect();

@@ -5,6 +5,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::Classifier;
 use crate::catalog::snapshot::{Relation, RelationKind};
 
@@ -55,22 +57,22 @@ impl Classifier<'_> {
     /// The schema that is written in front of the name, and the name, as
     /// PostgreSQL reads them. None: there is none, or more than a schema.
     fn qualified(&self, name: &Range<usize>) -> Option<(String, String)> {
-        let tokens: Vec<&str> = self
-            .tokens
-            .within(&self.span)
-            .take_while(|(at, _)| at.start <= name.start)
-            .filter_map(|(at, _)| self.text.get(at))
-            .collect();
-        match tokens.as_slice() {
-            [.., ".", _, ".", _] => None,
-            [.., schema, ".", name] => Some((identifier(schema)?, identifier(name)?)),
+        match self.written_before(name).as_slice() {
+            [_, ".", _, ".", ..] => None,
+            [name, ".", schema, ..] => Some((identifier(schema)?, identifier(name)?)),
             _ => None,
         }
     }
 
+    /// The name's token, and those in front of it that may belong to it, from the
+    /// last to the first.
+    fn written_before(&self, name: &Range<usize>) -> SmallVec<[&str; 4]> {
+        let tokens = self.tokens.back_from(name.start).take(4);
+        tokens.filter_map(|at| self.text.get(at)).collect()
+    }
+
     fn is_qualified(&self, name: &Range<usize>) -> bool {
-        let before = self.text.get(..name.start).unwrap_or_default();
-        before.trim_end_matches('"').trim_end().ends_with('.')
+        matches!(self.written_before(name).as_slice(), [_, ".", ..])
     }
 }
 

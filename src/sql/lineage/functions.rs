@@ -283,22 +283,24 @@ impl<'a> Walk<'a> {
     /// be, and what is the value given to it for?
     pub(super) fn called_on_one(&mut self, name: &str, at: usize, purpose: Purpose) -> Analysed<Purpose> {
         self.check_callable(&[name], at)?;
-        let leaves_trace = self.coerces(&[name], at)? || self.leaves_trace(&[name]);
-        self.traces |= leaves_trace;
-        let known = self.candidates_of(&[name]).next().is_some();
-        let is_kept = leaves_trace || (known && self.is_volatile(&[name]));
-        Ok(if is_kept { Purpose::VOLATILE } else { purpose })
+        let coerces = self.coerces(&[name], at)?;
+        self.traces |= coerces || self.leaves_trace(&[name]);
+        Ok(if coerces || self.may_keep(name) { Purpose::VOLATILE } else { purpose })
     }
 
     /// What the argument of these steps is for: one may be a function that keeps it.
     pub(super) fn called_by(&self, steps: &[Node], purpose: Purpose) -> Purpose {
-        let names = steps.iter().filter_map(|step| match &step.node {
-            Some(NodeEnum::String(name)) => Some(name.sval.as_str()),
-            _ => None,
-        });
-        let mut known = names.filter(|name| self.candidates_of(&[name]).next().is_some());
-        let keeps = known.any(|name| self.leaves_trace(&[name]) || self.is_volatile(&[name]));
-        if keeps { Purpose::VOLATILE } else { purpose }
+        let keeps = |step: &Node| match &step.node {
+            Some(NodeEnum::String(name)) => self.may_keep(&name.sval),
+            _ => false,
+        };
+        if steps.iter().any(keeps) { Purpose::VOLATILE } else { purpose }
+    }
+
+    /// Is there a function of this name that may keep what it is given?
+    fn may_keep(&self, name: &str) -> bool {
+        let known = self.candidates_of(&[name]).next().is_some();
+        known && (self.leaves_trace(&[name]) || self.is_volatile(&[name]))
     }
 
     /// `type(x)` is a cast (`func_get_detail`): does a CHECK of the type leave a
@@ -307,11 +309,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// One may read protected data unseen.
     fn coerces(&self, names: &[&str], at: usize) -> Analysed<bool> {
-        let checks = self.checks_of(names);
-        if checks.iter().any(|function| self.facts.opaque_functions.contains(&function.oid)) {
-            let location = i32::try_from(at).unwrap_or(-1);
-            return self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), location);
-        }
+        let checks = self.checks_of(names, i32::try_from(at).unwrap_or(-1))?;
         Ok(checks.into_iter().any(|function| self.body_leaves_trace(function)))
     }
 

@@ -53,15 +53,10 @@ impl<'a> Walk<'a> {
     pub(super) fn type_name(&mut self, name: &'a TypeName) -> Analysed<()> {
         let Some(names) = strings(&name.names) else { return self.unknown("a type name") };
         self.account(name.location, &names);
-        let checks = self.checks_of(&names);
-        let is_opaque = |function: &&Function| self.facts.opaque_functions.contains(&function.oid);
-        if self.has_opaque_cast(&names) || checks.iter().any(is_opaque) {
-            return self.refuse_opaque(
-                "a cast to type",
-                names.last().copied().unwrap_or_default(),
-                name.location,
-            );
+        if self.has_opaque_cast(&names) {
+            return self.refuse_type(&names, name.location);
         }
+        self.checks_of(&names, name.location)?;
         self.traces |= names.last().is_some_and(|name| self.cast_leaves_trace(name));
         Ok(())
     }
@@ -103,12 +98,21 @@ impl<'a> Walk<'a> {
     }
 
     /// The functions that CHECKs of types of this name call, or of what these are made of.
-    pub(super) fn checks_of(&self, names: &[&str]) -> Vec<&'a Function> {
+    ///
+    /// # Errors
+    /// One may read protected data unseen.
+    pub(super) fn checks_of(&self, names: &[&str], location: i32) -> Analysed<Vec<&'a Function>> {
         let snapshot = self.facts.snapshot;
         let types = names.last().and_then(|name| snapshot.types_by_name.get(*name)).into_iter().flatten();
-        let parts = snapshot.type_parts(types.copied());
-        let checks = parts.iter().filter_map(|oid| snapshot.domain_checks.get(oid)).flatten();
-        checks.filter_map(|function| snapshot.functions.get(function)).collect()
+        let checks = snapshot.checks_of(types.copied());
+        match checks.iter().any(|function| self.facts.opaque_functions.contains(function)) {
+            true => self.refuse_type(names, location),
+            false => Ok(checks.iter().filter_map(|function| snapshot.functions.get(function)).collect()),
+        }
+    }
+
+    fn refuse_type<T>(&self, names: &[&str], location: i32) -> Analysed<T> {
+        self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), location)
     }
 
     /// Does equality on this type mean equal bytes, as a keyed mask takes it?

@@ -91,7 +91,7 @@ impl Walk<'_> {
                     }
                     work.extend(self.run_on_reading(relation));
                 }
-                Named::Type(oid) => work.extend(self.checked_with(oid)),
+                Named::Type(oid) => work.extend(snapshot.checks_of([oid]).into_iter().map(Named::Function)),
             }
         }
         false
@@ -118,20 +118,6 @@ impl Walk<'_> {
             }));
         }
         run
-    }
-
-    /// The functions of a type's CHECKs, and what the type is made of.
-    fn checked_with(&self, oid: Oid) -> Vec<Named> {
-        if oid.is_builtin() {
-            return Vec::new();
-        }
-        let snapshot = self.facts.snapshot;
-        let checks = snapshot.domain_checks.get(&oid).into_iter().flatten().copied().map(Named::Function);
-        let Some(info) = snapshot.types.get(&oid) else { return checks.collect() };
-        let row = info.relation.and_then(|relation| snapshot.relations.get(&relation));
-        let fields = row.into_iter().flat_map(|row| &row.columns).map(|column| column.type_oid);
-        let parts = info.base.into_iter().chain(info.element).chain(fields).map(Named::Type);
-        checks.chain(parts).collect()
     }
 }
 
