@@ -14,6 +14,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -210,9 +211,27 @@ impl Drop for Cluster {
     }
 }
 
-/// A TCP port of 127.0.0.1 that nobody listens on right now.
+/// Ports that systems don't give to outgoing connections unless told to: those
+/// begin at 32768 on Linux, at 49152 where RFC 6335 is followed.
+const PORTS: std::ops::Range<u16> = 12_288..32_768;
+
+/// A TCP port of 127.0.0.1 that nobody listens on right now, and that this
+/// process has not been given before. An ephemeral port would not do: any
+/// outgoing connection may take it before its listener is there.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Processes side by side look in different places first.
+    let start = std::process::id().wrapping_mul(1_009);
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+    for _ in PORTS {
+        let step = start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + (step % u32::from(PORTS.end - PORTS.start)) as u16;
+        match TcpListener::bind(("127.0.0.1", port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn spawn_postmaster(
