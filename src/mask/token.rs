@@ -8,8 +8,9 @@
 //!
 //! For int4, int8 and uuid: a keyed permutation of all values of the type.
 
+use aes::Aes256Enc;
 use aes_siv::KeyInit;
-use aes_siv::siv::Aes256Siv;
+use aes_siv::siv::CmacSiv;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::{BufMut, BytesMut};
@@ -36,11 +37,16 @@ const HEAD: usize = 1 + IV;
 /// Characters of the shortest token: the least that a column must hold.
 pub const SHORTEST: usize = PREFIX.len() + (HEAD + BLOCK) * 4 / 3;
 
+/// AES-256-SIV (RFC 5297). The mode never runs its cipher backwards, and the
+/// library makes a key schedule for each value: one that can only encrypt is
+/// made in less.
+pub type Sealing = CmacSiv<Aes256Enc>;
+
 pub struct TokenMask {
     pub key_id: u8,
     /// Locked for its scratch state only; a result's rows are masked by one
     /// task, so nobody waits.
-    pub siv: Mutex<Aes256Siv>,
+    pub siv: Mutex<Sealing>,
     pub shape: Shape,
     /// What stands for a value whose token the column can't hold.
     pub hidden: Vec<u8>,
@@ -49,9 +55,9 @@ pub struct TokenMask {
 }
 
 /// The cipher of a domain's tokens under one of the master keys.
-pub(super) fn cipher(key: &MasterKey, domain: &str) -> Aes256Siv {
+pub(super) fn cipher(key: &MasterKey, domain: &str) -> Sealing {
     let derived: Zeroizing<[u8; 64]> = key.derive("token text", domain);
-    Aes256Siv::new((&*derived).into())
+    Sealing::new((&*derived).into())
 }
 
 impl Mask for TokenMask {
@@ -107,7 +113,7 @@ const NO_HEADERS: [&[u8]; 0] = [];
 
 /// Leads tokens of one domain back, under any of the keys.
 pub struct Resolver {
-    ciphers: SmallVec<[(u8, Aes256Siv); 1]>,
+    ciphers: SmallVec<[(u8, Sealing); 1]>,
 }
 
 impl Resolver {
