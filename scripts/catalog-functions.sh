@@ -29,8 +29,9 @@ opaque=$(grep -v '^#' <<'FAMILIES'
 ^pg_input_(is_valid|error_info)$
 ^brin_(de)?summarize_
 ^gin_clean_pending_list$
-# what pg_locks shows, which rows among it
+# what pg_locks shows, which rows among it; what pg_stat_progress_copy shows
 ^pg_lock_status$
+^pg_stat_get_progress_info$
 # for the server's own programs
 ^binary_upgrade_
 ^pg_(restore|clear)_(relation|attribute)_stats$

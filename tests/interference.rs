@@ -38,6 +38,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("places", include_str!("interference_data/attacks/places.sql")),
     ("capture", include_str!("interference_data/attacks/capture.sql")),
     ("relied", include_str!("interference_data/attacks/relied.sql")),
+    ("bodies", include_str!("interference_data/attacks/bodies.sql")),
     ("written", include_str!("interference_data/attacks/written.sql")),
     ("called", include_str!("interference_data/attacks/called.sql")),
     ("reached", include_str!("interference_data/attacks/reached.sql")),

@@ -37,6 +37,7 @@ pub const FILES: &[(&str, &str, &str)] = &[
     ("postgrest", "work", include_str!("usable_data/postgrest.sql")),
     ("tpch", "tpch", include_str!("usable_data/tpch.sql")),
     ("tpcds", "tpcds", include_str!("usable_data/tpcds.sql")),
+    ("functions", "work", include_str!("usable_data/functions.sql")),
     ("namesakes", "work", include_str!("usable_data/namesakes.sql")),
 ];
 

@@ -10,8 +10,12 @@
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
+use pg_query::NodeEnum;
+use pg_query::protobuf::DropBehavior;
+
 use super::Oid;
 use super::snapshot::Function;
+use crate::sql::body::{Word, plpgsql_statements, plpgsql_words, sql_statements};
 
 /// Functions of `pg_catalog`, versions 13 to 18, that are transparent; made
 /// by `scripts/catalog-functions.sh`.
@@ -114,10 +118,11 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
     match &*function.language {
         // Aggregates and window functions of users are what they are built on.
         _ if function.kind == 'a' => false,
+        "sql" | "plpgsql" if works_unnamed(function) => true,
         // SET CONSTRAINTS: an error that is still to come could be caught and
         // shown, by the function itself or by one that calls it.
         "sql" => {
-            has_word(&function.body, &["execute", "prepare", "constraints"])
+            has_word(&function.body, &["execute", "constraints"])
                 || takes_current(&function.body)
                 || has_escape(&function.body)
         }
@@ -130,6 +135,94 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
         "internal" if is_well_known(function) => false,
         _ => !function.oid.is_builtin(),
     }
+}
+
+/// Commands that work on what their text does not name, run a text, or give a
+/// name of the session another meaning: a prepared statement's, a cursor's.
+const UNNAMED: &[&str] = &[
+    "analyse",
+    "analyze",
+    "close",
+    "cluster",
+    "deallocate",
+    "declare",
+    "discard",
+    "do",
+    "fetch",
+    "move",
+    "prepare",
+    "reindex",
+    "truncate",
+    "vacuum",
+];
+
+/// Words of a cursor's statements.
+const CURSOR: &[&str] = &["close", "fetch", "move", "open"];
+
+/// Does a statement of the function work on what its text does not name?
+fn works_unnamed(function: &Function) -> bool {
+    let body = &*function.body;
+    // Most functions hold none of these words, and need not be read.
+    if !has_word(body, UNNAMED) && !has_word(body, CURSOR) {
+        return false;
+    }
+    if &*function.language == "sql" {
+        let is_atomic = has_word(body, &["atomic"]);
+        return match sql_statements(body) {
+            Some(nodes) => nodes.iter().any(is_unnamed),
+            // BEGIN ATOMIC: the server takes queries only.
+            None => !is_atomic,
+        };
+    }
+    let Some(words) = plpgsql_words(body) else { return true };
+    let is_unnamed = |statement: &[Word]| match statement {
+        [first, ..] if first.is("truncate") => statement.iter().any(|word| word.is("cascade")),
+        // Those of its own cursors are PL/pgSQL's; DECLARE begins a block.
+        [first, ..] if CURSOR.iter().any(|word| first.is(word)) => false,
+        [first, ..] => UNNAMED.iter().any(|word| first.is(word)),
+        [] => false,
+    };
+    plpgsql_statements(&words).into_iter().any(is_unnamed) || leads_cursor_elsewhere(&words)
+}
+
+fn is_unnamed(node: &NodeEnum) -> bool {
+    match node {
+        NodeEnum::TruncateStmt(truncate) => truncate.behavior() == DropBehavior::DropCascade,
+        NodeEnum::ClosePortalStmt(_)
+        | NodeEnum::ClusterStmt(_)
+        | NodeEnum::DeallocateStmt(_)
+        | NodeEnum::DeclareCursorStmt(_)
+        | NodeEnum::DiscardStmt(_)
+        | NodeEnum::DoStmt(_)
+        | NodeEnum::FetchStmt(_)
+        | NodeEnum::PrepareStmt(_)
+        | NodeEnum::ReindexStmt(_)
+        | NodeEnum::VacuumStmt(_) => true,
+        // Named, or its own.
+        _ => false,
+    }
+}
+
+/// A PL/pgSQL cursor is a text, the name of a portal: given another one, it is
+/// a cursor of the session.
+fn leads_cursor_elsewhere(words: &[Word]) -> bool {
+    let is_declared = |at: usize| {
+        let behind = words.get(at.saturating_add(1)..).unwrap_or_default();
+        let behind = behind.iter().find(|word| !(word.is("no") || word.is("scroll")));
+        behind.is_some_and(|word| word.is("cursor"))
+    };
+    let declared = words.iter().enumerate().filter(|(at, word)| word.is_name() && is_declared(*at));
+    let cursors: Vec<&str> = declared.map(|(_, word)| word.text.as_str()).collect();
+    // Also where INTO fills it: behind a name that is no part of a longer one.
+    let is_used_by = |before: Option<&Word>| {
+        before.is_some_and(|word| {
+            ["open", "close", "fetch", "move", "from", "in", "for"].iter().any(|by| word.is(by))
+        })
+    };
+    words.iter().enumerate().any(|(at, word)| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        word.is_name() && cursors.contains(&word.text.as_str()) && !is_declared(at) && !is_used_by(before)
+    })
 }
 
 /// Can a statement call it by name? Trigger functions can't be.

@@ -3,6 +3,7 @@
 
 pub mod analyser;
 pub mod analysis;
+pub mod body;
 pub mod classify;
 pub mod lineage;
 pub mod outline;

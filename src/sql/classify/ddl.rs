@@ -5,9 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType};
 
 use super::Classifier;
-use super::making::{body_makes, last};
-use super::recoding::body_recodes;
-use crate::catalog::functions::{has_word, takes_current};
+use super::making::last;
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Statement, StatementKind};
@@ -27,7 +25,7 @@ impl Classifier<'_> {
         }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
         let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
-        let unseen = unseen || self.truncates_keys(node);
+        let unseen = unseen || self.truncates_keys(node) || self.drops_beneath(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
@@ -90,14 +88,9 @@ impl Classifier<'_> {
         }
         let language = function.options.iter().find_map(language_name);
         let mut bodies = function.options.iter().filter_map(definition_strings).flatten();
-        let relied_on = |name: &str| self.guard.relied_on.includes(&self.guard.snapshot, name);
         match language.as_deref() {
-            Some("sql" | "plpgsql") => bodies.any(|body| {
-                contains_escape(body)
-                    || has_dynamic_word(body)
-                    || body_makes(body, relied_on)
-                    || body_recodes(body)
-            }),
+            Some("sql") => bodies.any(|body| self.sql_body_hides(body)),
+            Some("plpgsql") => bodies.any(|body| self.plpgsql_body_hides(body)),
             _ => true,
         }
     }
@@ -211,18 +204,6 @@ fn language_name(option: &pg_query::Node) -> Option<String> {
         NodeEnum::String(name) => Some(name.sval.to_ascii_lowercase()),
         _ => None,
     }
-}
-
-fn contains_escape(body: &str) -> bool {
-    body.to_ascii_lowercase().contains("u&\"")
-}
-
-/// PL/pgSQL's dynamic SQL is spelled EXECUTE everywhere, and in either language
-/// EXECUTE runs a statement prepared outside. FETCH and MOVE can be given a
-/// cursor of the session: outside it shows masks, inside the function values.
-/// WHERE CURRENT OF changes what such a cursor has chosen.
-fn has_dynamic_word(body: &str) -> bool {
-    has_word(body, &["execute", "fetch", "move", "refcursor"]) || takes_current(body)
 }
 
 /// Refused without `exempt` whatever they name: a loopback server, an

@@ -107,9 +107,6 @@ fn makes_function(node: &NodeEnum) -> bool {
     }
 }
 
-/// Words behind INTO that may be a schema, a table or a comment's.
-const INTO_WORDS: usize = 8;
-
 /// The names that a statement gives, or whose meaning it changes.
 pub(super) fn made_names(node: &NodeEnum) -> Vec<&str> {
     match node {
@@ -144,7 +141,15 @@ pub(super) fn made_names(node: &NodeEnum) -> Vec<&str> {
         }
         NodeEnum::DefineStmt(define) => last(&define.defnames),
         NodeEnum::CreateEnumStmt(create) => last(&create.type_name),
-        NodeEnum::CreateRangeStmt(create) => last(&create.type_name),
+        NodeEnum::CreateRangeStmt(create) => {
+            let named = create.params.iter().filter_map(|node| match node.node.as_ref() {
+                Some(NodeEnum::DefElem(option)) if option.defname == "multirange_type_name" => {
+                    option.arg.as_deref()
+                }
+                _ => None,
+            });
+            last(&create.type_name).into_iter().chain(named.flat_map(names_in)).collect()
+        }
         NodeEnum::CreateDomainStmt(create) => last(&create.domainname),
         NodeEnum::RenameStmt(rename) => vec![&rename.newname],
         NodeEnum::AlterObjectSchemaStmt(moved) => {
@@ -187,35 +192,4 @@ fn string(node: &Node) -> Option<&str> {
         Some(NodeEnum::String(name)) => Some(&name.sval),
         _ => None,
     }
-}
-
-/// DDL and COPY inside a function's body: nobody would see it run. Temporary
-/// tables may be made there, in a body that spells no name relied on.
-pub(super) fn body_makes(body: &str, relied_on: impl Fn(&str) -> bool) -> bool {
-    let words: Vec<String> = body
-        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))
-        .filter(|word| !word.is_empty())
-        .map(str::to_ascii_lowercase)
-        .collect();
-    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
-    // An escape would hide a name from this.
-    let hides = || body.to_ascii_lowercase().contains("u&");
-    // A child would be changed with its parent, which need not be spelled elsewhere.
-    let spells = || hides() || words.iter().any(|word| word == "inherits" || relied_on(word));
-    (0..words.len()).any(|at| match word(at) {
-        // COPY of a file or program of the server is held up elsewhere; here it would not be seen.
-        "alter" | "import" | "copy" => true,
-        // SET CONSTRAINTS: an error that is still to come could be caught and shown.
-        "constraints" => true,
-        "do" => !matches!(word(at + 1), "nothing" | "update" | "instead" | "also"),
-        "create" if matches!((word(at + 1), word(at + 2)), ("temp" | "temporary", "table")) => spells(),
-        "create" => true,
-        "into" if matches!(word(at + 1), "temp" | "temporary" | "table" | "unlogged") => true,
-        // SELECT … INTO a table, or a variable of PL/pgSQL's.
-        "into" => {
-            !matches!(at.checked_sub(1).map(word), Some("insert" | "merge"))
-                && (hides() || (1..=INTO_WORDS).any(|next| relied_on(word(at + next))))
-        }
-        _ => false,
-    })
 }

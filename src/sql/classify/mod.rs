@@ -4,9 +4,11 @@
 //! here. Invariant: every counted name that the prefilter found is inside a
 //! literal or comment, resolved by the analysis, or the statement is refused.
 
+mod bodies;
 mod change;
 mod copy;
 mod ddl;
+mod dropping;
 mod explain;
 mod far;
 mod making;

@@ -10,7 +10,7 @@ use pg_query::protobuf::Token;
 
 use crate::sql::parse::Tokens;
 
-const SETTING: &str = "client_encoding";
+pub(super) const SETTING: &str = "client_encoding";
 /// Sets what its argument names.
 const FUNCTION: &str = "set_config";
 /// Its rows can be updated, which sets what they show.
@@ -56,16 +56,9 @@ pub fn may_recode(text: &[u8]) -> bool {
         || names_it(text)
 }
 
-/// Would a function with this body set it?
+/// Would a function with this body set it, unless by SET NAMES?
 pub(super) fn body_recodes(body: &str) -> bool {
-    let words = || body.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    let set_names = words().zip(words().skip(1)).any(|(before, word)| {
-        word.eq_ignore_ascii_case("names")
-            && ["set", "session", "local"].into_iter().any(|set| before.eq_ignore_ascii_case(set))
-    });
-    let resets =
-        words().any(|word| ["reset", "discard"].iter().any(|known| word.eq_ignore_ascii_case(known)));
-    set_names || resets || names_it(body.as_bytes())
+    names_it(body.as_bytes())
 }
 
 type Finder = LazyLock<Option<AhoCorasick>>;
@@ -137,8 +130,6 @@ mod tests {
             assert!(!may_recode(text.as_bytes()), "{text}");
         }
         assert!(body_recodes("BEGIN PERFORM set_config(name, value, false); END"));
-        assert!(body_recodes("BEGIN SET  NAMES 'LATIN1'; END"));
-        assert!(body_recodes("BEGIN RESET ALL; END"));
         assert!(!body_recodes("SELECT set_config('app.tenant', $1, true)"));
     }
 }

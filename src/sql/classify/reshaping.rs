@@ -10,10 +10,11 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt};
-use pg_query::protobuf::{Node, RangeVar};
+use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
 
 use super::Classifier;
-use super::making::last;
+use super::making::{last, names_in};
+use crate::catalog::Oid;
 
 impl Classifier<'_> {
     /// Does the statement put code on a relation that is relied on?
@@ -25,6 +26,7 @@ impl Classifier<'_> {
                     && index.relation.as_ref().is_some_and(|table| self.is_relied_table(table))
             }
             NodeEnum::CreateStmt(create) => self.adds_to_relied(create),
+            NodeEnum::DropStmt(drop) => self.uncovers_relied(drop),
             // Who reads the one above would call what the new definition calls.
             NodeEnum::ViewStmt(create) => {
                 create.replace && create.view.as_ref().is_some_and(|view| self.is_read(view))
@@ -52,6 +54,32 @@ impl Classifier<'_> {
         }) || commands().any(|command| self.comes_under_relied(command))
     }
 
+    /// A trigger or rule may be what hides the values that such code writes.
+    fn uncovers_relied(&self, drop: &DropStmt) -> bool {
+        match drop.remove_type() {
+            ObjectType::ObjectTrigger | ObjectType::ObjectRule => {
+                drop.objects.iter().flat_map(table_of).any(|table| self.is_relied_name(table))
+            }
+            ObjectType::ObjectFunction | ObjectType::ObjectRoutine | ObjectType::ObjectSchema
+                if drop.behavior() == DropBehavior::DropCascade =>
+            {
+                let names: Vec<&str> = drop.objects.iter().flat_map(names_in).collect();
+                let snapshot = &self.guard.snapshot;
+                let is_dropped = |oid: &Oid| {
+                    let function = snapshot.functions.get(oid);
+                    function.is_some_and(|it| names.contains(&&*it.name) || names.contains(&&*it.schema))
+                };
+                let covered = snapshot.relations.values().filter(|table| {
+                    table.trigger_functions.iter().any(is_dropped)
+                        || (table.has_rules && table.depends_on_functions.iter().any(is_dropped))
+                });
+                covered.into_iter().any(|table| self.is_relied_name(&table.name))
+            }
+            // No trigger or rule goes with it, or its table does.
+            _ => false,
+        }
+    }
+
     /// Will rows of the new table be changed with those of one that is relied on?
     fn adds_to_relied(&self, create: &CreateStmt) -> bool {
         let above = create.inh_relations.iter().filter_map(|node| named(node.node.as_ref()));
@@ -77,10 +105,14 @@ impl Classifier<'_> {
     /// Is it relied on by its name, or the name of a table above it, or changed
     /// by such code in another way?
     fn is_relied_table(&self, table: &RangeVar) -> bool {
+        self.is_relied_name(&table.relname)
+    }
+
+    fn is_relied_name(&self, name: &str) -> bool {
         let (snapshot, relied) = (&self.guard.snapshot, &self.guard.relied_on);
         let spells = |name: &str| relied.spells(snapshot, name);
-        let known = || snapshot.relations_named(&table.relname);
-        spells(&table.relname)
+        let known = || snapshot.relations_named(name);
+        spells(name)
             || known().any(|relation| relied.changes(relation.oid))
             || known().flat_map(|table| snapshot.above(table)).any(|parent| spells(&parent.name))
     }
@@ -101,10 +133,6 @@ impl Classifier<'_> {
             Type::AtChangeOwner
             | Type::AtClusterOn
             | Type::AtDropCluster
-            | Type::AtDisableRule
-            | Type::AtDisableTrig
-            | Type::AtDisableTrigAll
-            | Type::AtDisableTrigUser
             | Type::AtDropColumn
             | Type::AtDropConstraint
             | Type::AtDropExpression
@@ -152,6 +180,15 @@ pub(super) fn coded_table(node: &NodeEnum) -> Option<&RangeVar> {
         NodeEnum::AlterPolicyStmt(policy) => policy.table.as_ref(),
         // Puts no such code on a table.
         _ => None,
+    }
+}
+
+/// The table of a trigger or rule as DROP names them: behind its schema, in
+/// front of the object's own name.
+fn table_of(object: &Node) -> Vec<&str> {
+    match object.node.as_ref() {
+        Some(NodeEnum::List(list)) => list.items.iter().rev().nth(1).map(names_in).unwrap_or_default(),
+        _ => Vec::new(),
     }
 }
 

@@ -65,6 +65,21 @@ const RELATIONS: &[(&str, &[&str])] = &[
             "waitstart",
         ],
     ),
+    // Nor here: how much of a COPY has passed is how long its values are.
+    (
+        "pg_stat_progress_copy",
+        &[
+            "pid",
+            "datid",
+            "datname",
+            "relid",
+            "command",
+            "type",
+            "tuples_processed",
+            "tuples_excluded",
+            "tuples_skipped",
+        ],
+    ),
     ("pg_statistic", &["starelid", "staattnum", "stainherit"]),
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
@@ -154,7 +169,7 @@ impl<'a> Walk<'a> {
                  WHERE x.stxrelid OPERATOR(pg_catalog.=) ANY ('{{{oids}}}'::pg_catalog.oid[])))",
                 oids = oids.replace(' ', "")
             ),
-            "pg_locks" => "true".to_owned(),
+            "pg_locks" | "pg_stat_progress_copy" => "true".to_owned(),
             // The views name their table: any index or table that belongs to a protected one.
             _ => format!(
                 "EXISTS (SELECT 1 FROM pg_catalog.pg_class AS k JOIN pg_catalog.pg_namespace AS n ON n.oid \

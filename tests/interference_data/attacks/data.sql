@@ -105,3 +105,8 @@ DO $$ DECLARE t text; BEGIN
   END LOOP;
 END $$;
 ALTER TABLE near_cities OWNER TO shop_owner;
+INSERT INTO accents SELECT i, CASE (i + :seed) % 2 WHEN 0 THEN 'plain' ELSE 'caf' || chr(8364) END FROM generate_series(1, 4) i;
+INSERT INTO ta SELECT i, 'a' || i, 'a' || i, 'a' || i, 'ta' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO tb SELECT i, 'tbx' || i + 10 * :seed, 'tby' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO tc SELECT i, ROW(i)::row_owner, 'tc' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO td (id, secret) SELECT i, 'td' || i + 10 * :seed FROM generate_series(1, 3) i;

@@ -230,3 +230,23 @@ CREATE RULE closed AS ON DELETE TO closings DO ALSO DELETE FROM rooms WHERE id =
 CREATE TABLE marked (code text PRIMARY KEY);
 CREATE VIEW v_marked AS SELECT v.id FROM vault v JOIN marked m ON m.code = v.b;
 CREATE VIEW v_marked_again AS SELECT id FROM v_marked;
+-- What bodies of functions reach, and columns that go with something else.
+CREATE TABLE accents (id int PRIMARY KEY, code text);
+CREATE DOMAIN gone_type AS text;
+CREATE SCHEMA kept_types;
+CREATE DOMAIN kept_types.kept AS text;
+CREATE COLLATION own_order (provider = icu, locale = 'de');
+CREATE TABLE ta (id int PRIMARY KEY, x gone_type, y kept_types.kept, z text COLLATE own_order, secret text);
+CREATE TABLE tb (id int PRIMARY KEY, x text, y text);
+CREATE TABLE row_owner (n int);
+CREATE TABLE tc (id int PRIMARY KEY, r row_owner, secret text);
+CREATE FUNCTION computes_one(i int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'g' || i $$;
+CREATE TABLE td (id int PRIMARY KEY, g text GENERATED ALWAYS AS (computes_one(id)) STORED, secret text);
+CREATE FUNCTION next_of(n text) RETURNS text LANGUAGE plpgsql AS $$ DECLARE c CURSOR FOR SELECT 1; r record; BEGIN c := n; FETCH c INTO r; RETURN r::text; END $$;
+CREATE FUNCTION rebuild_pages() RETURNS int LANGUAGE sql AS 'REINDEX INDEX pages_code; SELECT 1';
+ALTER DOMAIN gone_type OWNER TO shop_owner;
+ALTER SCHEMA kept_types OWNER TO shop_owner;
+ALTER DOMAIN kept_types.kept OWNER TO shop_owner;
+ALTER COLLATION own_order OWNER TO shop_owner;
+ALTER FUNCTION computes_one OWNER TO shop_owner;
+ALTER FUNCTION rebuild_pages OWNER TO shop_owner;

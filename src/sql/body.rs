@@ -1,0 +1,247 @@
+//! The statements in the text of a function, as far as what they are can be
+//! told without running it.
+//!
+//! A body in SQL is read by PostgreSQL's grammar. PL/pgSQL is cut into
+//! statements by its own rules (`pl_gram.y`): a statement ends at `;`, some
+//! begin behind the THEN, LOOP or BEGIN of another.
+//!
+//! Invariant: of every statement, also of what this does not understand, the
+//! first word is among those that are given.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::Token;
+
+use super::parse::{self, Tokens};
+
+/// Parentheses may nest so deep in a function's body.
+const DEPTH: usize = 100;
+
+/// A token of a PL/pgSQL body that is no comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// A name as PostgreSQL reads it: in lower case, or what stands in quotes.
+    /// Anything else as it is written.
+    pub text: String,
+    pub kind: WordKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WordKind {
+    /// A keyword or an identifier without quotes.
+    Bare,
+    Quoted,
+    Literal,
+    Sign,
+}
+
+impl Word {
+    /// Is it this keyword?
+    pub fn is(&self, keyword: &str) -> bool {
+        self.kind == WordKind::Bare && self.text == keyword
+    }
+
+    /// May it name something?
+    pub fn is_name(&self) -> bool {
+        matches!(self.kind, WordKind::Bare | WordKind::Quoted)
+    }
+
+    fn is_sign(&self, sign: &str) -> bool {
+        self.kind == WordKind::Sign && self.text == sign
+    }
+}
+
+/// The statements of a body in SQL. None: the grammar does not read it, or it
+/// could be cut into tokens in another way.
+pub fn sql_statements(body: &str) -> Option<Vec<NodeEnum>> {
+    let parsed = parse::parse(body, DEPTH).ok()?;
+    if parsed.tokens.iter().any(|(at, token)| body.get(at).is_none_or(|text| is_ambiguous(text, token))) {
+        return None;
+    }
+    Some(parsed.statements.into_iter().map(|raw| raw.node).collect())
+}
+
+/// The tokens of a body in PL/pgSQL. None: it can't be cut into tokens, or
+/// could be in another way, or a name or string is written with escapes (`U&`).
+pub fn plpgsql_words(body: &str) -> Option<Vec<Word>> {
+    let tokens = Tokens::scan(body).ok()?;
+    tokens.within(&(0..body.len())).map(|(at, token)| word(body.get(at)?, token)).collect()
+}
+
+/// With `standard_conforming_strings = off`, which a function may set where
+/// another one is read, the string would not end here.
+fn is_ambiguous(text: &str, token: Token) -> bool {
+    token == Token::Sconst && text.starts_with('\'') && text.contains("\\'")
+}
+
+fn word(text: &str, token: Token) -> Option<Word> {
+    let (text, kind) = match token {
+        Token::Uident | Token::Usconst => return None,
+        _ if is_ambiguous(text, token) => return None,
+        Token::Sconst | Token::Bconst | Token::Xconst | Token::Iconst | Token::Fconst | Token::Param => {
+            (text.to_owned(), WordKind::Literal)
+        }
+        _ => match (text.strip_prefix('"'), text.chars().next()?) {
+            (Some(rest), _) => (rest.strip_suffix('"')?.replace("\"\"", "\""), WordKind::Quoted),
+            (None, first) if first.is_alphabetic() || first == '_' || !first.is_ascii() => {
+                (text.to_ascii_lowercase(), WordKind::Bare)
+            }
+            (None, _) => (text.to_owned(), WordKind::Sign),
+        },
+    };
+    Some(Word { text, kind })
+}
+
+/// Words behind which the next statement begins at once.
+const OPENS: &[&str] = &["begin", "loop", "else", "exception"];
+/// Those whose first statement stands behind a THEN.
+const UNTIL_THEN: &[&str] = &["if", "elsif", "elseif", "when", "case"];
+/// And behind a LOOP.
+const UNTIL_LOOP: &[&str] = &["for", "foreach", "while"];
+
+/// The statements of a body in PL/pgSQL, each from its first word to where the
+/// next begins. Declarations are none: they can only hold expressions and
+/// queries.
+pub fn plpgsql_statements(words: &[Word]) -> Vec<&[Word]> {
+    let mut statements = Vec::new();
+    let mut rest = options_left_out(words);
+    while let Some((first, behind)) = rest.split_first() {
+        let length = match first {
+            _ if first.is_sign(";") => {
+                rest = behind;
+                continue;
+            }
+            _ if first.is_sign("<<") => behind.get(1).is_some_and(|word| word.is_sign(">>")).then_some(1),
+            _ if first.is("declare") => {
+                // Up to BEGIN, which begins a statement of its own.
+                let declared = behind.iter().position(|word| word.is("begin")).unwrap_or(behind.len());
+                rest = behind.get(declared..).unwrap_or_default();
+                continue;
+            }
+            _ if OPENS.iter().any(|word| first.is(word)) => None,
+            _ if UNTIL_THEN.iter().any(|word| first.is(word)) => outside(behind, "then"),
+            _ if UNTIL_LOOP.iter().any(|word| first.is(word)) => outside(behind, "loop"),
+            _ => behind.iter().position(|word| word.is_sign(";")).or(Some(behind.len())),
+        };
+        // The word that ends it belongs to it.
+        let end = length.map_or(1, |length| length.saturating_add(2).min(rest.len()));
+        let (statement, next) = rest.split_at_checked(end).unwrap_or((rest, &[]));
+        if !first.is_sign("<<") {
+            statements.push(statement);
+        }
+        rest = next;
+    }
+    statements
+}
+
+/// `#variable_conflict use_column` and the like, at the beginning.
+fn options_left_out(words: &[Word]) -> &[Word] {
+    match words {
+        [sign, _, _, rest @ ..] if sign.is_sign("#") => options_left_out(rest),
+        _ => words,
+    }
+}
+
+/// Where this keyword stands outside parentheses, before any `;`. PL/pgSQL
+/// looks for the end of an expression so. Not there: the next word, so that
+/// nothing is left out.
+fn outside(words: &[Word], keyword: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, word) in words.iter().enumerate() {
+        match word.text.as_str() {
+            "(" | "[" if word.kind == WordKind::Sign => depth += 1,
+            ")" | "]" if word.kind == WordKind::Sign => depth = depth.saturating_sub(1),
+            ";" if word.kind == WordKind::Sign => return None,
+            _ if depth == 0 && word.is(keyword) => return Some(at),
+            // Part of the expression.
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn firsts(body: &str) -> Vec<String> {
+        let words = plpgsql_words(body).unwrap();
+        plpgsql_statements(&words).iter().map(|statement| statement[0].text.clone()).collect()
+    }
+
+    #[test]
+    fn every_statement_is_found_by_its_first_word() {
+        assert_eq!(
+            firsts(
+                "#variable_conflict use_column
+                 <<outer>>
+                 DECLARE n int := 0; c CURSOR FOR SELECT 1; \"begin\" text;
+                 BEGIN
+                   n := CASE WHEN n = 0 THEN 1 ELSE 2 END;
+                   IF n > (SELECT CASE WHEN true THEN 1 ELSE 0 END) THEN PERFORM 1; RETURN;
+                   ELSIF n < 0 THEN DELETE FROM t; ELSE ANALYZE; END IF;
+                   FOR r IN SELECT 1 LOOP EXIT; END LOOP;
+                   CASE n WHEN 1, 2 THEN NULL; WHEN 3 THEN /* THEN */ RAISE 'x; y'; ELSE CLOSE c; END CASE;
+                   BEGIN
+                     WHILE true LOOP prepare p AS SELECT 1; END LOOP;
+                   EXCEPTION WHEN others THEN REINDEX TABLE t; WHEN no_data THEN copy t TO 'f';
+                   END;
+                 END outer"
+            ),
+            [
+                "begin",
+                "n",
+                "if",
+                "perform",
+                "return",
+                "elsif",
+                "delete",
+                "else",
+                "analyze",
+                "end",
+                "for",
+                "exit",
+                "end",
+                "case",
+                "null",
+                "when",
+                "raise",
+                "else",
+                "close",
+                "end",
+                "begin",
+                "while",
+                "prepare",
+                "end",
+                "exception",
+                "when",
+                "reindex",
+                "when",
+                "copy",
+                "end",
+                "end"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_leaves_nothing_out() {
+        // No THEN, no LOOP, a label without an end.
+        assert_eq!(firsts("BEGIN IF x; PREPARE p AS SELECT 1; END"), ["begin", "if", "x", "prepare", "end"]);
+        assert_eq!(firsts("BEGIN FOR x PREPARE y; END"), ["begin", "for", "x", "end"]);
+        assert_eq!(firsts("BEGIN << x; CLOSE c; END"), ["begin", "x", "close", "end"]);
+        assert_eq!(firsts("DECLARE x int; BEGIN OPEN c"), ["begin", "open"]);
+    }
+
+    #[test]
+    fn escapes_are_not_read() {
+        assert_eq!(plpgsql_words("BEGIN PERFORM U&\"\\0066\"(); END"), None);
+        assert_eq!(plpgsql_words("BEGIN x := 'a"), None);
+        assert_eq!(plpgsql_words(r"BEGIN x := '\'; CLOSE c; --'; END"), None);
+        assert!(plpgsql_words(r"BEGIN x := E'\''; y := '\d' || $$\'$$; END").is_some());
+        assert!(sql_statements(r"SELECT '\'; CLOSE c; --'").is_none());
+        let words = plpgsql_words("\"A\"\"b\" Ab 'Ab' $1").unwrap();
+        assert_eq!(words[0], Word { text: "A\"b".into(), kind: WordKind::Quoted });
+        assert_eq!(words[1], Word { text: "ab".into(), kind: WordKind::Bare });
+        assert_eq!([words[2].kind, words[3].kind], [WordKind::Literal; 2]);
+    }
+}

@@ -1,0 +1,207 @@
+//! The text of a function that a session without `exempt` makes. What runs in
+//! it nobody sees, so it holds only what need not be judged at that moment:
+//! queries, writes to rows, and PL/pgSQL's own statements. What gives a name,
+//! makes or ends a prepared statement or a cursor, or works on tables that it
+//! does not name is to be sent by itself.
+//!
+//! Invariant: each statement of a body that passes begins with a word, or is a
+//! node of the grammar's, that is named here.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, RangeVar, VariableSetKind};
+
+use super::Classifier;
+use super::change::into;
+use super::making::made_names;
+use super::recoding;
+use crate::catalog::functions::{has_word, takes_current};
+use crate::sql::body::{self, Word};
+
+/// Runs what is not in the text, or a cursor by its name: outside it shows
+/// masks, inside the function values. Or reads where it was called from, which
+/// tells what a token stands for: the parameters of the statement around it
+/// (`log_parameter_max_length_on_error`), the line of a COPY. These stand inside
+/// other statements too.
+const DYNAMIC: &[&str] = &["execute", "explain", "fetch", "move", "pg_context", "pg_exception_context"];
+
+/// What PL/pgSQL adds to SQL, but for what DYNAMIC names, OPEN and CLOSE.
+const PLPGSQL: &[&str] = &[
+    "assert",
+    "begin",
+    "call",
+    "case",
+    "commit",
+    "continue",
+    "else",
+    "elseif",
+    "elsif",
+    "end",
+    "exception",
+    "exit",
+    "for",
+    "foreach",
+    "get",
+    "if",
+    "loop",
+    "null",
+    "perform",
+    "raise",
+    "return",
+    "rollback",
+    "when",
+    "while",
+];
+
+/// Commands that read and write rows, or do nothing to names and rows.
+const COMMANDS: &[&str] = &[
+    "comment", "delete", "grant", "insert", "listen", "lock", "merge", "notify", "revoke", "select", "show",
+    "unlisten", "update", "values", "with",
+];
+
+impl Classifier<'_> {
+    /// Would a function with this body in SQL do what nobody sees?
+    pub(super) fn sql_body_hides(&self, body: &str) -> bool {
+        takes_cursor(body)
+            || recoding::body_recodes(body)
+            || body::sql_statements(body).is_none_or(|nodes| !nodes.iter().all(|node| self.is_plain(node)))
+    }
+
+    fn is_plain(&self, node: &NodeEnum) -> bool {
+        match node {
+            NodeEnum::SelectStmt(select) => into(select).is_none(),
+            // SET NAMES is one of these.
+            NodeEnum::VariableSetStmt(set) => {
+                set.kind() != VariableSetKind::VarResetAll && set.name != recoding::SETTING
+            }
+            NodeEnum::InsertStmt(_)
+            | NodeEnum::UpdateStmt(_)
+            | NodeEnum::DeleteStmt(_)
+            | NodeEnum::MergeStmt(_)
+            | NodeEnum::VariableShowStmt(_)
+            | NodeEnum::CallStmt(_)
+            | NodeEnum::LockStmt(_)
+            | NodeEnum::NotifyStmt(_)
+            | NodeEnum::ListenStmt(_)
+            | NodeEnum::UnlistenStmt(_)
+            | NodeEnum::CommentStmt(_)
+            | NodeEnum::GrantStmt(_) => true,
+            NodeEnum::TruncateStmt(truncate) => truncate.behavior() == DropBehavior::DropRestrict,
+            NodeEnum::DropStmt(drop) => drops_tables(drop),
+            NodeEnum::CreateStmt(create) => {
+                create.inh_relations.is_empty()
+                    && is_temporary(create.relation.as_ref())
+                    && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
+            }
+            NodeEnum::CreateTableAsStmt(create) => {
+                is_temporary(create.into.as_ref().and_then(|into| into.rel.as_ref()))
+                    && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
+            }
+            // Names, code, settings, cursors: to be sent by themselves.
+            _ => false,
+        }
+    }
+
+    /// Would a function with this body in PL/pgSQL do what nobody sees?
+    pub(super) fn plpgsql_body_hides(&self, body: &str) -> bool {
+        if takes_cursor(body) || has_word(body, DYNAMIC) || recoding::body_recodes(body) {
+            return true;
+        }
+        let Some(words) = body::plpgsql_words(body) else { return true };
+        let statements = body::plpgsql_statements(&words);
+        statements.into_iter().any(|statement| !self.passes(statement) || fills_table(statement))
+    }
+
+    fn passes(&self, statement: &[Word]) -> bool {
+        let says = |wanted: &str| statement.iter().any(|word| word.is(wanted));
+        let second = |wanted: &str| statement.get(1).is_some_and(|word| word.is(wanted));
+        match statement {
+            [first, ..] if PLPGSQL.iter().chain(COMMANDS).any(|word| first.is(word)) => true,
+            [first, ..] if first.text == "(" => true,
+            [target, sign, ..] if matches!(&*sign.text, ":=" | "=" | "." | "[") => !target.text.is_empty(),
+            // SET CONSTRAINTS: an error that is still to come could be caught and shown.
+            [first, ..] if first.is("set") => !says("constraints") && !says("names"),
+            [first, ..] if first.is("reset") => !says("all"),
+            [first, ..] if first.is("truncate") => !says("cascade"),
+            [first, ..] if first.is("drop") => second("table") && !says("cascade"),
+            [first, next, table, made @ ..] if first.is("create") => {
+                let is_temporary = next.is("temp") || next.is("temporary");
+                // A child would be changed with its parent, which need not be spelled elsewhere.
+                is_temporary && table.is("table") && !says("inherits") && !self.makes_relied_on(made)
+            }
+            _ => false,
+        }
+    }
+
+    /// The names of a table and its constraints.
+    fn makes_relied_on(&self, made: &[Word]) -> bool {
+        let made = match made {
+            [by, not, exists, rest @ ..] if by.is("if") && not.is("not") && exists.is("exists") => rest,
+            _ => made,
+        };
+        let table = match made {
+            [_, dot, table, ..] if dot.text == "." => Some(table),
+            _ => made.first(),
+        };
+        let constraints = made.iter().zip(made.iter().skip(1));
+        let named = constraints.filter(|(word, _)| word.is("constraint")).map(|(_, name)| name);
+        table.into_iter().chain(named).any(|word| self.is_relied_on(&word.text))
+    }
+
+    fn is_relied_on(&self, name: &str) -> bool {
+        self.guard.relied_on.includes(&self.guard.snapshot, name)
+    }
+}
+
+/// INTO fills variables in PL/pgSQL, unless the word in front of it looks like
+/// INSERT: `SELECT 1 AS insert INTO t` makes a table.
+fn fills_table(statement: &[Word]) -> bool {
+    let intos = statement.iter().enumerate().filter(|(_, word)| word.is("into"));
+    intos.map(|(at, _)| statement.get(..at).unwrap_or_default()).any(|before| {
+        let looks = before.last().is_some_and(|word| word.is("insert") || word.is("merge"));
+        looks && !is_write(before)
+    })
+}
+
+/// Do the words before INTO end in the INSERT or MERGE of a statement or of one
+/// in WITH?
+fn is_write(before: &[Word]) -> bool {
+    let Some((verb, before)) = before.split_last() else { return false };
+    let is_verb = verb.is("insert") || verb.is("merge");
+    is_verb
+        && match before {
+            [] => true,
+            // WITH x AS (INSERT INTO …
+            [.., open] if open.text == "(" => true,
+            // WITH x AS (…) INSERT INTO …
+            [first, .., close] if first.is("with") && close.text == ")" => !queries(before),
+            _ => false,
+        }
+}
+
+/// Does a query begin outside parentheses?
+fn queries(words: &[Word]) -> bool {
+    let mut depth = 0_usize;
+    words.iter().any(|word| {
+        match word.text.as_str() {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            // Neither opens nor closes.
+            _ => {}
+        }
+        depth == 0 && ["select", "values", "table"].iter().any(|query| word.is(query))
+    })
+}
+
+/// WHERE CURRENT OF changes what a cursor of the session has chosen.
+fn takes_cursor(body: &str) -> bool {
+    has_word(body, &["refcursor"]) || takes_current(body)
+}
+
+fn drops_tables(drop: &DropStmt) -> bool {
+    drop.remove_type() == ObjectType::ObjectTable && drop.behavior() == DropBehavior::DropRestrict
+}
+
+/// `RELPERSISTENCE_TEMP` in PostgreSQL's pg_class.h.
+fn is_temporary(named: Option<&RangeVar>) -> bool {
+    named.is_some_and(|named| named.relpersistence == "t")
+}

@@ -1,0 +1,127 @@
+//! DROP … CASCADE takes columns away from tables that it does not name, and
+//! asks only who owns what it names. A name that meant such a column would
+//! mean another one, perhaps a protected one further out, until the
+//! transaction ends.
+//!
+//! Invariant: a relation that counts loses a column only by DDL that names it,
+//! or that is held up here.
+
+use std::collections::HashSet;
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType};
+
+use super::Classifier;
+use super::making::names_in;
+use crate::catalog::Oid;
+use crate::catalog::snapshot::{Named, Relation};
+
+impl Classifier<'_> {
+    /// May it take a column away from a relation that counts?
+    pub(super) fn drops_beneath(&self, node: &NodeEnum) -> bool {
+        let cascades = |behavior| behavior == DropBehavior::DropCascade;
+        match node {
+            NodeEnum::DropStmt(drop) => cascades(drop.behavior()) && self.reaches_columns(drop),
+            NodeEnum::DropOwnedStmt(drop) => cascades(drop.behavior()) && !self.guard.protected.is_empty(),
+            // Drops what it names.
+            _ => false,
+        }
+    }
+
+    fn reaches_columns(&self, drop: &DropStmt) -> bool {
+        use ObjectType as Type;
+        let dropped: Vec<&str> = drop.objects.iter().flat_map(names_in).collect();
+        let is_dropped = |name: &str| dropped.contains(&name);
+        let snapshot = &self.guard.snapshot;
+        let schema_of = |named: Named| match named {
+            Named::Relation(oid) => snapshot.relations.get(&oid).map(|it| (&it.schema, &it.name)),
+            Named::Function(oid) => snapshot.functions.get(&oid).map(|it| (&it.schema, &it.name)),
+            Named::Type(oid) => snapshot.types.get(&oid).map(|it| (&it.schema, &it.name)),
+        };
+        match drop.remove_type() {
+            Type::ObjectTable
+            | Type::ObjectView
+            | Type::ObjectMatview
+            | Type::ObjectForeignTable
+            | Type::ObjectType
+            | Type::ObjectDomain
+            | Type::ObjectFunction
+            | Type::ObjectProcedure
+            | Type::ObjectRoutine
+            | Type::ObjectAggregate => {
+                let mut beneath = self.beneath_columns().into_iter().filter_map(schema_of);
+                beneath.any(|(_, name)| is_dropped(name))
+            }
+            Type::ObjectSchema => {
+                let mut beneath = self.beneath_columns().into_iter().filter_map(schema_of);
+                beneath.any(|(schema, _)| is_dropped(schema))
+                    || (self.has_collated_columns() && !snapshot.collations.is_empty())
+            }
+            // Defaults, constraints and code stand on these, no columns.
+            Type::ObjectSequence
+            | Type::ObjectIndex
+            | Type::ObjectTrigger
+            | Type::ObjectRule
+            | Type::ObjectPolicy
+            | Type::ObjectStatisticExt
+            | Type::ObjectPublication => false,
+            // A column may stand on a collation, an operator, an extension.
+            _ => !self.guard.protected.is_empty(),
+        }
+    }
+
+    /// The relations whose columns the analysis takes to stay as they are.
+    fn fixed_relations(&self) -> impl Iterator<Item = &Relation> {
+        let protected = self.guard.protected.keys().map(|id| id.relation);
+        let locked = self.guard.locked_relations.keys().copied();
+        let oids: HashSet<Oid> =
+            self.guard.counted_relations.iter().copied().chain(protected).chain(locked).collect();
+        oids.into_iter().filter_map(|oid| self.guard.snapshot.relations.get(&oid))
+    }
+
+    fn has_collated_columns(&self) -> bool {
+        self.fixed_relations().flat_map(|relation| &relation.columns).any(|column| column.recased)
+    }
+
+    /// What their columns stand on, further and further: types, the tables whose
+    /// rows these are, and what generated columns call.
+    fn beneath_columns(&self) -> HashSet<Named> {
+        let snapshot = &self.guard.snapshot;
+        let mut work = Vec::new();
+        for relation in self.fixed_relations() {
+            work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
+            if relation.columns.iter().any(|column| column.generated.is_some()) {
+                work.extend(relation.depends_on_functions.iter().copied().map(Named::Function));
+                work.extend(relation.depends_on_types.iter().copied().map(Named::Type));
+            }
+        }
+        let mut beneath = HashSet::new();
+        while let Some(named) = work.pop() {
+            let is_builtin = match named {
+                Named::Relation(oid) | Named::Function(oid) | Named::Type(oid) => oid.is_builtin(),
+            };
+            if is_builtin || !beneath.insert(named) {
+                continue;
+            }
+            match named {
+                Named::Type(oid) => {
+                    work.extend(snapshot.type_parts([oid]).into_iter().map(Named::Type));
+                    let row = snapshot.types.get(&oid).and_then(|info| info.relation);
+                    work.extend(row.map(Named::Relation));
+                }
+                Named::Function(oid) => {
+                    let Some(function) = snapshot.functions.get(&oid) else { continue };
+                    work.extend(snapshot.named_by(function));
+                    let types = function.argument_types.iter().chain([&function.return_type]);
+                    work.extend(types.copied().map(Named::Type));
+                }
+                // Its columns may go with what they stand on, and with them fields of the type.
+                Named::Relation(oid) => {
+                    let Some(relation) = snapshot.relations.get(&oid) else { continue };
+                    work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
+                }
+            }
+        }
+        beneath
+    }
+}
