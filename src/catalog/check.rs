@@ -235,7 +235,7 @@ impl Report {
 /// One database's policy, bound as `serve` would.
 async fn bound(config: &Config, service: &Arc<Service>, database: &str) -> Result<Bound, String> {
     let connection = service.connect(database).await.map_err(|error| chain(&error))?;
-    let loaded = load::load(&connection.client, None).await.map_err(|error: LoadError| chain(&error))?;
+    let loaded = load::load(&connection, None).await.map_err(|error: LoadError| chain(&error))?;
     let snapshot = Arc::new(loaded.snapshot);
     let known = match &config.state {
         StateUrl::Sqlite(path) => SqliteBindings::open_read_only(path)

@@ -15,7 +15,6 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
-use tokio_postgres::Client;
 
 use super::bind::{self, Bound};
 use super::bindings::{BindingError, BindingStore, Known};
@@ -338,9 +337,9 @@ impl Keeper {
             return Ok(true);
         }
         let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
-        let client = &current.connection.client;
+        let connection = &current.connection;
         let mut read = std::pin::pin!(async {
-            let Loaded { snapshot, complete } = load_patiently(client, previous.as_deref()).await?;
+            let Loaded { snapshot, complete } = load_patiently(connection, previous.as_deref()).await?;
             Ok::<_, KeepError>((self.bind(snapshot, known).await?, complete))
         });
         // Known to be untrue: nobody uses it for longer than that.
@@ -413,14 +412,14 @@ impl Keeper {
 }
 
 /// Loads, again where DDL of others came between.
-async fn load_patiently(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+async fn load_patiently(connection: &Connection, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
     for _ in 1..PASSING.0 {
-        match load::load(client, previous).await {
-            Err(error) if error.is_passing() && !client.is_closed() => sleep(PASSING.1).await,
+        match load::load(connection, previous).await {
+            Err(error) if error.is_passing() && !connection.client.is_closed() => sleep(PASSING.1).await,
             loaded => return loaded,
         }
     }
-    load::load(client, previous).await
+    load::load(connection, previous).await
 }
 
 /// The next notification; never without a connection.
@@ -447,7 +446,7 @@ impl Watch {
     }
 
     async fn ask(&self, sql: &str) -> Result<String, KeepError> {
-        let row = self.connection.client.query_one(sql, &[]).await.map_err(KeepError::Probe)?;
+        let row = self.connection.query_one(sql).await.map_err(KeepError::Probe)?;
         row.try_get(0).map_err(KeepError::Probe)
     }
 }

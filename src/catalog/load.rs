@@ -10,12 +10,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{Client, Row};
 
 use super::Oid;
 use super::queries;
+use super::service::Connection;
 use super::snapshot::{
     Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Remote,
     Snapshot, TypeInfo, Volatility,
@@ -24,9 +25,9 @@ use super::snapshot::{
 /// Oldest server that bauta supports.
 const OLDEST_SERVER: i32 = 130_000;
 /// First server with `BEGIN ATOMIC` bodies, and statistics of expressions.
-const FIRST_WITH_SQL_BODIES: i32 = 140_000;
+const FIRST_WITH_SQL_BODIES: u32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
-const FIRST_WITH_EQUAL_NULLS: i32 = 150_000;
+const FIRST_WITH_EQUAL_NULLS: u32 = 150_000;
 
 /// `column IS [NOT] NULL` in a stored expression.
 const NULL_TESTS: &str = "[{]NULLTEST :arg [{]VAR :varno [0-9]+ :varattno [1-9][0-9]* ";
@@ -69,29 +70,33 @@ pub struct Loaded {
     pub complete: bool,
 }
 
-/// Reads the catalog of the database that `client` is connected to. The
-/// session must be used for nothing else meanwhile.
+/// Reads the catalog of the database that `connection` leads to. The session
+/// must be used for nothing else meanwhile.
 ///
 /// # Errors
 /// When a query fails; the transaction is rolled back as far as possible.
-pub async fn load(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
-    client
+pub async fn load(connection: &Connection, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    connection
+        .client
         .batch_execute(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = pg_catalog; \
              SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; SET LOCAL row_security = off",
         )
         .await?;
-    let read = read(client, previous).await;
-    let ended = client.batch_execute("ROLLBACK").await;
+    let read = read(connection, previous).await;
+    let ended = connection.client.batch_execute("ROLLBACK").await;
     let loaded = read?;
     ended?;
     Ok(loaded)
 }
 
-async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
-    let rows = Rows::fetch(client).await?;
+async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    let database = database(connection).await?;
+    let builtins = Builtins::fetch(connection, &database, previous).await?;
+    let rows = Rows::fetch(connection, database).await?;
     let mut snapshot = rows.database;
-    let mut builder = Builder { relations: relations(rows.relations)?, complete: true };
+    let mut builder = Builder { relations: builtins.relations.clone(), complete: true };
+    builder.relations.extend(relations(rows.relations)?);
     builder.columns(rows.columns)?;
     builder.defaults(rows.defaults)?;
     builder.views(rows.views)?;
@@ -103,6 +108,13 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     builder.links(rows.policy_builtins, |r| &mut r.policy_functions)?;
     builder.constraints(rows.constraints)?;
     builder.partitions();
+    for function in &builtins.functions {
+        snapshot.add_function(function.clone());
+    }
+    for info in &builtins.types {
+        snapshot.add_type(info.clone());
+    }
+    snapshot.builtins = Some(builtins);
     for function in functions(rows.functions, rows.aggregates)? {
         builder.complete &= !function.unreadable;
         snapshot.add_function(function);
@@ -121,6 +133,56 @@ async fn read(client: &Client, previous: Option<&Snapshot>) -> Result<Loaded, Lo
     snapshot.extensions = rows.extensions.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
     snapshot.memberships = memberships(rows.memberships)?;
     Ok(Loaded { snapshot, complete })
+}
+
+/// What comes with the server: read again only when it has changed, and shared
+/// by the snapshots of a database.
+#[derive(Debug)]
+pub struct Builtins {
+    /// Of which database, and what [`queries::BUILTINS`] said of it.
+    version: (Oid, u32, String),
+    relations: HashMap<Oid, Relation>,
+    functions: Vec<Function>,
+    types: Vec<TypeInfo>,
+}
+
+impl Builtins {
+    async fn fetch(
+        connection: &Connection,
+        database: &Snapshot,
+        previous: Option<&Snapshot>,
+    ) -> Result<Arc<Self>, LoadError> {
+        let line: String = get(&connection.query_one(queries::BUILTINS).await?, 0)?;
+        let version = (database.database_oid, database.server_version, line);
+        let known = previous.and_then(|previous| previous.builtins.as_ref());
+        if let Some(known) = known.filter(|known| known.version == version) {
+            return Ok(Arc::clone(known));
+        }
+        // None of it is under a lock that DDL holds for long.
+        let none: [&(dyn ToSql + Sync); 1] = [&Vec::<u32>::new()];
+        let [named, parts, called, made] = parted(database.server_version, queries::OF_SERVER);
+        let (named, parts, called, made) = tokio::try_join!(
+            connection.query(&named, &[]),
+            connection.query(&parts, &[]),
+            connection.query(&called, &none),
+            connection.query(&made, &[]),
+        )?;
+        let mut builder = Builder { relations: relations(named)?, complete: true };
+        builder.columns(parts)?;
+        Ok(Arc::new(Self {
+            version,
+            relations: builder.relations,
+            functions: functions(called, Vec::new())?,
+            types: made.iter().map(type_info).collect::<Result<_, _>>()?,
+        }))
+    }
+}
+
+/// The queries of relations, columns, functions and types, for one part of them.
+fn parted(version: u32, part: &str) -> [String; 4] {
+    let functions = functions_query(version);
+    [queries::RELATIONS, queries::COLUMNS, &functions, queries::TYPES]
+        .map(|query| query.replace("{part}", part))
 }
 
 /// The answers to all queries.
@@ -151,19 +213,18 @@ struct Rows {
 }
 
 impl Rows {
-    async fn fetch(client: &Client) -> Result<Self, LoadError> {
-        let database = database(client).await?;
-        let held: Vec<u32> = client
+    async fn fetch(connection: &Connection, database: Snapshot) -> Result<Self, LoadError> {
+        let held: Vec<u32> = connection
             .query(queries::HELD, &[])
             .await?
             .iter()
             .map(|row| get(row, 0))
             .collect::<Result<_, _>>()?;
-        let version = i32::try_from(database.server_version).unwrap_or(i32::MAX);
-        let (functions, constraints) = (functions_query(version), constraints_query(version));
+        let [relations, columns, functions, types] = parted(database.server_version, queries::OF_USERS);
+        let constraints = constraints_query(database.server_version);
         let held: [&(dyn ToSql + Sync); 1] = [&held];
-        let all = |sql: &'static str| client.query(sql, &[]);
-        let with_held = |sql: &'static str| client.query(sql, &held);
+        let all = |sql: &'static str| connection.query(sql, &[]);
+        let with_held = |sql: &'static str| connection.query(sql, &held);
         // Sent together; the server answers them one after the other.
         let (
             relations,
@@ -178,8 +239,8 @@ impl Rows {
             policy_builtins,
             constraints,
         ) = tokio::try_join!(
-            all(queries::RELATIONS),
-            all(queries::COLUMNS),
+            connection.query(&relations, &[]),
+            connection.query(&columns, &[]),
             with_held(queries::DEFAULTS),
             with_held(queries::VIEWS),
             all(queries::RULES),
@@ -188,7 +249,7 @@ impl Rows {
             all(queries::TRIGGERS),
             all(queries::DEPENDENCIES),
             all(queries::POLICY_BUILTINS),
-            client.query(constraints.as_str(), &[]),
+            connection.query(&constraints, &[]),
         )?;
         let (
             functions,
@@ -203,10 +264,10 @@ impl Rows {
             extensions,
             memberships,
         ) = tokio::try_join!(
-            client.query(functions.as_str(), &held),
+            connection.query(&functions, &held),
             all(queries::FUNCTION_DEPENDENCIES),
             all(queries::AGGREGATES),
-            all(queries::TYPES),
+            connection.query(&types, &[]),
             all(queries::DOMAIN_CHECKS),
             all(queries::SUPPORT_FUNCTIONS),
             all(queries::OPERATORS),
@@ -243,8 +304,8 @@ impl Rows {
     }
 }
 
-async fn database(client: &Client) -> Result<Snapshot, LoadError> {
-    let row = client.query_one(queries::DATABASE, &[]).await?;
+async fn database(connection: &Connection) -> Result<Snapshot, LoadError> {
+    let row = connection.query_one(queries::DATABASE).await?;
     let version: i32 = get(&row, 0)?;
     if version < OLDEST_SERVER {
         return Err(LoadError::TooOld(version));
@@ -257,7 +318,7 @@ async fn database(client: &Client) -> Result<Snapshot, LoadError> {
     })
 }
 
-fn functions_query(version: i32) -> String {
+fn functions_query(version: u32) -> String {
     let (atomic, body) = match version >= FIRST_WITH_SQL_BODIES {
         true => ("p.prosqlbody IS NOT NULL", "pg_get_function_sqlbody(p.oid)"),
         false => ("false", "''"),
@@ -265,7 +326,7 @@ fn functions_query(version: i32) -> String {
     queries::FUNCTIONS.replace("{atomic}", atomic).replace("{body}", body)
 }
 
-fn constraints_query(version: i32) -> String {
+fn constraints_query(version: u32) -> String {
     let equal = if version >= FIRST_WITH_EQUAL_NULLS { "i.indnullsnotdistinct" } else { "false" };
     let expressions = if version >= FIRST_WITH_SQL_BODIES { "stxexprs IS NOT NULL" } else { "false" };
     let whole = if version >= FIRST_WITH_SQL_BODIES { "stxexprs ~ ':varattno 0 '" } else { "false" };

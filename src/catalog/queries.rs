@@ -17,10 +17,28 @@ pub(super) const DATABASE: &str = "
 SELECT current_setting('server_version_num')::int4, current_database()::text, oid
 FROM pg_database WHERE datname = current_database()";
 
+/// A line that changes with what comes with the server: most of a catalog, and
+/// nearly never another one.
+pub(super) const BUILTINS: &str = "
+SELECT concat_ws(' ',
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_namespace WHERE oid < 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_class WHERE oid < 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_attribute WHERE attrelid < 16384 AND attnum > 0),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_proc WHERE oid < 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_type WHERE oid < 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_collation WHERE oid < 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_language),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_extension))";
+
+/// Of `{part}`: what comes with the server.
+pub(super) const OF_SERVER: &str = "< 16384";
+/// Of `{part}`: what users made.
+pub(super) const OF_USERS: &str = ">= 16384";
+
 pub(super) const RELATIONS: &str = "
 SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
+WHERE c.oid {part} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 
 /// Collations 100, 950 and 951 are "default", "C" and "POSIX" (`pg_collation.dat`).
 pub(super) const COLUMNS: &str = "
@@ -34,7 +52,7 @@ SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotn
        a.attidentity <> '' OR EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'
                                       AND t.typdefault IS NOT NULL)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
+WHERE a.attrelid {part} AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";
 
 /// What a generated column reads is recorded for the column up to version 14,
@@ -241,7 +259,8 @@ LEFT JOIN pg_depend x ON x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND
 LEFT JOIN pg_extension e ON e.oid = x.refobjid
 LEFT JOIN (SELECT DISTINCT objid AS oid FROM pg_depend
            WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_class'::regclass
-             AND refobjid = ANY ($1)) held ON held.oid = p.oid";
+             AND refobjid = ANY ($1)) held ON held.oid = p.oid
+WHERE p.oid {part}";
 
 /// What `BEGIN ATOMIC` bodies and the defaults of arguments depend on.
 pub(super) const FUNCTION_DEPENDENCIES: &str = "
@@ -263,7 +282,8 @@ FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_depend x ON x.classid = 'pg_type'::regclass AND x.objid = t.oid AND x.deptype = 'e'
     AND x.refclassid = 'pg_extension'::regclass
-LEFT JOIN pg_extension e ON e.oid = x.refobjid";
+LEFT JOIN pg_extension e ON e.oid = x.refobjid
+WHERE t.oid {part}";
 
 /// `pg_depend` leaves out the server's own functions.
 pub(super) const DOMAIN_CHECKS: &str = r"

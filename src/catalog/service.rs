@@ -3,13 +3,16 @@
 //! Owns the names of what `bauta setup-sql` makes on the server, and how a
 //! connection of that role is made: over the same TLS as everybody's.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client, NoTls, Row, Statement};
 
 use crate::config::{Config, Secret, SessionAttrs, Upstream};
 use crate::net::tls::TlsFault;
@@ -49,6 +52,42 @@ pub struct Service {
 pub struct Connection {
     pub client: Client,
     pub changed: mpsc::Receiver<()>,
+    /// By their texts: what is asked again and again is planned once.
+    statements: Mutex<HashMap<Box<str>, Statement>>,
+}
+
+impl Connection {
+    /// Runs a query that will be asked again on this connection.
+    ///
+    /// # Errors
+    /// When the server answers with one, or the connection has ended.
+    pub async fn query(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let statement = self.statement(sql).await?;
+        self.client.query(&statement, parameters).await
+    }
+
+    /// As [`Connection::query`], for the only row.
+    ///
+    /// # Errors
+    /// Also for any other number of rows.
+    pub async fn query_one(&self, sql: &str) -> Result<Row, tokio_postgres::Error> {
+        let statement = self.statement(sql).await?;
+        self.client.query_one(&statement, &[]).await
+    }
+
+    async fn statement(&self, sql: &str) -> Result<Statement, tokio_postgres::Error> {
+        let known = self.statements.lock().get(sql).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.lock().insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
 }
 
 impl Service {
@@ -108,8 +147,9 @@ impl Service {
         // TLS, if any, is on the stream already.
         config.user(&self.user).dbname(database).ssl_mode(SslMode::Disable).application_name(APPLICATION);
         // Or a client's own `concat_ws` in schema public would run as this role.
-        // Compiling a query of the catalog takes longer than running it.
-        config.options("-c search_path=pg_catalog -c jit=off");
+        // Compiling a query of the catalog takes longer than running it, and
+        // planning it anew often too.
+        config.options("-c search_path=pg_catalog -c jit=off -c plan_cache_mode=force_generic_plan");
         if let Some(password) = &self.password {
             config.password(password.expose());
         }
@@ -132,7 +172,7 @@ impl Service {
                 }
             }
         });
-        Ok(Connection { client, changed })
+        Ok(Connection { client, changed, statements: Mutex::default() })
     }
 }
 

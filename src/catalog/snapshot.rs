@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
+use super::load::Builtins;
 use super::mentions::{fold, is_word, words};
 
 /// `pg_class.relkind`, as far as bauta distinguishes it.
@@ -287,6 +288,8 @@ pub struct Snapshot {
     /// Names of collations outside `pg_catalog`.
     pub collations: Vec<Arc<str>>,
     pub extensions: Vec<Arc<str>>,
+    /// What of it comes with the server.
+    pub builtins: Option<Arc<Builtins>>,
     /// Every role's name → names of the roles it is a member of, directly or not.
     pub memberships: HashMap<Arc<str>, Vec<Arc<str>>>,
 }
