@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bauta::auth::{Stored, Verifiers};
 use bauta::catalog::guard::Guard;
+use bauta::catalog::snapshot::{Function, Snapshot, Volatility};
 use bauta::catalog::{BindingStore, Databases, Oid, Severity, SqliteBindings};
 use bauta::config::{Config, Secret};
 
@@ -392,6 +393,30 @@ async fn a_stale_guard_is_never_current() {
         };
         assert!(counts(&guard, &format!("public.v{round}")));
     }
+}
+
+#[tokio::test]
+async fn what_comes_with_the_server_is_read_again_when_it_has_changed() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    let databases = databases(server, EMAIL);
+    let loaded = async |ddl: &str| {
+        server.sql(&shop, ddl);
+        databases.mark_stale(&shop);
+        databases.guard(&shop).await.expect("guard").snapshot.clone()
+    };
+    let first = loaded("CREATE TABLE one_more (id int)").await;
+    let second = loaded("CREATE FUNCTION lower(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'").await;
+    let builtins = |snapshot: &Snapshot| snapshot.builtins.clone().expect("the server's own");
+    assert!(Arc::ptr_eq(&builtins(&first), &builtins(&second)));
+    assert_eq!(second.functions_named("lower").count(), first.functions_named("lower").count() + 1);
+    let third =
+        loaded("ALTER FUNCTION pg_catalog.lower(text) VOLATILE; DROP FUNCTION public.lower(int)").await;
+    assert!(!Arc::ptr_eq(&builtins(&second), &builtins(&third)));
+    let is_volatile = |function: &Function| function.volatility == Volatility::Volatile;
+    assert!(
+        third.functions_named("lower").any(is_volatile) && !second.functions_named("lower").any(is_volatile)
+    );
 }
 
 /// Soon after a change is seen, the old guard is nobody's any
