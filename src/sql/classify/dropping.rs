@@ -90,10 +90,9 @@ impl Classifier<'_> {
         let mut work = Vec::new();
         for relation in self.fixed_relations() {
             work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
-            if relation.columns.iter().any(|column| column.generated.is_some()) {
-                work.extend(relation.depends_on_functions.iter().copied().map(Named::Function));
-                work.extend(relation.depends_on_types.iter().copied().map(Named::Type));
-            }
+            // Up to version 14, nothing else that is read tells what these call.
+            let generated = relation.columns.iter().filter_map(|column| column.generated.as_deref());
+            work.extend(generated.flat_map(|expression| snapshot.spelled_in(expression)));
         }
         let mut beneath = HashSet::new();
         while let Some(named) = work.pop() {
