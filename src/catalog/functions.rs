@@ -34,7 +34,6 @@ const WELL_KNOWN: &[&str] = &[
     "h3",
     "hll",
     "hstore",
-    "hypopg",
     "intarray",
     "ip4r",
     "isn",
