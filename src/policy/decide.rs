@@ -181,6 +181,13 @@ impl Verdict {
         all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
     }
 
+    /// Does it mask an output by a method that needs a key?
+    pub fn has_keyed_masks(&self) -> bool {
+        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
+        let mut all = self.outputs.iter().chain(of_readings);
+        all.any(|output| matches!(output, OutputAction::Mask { column } if column.method.method().is_keyed()))
+    }
+
     /// Are the outputs that `*` gave the columns that they were when it was read?
     pub fn is_witnessed(&self, origins: &[Option<ColumnId>]) -> bool {
         let holds = |(place, column): &(usize, ColumnId)| origins.get(*place) == Some(&Some(*column));

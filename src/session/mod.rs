@@ -41,6 +41,7 @@ pub mod reports;
 mod round_trip;
 pub mod rows;
 mod runs;
+mod savepoints;
 mod settings;
 mod simple;
 pub mod state;

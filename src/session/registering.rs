@@ -6,9 +6,13 @@ use bytes::Bytes;
 
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
 use super::relay::{Relay, ShapeRef};
-use super::state::{Change, Changes, Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot};
+use super::savepoints::Savepoint;
+use super::state::{
+    Change, Changes, Ending, Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot,
+};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::StatementKind;
+use crate::sql::analysis::Transaction;
 use crate::sql::splice::Edit;
 
 impl Relay {
@@ -38,6 +42,7 @@ impl Relay {
                     kept: false,
                     tokens: tokens.clone(),
                     leads: None,
+                    by_name: true,
                     shape: None,
                 };
                 changes.push((index, Change::SetPortal(name_bytes(name), portal)));
@@ -70,6 +75,20 @@ impl Relay {
                     self.following -= 1;
                     followed?;
                 }
+            }
+            StatementKind::Transaction(Transaction::Commit) => {
+                changes.push((index, Change::End(Ending::Commit)));
+            }
+            StatementKind::Transaction(Transaction::Rollback) => {
+                changes.push((index, Change::End(Ending::Rollback)));
+            }
+            StatementKind::Transaction(Transaction::RollbackTo) => {
+                let back = match Savepoint::read(text) {
+                    Some(Savepoint::RollbackTo(name)) => self.state.back_to(Some(&name)),
+                    // What the same text did before may have made, or released, it.
+                    Some(Savepoint::Make(_) | Savepoint::Release(_)) | None => self.state.back_to(None),
+                };
+                changes.push((index, Change::End(back)));
             }
             StatementKind::Discard { all: true, .. } => {
                 changes.push((index, Change::RemoveStatements));

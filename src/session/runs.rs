@@ -280,6 +280,9 @@ pub struct Guarded {
     /// As [`Statement::is_awaited`](crate::sql::Statement::is_awaited).
     pub awaited: bool,
     pub touches: bool,
+    /// What runs is what the server knows by a name that a function may have given
+    /// to another statement or cursor.
+    pub by_name: bool,
     /// Done, it returns the session to its login.
     pub forgets_person: bool,
 }
@@ -318,6 +321,7 @@ impl Guarded {
             names: Names::default(),
             awaited: false,
             touches: false,
+            by_name: false,
             forgets_person: false,
         }
     }

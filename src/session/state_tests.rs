@@ -31,6 +31,7 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         kept: false,
         tokens: Arc::default(),
         leads: None,
+        by_name: false,
         shape: (),
     };
     let set = Change::SetPortal(Bytes::from_static(name.as_bytes()), portal);
