@@ -8,6 +8,8 @@
 //! told to, between two messages of the client. Each attack works against
 //! PostgreSQL itself: the server does as the function says.
 
+use std::time::{Duration, Instant};
+
 use crate::handles::{code, rows, with_sync};
 use crate::harness::{Bauta, Frame, Raw, Server, message as m};
 
@@ -221,4 +223,130 @@ fn portals_that_take_turns_show_their_own_rows() {
     assert_eq!([shown[0].as_str(), shown[1].as_str()], [token.as_str(); 2]);
     assert_eq!(shown[2], shown[3]);
     assert!(shown.iter().all(|value| value.starts_with("tok_")), "{shown:?}");
+}
+
+#[test]
+fn the_server_does_not_say_what_a_token_stands_for() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION public.heard() RETURNS text STABLE LANGUAGE plpgsql AS \
+         'DECLARE context text; BEGIN GET DIAGNOSTICS context = PG_CONTEXT; RETURN context; END'; \
+         ALTER ROLE ana SET log_parameter_max_length_on_error = -1",
+    );
+    let direct = Raw::connect(server.port(), "ana").exchange(&with_sync(&[
+        m::parse("", "SELECT public.heard() FROM customers WHERE ssn = $1", &[]),
+        m::bind("", "", &[Some(SSN)], &[]),
+        m::execute("", 0),
+    ]));
+    assert!(rows(&direct).concat().contains(SSN), "{direct:?}");
+    let bauta = Bauta::start(&server, &POLICY.replace("public.run", "public.heard"));
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let token = token(&mut ana);
+    let sql = "SELECT public.heard() FROM customers WHERE ssn";
+    let kept = with_sync(&[m::parse("s", &format!("{sql} = $1"), &[])]);
+    succeeded(&ana.exchange(&kept));
+    let bound = |statement| with_sync(&[m::bind("", statement, &[Some(&token)], &[]), m::execute("", 0)]);
+    let unnamed = [m::parse("", &format!("{sql} = $1"), &[]), bound("")].concat();
+    for message in [m::query(&format!("{sql} = '{token}'")), unnamed, bound("s")] {
+        let heard = rows(&ana.exchange(&message));
+        assert!(heard.len() == 1 && !heard[0].contains(SSN), "{heard:?}");
+    }
+    // What it was is as it was, and nothing of bauta's is left behind.
+    let left = ana.query(
+        "SELECT current_setting('log_parameter_max_length_on_error') \
+         UNION ALL SELECT name FROM pg_prepared_statements UNION ALL SELECT name FROM pg_cursors",
+    );
+    assert_eq!(rows(&left), ["-1", "s"], "{left:?}");
+}
+
+const CLEAN: &str = "CREATE TABLE notes (id int, note text); INSERT INTO notes VALUES (1, 'x'), (2, 'y'); \
+    CREATE VIEW clean AS SELECT id, note FROM notes; GRANT ALL ON notes, clean TO ana; \
+    CREATE SCHEMA own AUTHORIZATION ana; SET ROLE ana; CREATE TABLE own.mine (t text); \
+    CREATE FUNCTION own.sleeps() RETURNS void LANGUAGE plpgsql AS 'BEGIN \
+      BEGIN PERFORM pg_sleep(9); EXCEPTION WHEN query_canceled THEN NULL; END; \
+      INSERT INTO own.mine SELECT note FROM public.clean; END'; \
+    CREATE PROCEDURE own.goes_on() LANGUAGE plpgsql AS 'BEGIN FOR i IN 1..40 LOOP \
+      INSERT INTO own.mine SELECT i || note FROM public.clean LIMIT 1; COMMIT; PERFORM pg_sleep(0.25); END LOOP; END'";
+
+/// Sends the message, has the DBA do something while it runs, and reads the answer.
+fn meanwhile(server: &Server, ana: &mut Raw, message: &str, change: &str) -> Vec<Frame> {
+    ana.send(&m::query(message));
+    std::thread::sleep(Duration::from_millis(500));
+    server.sql("shop", change);
+    ana.until_ready()
+}
+
+#[test]
+fn what_writes_later_than_it_was_judged_is_stopped_before_it_does() {
+    let server = Server::start();
+    server.sql("shop", CLEAN);
+    server.sql("shop", "GRANT pg_signal_backend TO bauta");
+    let change = "CREATE OR REPLACE VIEW clean AS SELECT id, left(ssn, 99) AS note FROM customers";
+    let back = "TRUNCATE own.mine; CREATE OR REPLACE VIEW clean AS SELECT id, note FROM notes";
+    let told = "SELECT count(*) FROM own.mine WHERE t LIKE '%-%'";
+    let copy = "INSERT INTO own.mine SELECT note FROM clean";
+    let ways = [
+        ("a Query", format!("SELECT pg_sleep(9); {copy}")),
+        ("a transaction", format!("BEGIN; SELECT pg_sleep(9); {copy}; COMMIT")),
+        (
+            "a statement that was read",
+            format!("SELECT count(ssn) FROM customers; SELECT pg_sleep(9); {copy}"),
+        ),
+        ("a table", "SELECT pg_sleep(9); CREATE TABLE own.more AS SELECT note FROM clean".to_owned()),
+        ("a handler", "SELECT own.sleeps()".to_owned()),
+    ];
+    for (name, sql) in ways {
+        let short = sql.replace("pg_sleep(9)", "pg_sleep(1)");
+        if name == "a Query" {
+            let mut direct = Raw::connect(server.port(), "ana");
+            succeeded(&meanwhile(&server, &mut direct, &short, change));
+            assert_ne!(server.sql("shop", told).trim(), "0", "{name} writes nothing to begin with");
+            server.sql("shop", back);
+        }
+        let bauta = Bauta::start(&server, POLICY);
+        let began = Instant::now();
+        let frames = meanwhile(&server, &mut Raw::connect(bauta.port, "ana"), &sql, change);
+        assert_eq!(code(&frames).as_deref(), Some("0A000"), "{name}: {frames:?}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{name} is told late");
+        let gone = || server.sql("shop", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'ana'");
+        while gone().trim() != "0" {
+            assert!(began.elapsed() < Duration::from_secs(8), "{name} goes on");
+        }
+        assert_eq!(server.sql("shop", told).trim(), "0", "{name}");
+        assert_eq!(server.sql("shop", "SELECT to_regclass('own.more') IS NULL").trim(), "t", "{name}");
+        server.sql("shop", back);
+    }
+}
+
+#[test]
+fn a_procedure_that_commits_on_its_way_is_stopped() {
+    let server = Server::start();
+    server.sql("shop", CLEAN);
+    let bauta = Bauta::start(&server, POLICY);
+    let change = "CREATE OR REPLACE VIEW clean AS SELECT id, left(ssn, 99) AS note FROM customers";
+    let frames = meanwhile(&server, &mut Raw::connect(bauta.port, "ana"), "CALL own.goes_on()", change);
+    assert_eq!(code(&frames).as_deref(), Some("0A000"), "{frames:?}");
+    let written = server.sql("shop", "SELECT count(*) FROM own.mine");
+    assert!(written.trim().parse::<u32>().unwrap() < 20, "it went on: {written}");
+}
+
+#[test]
+fn ddl_beside_what_runs_does_not_stop_it() {
+    let server = Server::start();
+    server.sql("shop", CLEAN);
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for (at, sql) in [
+        "SELECT pg_sleep(2.5); INSERT INTO own.mine SELECT note FROM clean",
+        "SELECT count(ssn), pg_sleep(2.5) FROM customers WHERE id < 2",
+        "BEGIN; CREATE TABLE own.more AS SELECT note, pg_sleep(2.5)::text AS t FROM clean WHERE id = 1; COMMIT",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let change =
+            format!("CREATE VIEW beside{at} AS SELECT ssn FROM customers; ALTER TABLE orders ADD c{at} int");
+        succeeded(&meanwhile(&server, &mut ana, sql, &change));
+    }
 }

@@ -22,6 +22,7 @@ pub mod end_user;
 mod extended;
 pub mod handshake;
 mod hold;
+mod hush;
 mod incoming;
 mod io;
 mod judge;

@@ -72,6 +72,11 @@ impl Relay {
             (Kind::DescribeStatement | Kind::DescribePortal, tag::NO_DATA) => {
                 self.on_description(None, frame)
             }
+            (Kind::Execute, tag::COMMAND_COMPLETE) if entry.run.is_hidden() => {
+                self.state.complete();
+                Ok(())
+            }
+            (Kind::Execute, _) if entry.run.is_hidden() => Err(out_of_step(tag)),
             (Kind::Query | Kind::Execute, _) => self.on_run_reply(tag, body, frame),
             _ => Err(out_of_step(tag)),
         }

@@ -139,6 +139,11 @@ impl Reply {
         self.runs.get(self.current)?.guarded.as_deref()?.unheld.as_ref()
     }
 
+    /// bauta's own message, not one that it sent in a client's place.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.audience, Audience::Proxy)
+    }
+
     pub fn is_silent(&self) -> bool {
         self.cut || !matches!(self.audience, Audience::Client)
     }

@@ -420,6 +420,9 @@ impl<R, S: Clone> State<R, S> {
     pub fn front_mut(&mut self) -> Option<&mut Entry<R, S>> {
         self.queue.front_mut()
     }
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<R, S>> {
+        self.queue.iter()
+    }
     pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry<R, S>> {
         self.queue.iter_mut()
     }

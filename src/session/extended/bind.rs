@@ -109,6 +109,9 @@ impl Relay {
         let own = !bind.statement.is_empty() && !prepared.by_sql && (judged.tokens.has_originals() || strict);
         let statement = if own { OWN_COPY } else { bind.statement };
         let rewritten = rewritten(bind, statement, &values, &judged, &declared, &form)?;
+        if !judged.tokens.is_empty() && judged.tokens.has_originals() {
+            self.hush();
+        }
         let prepared = match own {
             true => self.own_copy(&prepared, &lineage, form),
             false => self.in_form(bind.statement, prepared, Some(&lineage), form)?,
