@@ -350,3 +350,33 @@ fn ddl_beside_what_runs_does_not_stop_it() {
         succeeded(&meanwhile(&server, &mut ana, sql, &change));
     }
 }
+
+#[test]
+fn names_take_only_so_much_room() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let long = |sql: &str| format!("{sql} /* {} */", "x".repeat(900_000));
+    let mut named = 0;
+    let refused = loop {
+        let parsed = ana.exchange(&with_sync(&[m::parse(&format!("s{named}"), &long("SELECT 1"), &[])]));
+        match parsed.iter().find(|frame| frame.tag == b'E') {
+            Some(error) => break error.clone(),
+            None => named += 1,
+        }
+        assert!(named < 100, "there is no end");
+    };
+    assert!(named > 30, "{named}");
+    assert_eq!(refused.field(b'C').as_deref(), Some("54000"));
+    assert!(refused.field(b'H').is_some_and(|hint| hint.contains("DEALLOCATE")), "{refused:?}");
+    // So are cursors, but what has no name is not.
+    let declare = ana.query(&long("BEGIN; DECLARE c CURSOR FOR SELECT 1"));
+    assert_eq!(code(&declare).as_deref(), Some("54000"));
+    ana.query("ROLLBACK");
+    let unnamed =
+        || [m::parse("", &long("SELECT 7"), &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
+    let many = with_sync(&(0..20).map(|_| unnamed()).collect::<Vec<_>>());
+    assert_eq!(rows(&ana.exchange(&many)), vec!["7"; 20]);
+    succeeded(&ana.query("DEALLOCATE ALL"));
+    succeeded(&ana.exchange(&with_sync(&[m::parse("s", &long("SELECT 1"), &[])])));
+}

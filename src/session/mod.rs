@@ -49,6 +49,7 @@ pub mod state;
 pub(crate) mod tokens;
 pub mod unheld;
 pub mod virtual_schema;
+mod weight;
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -35,6 +35,7 @@ use super::settings::Settings;
 use super::simple::QueryPlan;
 use super::state::State;
 use super::virtual_schema::Row;
+use super::weight::Kept;
 use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
@@ -169,6 +170,8 @@ pub(super) struct Relay {
     pub guard_since: u64,
     pub guard: Arc<Guard>,
     pub permits: Arc<SessionPermits>,
+    /// What its names take.
+    pub kept: Kept,
     /// The guard that they were made by.
     permits_version: u64,
     pub hold: Option<Hold>,
@@ -271,6 +274,7 @@ impl Relay {
             settings,
             database,
             guard_since: 0,
+            kept: Kept::default(),
             permits_version: guard.version,
             guard,
             permits,

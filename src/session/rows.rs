@@ -66,12 +66,12 @@ pub struct Witness<'a> {
 impl Witness<'_> {
     /// May a value of this field be masked as those of `column` are? One that the
     /// client chose must not be: its mask would tell which rows have it.
-    fn is_its_own(&self, column: &ProtectedColumn, field: &Field) -> bool {
+    fn is_its_own(&self, column: &ProtectedColumn, placed: bool, field: &Field) -> bool {
         if !self.by_name || !column.method.method().is_keyed() {
             return true;
         }
         // The server names no column for what was cast or united.
-        let Some(origin) = field.origin else { return !self.guard.trusts_code };
+        let Some(origin) = field.origin else { return !placed && !self.guard.trusts_code };
         let same = |of: &Arc<ProtectedColumn>| of.domain == column.domain && of.method == column.method;
         protected_at(self.guard, origin).iter().any(same)
     }
@@ -212,7 +212,7 @@ fn column_mask(
     let wire = Wire { format: field.format, encoding: witness.encoding };
     let ty = || ValueType::resolve(&witness.guard.snapshot, field.type_oid, field.modifier);
     match action {
-        OutputAction::Mask { column } if witness.is_its_own(column, field) => {
+        OutputAction::Mask { column, placed } if witness.is_its_own(column, *placed, field) => {
             Some(own_mask(column, &ty(), wire, witness.keys))
         }
         OutputAction::Mask { .. } => Some(mask::plan_redact(&ty(), wire)),

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use super::end_user::Naming;
 use super::virtual_schema::VirtualStatement;
+use super::weight::Weight;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::backend::TransactionStatus;
@@ -98,6 +99,8 @@ pub struct Prepared {
     pub may_copy_in: bool,
     /// May set `client_encoding`.
     pub may_recode: bool,
+    /// What its text takes of the session's room.
+    pub weight: Option<Arc<Weight>>,
 }
 
 impl Prepared {
@@ -145,6 +148,8 @@ pub struct Portal<S> {
     /// when it was bound. The server keeps the columns of that one, whatever the
     /// name means when it runs.
     pub leads: Option<u64>,
+    /// What it takes of the session's room, besides its statement.
+    pub weight: Option<Arc<Weight>>,
     /// What the relay knows of its rows.
     pub shape: S,
 }

@@ -52,7 +52,7 @@ impl Relay {
     fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
         self.check_spelling(bind.portal)?;
         self.check_spelling(bind.statement)?;
-        self.room_for_name()?;
+        self.room_for_name(bind.portal)?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.bind_unheld(bind.statement, frame);
             return Ok(());
@@ -70,7 +70,8 @@ impl Relay {
                 let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);
                 let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
                 self.upstream.queue(frame);
-                self.expect_bind(bind.portal, Bound::unasked(prepared), Some(shape), Gate::Open);
+                let bound = Bound { values: bind.parameters.len(), ..Bound::unasked(prepared) };
+                self.expect_bind(bind.portal, bound, Some(shape), Gate::Open);
                 return Ok(());
             }
             Known::Naming(_) => {
@@ -125,7 +126,7 @@ impl Relay {
         }
         self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
         let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
-        self.expect_bind(bind.portal, Bound { prepared, tokens, by_name }, shape, judged.gate());
+        self.expect_bind(bind.portal, Bound { prepared, tokens, by_name, values: 0 }, shape, judged.gate());
         if own {
             self.close_own_copy();
         }
@@ -225,12 +226,23 @@ impl Relay {
     }
 
     fn expect_bind(&mut self, name: &[u8], bound: Bound, shape: ShapeRef, gate: Gate) {
-        let Bound { prepared, tokens, by_name } = bound;
+        let Bound { prepared, tokens, by_name, values } = bound;
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();
-        let portal =
-            Portal { prepared, hold: false, kept: false, tokens, by_name, leads, shape: shape.clone() };
+        let columns =
+            prepared.known.statement().and_then(|statement| statement.outputs.as_ref()).map_or(0, Vec::len);
+        let weight = Some(self.kept.portal(columns, values + 2 * tokens.len()));
+        let portal = Portal {
+            prepared,
+            hold: false,
+            kept: false,
+            tokens,
+            by_name,
+            leads,
+            weight,
+            shape: shape.clone(),
+        };
         let set = Change::SetPortal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_change(set));
         if let Some(shape) = shape.filter(|_| asks) {
@@ -290,7 +302,7 @@ impl Relay {
             || self.copy_in != CopyIn::Off
             || self.state.is_skipping()
             || self.check_spelling(portal).is_err()
-            || self.room_for_name().is_err()
+            || self.room_for_name(portal).is_err()
         {
             return Ok(false);
         }
@@ -315,12 +327,14 @@ struct Bound {
     tokens: Arc<[u16]>,
     /// As [`Portal::by_name`].
     by_name: bool,
+    /// Bytes of values that bauta keeps.
+    values: usize,
 }
 
 impl Bound {
     /// Nothing was asked about its parameters, and its rows are not masked.
     fn unasked(prepared: Arc<Prepared>) -> Self {
-        Self { prepared, tokens: Arc::default(), by_name: false }
+        Self { prepared, tokens: Arc::default(), by_name: false, values: 0 }
     }
 }
 
