@@ -380,3 +380,85 @@ fn names_take_only_so_much_room() {
     succeeded(&ana.query("DEALLOCATE ALL"));
     succeeded(&ana.exchange(&with_sync(&[m::parse("s", &long("SELECT 1"), &[])])));
 }
+
+#[test]
+fn what_runs_by_a_name_shows_the_same_masks() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE VIEW told AS SELECT id, ssn, name FROM customers; \
+         CREATE VIEW united AS SELECT id, ssn FROM customers UNION SELECT id, ssn FROM customers; \
+         CREATE MATERIALIZED VIEW kept AS SELECT id, ssn FROM customers; \
+         CREATE TABLE parted (id int, ssn text) PARTITION BY RANGE (id); \
+         CREATE TABLE part PARTITION OF parted FOR VALUES FROM (0) TO (99); \
+         INSERT INTO parted SELECT id, ssn FROM customers; \
+         GRANT SELECT ON told, united, kept, parted, part TO ana",
+    );
+    let policy = POLICY.replace("defaults.trusted_functions = [\"public.run\"]", "");
+    let policy = policy.replace("\"public.customers.ssn\"", "\"*.*.ssn\"") + "domain = \"ssn\"";
+    let bauta = Bauta::start(&server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let from = ["customers", "told", "united", "kept", "parted", "part"]
+        .map(|of| format!("SELECT ssn FROM {of} ORDER BY id"));
+    let shapes = [
+        "SELECT c.ssn FROM customers c LEFT JOIN orders o ON o.customer_id = c.id ORDER BY c.id, o.id",
+        "SELECT ssn FROM orders o RIGHT JOIN customers c ON o.customer_id = c.id ORDER BY c.id, o.id",
+        "SELECT ssn FROM customers JOIN told USING (ssn) ORDER BY customers.id",
+        "SELECT ssn FROM customers FULL JOIN told USING (ssn) ORDER BY customers.id",
+        "SELECT ssn FROM customers NATURAL JOIN told ORDER BY id",
+        "SELECT * FROM (SELECT ssn, id FROM customers) x ORDER BY id",
+        "SELECT ssn FROM (SELECT ssn, 1 AS n FROM customers UNION ALL SELECT ssn, 2 FROM told) x ORDER BY n",
+        "SELECT ssn FROM customers UNION ALL SELECT ssn FROM told",
+        "SELECT ssn FROM customers INTERSECT SELECT ssn FROM told",
+        "WITH x AS (SELECT id, ssn FROM customers) SELECT ssn FROM x ORDER BY id",
+        "WITH RECURSIVE x AS (SELECT id, ssn FROM customers WHERE id = 1 UNION ALL \
+           SELECT c.id, c.ssn FROM customers c JOIN x ON c.id = x.id + 1 WHERE c.id < 9) SELECT ssn FROM x ORDER BY id",
+        "SELECT ssn FROM customers GROUP BY ssn",
+        "SELECT ssn, count(*) FROM customers GROUP BY GROUPING SETS ((ssn), ())",
+        "SELECT DISTINCT ssn FROM customers",
+        "SELECT DISTINCT ON (ssn) ssn FROM customers",
+        "SELECT ssn AS other FROM customers c (a, b, d, ssn) ORDER BY a",
+        "SELECT x.ssn FROM orders o, LATERAL (SELECT ssn FROM customers WHERE id = o.customer_id) x ORDER BY o.id",
+        "SELECT (SELECT ssn FROM customers WHERE id = o.customer_id) FROM orders o ORDER BY id",
+        "SELECT ssn::text FROM customers ORDER BY id",
+        "SELECT ssn::varchar AS ssn FROM customers ORDER BY id",
+        "SELECT ssn FROM customers ORDER BY id LIMIT 3 OFFSET 2",
+        "SELECT ssn FROM customers WHERE id < 9 FOR UPDATE",
+        "SELECT first_value(ssn) OVER (ORDER BY id) FROM customers",
+        "SELECT (c).ssn FROM customers c ORDER BY id",
+        "SELECT ssn FROM ONLY customers TABLESAMPLE SYSTEM (100) ORDER BY id",
+        "SELECT ssn FROM customers c, generate_series(1, 2) ORDER BY c.id",
+        "SELECT coalesce(ssn) FROM customers ORDER BY id",
+        "SELECT CASE WHEN id > 3 THEN ssn END FROM customers ORDER BY id",
+    ];
+    let sorted = |frames: Vec<Frame>| {
+        let mut rows = rows(&frames);
+        rows.sort();
+        (code(&frames), rows)
+    };
+    let mut shown = 0;
+    for sql in from.iter().map(String::as_str).chain(shapes) {
+        let plain = sorted(ana.query(sql));
+        succeeded(&ana.query("DEALLOCATE ALL"));
+        // Some may not be asked at all.
+        if plain.0.is_some() {
+            continue;
+        }
+        shown += 1;
+        let bound = with_sync(&[m::bind("", "s", &[], &[]), m::execute("", 0)]);
+        succeeded(&ana.exchange(&with_sync(&[m::parse("s", sql, &[])])));
+        succeeded(&ana.query(&format!("PREPARE p AS {sql}")));
+        succeeded(&ana.query(&format!("BEGIN; DECLARE c CURSOR FOR {sql}")));
+        for (way, frames) in [
+            ("EXECUTE", ana.query("EXECUTE p")),
+            ("EXECUTE again", ana.query("EXECUTE p")),
+            ("FETCH", ana.query("FETCH ALL FROM c")),
+            ("Bind", ana.exchange(&bound)),
+            ("Bind again", ana.exchange(&bound)),
+        ] {
+            assert_eq!(sorted(frames), plain, "{way} of {sql}");
+        }
+        succeeded(&ana.query("COMMIT"));
+    }
+    assert!(shown > 25, "{shown}");
+}

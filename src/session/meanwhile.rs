@@ -266,7 +266,7 @@ impl Relay {
     /// What ran was looked at again. Something may have been sent meanwhile that was
     /// judged by an older guard: it is looked at in the next turn.
     pub(super) fn on_running_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
-        match reviewed.map_err(End::Fault)?.holds {
+        match reviewed.map_err(End::Fault)?.holds || !self.state.has_running() {
             true => Ok(()),
             false => Err(self.stop_running()),
         }
