@@ -168,6 +168,7 @@ impl Proxy {
             clock,
         });
         tokio::spawn(tell_sessions(proxy.drain.clone(), proxy.sessions.clone()));
+        tokio::spawn(tell_of_guards(proxy.databases.clone(), proxy.sessions.clone()));
         proxy.record_lost_head().await?;
         proxy.end_what_ended().await;
         proxy.tell_policy().await;
@@ -299,12 +300,32 @@ impl Proxy {
             tracing::warn!(%fault, "a statement that ran too long could not be cancelled");
         }
     }
+
+    /// Has the server end a session's backend, which goes on after a cancel.
+    pub async fn end_backend(&self, key: &CancelKey, who: &Who) {
+        let Some(target) = self.front.cancels.target(key) else { return };
+        if let Err(fault) = self.databases.end_backend(&target, &who.database, &who.user, key.pid).await {
+            tracing::warn!(
+                session = who.session,
+                fault = chain(&fault),
+                "a backend whose statement has come to mean something else could not be ended"
+            );
+        }
+    }
 }
 
 /// Sessions that wait for their clients don't look whether the proxy drains.
 async fn tell_sessions(drain: Drain, sessions: Registry) {
     drain.begun().await;
     sessions.call_all();
+}
+
+/// What runs may mean something else by a new guard.
+async fn tell_of_guards(databases: Arc<Databases>, sessions: Registry) {
+    loop {
+        databases.renewed().await;
+        sessions.call_all();
+    }
 }
 
 /// The protected columns and roles of all databases that sessions use.

@@ -214,7 +214,7 @@ fn form(verdict: &Verdict) -> String {
         let part = match action {
             OutputAction::Pass => continue,
             OutputAction::Reveal { .. } => "revealed".to_owned(),
-            OutputAction::Mask { column } => format!("masked {}", column.method.name()),
+            OutputAction::Mask { column, .. } => format!("masked {}", column.method.name()),
             OutputAction::Redact { .. } => "redacted".to_owned(),
         };
         if !parts.contains(&part) {

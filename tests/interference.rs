@@ -42,6 +42,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("written", include_str!("interference_data/attacks/written.sql")),
     ("called", include_str!("interference_data/attacks/called.sql")),
     ("reached", include_str!("interference_data/attacks/reached.sql")),
+    ("swapped", include_str!("interference_data/attacks/swapped.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

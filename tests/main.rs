@@ -61,6 +61,7 @@ mod sharing;
 mod sinks;
 mod startup;
 mod stores;
+mod swapped;
 mod tls;
 mod tokens;
 mod transparency;

@@ -90,7 +90,8 @@ pub fn bind(
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = Relied::of(&snapshot, &counted, &trusted);
-    guard(snapshot, binding, counted, keyed, relied_on, read_view)
+    let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
+    guard(snapshot, binding, counted, keyed, relied_on, trusts_code, read_view)
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
@@ -110,6 +111,7 @@ fn guard(
     counted: Counted,
     keyed: Keyed,
     relied_on: Relied,
+    trusts_code: bool,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
@@ -172,6 +174,7 @@ fn guard(
         keyed,
         set_off,
         relied_on,
+        trusts_code,
         far_tables: foreign::far_tables(&snapshot),
         prefilter,
         snapshot,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 
@@ -21,12 +21,22 @@ use crate::auth::{Stored, VerifierFuture, VerifierUnavailable, Verifiers};
 use crate::config::{Config, Defaults, ProtectRule};
 use crate::error::{ClientError, sqlstate};
 use crate::net::tls::TlsFault;
+use crate::net::upstream::Target;
 use crate::policy::rules::ANY;
 
 /// Databases that [`Databases::meet`] reads: each costs a service connection.
 const MET_UNASKED: usize = 8;
 /// How long it waits for the server, twice.
 const MEETING: Duration = Duration::from_secs(4);
+
+/// Why a backend was not ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EndError {
+    #[error(transparent)]
+    Connect(#[from] ServiceError),
+    #[error("asking for it")]
+    Ask(#[from] tokio_postgres::Error),
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -74,6 +84,7 @@ pub struct Databases {
     bindings: Arc<dyn BindingStore>,
     databases: DashMap<Arc<str>, Arc<Database>>,
     orders: mpsc::UnboundedSender<Order>,
+    renewed: Arc<Notify>,
 }
 
 impl Databases {
@@ -93,7 +104,7 @@ impl Databases {
             .spawn(move || runtime.block_on(work(received, reader)))
             .map_err(StartError::Thread)?;
         let policy = Arc::new(ArcSwap::from_pointee(Policy::of(config)));
-        Ok(Self { service, policy, bindings, databases: DashMap::new(), orders })
+        Ok(Self { service, policy, bindings, databases: DashMap::new(), orders, renewed: Arc::default() })
     }
 
     /// The database's entry; the first call starts its keeper.
@@ -108,12 +119,39 @@ impl Databases {
                 service: Arc::clone(&self.service),
                 policy: Arc::clone(&self.policy),
                 bindings: Arc::clone(&self.bindings),
+                renewed: Arc::clone(&self.renewed),
             };
             // The thread lives as long as we do.
             drop(self.orders.send(Order::Keep(keeper)));
             database
         });
         Arc::clone(&entry)
+    }
+
+    /// Waits for the next guard of any database.
+    pub async fn renewed(&self) {
+        self.renewed.notified().await;
+    }
+
+    /// Has the server `target` end the backend `pid` of a session of `login`, if the
+    /// service role may do that (`pg_signal_backend`).
+    ///
+    /// # Errors
+    /// It may not, or the server can't be reached.
+    pub async fn end_backend(
+        &self,
+        target: &Target,
+        database: &str,
+        login: &str,
+        pid: i32,
+    ) -> Result<(), EndError> {
+        let service = self.service.load_full();
+        let connection = service.connect_to(target, database).await?;
+        // A process id is given anew when its backend is gone.
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE pid = $1 AND usename = $2 AND datname = $3";
+        connection.client.query(sql, &[&pid, &login, &database]).await?;
+        Ok(())
     }
 
     /// A session begins in the database; it ends when the visit is dropped.

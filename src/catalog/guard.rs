@@ -32,6 +32,9 @@ pub struct Guard {
     pub locked_relations: HashMap<Oid, Arc<str>>,
     /// Functions whose calls are refused.
     pub opaque_functions: HashSet<Oid>,
+    /// The policy trusts a function by name that nobody reads: it may do anything,
+    /// also to the names of a session's statements and cursors.
+    pub trusts_code: bool,
     /// Names that code running over protected data relies on: a new object of
     /// one of them could receive values.
     pub relied_on: Relied,

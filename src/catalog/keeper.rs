@@ -130,6 +130,11 @@ impl Database {
         if is_true { self.current.load_full() } else { None }
     }
 
+    /// A session runs something: the catalog is looked at until that has ended.
+    pub fn attend(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
     /// The newest guard there is, true or not.
     pub fn last(&self) -> Option<Arc<Guard>> {
         self.current.load_full()
@@ -250,6 +255,8 @@ pub(super) struct Keeper {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) policy: Arc<ArcSwap<Policy>>,
     pub(super) bindings: Arc<dyn BindingStore>,
+    /// Told of every new guard.
+    pub(super) renewed: Arc<Notify>,
 }
 
 /// A connection with what it saw last.
@@ -358,6 +365,7 @@ impl Keeper {
         // What others marked meanwhile may have come after this was read.
         let reached = marked.filter(|marked| *marked == wanted + 1).unwrap_or(wanted);
         self.database.publish(Some(guard), reached, looks);
+        self.renewed.notify_one();
         Ok(complete)
     }
 

@@ -141,7 +141,12 @@ impl Service {
         ServiceError::Login { user: self.user.clone(), database: database.to_owned(), source }
     }
 
-    async fn connect_to(&self, target: &Target, database: &str) -> Result<Connection, ServiceError> {
+    /// As [`connect`](Self::connect), to this one of the servers.
+    pub(super) async fn connect_to(
+        &self,
+        target: &Target,
+        database: &str,
+    ) -> Result<Connection, ServiceError> {
         let stream = target.connect().await?;
         let mut config = tokio_postgres::Config::new();
         // TLS, if any, is on the stream already.

@@ -134,7 +134,8 @@ fn rows(body: &[u8]) -> bool {
     };
     let guard = catalog::guard();
     let column = guard.protected.values().next().expect("a protected column");
-    let witness = Witness { guard: &guard, keys: &KEYS, encoding: Encoding::Utf8, sees: &|_| false };
+    let witness =
+        Witness { guard: &guard, keys: &KEYS, encoding: Encoding::Utf8, sees: &|_| false, by_name: false };
     let redact = OutputAction::Redact { columns: vec![Arc::clone(column)] };
     let outputs = vec![redact; fields.len()];
     let (plan, _) = RowPlan::new(Some(&outputs), &fields, &witness).expect("as many outputs as fields");

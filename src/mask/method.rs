@@ -82,6 +82,11 @@ impl Method {
         }
     }
 
+    /// What it shows hangs on a key: to see a chosen value masked is worth something.
+    pub fn is_keyed(self) -> bool {
+        self.takes_domain() || self == Self::Document
+    }
+
     /// Its output is keyed, so columns may share a `domain`.
     pub fn takes_domain(self) -> bool {
         matches!(self, Self::Hash | Self::Token | Self::Fpe | Self::Noise | Self::Fake)

@@ -69,8 +69,9 @@ pub enum OutputAction {
     Pass,
     /// Protected, and this person may see it until `Verdict::until`.
     Reveal { columns: Vec<Arc<ProtectedColumn>> },
-    /// Masked with the column's own method.
-    Mask { column: Arc<ProtectedColumn> },
+    /// Masked with the column's own method. `placed`: the server says that it is a
+    /// column, and which.
+    Mask { column: Arc<ProtectedColumn>, placed: bool },
     /// Masked with `redact`, whatever the column's method: derived, mixed or
     /// computed from several.
     Redact { columns: Vec<Arc<ProtectedColumn>> },
@@ -181,6 +182,15 @@ impl Verdict {
         all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
     }
 
+    /// Does it mask an output by a method that needs a key?
+    pub fn has_keyed_masks(&self) -> bool {
+        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
+        let mut all = self.outputs.iter().chain(of_readings);
+        all.any(
+            |output| matches!(output, OutputAction::Mask { column, .. } if column.method.method().is_keyed()),
+        )
+    }
+
     /// Are the outputs that `*` gave the columns that they were when it was read?
     pub fn is_witnessed(&self, origins: &[Option<ColumnId>]) -> bool {
         let holds = |(place, column): &(usize, ColumnId)| origins.get(*place) == Some(&Some(*column));
@@ -232,10 +242,10 @@ impl OutputAction {
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Pass, Self::Pass) => Self::Pass,
-            (Self::Mask { column }, Self::Mask { column: other })
+            (Self::Mask { column, placed }, Self::Mask { column: other, placed: also })
                 if column.method == other.method && column.domain == other.domain =>
             {
-                Self::Mask { column }
+                Self::Mask { column, placed: placed && also }
             }
             (left @ (Self::Pass | Self::Reveal { .. }), right @ (Self::Pass | Self::Reveal { .. })) => {
                 Self::Reveal { columns: [left.columns(), right.columns()].concat() }
@@ -247,7 +257,7 @@ impl OutputAction {
     fn columns(&self) -> &[Arc<ProtectedColumn>] {
         match self {
             Self::Pass => &[],
-            Self::Mask { column } => std::slice::from_ref(column),
+            Self::Mask { column, .. } => std::slice::from_ref(column),
             Self::Reveal { columns } | Self::Redact { columns } => columns,
         }
     }
@@ -460,7 +470,7 @@ impl<'a> Ruling<'a> {
         }
         match columns.first() {
             _ if revealed => OutputAction::Reveal { columns: columns.clone() },
-            Some(column) if own => OutputAction::Mask { column: Arc::clone(column) },
+            Some(column) if own => OutputAction::Mask { column: Arc::clone(column), placed: output.placed },
             Some(_) | None => OutputAction::Redact { columns: columns.clone() },
         }
     }

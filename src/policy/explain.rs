@@ -134,7 +134,7 @@ fn output_columns(statement: &Statement, verdict: &Verdict) -> Vec<OutputColumn>
             action: match action {
                 OutputAction::Pass => "shown".to_owned(),
                 OutputAction::Reveal { columns } => revealed(columns, verdict),
-                OutputAction::Mask { column } => format!("masked ({})", column.method.name()),
+                OutputAction::Mask { column, .. } => format!("masked ({})", column.method.name()),
                 OutputAction::Redact { .. } => "redacted".to_owned(),
             },
         })

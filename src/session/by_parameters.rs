@@ -4,8 +4,10 @@
 //!
 //! ```text
 //! client    Query ─────────────────────────────────> T D… C Z
-//! server    P B D E Flush ── 1 2 T D… C ── Close Sync ── 3 3 Z
+//! server    … P B D E Flush ── 1 2 T D… C ── Close Sync ── 3 3 Z
 //! ```
+//!
+//! Before them goes what [hushes](super::hush) the server about the originals.
 //!
 //! A Query commits before it says that it is complete, messages like these
 //! after: CommandComplete is kept back until the server is ready, and dropped
@@ -62,6 +64,7 @@ impl Relay {
         let lineage = Lineage { analysis: plan.analysis.clone(), index: 0, inner: false };
         run.ground = Some(Ground::of(&plan.text, lineage, &self.guard, judged.followed));
         let sent = splice::apply(&plan.text, &plan.edits);
+        self.hush();
         self.bind_unnamed(&sent, &judged.tokens.literals);
         let translation = Arc::new(Translation { sent, edits: plan.edits, original: plan.text });
         self.expect_unnamed(&translation, shape);

@@ -82,6 +82,11 @@ impl Cancels {
         self.find(key).map(|(upstream, ..)| upstream)
     }
 
+    /// The server of the session that was given this key.
+    pub fn target(&self, key: &CancelKey) -> Option<Arc<Target>> {
+        self.find(key).map(|(_, target, _)| target)
+    }
+
     fn find(&self, key: &CancelKey) -> Option<(CancelKey, Arc<Target>, Ear)> {
         let entries = self.entries.get(&key.pid)?;
         let entry = entries.iter().find(|entry| bool::from(entry.secret.as_ref().ct_eq(&key.secret)))?;

@@ -1,12 +1,20 @@
 //! How a session ends: its client hears why where that is possible, and the
 //! server's side is closed with it.
 
+use std::time::{Duration, Instant};
+
 use super::relay::{End, LAST_WORDS, Relay, Revealed};
 use super::runs::finish_run;
 use crate::error::{ClientError, sqlstate};
 use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::write_bare;
 use crate::wire::report::{self, Severity};
+
+/// How long the server is told again to end what it runs.
+const INSISTENCE: Duration = Duration::from_secs(10);
+
+/// How long it is waited for each time.
+const MOMENT: Duration = Duration::from_millis(50);
 
 impl Relay {
     /// Ends both connections. Says why to the client where that is possible.
@@ -36,6 +44,12 @@ impl Relay {
             }
         }
         if !matches!(end, End::Server) {
+            if running && self.insists {
+                // A function can catch a cancel, and go on at once; the end of its
+                // backend it can't.
+                let ended = self.proxy.end_backend(self.cancellable.key(), &self.who);
+                let _ = tokio::time::timeout(LAST_WORDS, ended).await;
+            }
             if running {
                 // A query must not go on for nobody.
                 self.proxy.cancel(self.cancellable.key()).await;
@@ -46,7 +60,31 @@ impl Relay {
         let words = tokio::time::timeout(LAST_WORDS, self.client.close());
         let bye = tokio::time::timeout(LAST_WORDS, self.upstream.close());
         let (client, upstream) = tokio::join!(words, bye);
+        if running && self.insists {
+            self.insist().await;
+        }
         tracing::debug!(?client, ?upstream, session = self.seat.id, "session closed");
+    }
+
+    /// Tells the server to end what it runs, until it has.
+    async fn insist(&mut self) {
+        let begun = Instant::now();
+        while !self.has_closed().await && begun.elapsed() < INSISTENCE {
+            self.proxy.cancel_running(self.cancellable.key()).await;
+        }
+    }
+
+    /// Has the server closed its side, after a moment?
+    async fn has_closed(&mut self) -> bool {
+        let closed = async {
+            loop {
+                self.upstream.input.clear();
+                if !matches!(self.upstream.fill().await, Ok(1..)) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(MOMENT, closed).await.is_ok()
     }
 
     /// The parts of a session's input and output that an error must not mix with.

@@ -25,6 +25,7 @@ fn guard() -> Guard {
         counted_relations: Default::default(),
         locked_relations: Default::default(),
         opaque_functions: Default::default(),
+        trusts_code: false,
         relied_on: Default::default(),
         keyed: Default::default(),
         set_off: Default::default(),
@@ -43,7 +44,8 @@ fn plan(format: CopyFormat) -> CopyPlan {
     };
     let guard = guard();
     let keys = KeyRing::parse(KEY).unwrap();
-    let witness = Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false };
+    let witness =
+        Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false, by_name: false };
     let outputs = [OutputAction::Pass, OutputAction::Redact { columns: Vec::new() }, OutputAction::Pass];
     let (rows, _) = RowPlan::new(Some(&outputs), &[field; 3], &witness).unwrap();
     CopyPlan::new(format, rows)
@@ -149,7 +151,8 @@ fn a_protected_origin_that_nobody_announced_is_masked() {
     let mut guard = guard();
     guard.protected.insert(origin, Arc::new(column));
     let keys = KeyRing::parse(KEY).unwrap();
-    let witness = Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false };
+    let witness =
+        Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false, by_name: false };
     let field = Field { origin: Some(origin), type_oid: Oid(25), modifier: -1, format: Format::Text };
     for outputs in [None, Some([OutputAction::Pass])] {
         let outputs = outputs.as_ref().map(|outputs| outputs.as_slice());

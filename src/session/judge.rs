@@ -104,6 +104,21 @@ impl Judged {
         guarded.reveals |= !guarded.leases.is_empty();
     }
 
+    /// Would a value of the client's choosing, in the place of one of its outputs,
+    /// be masked as the column's own values are?
+    pub(super) fn has_keyed_masks(&self) -> bool {
+        self.guarded.as_ref().is_some_and(|guarded| guarded.verdict.has_keyed_masks())
+    }
+
+    /// What runs is what the server knows by a name, which may be another than
+    /// what was judged.
+    fn by_name(mut self) -> Self {
+        if let Some(guarded) = &mut self.guarded {
+            guarded.by_name = true;
+        }
+        self
+    }
+
     /// Grants by which it may use a column, not only show it.
     fn leans_on(&self) -> impl Iterator<Item = GrantId> {
         let bases = self.guarded.iter().flat_map(|guarded| &guarded.verdict.leans_on);
@@ -283,14 +298,15 @@ impl Relay {
             Lookup::Found(slot) => {
                 let mend = "CLOSE the cursor and DECLARE it again.";
                 let tokens = &slot.value.tokens;
-                if self.leads_elsewhere(&slot.value)? {
-                    return Err(leads_elsewhere().into());
+                if leads_on(&slot.value.prepared) {
+                    // It would run now, with the columns that it had when it was bound.
+                    return Err(by_two_names().into());
                 }
                 let judged = self.judge_opened(&slot.value, |relay, prepared| {
                     relay.judge_in_form(prepared, mend, Handed::kept(tokens))
                 })?;
                 // They were handed over with the DECLARE or Bind.
-                Ok(Judged { tokens: Handover::default(), ..judged })
+                Ok(Judged { tokens: Handover::default(), ..judged }.by_name())
             }
             Lookup::Missing => Ok(Judged::of_unheld(Unheld::cursor(cursor))),
             Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),
@@ -318,7 +334,7 @@ impl Relay {
         match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
             // Its columns would not be described.
             Some(_) => Err(copy_by_name().into()),
-            None => Ok(judged),
+            None => Ok(judged.by_name()),
         }
     }
 
@@ -457,6 +473,7 @@ impl Relay {
                 names: statement.names.clone(),
                 awaited: statement.is_awaited(),
                 touches: statement.touches_protected,
+                by_name: false,
                 forgets_person: forgets_person(&statement.kind),
                 verdict,
             })

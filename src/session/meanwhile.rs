@@ -11,6 +11,10 @@
 //!
 //! Where the text means what it did, the reply passes; otherwise nothing of it
 //! does.
+//!
+//! A statement that writes has written before it is answered. So when there is a
+//! new guard, all that runs is looked at again too, and what means something else
+//! by then is stopped, its session with it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -20,12 +24,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::relay::{End, Relay};
-use super::runs::Audience;
+use super::runs::{Audience, Run};
 use super::state::{Known, Lineage};
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analyser::{Analyser, Verdict};
-use crate::sql::{Analysis, StatementKind};
+use crate::sql::analysis::CatalogChange;
+use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::frame::backend as tag;
 
 /// A reply that comes this long after its statement was judged is late. Not
@@ -99,13 +104,32 @@ impl Ground {
         std::iter::successors(Some(self), |ground| ground.followed.as_deref()).map(|ground| &ground.text)
     }
 
+    fn statement(&self) -> Option<&Statement> {
+        self.lineage.as_ref().and_then(Lineage::statement)
+    }
+
     /// The end of DDL tells nothing, and its own effect on the catalog is no news.
+    /// That of a procedure is.
     fn passes(&self, tag: u8) -> bool {
-        let kind = self.lineage.as_ref().and_then(Lineage::statement).map(|statement| &statement.kind);
-        tag == tag::COMMAND_COMPLETE
-            && matches!(kind, Some(StatementKind::Utility | StatementKind::Transaction(_)))
+        let ends = |statement: &Statement| match statement.kind {
+            StatementKind::Utility => {
+                statement.names.runs_nothing || statement.catalog_change != CatalogChange::None
+            }
+            StatementKind::Transaction(_) => true,
+            _ => false,
+        };
+        tag == tag::COMMAND_COMPLETE && self.statement().is_some_and(ends)
+    }
+
+    /// May it be stopped for what it has come to mean? DDL is not, nor what a role
+    /// runs that is `exempt`: its own effect shows in the catalog too.
+    fn can_be_stopped(&self) -> bool {
+        self.statement().is_none_or(|it| !it.names.runs_nothing && it.needs_exempt.is_none())
     }
 }
+
+/// While a statement runs, the catalog's keeper is told so this often.
+const ATTENTION: Duration = Duration::from_secs(10);
 
 /// Looks at a text again; whether it means what it did.
 pub(super) type Review = Pin<Box<dyn Future<Output = Result<Reviewed, ClientError>>>>;
@@ -178,6 +202,82 @@ impl Relay {
         }
     }
 
+    /// Does all that runs mean what it did when it was sent?
+    ///
+    /// # Errors
+    /// Something doesn't: the session ends, and what runs with it.
+    pub(super) fn check_running(&mut self) -> Result<(), End> {
+        if !self.state.has_running() || self.running_review.is_some() || self.observes() {
+            return Ok(());
+        }
+        if self.attended.elapsed() > ATTENTION {
+            self.database.attend();
+            self.attended = Instant::now();
+        }
+        if self.database.newest() == self.running_sure_by {
+            return Ok(());
+        }
+        let Some(guard) = self.database.last() else { return Ok(()) };
+        // A new policy is not DDL: what runs goes on under its own.
+        let counts = |it: &&Ground| it.policy == guard.policy && it.can_be_stopped();
+        let replies = self.state.entries().map(|entry| &entry.run);
+        let replies = replies.filter(|reply| matches!(reply.audience, Audience::Client));
+        let runs =
+            replies.flat_map(|reply| reply.runs.iter().skip(reply.current)).filter(|run| !run.finished);
+        let mut unread = Vec::new();
+        let mut holds = true;
+        for ground in runs.filter_map(|run| run.ground.as_ref()).filter(counts) {
+            match ground.holds(guard.version, &mut |text| self.proxy.analyser.look_up(&guard, text)) {
+                Some(it_holds) => holds &= it_holds,
+                None => unread.push(ground.clone()),
+            }
+        }
+        if !holds {
+            return Err(self.stop_running());
+        }
+        if unread.is_empty() {
+            self.running_sure_by = guard.version;
+            return Ok(());
+        }
+        let proxy = self.proxy.clone();
+        self.running_review = Some(Box::pin(async move {
+            let mut holds = true;
+            for ground in unread {
+                holds &= look_again(&proxy.analyser, &guard, &ground).await.holds;
+            }
+            Ok(Reviewed { version: guard.version, holds })
+        }));
+        Ok(())
+    }
+
+    /// When what runs must next be told of; None: nothing runs.
+    pub(super) fn attention(&self) -> Option<Instant> {
+        self.state.has_running().then(|| self.attended + ATTENTION)
+    }
+
+    /// A message was sent whose statements were judged so.
+    pub(super) fn note_grounds(&mut self, runs: &[Run]) {
+        let older = |run: &Run| run.ground.as_ref().is_some_and(|it| it.version != self.running_sure_by);
+        if runs.iter().any(older) {
+            self.running_sure_by = 0;
+        }
+    }
+
+    /// What ran was looked at again. Something may have been sent meanwhile that was
+    /// judged by an older guard: it is looked at in the next turn.
+    pub(super) fn on_running_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
+        match reviewed.map_err(End::Fault)?.holds || !self.state.has_running() {
+            true => Ok(()),
+            false => Err(self.stop_running()),
+        }
+    }
+
+    fn stop_running(&mut self) -> End {
+        tracing::info!(session = self.seat.id, "what runs has come to mean something else");
+        self.insists = true;
+        End::Fault(outdated())
+    }
+
     /// A review is done: the frame that waits for it is taken up again.
     pub(super) fn on_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
         let Reviewed { version, holds } = reviewed.map_err(End::Fault)?;
@@ -199,7 +299,7 @@ impl Relay {
             tag::ERROR_RESPONSE | tag::NOTICE_RESPONSE => Ok(true),
             // It is done: to be told that it failed would be wrong, how many
             // rows it changed is not to be told.
-            tag::COMMAND_COMPLETE => Err(End::Fault(outdated())),
+            tag::COMMAND_COMPLETE => Err(self.stop_running()),
             _ => self.cut(outdated()).map(|()| true),
         }
     }

@@ -135,6 +135,7 @@ impl Relay {
     pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
         self.at_rest = false;
         self.flushed = false;
+        self.note_grounds(&entry.run.runs);
         match entry.kind {
             Kind::Execute => self.pipeline_open = true,
             Kind::Query

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
 use super::relay::{Relay, ShapeRef};
-use super::state::{Change, Changes, Form, Known, Lineage, Lookup, MAX_NAMES, Portal, Prepared, Slot};
-use crate::error::{ClientError, sqlstate};
+use super::savepoints::Savepoint;
+use super::state::{Change, Changes, Ending, Form, Known, Lineage, Lookup, Portal, Prepared, Slot};
 use crate::sql::StatementKind;
+use crate::sql::analysis::Transaction;
 use crate::sql::splice::Edit;
 
 impl Relay {
@@ -25,12 +26,12 @@ impl Relay {
         let Some(statement) = lineage.statement() else { return Ok(()) };
         match &statement.kind {
             StatementKind::Prepare { name, .. } => {
-                self.room_for_name()?;
+                self.room_for_name(name.as_bytes())?;
                 let prepared = self.by_sql(lineage, text, edits);
                 changes.push((index, Change::SetStatement(name_bytes(name), prepared)));
             }
             StatementKind::DeclareCursor { name, hold, .. } => {
-                self.room_for_name()?;
+                self.room_for_name(name.as_bytes())?;
                 let prepared = self.by_sql(lineage, text, edits);
                 let portal = Portal {
                     prepared,
@@ -38,6 +39,8 @@ impl Relay {
                     kept: false,
                     tokens: tokens.clone(),
                     leads: None,
+                    weight: None,
+                    by_name: true,
                     shape: None,
                 };
                 changes.push((index, Change::SetPortal(name_bytes(name), portal)));
@@ -71,6 +74,20 @@ impl Relay {
                     followed?;
                 }
             }
+            StatementKind::Transaction(Transaction::Commit) => {
+                changes.push((index, Change::End(Ending::Commit)));
+            }
+            StatementKind::Transaction(Transaction::Rollback) => {
+                changes.push((index, Change::End(Ending::Rollback)));
+            }
+            StatementKind::Transaction(Transaction::RollbackTo) => {
+                let back = match Savepoint::read(text) {
+                    Some(Savepoint::RollbackTo(name)) => self.state.back_to(Some(&name)),
+                    // What the same text did before may have made, or released, it.
+                    Some(Savepoint::Make(_) | Savepoint::Release(_)) | None => self.state.back_to(None),
+                };
+                changes.push((index, Change::End(back)));
+            }
             StatementKind::Discard { all: true, .. } => {
                 changes.push((index, Change::RemoveStatements));
                 changes.push((index, Change::RemovePortals));
@@ -80,29 +97,20 @@ impl Relay {
         Ok(())
     }
 
-    fn by_sql(&self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
-        let inner = Lineage { inner: true, ..lineage.clone() };
+    fn by_sql(&mut self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
+        let known = Known::Analysed(Lineage { inner: true, ..lineage.clone() });
+        let weight = Some(self.kept.text(text, &known));
         Arc::new(Prepared {
             text: text.clone(),
             parameter_types: Bytes::new(),
             version: self.guard.version,
-            known: Known::Analysed(inner),
+            known,
             form: Some(Form { edits: edits.to_vec(), ..Form::default() }),
             by_sql: true,
             may_copy_in: false,
             may_recode: true,
+            weight,
         })
-    }
-
-    pub(super) fn room_for_name(&self) -> Result<(), Stop> {
-        if self.state.names() < MAX_NAMES {
-            return Ok(());
-        }
-        let error = ClientError::new(
-            sqlstate::PROGRAM_LIMIT_EXCEEDED,
-            "too many prepared statements and portals in this session",
-        );
-        Err(error.with_hint("DEALLOCATE and CLOSE what is no longer used.").into())
     }
 }
 

@@ -35,6 +35,7 @@ use super::settings::Settings;
 use super::simple::QueryPlan;
 use super::state::State;
 use super::virtual_schema::Row;
+use super::weight::Kept;
 use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
@@ -169,12 +170,22 @@ pub(super) struct Relay {
     pub guard_since: u64,
     pub guard: Arc<Guard>,
     pub permits: Arc<SessionPermits>,
+    /// What its names take.
+    pub kept: Kept,
     /// The guard that they were made by.
     permits_version: u64,
     pub hold: Option<Hold>,
     pub job: Option<Job>,
     /// The next of the server's frames waits for it.
     pub review: Option<Review>,
+    /// What runs is looked at again.
+    pub running_review: Option<Review>,
+    /// Version of the guard by which all that runs means what it did when it was sent.
+    pub running_sure_by: u64,
+    /// When the catalog's keeper was last told that something runs.
+    pub attended: Instant,
+    /// What runs must not go on when the session ends, whatever catches its cancel.
+    pub insists: bool,
     /// The last analysis that a job brought.
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
     /// Descriptions of the columns of COPYs in a Query that waits for them,
@@ -263,12 +274,17 @@ impl Relay {
             settings,
             database,
             guard_since: 0,
+            kept: Kept::default(),
             permits_version: guard.version,
             guard,
             permits,
             hold: None,
             job: None,
             review: None,
+            running_review: None,
+            running_sure_by: 0,
+            attended: Instant::now(),
+            insists: false,
             answered: None,
             copy_shapes: Vec::new(),
             own_rows: None,
@@ -342,6 +358,7 @@ impl Relay {
         let reveals = RevealCheck::new(&self.state, &self.revealed, &self.permits, &*self.proxy.clock);
         let (client, upstream) = (&mut self.client, &mut self.upstream);
         let (job, review) = (&mut self.job, &mut self.review);
+        let running_review = &mut self.running_review;
         let trip = &mut self.round_trip;
         tokio::select! {
             biased;
@@ -361,6 +378,10 @@ impl Relay {
             reviewed = outcome(review) => {
                 self.review = None;
                 self.on_reviewed(reviewed)
+            }
+            reviewed = outcome(running_review) => {
+                self.running_review = None;
+                self.on_running_reviewed(reviewed)
             }
             () = std::future::poll_fn(|cx| self.seat.poll_called(cx)) => Ok(()),
             () = sleep_until(deadline) => Ok(()),
@@ -404,7 +425,7 @@ impl Relay {
         let idle = (!idle.is_zero() && self.state.is_quiet() && self.job.is_none())
             .then(|| self.last_activity + idle);
         let farewell = self.client_closed.map(|_| self.last_activity + FAREWELL);
-        [idle, farewell, self.overtime()].into_iter().flatten().min()
+        [idle, farewell, self.overtime(), self.attention()].into_iter().flatten().min()
     }
 
     fn on_io(&mut self, event: Event) -> Result<(), End> {
@@ -505,6 +526,7 @@ impl Relay {
 
     fn check_ends(&mut self) -> Result<(), End> {
         self.check_time()?;
+        self.check_running()?;
         let quiet = self.state.is_quiet() && self.job.is_none();
         if let Some(_since) = self.client_closed {
             let over = self.last_activity.elapsed() >= FAREWELL;

@@ -11,7 +11,8 @@ use super::relay::{CopyIn, End, Relay};
 use super::reports::Gate;
 use super::rows::RowFault;
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
-use super::state::{Entry, Kind, Lineage};
+use super::savepoints::Savepoint;
+use super::state::{Ending, Entry, Kind, Lineage};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Basis, ProtectedColumn};
 use crate::sql::StatementKind;
@@ -71,6 +72,11 @@ impl Relay {
             (Kind::DescribeStatement | Kind::DescribePortal, tag::NO_DATA) => {
                 self.on_description(None, frame)
             }
+            (Kind::Execute, tag::COMMAND_COMPLETE) if entry.run.is_hidden() => {
+                self.state.complete();
+                Ok(())
+            }
+            (Kind::Execute, _) if entry.run.is_hidden() => Err(out_of_step(tag)),
             (Kind::Query | Kind::Execute, _) => self.on_run_reply(tag, body, frame),
             _ => Err(out_of_step(tag)),
         }
@@ -253,9 +259,29 @@ impl Relay {
                 self.mark_committed();
             }
             b"COMMIT PREPARED" => drop(self.database.mark_stale()),
-            b"ROLLBACK" => self.state.rolls_back(),
+            b"ROLLBACK" => {
+                let ending = match self.savepoint() {
+                    Some(Savepoint::RollbackTo(name)) => self.state.back_to(Some(&name)),
+                    Some(Savepoint::Make(_) | Savepoint::Release(_)) | None => Ending::Rollback,
+                };
+                self.state.rolls_back(ending);
+            }
+            b"SAVEPOINT" => {
+                let name = self.savepoint().and_then(Savepoint::made);
+                self.state.saves(name);
+            }
+            b"RELEASE" => {
+                let name = self.savepoint().and_then(Savepoint::released);
+                self.state.releases(name.as_deref());
+            }
             _ => {}
         }
+    }
+
+    /// What the text at hand does to savepoints, where that is all it does.
+    fn savepoint(&mut self) -> Option<Savepoint> {
+        let ground = self.current_run()?.ground.as_ref()?;
+        Savepoint::read(&ground.text)
     }
 
     /// What the server answers is what the text says, and nothing run by name.

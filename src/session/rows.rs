@@ -58,6 +58,23 @@ pub struct Witness<'a> {
     pub encoding: Encoding,
     /// May this session see the column, although nobody announced it?
     pub sees: &'a dyn Fn(&ProtectedColumn) -> bool,
+    /// What ran is what the server knows by a name, so its outputs need not be
+    /// those that were announced.
+    pub by_name: bool,
+}
+
+impl Witness<'_> {
+    /// May a value of this field be masked as those of `column` are? One that the
+    /// client chose must not be: its mask would tell which rows have it.
+    fn is_its_own(&self, column: &ProtectedColumn, placed: bool, field: &Field) -> bool {
+        if !self.by_name || !column.method.method().is_keyed() {
+            return true;
+        }
+        // The server names no column for what was cast or united.
+        let Some(origin) = field.origin else { return !placed && !self.guard.trusts_code };
+        let same = |of: &Arc<ProtectedColumn>| of.domain == column.domain && of.method == column.method;
+        protected_at(self.guard, origin).iter().any(same)
+    }
 }
 
 impl RowPlan {
@@ -195,7 +212,10 @@ fn column_mask(
     let wire = Wire { format: field.format, encoding: witness.encoding };
     let ty = || ValueType::resolve(&witness.guard.snapshot, field.type_oid, field.modifier);
     match action {
-        OutputAction::Mask { column } => Some(own_mask(column, &ty(), wire, witness.keys)),
+        OutputAction::Mask { column, placed } if witness.is_its_own(column, *placed, field) => {
+            Some(own_mask(column, &ty(), wire, witness.keys))
+        }
+        OutputAction::Mask { .. } => Some(mask::plan_redact(&ty(), wire)),
         OutputAction::Redact { .. } => Some(mask::plan_redact(&ty(), wire)),
         OutputAction::Reveal { .. } => None,
         OutputAction::Pass => {

@@ -139,6 +139,11 @@ impl Reply {
         self.runs.get(self.current)?.guarded.as_deref()?.unheld.as_ref()
     }
 
+    /// bauta's own message, not one that it sent in a client's place.
+    pub fn is_hidden(&self) -> bool {
+        matches!(self.audience, Audience::Proxy)
+    }
+
     pub fn is_silent(&self) -> bool {
         self.cut || !matches!(self.audience, Audience::Client)
     }
@@ -280,6 +285,9 @@ pub struct Guarded {
     /// As [`Statement::is_awaited`](crate::sql::Statement::is_awaited).
     pub awaited: bool,
     pub touches: bool,
+    /// What runs is what the server knows by a name that a function may have given
+    /// to another statement or cursor.
+    pub by_name: bool,
     /// Done, it returns the session to its login.
     pub forgets_person: bool,
 }
@@ -318,6 +326,7 @@ impl Guarded {
             names: Names::default(),
             awaited: false,
             touches: false,
+            by_name: false,
             forgets_person: false,
         }
     }

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 
 use super::end_user::Naming;
 use super::virtual_schema::VirtualStatement;
+use super::weight::Weight;
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::backend::TransactionStatus;
@@ -98,6 +99,8 @@ pub struct Prepared {
     pub may_copy_in: bool,
     /// May set `client_encoding`.
     pub may_recode: bool,
+    /// What its text takes of the session's room.
+    pub weight: Option<Arc<Weight>>,
 }
 
 impl Prepared {
@@ -139,10 +142,14 @@ pub struct Portal<S> {
     pub kept: bool,
     /// Parameters that tokens were bound to, or NULL where a token may stand.
     pub tokens: Arc<[u16]>,
+    /// It was bound to a name that the server may know another statement by.
+    pub by_name: bool,
     /// Of a portal over EXECUTE or FETCH: which registration that name meant
     /// when it was bound. The server keeps the columns of that one, whatever the
     /// name means when it runs.
     pub leads: Option<u64>,
+    /// What it takes of the session's room, besides its statement.
+    pub weight: Option<Arc<Weight>>,
     /// What the relay knows of its rows.
     pub shape: S,
 }
@@ -154,12 +161,19 @@ pub struct Slot<T> {
     segment: u64,
     /// Number of the entry that registered it.
     entry: u64,
+    /// Number behind the last entry after which the server certainly still means
+    /// this by the name.
+    settled: u64,
 }
 
 impl<T> Slot<T> {
     /// No other registration has it.
     pub fn number(&self) -> u64 {
         self.entry
+    }
+    /// Of a portal: it has run.
+    pub fn has_begun(&self) -> bool {
+        self.settled > self.entry + 1
     }
 }
 
@@ -183,6 +197,28 @@ pub enum Change<S> {
     RemovePortal(Bytes),
     /// CLOSE ALL, DISCARD ALL.
     RemovePortals,
+    /// COMMIT or ROLLBACK: the portals that it closes.
+    End(Ending),
+}
+
+/// What ends a transaction, or a part of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Commit,
+    Rollback,
+    /// To a savepoint: what was registered from this message on is rolled back.
+    RollbackTo(u64),
+}
+
+impl Ending {
+    fn closes<S>(self, slot: &Slot<Portal<S>>) -> bool {
+        !slot.value.kept
+            && match self {
+                Self::Commit => !slot.value.hold,
+                Self::Rollback => true,
+                Self::RollbackTo(number) => slot.entry >= number,
+            }
+    }
 }
 
 /// Changes, in order, each with the statement of a Query that does it.
@@ -217,6 +253,11 @@ impl Kind {
     /// Runs client SQL.
     fn runs(self) -> bool {
         matches!(self, Self::Query | Self::Execute)
+    }
+    /// May call a function. A Bind has its statement planned, which calls
+    /// IMMUTABLE ones; a Sync that commits leaves no portal that could mean another.
+    fn may_call(self) -> bool {
+        matches!(self, Self::Query | Self::Execute | Self::Bind)
     }
 }
 
@@ -268,6 +309,10 @@ pub struct State<R, S> {
     segment: u64,
     /// Query and Execute entries in the queue.
     running: usize,
+    /// Number behind the last entry that may run code of the client's choosing,
+    /// which may change what the server means by a name.
+    ran: u64,
+    savepoints: Savepoints,
     skipping: bool,
     /// Messages of the extended protocol were sent since the last Query or Sync.
     batch: bool,
@@ -287,6 +332,8 @@ impl<R, S: Clone> Default for State<R, S> {
             next_entry: 0,
             segment: 0,
             running: 0,
+            ran: 0,
+            savepoints: Savepoints::default(),
             skipping: false,
             batch: false,
             flushed: false,
@@ -365,6 +412,9 @@ impl<R, S: Clone> State<R, S> {
         }
         entry.number = self.next_entry;
         self.next_entry += 1;
+        if entry.kind.may_call() {
+            self.ran = self.next_entry;
+        }
         self.queue.push_back(entry);
     }
 
@@ -374,6 +424,9 @@ impl<R, S: Clone> State<R, S> {
     }
     pub fn front_mut(&mut self) -> Option<&mut Entry<R, S>> {
         self.queue.front_mut()
+    }
+    pub fn entries(&self) -> impl Iterator<Item = &Entry<R, S>> {
+        self.queue.iter()
     }
     pub fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry<R, S>> {
         self.queue.iter_mut()
@@ -404,14 +457,63 @@ impl<R, S: Clone> State<R, S> {
         done
     }
 
-    /// ROLLBACK, of a whole transaction or to a savepoint.
-    pub fn rolls_back(&mut self) {
+    /// ROLLBACK, of a whole transaction or to a savepoint: the portals that were
+    /// opened in what is rolled back are gone.
+    pub fn rolls_back(&mut self, ending: Ending) {
         self.rolled_back = true;
+        let answered = self.answered();
+        // What the message itself and those behind it registered came after it.
+        let stays = |slot: &Slot<Portal<S>>| slot.entry >= answered || !ending.closes(slot);
+        self.portals.retain(|_, slot| stays(slot));
+        for (_, undo) in self.queue.iter_mut().flat_map(|entry| &mut entry.undo) {
+            match undo {
+                Undo::Portal { before, .. } => *before = before.take().filter(stays),
+                Undo::Portals(all) => all.retain(|_, slot| stays(slot)),
+                Undo::Statement { .. } | Undo::Statements(_) => {}
+            }
+        }
+        match ending {
+            Ending::RollbackTo(number) => self.savepoints.roll_back(number),
+            // It may have been to one all the same, whose name was not found.
+            Ending::Commit | Ending::Rollback => self.savepoints.unsure = true,
+        }
+    }
+
+    /// SAVEPOINT is answered, in the first entry. None: its name is not known.
+    pub fn saves(&mut self, name: Option<Vec<u8>>) {
+        let number = self.answered();
+        self.savepoints.add(name, number);
+    }
+
+    /// RELEASE is answered. None: its name is not known.
+    pub fn releases(&mut self, name: Option<&[u8]>) {
+        self.savepoints.release(name);
+    }
+
+    /// What ROLLBACK TO this savepoint goes back to. None: its name, or what came
+    /// before it, is not known.
+    pub fn back_to(&self, name: Option<&[u8]>) -> Ending {
+        Ending::RollbackTo(self.savepoints.number(name).unwrap_or_else(|| self.answered()))
+    }
+
+    /// Does the server certainly mean by a name what was registered under it?
+    /// A function may have closed it, and made another.
+    pub fn is_settled<T>(&self, slot: &Slot<T>) -> bool {
+        self.ran <= slot.settled
+    }
+
+    /// An Execute of this portal was the last message. A portal that runs can't be
+    /// closed: it is the same one afterwards.
+    pub fn resumed(&mut self, name: &[u8]) {
+        if let Some(slot) = self.portals.get_mut(name) {
+            slot.settled = self.next_entry;
+        }
     }
 
     /// Forgets the portals that a transaction's end closes: all but cursors WITH
     /// HOLD, and these too if they were declared in what is rolled back.
     pub fn end_transaction(&mut self, committed: bool) {
+        self.savepoints = Savepoints::default();
         if self.portals.is_empty() {
             return;
         }
@@ -608,11 +710,15 @@ impl<R, S: Clone> State<R, S> {
                 Undo::Portal { name, removed: true, before }
             }
             Change::RemovePortals => Undo::Portals(std::mem::take(&mut self.portals)),
+            Change::End(ending) => {
+                Undo::Portals(self.portals.extract_if(|_, slot| ending.closes(slot)).collect())
+            }
         }
     }
 
     fn slot<T>(&self, value: T) -> Slot<T> {
-        Slot { value, segment: self.segment, entry: self.next_entry }
+        let entry = self.next_entry;
+        Slot { value, segment: self.segment, entry, settled: entry + 1 }
     }
 
     /// Takes registrations back, the last one first.
@@ -708,6 +814,49 @@ fn put_back<T>(map: &mut HashMap<Bytes, Slot<T>>, name: Bytes, before: Option<Sl
     match before {
         Some(slot) => drop(map.insert(name, slot)),
         None => drop(map.remove(&name)),
+    }
+}
+
+/// Most savepoints that are told apart; beyond it, all count as the first.
+const MAX_SAVEPOINTS: usize = 1000;
+
+/// The savepoints of the transaction at hand, and the message that made each.
+#[derive(Debug, Default)]
+struct Savepoints {
+    open: Vec<(Vec<u8>, u64)>,
+    /// The first one of the transaction, still open or not.
+    first: Option<u64>,
+    /// One was made or released whose name is not known.
+    unsure: bool,
+}
+
+impl Savepoints {
+    fn add(&mut self, name: Option<Vec<u8>>, number: u64) {
+        self.first = self.first.or(Some(number));
+        match name.filter(|_| self.open.len() < MAX_SAVEPOINTS) {
+            Some(name) => self.open.push((name, number)),
+            None => self.unsure = true,
+        }
+    }
+
+    fn release(&mut self, name: Option<&[u8]>) {
+        let place = name.and_then(|name| self.open.iter().rposition(|(known, _)| known == name));
+        match place {
+            Some(place) => self.open.truncate(place),
+            None => self.unsure = true,
+        }
+    }
+
+    fn roll_back(&mut self, number: u64) {
+        self.open.retain(|(_, made)| *made <= number);
+    }
+
+    /// The message that made this savepoint, or the first one, if which is not
+    /// certain. None: there is none.
+    fn number(&self, name: Option<&[u8]>) -> Option<u64> {
+        let name = name.filter(|_| !self.unsure);
+        let known = name.and_then(|name| self.open.iter().rfind(|(known, _)| known == name));
+        known.map(|(_, number)| *number).or(self.first)
     }
 }
 

@@ -16,6 +16,7 @@ fn prepared(text: &'static str) -> Arc<Prepared> {
         by_sql: false,
         may_copy_in: false,
         may_recode: false,
+        weight: None,
     })
 }
 
@@ -31,6 +32,8 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         kept: false,
         tokens: Arc::default(),
         leads: None,
+        by_name: false,
+        weight: None,
         shape: (),
     };
     let set = Change::SetPortal(Bytes::from_static(name.as_bytes()), portal);

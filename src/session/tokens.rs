@@ -260,20 +260,27 @@ pub(super) fn form_of(judged: &Judged, statement: Option<&Statement>, declared: 
     }
 }
 
-/// The Bind that goes upstream in the client's place. None: the client's own.
+/// The Bind that goes upstream in the client's place, of what `statement` is the
+/// name of there. None: the client's own.
 ///
 /// # Errors
 /// As the server's: it must not count parameters that it was not given.
 pub(super) fn rewritten(
     bind: &Bind<'_>,
+    statement: &[u8],
     values: &[BoundValue<'_>],
     judged: &Judged,
     declared: &[u8],
     form: &Form,
 ) -> Result<Option<Bytes>, ClientError> {
     let tokens = &judged.tokens;
+    let mut out = BytesMut::new();
     if form.own.is_none() && tokens.is_empty() {
-        return Ok(None);
+        if statement == bind.statement {
+            return Ok(None);
+        }
+        Bind { statement, ..*bind }.write(&mut out);
+        return Ok(Some(out.freeze()));
     }
     let own = form.own.unwrap_or(tokens.own);
     if values.len() != usize::from(own) {
@@ -299,8 +306,7 @@ pub(super) fn rewritten(
     }
     sent.extend(tokens.literals.iter().map(|(_, original)| (0, Some(Cow::Borrowed(original.0.as_slice())))));
     let sent: Vec<BoundValue<'_>> = sent.iter().map(|(code, value)| (*code, value.as_deref())).collect();
-    let mut out = BytesMut::new();
-    bind.write_with(&sent, &mut out);
+    Bind { statement, ..*bind }.write_with(&sent, &mut out);
     Ok(Some(out.freeze()))
 }
 

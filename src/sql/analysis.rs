@@ -266,6 +266,8 @@ pub struct Reading {
 pub struct Output {
     pub name: String,
     pub flow: Flow,
+    /// It is a column as it is: the server says which.
+    pub placed: bool,
 }
 
 /// What protected data an expression carries.

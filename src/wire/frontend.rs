@@ -99,6 +99,17 @@ impl<'a> Bind<'a> {
         (0..values).map(|index| Ok((code(index)?, reader.value()?))).collect()
     }
 
+    /// Writes it with the same parameters.
+    pub fn write(&self, out: &mut BytesMut) {
+        message(out, tag::BIND, |out| {
+            put_cstr(out, self.portal);
+            put_cstr(out, self.statement);
+            out.put_slice(self.parameters);
+            out.put_u16(u16::try_from(self.result_formats.0.len() / 2).unwrap_or(0));
+            out.put_slice(self.result_formats.0);
+        });
+    }
+
     /// Writes a Bind of other parameters.
     pub fn write_with(&self, values: &[BoundValue<'_>], out: &mut BytesMut) {
         message(out, tag::BIND, |out| {

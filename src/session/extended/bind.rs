@@ -21,6 +21,9 @@ use crate::sql::{Statement, StatementKind};
 use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::{Bind, BoundValue, Target};
 
+/// Where a statement is parsed for one Bind.
+const OWN_COPY: &[u8] = b"bauta: bound";
+
 impl Relay {
     pub(in crate::session) fn on_bind(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let bind = Bind::read(body)?;
@@ -49,11 +52,13 @@ impl Relay {
     fn bind(&mut self, bind: &Bind<'_>, frame: &[u8]) -> Result<(), Stop> {
         self.check_spelling(bind.portal)?;
         self.check_spelling(bind.statement)?;
-        self.room_for_name()?;
+        self.room_for_name(bind.portal)?;
         let Some(slot) = self.find_statement(bind.statement)? else {
             self.bind_unheld(bind.statement, frame);
             return Ok(());
         };
+        // A function may have given the name to another statement since.
+        let mut by_name = !bind.statement.is_empty() && !self.state.is_settled(&slot);
         let prepared = slot.value;
         let known = self.known(&prepared).map_err(Stop::Hold)?;
         self.check_types(&prepared.parameter_types)?;
@@ -65,19 +70,20 @@ impl Relay {
                 let own = Arc::new(bound(&statement, bind, &prepared.parameter_types)?);
                 let shape = Arc::new(Shape { own: Some(own), ..Shape::default() });
                 self.upstream.queue(frame);
-                self.expect_bind(bind.portal, unasked(prepared), Some(shape), Gate::Open);
+                let bound = Bound { values: bind.parameters.len(), ..Bound::unasked(prepared) };
+                self.expect_bind(bind.portal, bound, Some(shape), Gate::Open);
                 return Ok(());
             }
             Known::Naming(_) => {
                 self.upstream.queue(frame);
-                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
+                self.expect_bind(bind.portal, Bound::unasked(prepared), None, Gate::Open);
                 return Ok(());
             }
             Known::Harmless => {
                 let form = Form::plain(&prepared.parameter_types);
                 let prepared = self.in_form(bind.statement, prepared, None, form)?;
                 self.upstream.queue(frame);
-                self.expect_bind(bind.portal, unasked(prepared), None, Gate::Open);
+                self.expect_bind(bind.portal, Bound::unasked(prepared), None, Gate::Open);
                 return Ok(());
             }
         };
@@ -100,8 +106,18 @@ impl Relay {
             true => Form { edits: judged.edits.clone(), ..Form::plain(&declared) },
             false => form_of(&judged, lineage.statement(), &declared),
         };
-        let rewritten = rewritten(bind, &values, &judged, &declared, &form)?;
-        let prepared = self.in_form(bind.statement, prepared, Some(&lineage), form)?;
+        let strict = by_name && self.guard.trusts_code && judged.has_keyed_masks();
+        let own = !bind.statement.is_empty() && !prepared.by_sql && (judged.tokens.has_originals() || strict);
+        let statement = if own { OWN_COPY } else { bind.statement };
+        let rewritten = rewritten(bind, statement, &values, &judged, &declared, &form)?;
+        if !judged.tokens.is_empty() && judged.tokens.has_originals() {
+            self.hush();
+        }
+        let prepared = match own {
+            true => self.own_copy(&prepared, &lineage, form),
+            false => self.in_form(bind.statement, prepared, Some(&lineage), form)?,
+        };
+        by_name &= !own;
         let shape = wants_shape(&lineage).then(Arc::default);
         self.describe_copy_of(&lineage, &judged, shape.as_ref());
         if let Some(unheld) = self.leads_to_unheld(&prepared).filter(|_| !self.observes()) {
@@ -110,8 +126,30 @@ impl Relay {
         }
         self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
         let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
-        self.expect_bind(bind.portal, (prepared, tokens), shape, judged.gate());
+        self.expect_bind(bind.portal, Bound { prepared, tokens, by_name, values: 0 }, shape, judged.gate());
+        if own {
+            self.close_own_copy();
+        }
         Ok(())
+    }
+
+    /// Has the statement parsed under a name that is bauta's own, for the Bind that
+    /// comes at once: no original, and no key of a mask, may meet another statement
+    /// that the server has come to know by the client's name.
+    fn own_copy(&mut self, prepared: &Prepared, lineage: &Lineage, form: Form) -> Arc<Prepared> {
+        self.close_own_copy();
+        let known = Known::Analysed(lineage.clone());
+        let own =
+            Arc::new(Prepared { version: self.guard.version, known, form: Some(form), ..copy_of(prepared) });
+        let gate = if touches(&own) && !self.observes() { Gate::Closed } else { Gate::Open };
+        self.send_parse(OWN_COPY, own.clone(), b"", Audience::Proxy, gate);
+        own
+    }
+
+    fn close_own_copy(&mut self) {
+        Target::Statement(OWN_COPY).write(tag::CLOSE, self.upstream.output());
+        let remove = Change::RemoveStatement(Bytes::from_static(OWN_COPY));
+        self.expect(Entry::new(Kind::Close, Reply::new(Audience::Proxy)).with_change(remove));
     }
 
     /// Of a statement that bauta has not seen made.
@@ -187,20 +225,36 @@ impl Relay {
         }
     }
 
-    /// `bound`: the statement, and which of its parameters tokens were given for.
-    fn expect_bind(&mut self, name: &[u8], bound: (Arc<Prepared>, Arc<[u16]>), shape: ShapeRef, gate: Gate) {
-        let (prepared, tokens) = bound;
+    fn expect_bind(&mut self, name: &[u8], bound: Bound, shape: ShapeRef, gate: Gate) {
+        let Bound { prepared, tokens, by_name, values } = bound;
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();
-        let portal = Portal { prepared, hold: false, kept: false, tokens, leads, shape: shape.clone() };
+        let columns =
+            prepared.known.statement().and_then(|statement| statement.outputs.as_ref()).map_or(0, Vec::len);
+        let weight = Some(self.kept.portal(columns, values + 2 * tokens.len()));
+        let portal = Portal {
+            prepared,
+            hold: false,
+            kept: false,
+            tokens,
+            by_name,
+            leads,
+            weight,
+            shape: shape.clone(),
+        };
         let set = Change::SetPortal(Bytes::copy_from_slice(name), portal);
         self.expect(Entry::new(Kind::Bind, reply).with_change(set));
         if let Some(shape) = shape.filter(|_| asks) {
-            Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
-            let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
-            self.expect(Entry::new(Kind::DescribePortal, reply.with_shape(shape)));
+            self.ask_portal(name, shape);
         }
+    }
+
+    /// Has the server describe a portal into `shape`, unseen.
+    pub(super) fn ask_portal(&mut self, name: &[u8], shape: Arc<Shape>) {
+        Target::Portal(name).write(tag::DESCRIBE, self.upstream.output());
+        let reply = Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
+        self.expect(Entry::new(Kind::DescribePortal, reply.with_shape(shape)));
     }
 
     /// The registration that the EXECUTE or FETCH in `prepared` leads to now.
@@ -248,7 +302,7 @@ impl Relay {
             || self.copy_in != CopyIn::Off
             || self.state.is_skipping()
             || self.check_spelling(portal).is_err()
-            || self.room_for_name().is_err()
+            || self.room_for_name(portal).is_err()
         {
             return Ok(false);
         }
@@ -261,14 +315,27 @@ impl Relay {
             return Ok(false);
         }
         let prepared = self.refreshed(&slot.value, None);
-        self.expect_bind(portal, unasked(prepared), None, Gate::Open);
+        self.expect_bind(portal, Bound::unasked(prepared), None, Gate::Open);
         Ok(true)
     }
 }
 
-/// Nothing was asked about its parameters.
-fn unasked(prepared: Arc<Prepared>) -> (Arc<Prepared>, Arc<[u16]>) {
-    (prepared, Arc::default())
+/// What a portal is bound to.
+struct Bound {
+    prepared: Arc<Prepared>,
+    /// Parameters that tokens were given for.
+    tokens: Arc<[u16]>,
+    /// As [`Portal::by_name`].
+    by_name: bool,
+    /// Bytes of values that bauta keeps.
+    values: usize,
+}
+
+impl Bound {
+    /// Nothing was asked about its parameters, and its rows are not masked.
+    fn unasked(prepared: Arc<Prepared>) -> Self {
+        Self { prepared, tokens: Arc::default(), by_name: false, values: 0 }
+    }
 }
 
 fn is_copy(prepared: &Prepared) -> bool {

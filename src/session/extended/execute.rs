@@ -29,8 +29,11 @@ use crate::wire::frontend::Execute;
 /// An Execute that was judged.
 pub(in crate::session) struct ExecutePlan {
     pub frame: Bytes,
+    portal: Bytes,
     prepared: Arc<Prepared>,
     lineage: Option<Lineage>,
+    /// The server is asked once more what the portal's columns are.
+    again: bool,
     shape: ShapeRef,
     pub judged: Judged,
     changes: Changes<ShapeRef>,
@@ -53,13 +56,18 @@ impl Relay {
             Err(Stop::Hold(hold)) => return Ok(Step::Wait(hold)),
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
         };
+        let settled = self.state.is_settled(&slot);
+        // The server keeps the columns that it found when it was bound, and would read
+        // the rows of whatever stands under the name by now as those.
+        let stale = !settled && !slot.has_begun() && follows_names(&slot.value.prepared) && !self.observes();
         let portal = slot.value;
         let done = match (&portal.prepared.known, portal.shape.as_ref().and_then(|shape| shape.own.clone())) {
             (Known::Own(statement), Some(own)) => {
                 self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
             }
             (Known::Naming(naming), _) => self.run_portal_of_naming(&portal.prepared, naming, frame),
-            _ => self.execute(&portal, execute.limit, frame),
+            _ if stale => Err(leads_elsewhere().into()),
+            _ => self.execute(&portal, execute, settled, frame),
         };
         match done {
             Ok(step) => Ok(step),
@@ -126,9 +134,19 @@ impl Relay {
         Ok(Step::Done)
     }
 
-    fn execute(&mut self, portal: &Portal<ShapeRef>, limit: i32, frame: &[u8]) -> Result<Step, Stop> {
+    /// `settled`: the server certainly means this portal by the name.
+    fn execute(
+        &mut self,
+        portal: &Portal<ShapeRef>,
+        execute: Execute<'_>,
+        settled: bool,
+        frame: &[u8],
+    ) -> Result<Step, Stop> {
+        let limit = execute.limit;
         let mut plan = ExecutePlan {
             frame: Bytes::new(),
+            portal: Bytes::copy_from_slice(execute.portal),
+            again: false,
             prepared: portal.prepared.clone(),
             lineage: None,
             shape: portal.shape.clone(),
@@ -168,6 +186,15 @@ impl Relay {
             let why = if portal.prepared.by_sql { opened_by_declare() } else { changed_meanwhile() };
             return Err(why.into());
         }
+        if let Some(guarded) = plan.judged.guarded.as_deref_mut().filter(|guarded| guarded.has_outputs) {
+            guarded.by_name |= portal.by_name || !settled;
+            plan.again = !settled && !guarded.observed && guarded.copy.is_none() && portal.shape.is_some();
+            if plan.again {
+                // A ROLLBACK may have closed it.
+                self.need_quiet()?;
+                plan.shape = Some(Arc::default());
+            }
+        }
         plan.frame = Bytes::copy_from_slice(frame);
         if self.park(&grants_of(std::slice::from_ref(&plan.judged))) {
             self.parked = Some(Box::new(Parked::Execute(plan)));
@@ -200,6 +227,7 @@ impl Relay {
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
+        self.state.resumed(&plan.portal);
         if plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
@@ -222,10 +250,11 @@ impl Relay {
         run.guarded = guarded;
         run.ground =
             plan.lineage.map(|lineage| Ground::of(&plan.prepared.text, lineage, &self.guard, followed));
+        let shape = plan.shape.clone();
         let mut reply = Reply::new(Audience::Client);
         let (mut reveals, mut awaited) = (false, false);
         if let Some(guarded) = &mut run.guarded {
-            guarded.shape = plan.shape;
+            guarded.shape = plan.shape.clone();
             reveals = guarded.reveals;
             awaited = guarded.awaited;
             if guarded.touches && !guarded.verdict.full_grant {
@@ -234,10 +263,14 @@ impl Relay {
         }
         self.pipeline_sets = true;
         self.pipeline_recodes |= plan.prepared.may_recode;
+        if let Some(shape) = shape.filter(|_| plan.again) {
+            self.ask_portal(&plan.portal, shape);
+        }
         self.upstream.queue(&plan.frame);
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.changes = plan.changes;
         self.expect(entry);
+        self.state.resumed(&plan.portal);
         if reveals || awaited || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
@@ -253,6 +286,10 @@ fn execution_text(prepared: &Prepared) -> Sql {
         Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
     };
     Sql::whole(prepared.text.clone(), conceal)
+}
+
+fn follows_names(prepared: &Prepared) -> bool {
+    matches!(&prepared.known, Known::Analysed(lineage) if follows(lineage))
 }
 
 /// EXECUTE and FETCH: what they name may be another thing when the portal goes

@@ -59,7 +59,7 @@ impl Relay {
 
     fn parse(&mut self, parse: &Parse<'_>, text: Bytes, frame: &[u8]) -> Result<(), Stop> {
         self.check_spelling(parse.name)?;
-        self.room_for_name()?;
+        self.room_for_name(parse.name)?;
         let mut gate = Gate::Open;
         let types = Bytes::copy_from_slice(parse.parameter_types);
         let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
@@ -93,6 +93,7 @@ impl Relay {
         self.check_types(&types)?;
         let may_copy_in = may_copy_in(&text);
         let prepared = Prepared {
+            weight: Some(self.kept.text(&text, &known)),
             parameter_types: types,
             version: self.guard.version,
             known,
@@ -113,7 +114,7 @@ impl Relay {
         statement: Result<Arc<VirtualStatement>, ClientError>,
     ) -> Result<(), Stop> {
         self.check_spelling(parse.name)?;
-        self.room_for_name()?;
+        self.room_for_name(parse.name)?;
         let statement = statement?;
         write_stand_in(&statement, parse, self.upstream.output());
         self.expect_own(parse, text, Known::Own(statement));
@@ -127,7 +128,7 @@ impl Relay {
         naming: Result<Naming, ClientError>,
     ) -> Result<(), Stop> {
         self.check_spelling(parse.name)?;
-        self.room_for_name()?;
+        self.room_for_name(parse.name)?;
         let naming = Arc::new(naming?);
         self.write_naming(&naming, parse);
         self.expect_own(parse, text, Known::Naming(naming));
@@ -138,6 +139,7 @@ impl Relay {
     fn expect_own(&mut self, parse: &Parse<'_>, text: Bytes, known: Known) {
         let types = Bytes::copy_from_slice(parse.parameter_types);
         let prepared = Prepared {
+            weight: Some(self.kept.text(&text, &known)),
             form: Some(Form::plain(&types)),
             parameter_types: types,
             version: self.guard.version,

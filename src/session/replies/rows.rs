@@ -77,13 +77,19 @@ impl Relay {
         let now = self.proxy.clock.now();
         let observe = self.observes();
         let keys = self.proxy.keys.load_full();
+        let by_name = self.current_guarded().is_some_and(|guarded| guarded.by_name);
         let permits = &self.permits;
         let sees = |column: &ProtectedColumn| {
             // What came unannounced is not counted.
             matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
         };
-        let witness =
-            Witness { guard: &self.guard, keys: &keys, encoding: self.settings.encoding(), sees: &sees };
+        let witness = Witness {
+            guard: &self.guard,
+            keys: &keys,
+            encoding: self.settings.encoding(),
+            sees: &sees,
+            by_name,
+        };
         let (plan, trips) = RowPlan::new(outputs, fields, &witness)?;
         let what = match observe {
             true => "a protected column came unannounced in a result, and was shown: mode = \"observe\"",

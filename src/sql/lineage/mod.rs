@@ -289,8 +289,14 @@ impl<'a> Walk<'a> {
             .filter(|target| !target.value.is_clean())
             .map(|t| self.use_of(&t.value.flow, Purpose::CARRY, t.span.clone(), Otherwise::Refuse))
             .collect();
-        let outputs =
-            targets.into_iter().map(|target| Output { name: target.name, flow: target.value.flow }).collect();
+        let outputs = targets
+            .into_iter()
+            .map(|Target { name, value, .. }| Output {
+                name,
+                placed: value.origin.is_some(),
+                flow: value.flow,
+            })
+            .collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
         self.named.dedup_by(|a, b| a.name == b.name);
         if !found.uses.is_empty() {

@@ -45,7 +45,7 @@ fn a_grant_reveals_outputs_and_lets_predicates_stand_until_it_ends() {
     assert_eq!(verdict.leans_on.len(), 1);
     assert!(!verdict.full_grant);
     assert!(matches!(verdict.outputs[0], OutputAction::Reveal { .. }));
-    assert!(matches!(&verdict.outputs[1], OutputAction::Mask { column } if &*column.name == SSN));
+    assert!(matches!(&verdict.outputs[1], OutputAction::Mask { column, .. } if &*column.name == SSN));
     assert!(matches!(verdict.outputs[2], OutputAction::Pass));
 }
 
@@ -248,7 +248,7 @@ fn the_server_tells_which_of_several_relations_a_name_means() {
             .iter()
             .map(|action| match action {
                 OutputAction::Pass => "shown",
-                OutputAction::Mask { column } => column.method.name(),
+                OutputAction::Mask { column, .. } => column.method.name(),
                 OutputAction::Redact { .. } => "redacted",
                 OutputAction::Reveal { .. } => "REVEALED",
             })

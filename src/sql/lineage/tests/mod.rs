@@ -120,7 +120,7 @@ fn describe_run(out: &mut String, sql: &str, verdict: &Verdict) {
         .map(|action| match action {
             OutputAction::Pass => "·".to_owned(),
             OutputAction::Reveal { .. } => "REVEALED".to_owned(),
-            OutputAction::Mask { column } => match &column.path {
+            OutputAction::Mask { column, .. } => match &column.path {
                 Some(path) => format!("{}({path})", column.method.name()),
                 None => column.method.name().to_owned(),
             },
