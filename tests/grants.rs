@@ -608,6 +608,27 @@ fn a_once_grant_shows_one_statement_and_no_other() {
 }
 
 #[test]
+fn a_once_grant_shows_one_statement_of_a_text_and_no_other() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("1m", &["--once"]);
+    // What does not use it leaves it for what does.
+    let text = format!("SELECT name FROM customers WHERE id = 1; {EMAIL}; {EMAIL}; {EMAIL}");
+    let seen = values(&ana.query(&text));
+    assert_eq!(seen.iter().skip(1).map(|email| is_masked(email)).collect::<Vec<_>>(), [false, true, true]);
+    bench.grant("1m", &["--once"]);
+    let copy = "COPY (SELECT email FROM customers WHERE id = 1) TO STDOUT";
+    let frames = ana.query(&format!("{copy}; {copy}"));
+    let copied = frames.iter().filter(|frame| frame.tag == b'd').map(|frame| frame.body.contains(&b'*'));
+    assert_eq!(copied.collect::<Vec<_>>(), [false, true]);
+    // A predicate that only the grant lets through runs once.
+    bench.grant("1m", &["--once"]);
+    let found = "SELECT id FROM customers WHERE email LIKE '%@%'";
+    assert_eq!(error(&ana.query(&format!("{found}; {found}"))).as_deref(), Some("42501"));
+    assert_eq!(error(&ana.query(found)), None);
+}
+
+#[test]
 fn max_rows_are_revealed_and_not_one_more() {
     let bench = Bench::new();
     let mut ana = bench.session();
