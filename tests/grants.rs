@@ -448,6 +448,8 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "CREATE FUNCTION plain(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(t)'",
         "CREATE DOMAIN kept AS text CHECK (keep(VALUE))",
         "CREATE VIEW keeping AS SELECT keep('x') AS k",
+        "CREATE SEQUENCE told",
+        "SELECT nextval('told')",
     ] {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
     }
@@ -486,6 +488,11 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT c.id FROM customers c JOIN ruled_typed USING (id) WHERE c.email LIKE '%1@%'",
         "SELECT c.id FROM customers c, telling WHERE c.email LIKE '%1@%' AND k <> ''",
         "SELECT c.id FROM customers c JOIN locking USING (id) WHERE c.email LIKE '%1@%'",
+        // Locks of what a definition reads stay.
+        "SELECT pg_get_viewdef('keeping'::regclass) FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT pg_get_ruledef(r.oid) FROM customers c, pg_rewrite r WHERE c.id = 1 AND c.email LIKE '%1@%'",
+        "SELECT v.definition FROM customers c, pg_views v WHERE c.email LIKE '%1@%' AND v.viewname = 'keeping'",
+        "SELECT currval('told') FROM customers WHERE id = 1 AND email LIKE '%1@%'",
         // In the table itself, too.
         "UPDATE customers SET name = name || (SELECT count(*) FROM generate_series(0, 9) g WHERE g = length(customers.email))",
         "UPDATE customers SET name = CASE WHEN email LIKE '%1@%' THEN 'hit' ELSE name END",
