@@ -60,6 +60,7 @@ mod saves;
 mod sharing;
 mod sinks;
 mod startup;
+mod steered;
 mod stores;
 mod tls;
 mod tokens;

@@ -335,6 +335,7 @@ impl<'a> Classifier<'a> {
             span: self.span.clone(),
             otherwise,
             given: None,
+            detail: None,
         })
     }
 
