@@ -55,10 +55,12 @@ impl Shop {
         server.sql(
             "shop",
             "CREATE TABLE copies (LIKE customers INCLUDING ALL); GRANT ALL ON copies, vault, customers TO PUBLIC;
-             ALTER TABLE vault ADD written text; UPDATE vault SET written = 'raw ' || id",
+             ALTER TABLE vault ADD written text; UPDATE vault SET written = 'raw ' || id;
+             CREATE TABLE chosen (id int, ssn text DEFAULT current_setting('app.guess', true));
+             CREATE TABLE fixed (id int, ssn text DEFAULT 'none'); GRANT ALL ON chosen, fixed TO PUBLIC",
         );
         let policy = format!(
-            "{POLICY}\n[[protect]]\ncolumn = 'public.copies.ssn'\nmethod = 'token'\ndomain = 'ssn'\n\
+            "{POLICY}\n[[protect]]\ncolumns = ['public.copies.ssn', 'public.chosen.ssn', 'public.fixed.ssn']\nmethod = 'token'\ndomain = 'ssn'\n\
              [[protect]]\ncolumn = 'public.copies.phone'\nmethod = 'fpe'\ndomain = 'public.customers.phone'\n\
              [[protect]]\ncolumn = 'public.copies.email'\nmethod = 'email'\n\
              [[role]]\nname = 'analyst'\nmembers = ['ana']\nrequest = ['public.copies.*']\n"
@@ -372,4 +374,22 @@ fn access_lifts_the_rule_as_long_as_it_lasts() {
     let frames = raw.until_ready();
     assert_eq!(error(&frames).as_deref(), Some("42501"), "{}", shown(&frames));
     assert_eq!(shop.count(), "0");
+}
+
+/// A mask works on whatever the client has a default say.
+#[test]
+fn a_default_of_the_clients_choice_fills_no_row() {
+    let (_shop, mut raw) = Shop::open();
+    raw.query("SET app.guess = '1'");
+    for copy in ["COPY chosen (id) FROM STDIN", "COPY chosen (id, ssn) FROM STDIN (DEFAULT 'd')"] {
+        let refused = raw.query(copy);
+        assert_eq!(error(&refused).as_deref(), Some("42501"), "{copy}: {}", shown(&refused));
+    }
+    // Given, it is what is given; a constant is nobody's choice.
+    for (copy, row) in
+        [("COPY chosen (id, ssn) FROM STDIN", "1\t\\N\n"), ("COPY fixed (id) FROM STDIN", "1\n")]
+    {
+        let frames = load(&mut raw, copy, row.as_bytes(), 64);
+        assert_eq!(error(&frames), None, "{copy}: {}", shown(&frames));
+    }
 }

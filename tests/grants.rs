@@ -448,6 +448,8 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "CREATE FUNCTION plain(t text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper(t)'",
         "CREATE DOMAIN kept AS text CHECK (keep(VALUE))",
         "CREATE VIEW keeping AS SELECT keep('x') AS k",
+        "CREATE SEQUENCE told",
+        "SELECT nextval('told')",
     ] {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
     }
@@ -486,6 +488,11 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT c.id FROM customers c JOIN ruled_typed USING (id) WHERE c.email LIKE '%1@%'",
         "SELECT c.id FROM customers c, telling WHERE c.email LIKE '%1@%' AND k <> ''",
         "SELECT c.id FROM customers c JOIN locking USING (id) WHERE c.email LIKE '%1@%'",
+        // Locks of what a definition reads stay.
+        "SELECT pg_get_viewdef('keeping'::regclass) FROM customers WHERE id = 1 AND email LIKE '%1@%'",
+        "SELECT pg_get_ruledef(r.oid) FROM customers c, pg_rewrite r WHERE c.id = 1 AND c.email LIKE '%1@%'",
+        "SELECT v.definition FROM customers c, pg_views v WHERE c.email LIKE '%1@%' AND v.viewname = 'keeping'",
+        "SELECT currval('told') FROM customers WHERE id = 1 AND email LIKE '%1@%'",
         // In the table itself, too.
         "UPDATE customers SET name = name || (SELECT count(*) FROM generate_series(0, 9) g WHERE g = length(customers.email))",
         "UPDATE customers SET name = CASE WHEN email LIKE '%1@%' THEN 'hit' ELSE name END",
@@ -605,6 +612,27 @@ fn a_once_grant_shows_one_statement_and_no_other() {
     assert!(is_masked(&value(&ana.query(EMAIL))));
     assert!(is_masked(&value(&again.query(EMAIL))));
     assert_eq!(bench.bauta.cli_ok(&["grants", "--json"]), "");
+}
+
+#[test]
+fn a_once_grant_shows_one_statement_of_a_text_and_no_other() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    bench.grant("1m", &["--once"]);
+    // What does not use it leaves it for what does.
+    let text = format!("SELECT name FROM customers WHERE id = 1; {EMAIL}; {EMAIL}; {EMAIL}");
+    let seen = values(&ana.query(&text));
+    assert_eq!(seen.iter().skip(1).map(|email| is_masked(email)).collect::<Vec<_>>(), [false, true, true]);
+    bench.grant("1m", &["--once"]);
+    let copy = "COPY (SELECT email FROM customers WHERE id = 1) TO STDOUT";
+    let frames = ana.query(&format!("{copy}; {copy}"));
+    let copied = frames.iter().filter(|frame| frame.tag == b'd').map(|frame| frame.body.contains(&b'*'));
+    assert_eq!(copied.collect::<Vec<_>>(), [false, true]);
+    // A predicate that only the grant lets through runs once.
+    bench.grant("1m", &["--once"]);
+    let found = "SELECT id FROM customers WHERE email LIKE '%@%'";
+    assert_eq!(error(&ana.query(&format!("{found}; {found}"))).as_deref(), Some("42501"));
+    assert_eq!(error(&ana.query(found)), None);
 }
 
 #[test]

@@ -43,6 +43,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("called", include_str!("interference_data/attacks/called.sql")),
     ("reached", include_str!("interference_data/attacks/reached.sql")),
     ("swapped", include_str!("interference_data/attacks/swapped.sql")),
+    ("steered", include_str!("interference_data/attacks/steered.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -60,6 +60,7 @@ mod saves;
 mod sharing;
 mod sinks;
 mod startup;
+mod steered;
 mod stores;
 mod swapped;
 mod tls;

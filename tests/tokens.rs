@@ -114,6 +114,26 @@ pub(crate) fn extended(sql: &str, types: &[u32], values: &[Option<&str>]) -> Vec
     .concat()
 }
 
+/// PostgreSQL counts parameters in 16 bits, and so do we.
+#[test]
+fn the_last_parameter_that_there_can_be_stands_for_a_token() {
+    let (shop, mut raw) = Shop::open();
+    let one = token(&mut raw, "ssn", "customers", 1);
+    let sql = "SELECT id FROM customers WHERE ssn = $65535";
+    // Nobody says of which type the others are.
+    let parse = [m::parse("", sql, &[]), m::sync()].concat();
+    let (seen, direct) = (raw.exchange(&parse), shop.direct().exchange(&parse));
+    assert_eq!(error(&seen), error(&direct), "{seen:?}");
+    let mut values = vec![None; 65_535];
+    *values.last_mut().unwrap() = Some(one.as_str());
+    let types = [25; 65_535];
+    assert_eq!(column(&raw.exchange(&extended(sql, &types, &values))), ["1"]);
+    // One more, for the token in the text, would be too many.
+    let more = format!("{sql} OR ssn = '{one}'");
+    assert_eq!(error(&raw.exchange(&extended(&more, &types, &values))).as_deref(), Some("54000"));
+    assert_eq!(first(&raw.query("SELECT 1")), "1");
+}
+
 #[test]
 fn a_token_finds_its_row_in_a_simple_query() {
     let (shop, mut raw) = Shop::open();

@@ -30,6 +30,7 @@ pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
             advice.foreign_keys(relation);
             advice.foreign_table(relation);
             advice.shared_constraints(relation);
+            advice.asked_again(relation);
             advice.notifying_triggers(relation);
             advice.view_predicates(relation);
         }
@@ -130,6 +131,25 @@ impl<'a> Advice<'a> {
             );
             self.add(Severity::Note, message, "");
         }
+    }
+
+    /// An UPDATE that fails by it, or does not, would tell about the row.
+    fn asked_again(&mut self, relation: &Relation) {
+        let asks = |known: &&Constraint| known.again.iter().any(|a| self.is_protected(relation, *a));
+        let asking = relation.constraints.iter().filter(asks);
+        let names: Vec<String> = asking.map(|known| format!("\"{}\"", known.name)).collect();
+        if names.is_empty() {
+            return;
+        }
+        let message = format!(
+            "without a grant {} takes no UPDATE: its rows may not satisfy {}, which each UPDATE asks about \
+             protected columns",
+            relation.qualified(),
+            names.join(", ")
+        );
+        let mend =
+            "ALTER TABLE … VALIDATE CONSTRAINT, or write the WITH CHECK of its policies like their USING";
+        self.add(Severity::Warning, message, mend);
     }
 
     /// What a trigger sends, its author discloses.

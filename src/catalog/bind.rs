@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::bindings::{Known, KnownColumn, Standing};
-use super::closure::{self, Counted};
+use super::closure::{self, Asked, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
 use super::guard::{Facts, Guard, SetOff};
@@ -85,17 +85,25 @@ pub fn bind(
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
     let keyed = keyed(&snapshot, &binding.protected);
-    let keys = asked_keys(&snapshot, &binding.protected);
-    let mut counted = closure::close(&snapshot, roots, keys, &trusted, missing.is_some());
+    let sequences = filling(&snapshot, &binding.protected);
+    let asked = Asked {
+        keys: asked_keys(&snapshot, &binding.protected),
+        again: asked_again(&snapshot, &binding.protected),
+        sequences: sequences.keys().copied().collect(),
+    };
+    let mut counted = closure::close(&snapshot, roots, asked, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = Relied::of(&snapshot, &counted, &trusted);
     let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
-    guard(snapshot, binding, counted, keyed, relied_on, trusts_code, read_view)
+    guard(snapshot, binding, counted, (keyed, sequences), relied_on, trusts_code, read_view)
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
 type Keyed = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
+
+/// Sequences, and the protected columns that get their numbers.
+type Filling = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 
 /// Columns and locks, before the closure.
 struct Binding {
@@ -109,7 +117,7 @@ fn guard(
     snapshot: Arc<Snapshot>,
     binding: Binding,
     counted: Counted,
-    keyed: Keyed,
+    (keyed, sequences): (Keyed, Filling),
     relied_on: Relied,
     trusts_code: bool,
     read_view: ViewReader,
@@ -134,6 +142,7 @@ fn guard(
             opaque_functions: &counted.functions,
             keyed: &keyed,
             set_off: &set_off,
+            sequences: &sequences,
         };
         let flows = match &view.definition {
             Some(definition) => {
@@ -161,6 +170,9 @@ fn guard(
     if protected.keys().any(|id| id.relation.is_builtin()) {
         names.insert(missing::TABLE.to_owned());
     }
+    if !sequences.is_empty() {
+        names.insert(closure::SETS_SEQUENCE.to_owned());
+    }
     let prefilter = Prefilter::new(names.iter().map(String::as_str))?;
     findings.sort_by(|a, b| (a.severity, &a.place, &a.message).cmp(&(b.severity, &b.place, &b.message)));
     let guard = Guard {
@@ -173,6 +185,7 @@ fn guard(
         opaque_functions: counted.functions,
         keyed,
         set_off,
+        sequences,
         relied_on,
         trusts_code,
         far_tables: foreign::far_tables(&snapshot),
@@ -198,6 +211,36 @@ fn keyed(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>
         }
     }
     keyed
+}
+
+/// Tables of which each update asks something of protected columns.
+fn asked_again(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Vec<Oid> {
+    let asks = |relation: &&Relation| {
+        let mut asked = relation.constraints.iter().flat_map(|constraint| &constraint.again);
+        asked.any(|attribute| {
+            protected.contains_key(&ColumnId { relation: relation.oid, attribute: *attribute })
+        })
+    };
+    let mut tables: Vec<Oid> =
+        snapshot.relations.values().filter(asks).map(|relation| relation.oid).collect();
+    tables.sort_unstable();
+    tables
+}
+
+/// The sequences that protected columns get numbers of, or own.
+fn filling(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Filling {
+    let mut filling = Filling::new();
+    for (id, column) in protected {
+        let relation = snapshot.relations.get(&id.relation);
+        let known = relation.and_then(|relation| relation.attribute(id.attribute));
+        for sequence in known.into_iter().flat_map(|known| &known.sequences) {
+            filling.entry(*sequence).or_default().push(Arc::clone(column));
+        }
+    }
+    for columns in filling.values_mut() {
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    filling
 }
 
 /// Tables of which to lose a row tells more of the columns whose keys lead there

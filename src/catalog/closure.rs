@@ -22,6 +22,9 @@ pub use unsettle::SetsOff;
 pub const STATISTICS: &[&str] =
     &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data", "pg_locks"];
 
+/// The function that sets a sequence.
+pub const SETS_SEQUENCE: &str = "setval";
+
 /// What counts.
 #[derive(Debug, Default)]
 pub struct Counted {
@@ -32,6 +35,17 @@ pub struct Counted {
     /// Relations to which a write may change what protected foreign keys lead
     /// to, or ask what a foreign table's target holds.
     pub sets_off: HashMap<Oid, SetsOff>,
+}
+
+/// What is asked of protected values without being read.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// Relations whose rows a protected column's foreign key leads to.
+    pub keys: Vec<Oid>,
+    /// Tables of which each update asks something of protected columns.
+    pub again: Vec<Oid>,
+    /// Sequences that protected columns get their numbers of.
+    pub sequences: HashSet<Oid>,
 }
 
 #[derive(Clone, Copy)]
@@ -71,13 +85,12 @@ struct Links<'a> {
     relations_by_type: HashMap<Oid, Vec<Oid>>,
 }
 
-/// Everything that counts when the relations `protected` do. `keys`: relations
-/// whose rows a protected column's foreign key leads to. `missing`: a protected
+/// Everything that counts when the relations `protected` do. `missing`: a protected
 /// value stands in `pg_attribute` too.
 pub fn close(
     snapshot: &Snapshot,
     protected: impl Iterator<Item = Oid>,
-    keys: Vec<Oid>,
+    asked: Asked,
     trusted: &Trusted<'_>,
     missing: bool,
 ) -> Counted {
@@ -104,9 +117,15 @@ pub fn close(
     if missing {
         closure.count_missing();
     }
+    // Who sets a sequence by a function of a DBA's chooses what comes next.
+    if !asked.sequences.is_empty() {
+        closure.add_mentions(SETS_SEQUENCE);
+    }
     closure.run();
+    closure.count_sequences(&asked.sequences);
     closure.count_far_writes();
-    closure.count_keys(keys);
+    closure.count_keys(asked.keys);
+    closure.count_updates(asked.again);
     closure.counted
 }
 
@@ -136,6 +155,17 @@ impl Closure<'_> {
         for function in self.snapshot.functions.values().filter(reads_all) {
             self.add(Item::Function(function.oid));
         }
+    }
+
+    /// Sequences, and the tables that restart them with their rows (TRUNCATE …
+    /// RESTART IDENTITY). To read one, or to take its next number, tells nothing:
+    /// what does so need not count.
+    fn count_sequences(&mut self, sequences: &HashSet<Oid>) {
+        let is_filled = |relation: &&Relation| {
+            relation.columns.iter().any(|column| column.sequences.iter().any(|oid| sequences.contains(oid)))
+        };
+        let filled = self.snapshot.relations.values().filter(is_filled).map(|relation| relation.oid);
+        self.counted.relations.extend(filled.chain(sequences.iter().copied()));
     }
 
     fn run(&mut self) {

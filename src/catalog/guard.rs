@@ -42,6 +42,8 @@ pub struct Guard {
     pub keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Relations to which a write asks about protected values, whatever it writes.
     pub set_off: HashMap<Oid, SetOff>,
+    /// Sequences, and the protected columns that get their numbers.
+    pub sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Foreign tables, and the parents of any: another server runs a part of
     /// what is asked of them, and its text holds what the client's parameters held.
     pub far_tables: HashSet<Oid>,
@@ -70,6 +72,7 @@ pub struct Facts<'a> {
     pub opaque_functions: &'a HashSet<Oid>,
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub set_off: &'a HashMap<Oid, SetOff>,
+    pub sequences: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
 }
 
 impl Guard {
@@ -83,6 +86,7 @@ impl Guard {
             opaque_functions: &self.opaque_functions,
             keyed: &self.keyed,
             set_off: &self.set_off,
+            sequences: &self.sequences,
         }
     }
     /// Does making a value of this type call a function that may read protected

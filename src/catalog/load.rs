@@ -28,12 +28,15 @@ const OLDEST_SERVER: i32 = 130_000;
 const FIRST_WITH_SQL_BODIES: u32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
 const FIRST_WITH_EQUAL_NULLS: u32 = 150_000;
+/// First server with NOT ENFORCED.
+const FIRST_WITH_UNENFORCED: u32 = 180_000;
 
 /// `column IS [NOT] NULL` in a stored expression.
 const NULL_TESTS: &str = "[{]NULLTEST :arg [{]VAR :varno [0-9]+ :varattno [1-9][0-9]* ";
 
-/// `TRIGGER_TYPE_INSERT` and `TRIGGER_TYPE_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
+/// `TRIGGER_TYPE_INSERT`, `_UPDATE` and `_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
 const FIRED_BY_INSERT: i16 = 1 << 2;
+const FIRED_BY_UPDATE: i16 = 1 << 4;
 const FIRED_BY_TRUNCATE: i16 = 1 << 5;
 
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,7 @@ async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Lo
     builder.relations.extend(relations(rows.relations)?);
     builder.columns(rows.columns)?;
     builder.defaults(rows.defaults)?;
+    builder.sequences(rows.sequences)?;
     builder.views(rows.views)?;
     builder.rules(rows.rules)?;
     builder.foreign_tables(rows.foreign_tables)?;
@@ -191,6 +195,7 @@ struct Rows {
     relations: Vec<Row>,
     columns: Vec<Row>,
     defaults: Vec<Row>,
+    sequences: Vec<Row>,
     views: Vec<Row>,
     rules: Vec<Row>,
     foreign_tables: Vec<Row>,
@@ -230,6 +235,7 @@ impl Rows {
             relations,
             columns,
             defaults,
+            sequences,
             views,
             rules,
             foreign_tables,
@@ -242,6 +248,7 @@ impl Rows {
             connection.query(&relations, &[]),
             connection.query(&columns, &[]),
             with_held(queries::DEFAULTS),
+            all(queries::SEQUENCES),
             with_held(queries::VIEWS),
             all(queries::RULES),
             all(queries::FOREIGN_TABLES),
@@ -281,6 +288,7 @@ impl Rows {
             relations,
             columns,
             defaults,
+            sequences,
             views,
             rules,
             foreign_tables,
@@ -329,10 +337,12 @@ fn functions_query(version: u32) -> String {
 fn constraints_query(version: u32) -> String {
     let equal = if version >= FIRST_WITH_EQUAL_NULLS { "i.indnullsnotdistinct" } else { "false" };
     let expressions = if version >= FIRST_WITH_SQL_BODIES { "stxexprs IS NOT NULL" } else { "false" };
+    let enforced = if version >= FIRST_WITH_UNENFORCED { "c.conenforced" } else { "true" };
     let whole = if version >= FIRST_WITH_SQL_BODIES { "stxexprs ~ ':varattno 0 '" } else { "false" };
     queries::CONSTRAINTS
         .replace("{nulls_not_distinct}", equal)
         .replace("{null_tests}", NULL_TESTS)
+        .replace("{enforced}", enforced)
         .replace("{expressions}", expressions)
         .replace("{expressions_whole}", whole)
 }
@@ -357,7 +367,8 @@ impl Builder {
                     missing: get(&row, 7)?,
                     remote: get::<Option<String>>(&row, 8)?.map(Into::into),
                     recased: get(&row, 9)?,
-                    fills_itself: get(&row, 10)?,
+                    is_identity: get(&row, 10)?,
+                    default: get::<Option<String>>(&row, 11)?.map(Into::into),
                     ..Column::default()
                 });
             }
@@ -382,6 +393,18 @@ impl Builder {
                 relation.constraints.push(computed);
             } else {
                 column.default = Some(expression);
+            }
+        }
+        Ok(())
+    }
+
+    fn sequences(&mut self, rows: Vec<Row>) -> Result<(), LoadError> {
+        for row in rows {
+            let attribute: i16 = get(&row, 1)?;
+            let relation = self.relations.get_mut(&oid(&row, 0)?);
+            let columns = relation.into_iter().flat_map(|relation| &mut relation.columns);
+            for column in columns.filter(|column| column.attribute == attribute) {
+                column.sequences.push(oid(&row, 2)?);
             }
         }
         Ok(())
@@ -449,6 +472,7 @@ impl Builder {
                 relation.trigger_functions.push(function);
             }
             relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
+            relation.update_triggers |= fired_by & FIRED_BY_UPDATE != 0;
             if fired_by & FIRED_BY_INSERT != 0 {
                 relation.insert_trigger_functions.push(function);
             }
@@ -484,10 +508,17 @@ impl Builder {
                 _ => ConstraintKind::Unique,
             };
             let (referenced, columns) = (oid(&row, 4)?, get::<Vec<i16>>(&row, 3)?);
+            let computed = get::<Option<Vec<i16>>>(&row, 10)?.unwrap_or_else(|| columns.clone());
+            let is_unproven: bool = get(&row, 11)?;
             relation.constraints.push(Constraint {
                 name: text(&row, 1)?,
                 kind,
-                computed: get::<Option<Vec<i16>>>(&row, 10)?.unwrap_or_else(|| columns.clone()),
+                again: match kind {
+                    ConstraintKind::Check if is_unproven => computed.clone(),
+                    _ => get(&row, 12)?,
+                },
+                is_unproven,
+                computed,
                 columns,
                 references: match kind {
                     ConstraintKind::ForeignKey => Some((referenced, get(&row, 5)?)),

@@ -41,6 +41,8 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid {part} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 
 /// Collations 100, 950 and 951 are "default", "C" and "POSIX" (`pg_collation.dat`).
+/// A column without a default of its own has its domain's (`build_column_default`
+/// in `rewriteHandler.c`).
 pub(super) const COLUMNS: &str = "
 SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotnull,
        a.attcollation IN (SELECT oid FROM pg_collation WHERE NOT collisdeterministic),
@@ -49,8 +51,8 @@ SELECT a.attrelid, a.attnum, a.attname::text, a.atttypid, a.atttypmod, a.attnotn
            (SELECT o.option_value FROM pg_options_to_table(a.attfdwoptions) o
             WHERE o.option_name = 'column_name') END,
        a.attcollation NOT IN (0, 100, 950, 951),
-       a.attidentity <> '' OR EXISTS (SELECT FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd'
-                                      AND t.typdefault IS NOT NULL)
+       a.attidentity <> '',
+       (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid AND t.typtype = 'd')
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
 WHERE a.attrelid {part} AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')
 ORDER BY a.attrelid, a.attnum";
@@ -66,6 +68,26 @@ SELECT d.adrelid, d.adnum, a.attgenerated <> '',
                AND (p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid
                     OR p.classid = 'pg_class'::regclass AND p.objid = d.adrelid AND p.objsubid = d.adnum))
 FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum";
+
+/// Sequences that a column has as its identity, owns, or has in its default,
+/// or in that of its domain.
+pub(super) const SEQUENCES: &str = "
+SELECT d.refobjid, d.refobjsubid::int2, s.oid
+FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = s.oid
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+WHERE s.relkind = 'S'
+UNION
+SELECT a.adrelid, a.adnum, s.oid
+FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
+JOIN pg_attrdef a ON a.oid = d.objid
+WHERE s.relkind = 'S'
+UNION
+SELECT a.attrelid, a.attnum, s.oid
+FROM pg_class s JOIN pg_depend d ON d.classid = 'pg_type'::regclass
+    AND d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid
+JOIN pg_attribute a ON a.atttypid = d.objid
+WHERE s.relkind = 'S' AND a.attnum > 0";
 
 /// The server's own views can't read what users made.
 pub(super) const VIEWS: &str = "
@@ -161,15 +183,21 @@ WHERE f.called[1]::oid < 16384";
 
 /// Constraints, and unique indexes that are none. An index has also the columns
 /// that its expressions and predicate read; where one, or a CHECK, reads the
-/// whole row, all of the table's. The last flag: a NULL can make it fail. The
-/// last list: of which of them a CHECK, or an index's expressions and predicate,
-/// read more than whether they are NULL; none where that is all of them.
+/// whole row, all of the table's. The flag in the middle: a NULL can make it
+/// fail. The list behind it: of which of them a CHECK, or an index's expressions
+/// and predicate, read more than whether they are NULL; none where that is all
+/// of them. The last flag: rows that are there may not satisfy it, being NOT
+/// VALID. The last list: what policies ask so of each row that is updated,
+/// whatever is written. Its new form is asked what WITH CHECK says, or else what
+/// USING said when it was found (`add_with_check_options` in `rowsecurity.c`):
+/// where no WITH CHECK is another, it satisfies them.
 /// `{null_tests}`: IS NULL of a column, as `outfuncs.c` writes it.
 /// Kind `k` is what the server computes of a row that changes: another index's
 /// expression or predicate, a policy, statistics of an expression, the key by
 /// which it goes to a partition. `{nulls_not_distinct}` and `{expressions}`:
 /// whether an index has that, and statistics have those; versions before 15
-/// and 14 don't know them.
+/// and 14 don't know them. `{enforced}`: NOT ENFORCED is not VALID either, and
+/// never asked; new in 18.
 pub(super) const CONSTRAINTS: &str = "
 WITH indexes AS (
     SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisexclusion,
@@ -189,7 +217,12 @@ WITH indexes AS (
                        ~ concat(':varattno (0|', a.attnum, ') ')) AS computed
     FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
     WHERE t.oid >= 16384 AND t.relkind <> 't'
-      AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL))
+      AND (i.indisunique OR i.indisexclusion OR i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)),
+others AS (
+    SELECT polrelid FROM pg_policy
+    WHERE polcmd IN ('w', '*') AND polwithcheck IS NOT NULL
+      AND regexp_replace(polwithcheck::text, ':location -?[0-9]+', '', 'g')
+          IS DISTINCT FROM regexp_replace(polqual::text, ':location -?[0-9]+', '', 'g'))
 SELECT c.conrelid, c.conname::text, c.contype::text,
        CASE WHEN c.contype = 'x' AND i.columns IS NOT NULL THEN i.columns
             WHEN c.contype = 'c' AND 0 = ANY (c.conkey) THEN
@@ -205,16 +238,19 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
                 ARRAY(SELECT a.attnum FROM pg_attribute a
                       WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped
                         AND regexp_replace(c.conbin::text, '{null_tests}', '', 'g')
-                            ~ concat(':varattno (0|', a.attnum, ') ')) END
+                            ~ concat(':varattno (0|', a.attnum, ') ')) END,
+       NOT c.convalidated AND {enforced}, '{}'::int2[]
 FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell, i.computed
+SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell, i.computed,
+       false, '{}'
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))
 UNION ALL
-SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true, i.computed
+SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true, i.computed,
+       false, '{}'
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE NOT i.indisunique AND NOT i.indisexclusion
 UNION ALL
@@ -226,12 +262,17 @@ SELECT o.relation, o.name, 'k',
                   WHERE d.classid = o.class AND d.objid = o.oid
                     AND d.refclassid = 'pg_class'::regclass AND d.refobjid = o.relation
                     AND d.refobjsubid > 0) END,
-       0::oid, '{}'::int2[], '', '', false, true, NULL
+       0::oid, '{}'::int2[], '', '', false, true, NULL, false,
+       ARRAY(SELECT a.attnum FROM pg_attribute a
+             WHERE a.attrelid = o.relation AND a.attnum > 0 AND NOT a.attisdropped
+               AND o.again ~ concat(':varattno (0|', a.attnum, ') '))
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name,
-             concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole
-      FROM pg_policy
+             concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole,
+             CASE WHEN polcmd IN ('w', '*') AND EXISTS (SELECT FROM others WHERE others.polrelid = p.polrelid) THEN
+                 regexp_replace(coalesce(polwithcheck, polqual)::text, '{null_tests}', '', 'g') END AS again
+      FROM pg_policy p
       UNION ALL
-      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, stxname::text, {expressions_whole}
+      SELECT 'pg_statistic_ext'::regclass, oid, stxrelid, stxname::text, {expressions_whole}, NULL
       FROM pg_statistic_ext WHERE {expressions}) o
 UNION ALL
 SELECT p.partrelid, c.relname::text, 'k',
@@ -240,7 +281,7 @@ SELECT p.partrelid, c.relname::text, 'k',
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid > 0
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
                       AND d.deptype = 'i'),
-       0::oid, '{}'::int2[], '', '', false, true, NULL
+       0::oid, '{}'::int2[], '', '', false, true, NULL, false, '{}'
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that

@@ -43,10 +43,12 @@ pub struct Column {
     pub generated: Option<Arc<str>>,
     /// Attributes of the same table that the generation expression reads.
     pub generated_from: Vec<i16>,
-    /// Left out, it gets what a sequence (`AS IDENTITY`) or its domain's default gives.
-    pub fills_itself: bool,
-    /// Any other default, printed likewise.
+    /// Left out, it gets what a sequence gives (`AS IDENTITY`).
+    pub is_identity: bool,
+    /// Any other default, or else its domain's, printed likewise.
     pub default: Option<Arc<str>>,
+    /// Sequences of its default or identity, and those that it owns.
+    pub sequences: Vec<Oid>,
     /// Of a foreign table: what the column is called where the table leads.
     pub remote: Option<Arc<str>>,
 }
@@ -90,8 +92,9 @@ pub struct Relation {
     pub trigger_functions: Vec<Oid>,
     /// Those that a new row sets off.
     pub insert_trigger_functions: Vec<Oid>,
-    /// TRUNCATE runs one of them.
+    /// TRUNCATE runs one of them, UPDATE does.
     pub truncate_triggers: bool,
+    pub update_triggers: bool,
     /// Other relations and functions that its RLS policies, defaults, CHECKs,
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
@@ -130,6 +133,12 @@ pub struct Constraint {
     /// A NULL in one of its columns can make it fail: a CHECK, an index with
     /// a predicate or an expression, NULLS NOT DISTINCT.
     pub nulls_tell: bool,
+    /// Rows that are there may not satisfy it (NOT VALID).
+    pub is_unproven: bool,
+    /// Columns of which it asks whenever a row changes, whatever is written,
+    /// and which the row that is there may not satisfy: of a CHECK that is NOT
+    /// VALID, of policies whose WITH CHECK is not their USING.
+    pub again: Vec<i16>,
 }
 
 /// What a foreign key does (`confdeltype`, `confupdtype`).
@@ -168,6 +177,8 @@ impl Constraint {
             on_update: Action::None,
             is_primary: false,
             nulls_tell: true,
+            is_unproven: false,
+            again: Vec::new(),
         }
     }
 

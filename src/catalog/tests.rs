@@ -107,6 +107,8 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         on_update: Action::None,
         is_primary: false,
         nulls_tell: false,
+        is_unproven: false,
+        again: Vec::new(),
     }
 }
 

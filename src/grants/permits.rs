@@ -355,23 +355,59 @@ impl SessionPermits {
 
     /// The best grant for this column that a new statement may start under.
     pub fn grant_for(&self, column: &ProtectedColumn, now: Now) -> Option<&Arc<LiveGrant>> {
+        self.grant_besides(&[], column, now)
+    }
+
+    fn grant_besides(
+        &self,
+        spent: &[GrantId],
+        column: &ProtectedColumn,
+        now: Now,
+    ) -> Option<&Arc<LiveGrant>> {
         let held = self.held.as_deref()?;
         let key = held.key(column);
         let named = held.by_column.get(&key)?.iter();
-        let mut open = named.filter(|(name, grant)| name.names(column) && grant.opens(now));
+        let is_open = |grant: &LiveGrant| grant.opens(now) && !spent.contains(&grant.id);
+        let mut open = named.filter(|(name, grant)| name.names(column) && is_open(grant));
         open.find(|(_, grant)| grant.counts_in(self.session)).map(|(_, grant)| grant)
+    }
+
+    /// Those of these grants that one statement uses up.
+    pub fn once_of<'g>(&'g self, grants: &'g [GrantId]) -> impl Iterator<Item = GrantId> + 'g {
+        let is_once = |id: &GrantId| {
+            let held = self.held.as_ref().and_then(|held| held.by_id.get(id));
+            held.is_some_and(|grant| grant.is_once())
+        };
+        grants.iter().copied().filter(is_once)
+    }
+
+    /// What they are behind a statement of the same message that uses up `spent`.
+    pub fn behind<'p>(&'p self, spent: &'p [GrantId]) -> Remaining<'p> {
+        Remaining { permits: self, spent }
     }
 }
 
+/// The permits of a session, but for grants that are as good as used.
+pub struct Remaining<'p> {
+    permits: &'p SessionPermits,
+    spent: &'p [GrantId],
+}
+
 impl Permits for SessionPermits {
+    fn access(&self, column: &ProtectedColumn, now: Now) -> Access {
+        self.behind(&[]).access(column, now)
+    }
+}
+
+impl Permits for Remaining<'_> {
     /// A role's `unmask` first, for it has no end, unless only a grant also
     /// gives `export`.
     fn access(&self, column: &ProtectedColumn, now: Now) -> Access {
-        let role = self.role_access(column);
+        let role = self.permits.role_access(column);
         if let Some(access @ Access::Revealed { export: true, .. }) = role {
             return access;
         }
-        match (self.grant_for(column, now), role) {
+        match (self.permits.grant_besides(self.spent, column, now), role) {
             (Some(grant), Some(role)) if !grant.export || grant.once || grant.rows.is_some() => role,
             (Some(grant), _) => Access::Revealed {
                 basis: Basis::Grant(grant.id),

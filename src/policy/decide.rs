@@ -425,6 +425,10 @@ impl<'a> Ruling<'a> {
             format!("permission denied: {} {}", first.kind.words(), spelled(lacking)),
         )
         .with_hint(self.or_write(if export { export_request(&all) } else { request(&all) }));
+        let error = match &first.detail {
+            Some(detail) => error.with_detail(&**detail),
+            None => error,
+        };
         // The right to copy is an administrator's to give.
         Some((error.at(first.position), if export { Vec::new() } else { all }))
     }

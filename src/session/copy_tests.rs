@@ -29,6 +29,7 @@ fn guard() -> Guard {
         relied_on: Default::default(),
         keyed: Default::default(),
         set_off: Default::default(),
+        sequences: Default::default(),
         far_tables: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     }

@@ -408,7 +408,8 @@ impl Relay {
         let keys = self.proxy.keys.load_full();
         let tokens = Keys::new(&keys, self.settings.encoding(), handed);
         let exempt = self.permits.exempt();
-        let decision = decide::decide_with(statement, &*self.permits, exempt, now, &tokens);
+        let permits = self.permits.behind(&self.spent);
+        let decision = decide::decide_with(statement, &permits, exempt, now, &tokens);
         let observe = self.observes();
         let verdict = match decision {
             Decision::Run(verdict) if observe => untouched(verdict.columns),

@@ -40,8 +40,8 @@ use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
-use crate::grants::SessionPermits;
 use crate::grants::rows::Lease;
+use crate::grants::{GrantId, SessionPermits};
 use crate::net::Stream;
 use crate::policy::{Basis, ProtectedColumn};
 use crate::proxy::Proxy;
@@ -174,6 +174,8 @@ pub(super) struct Relay {
     pub kept: Kept,
     /// The guard that they were made by.
     permits_version: u64,
+    /// Grants that statements before it in the text that is judged use up.
+    pub spent: Vec<GrantId>,
     pub hold: Option<Hold>,
     pub job: Option<Job>,
     /// The next of the server's frames waits for it.
@@ -278,6 +280,7 @@ impl Relay {
             permits_version: guard.version,
             guard,
             permits,
+            spent: Vec::new(),
             hold: None,
             job: None,
             review: None,

@@ -139,6 +139,7 @@ impl Relay {
     ) -> Result<(), (usize, Stop)> {
         let mut trial = Trial::default();
         let judged = self.judge_each(plan, unread, &mut trial);
+        self.spent.clear();
         // They are made when the text is sent.
         self.state.end_trial(trial);
         judged
@@ -177,6 +178,9 @@ impl Relay {
                     plan.edits.extend(judged.edits.iter().cloned());
                 }
                 _ => {}
+            }
+            if let Some(guarded) = &judged.guarded {
+                self.spent.extend(self.permits.once_of(&guarded.grants));
             }
             plan.judged.push(judged);
         }

@@ -245,7 +245,7 @@ pub(super) fn form_of(judged: &Judged, statement: Option<&Statement>, declared: 
     let takes = |statement: &&Statement| statement.takes_tokens() && !observed;
     let Some(statement) = statement.filter(takes) else { return plain };
     let count = usize::from(statement.parameters.count).max(declared.len() / 4);
-    let mut types: Vec<Oid> = (1..)
+    let mut types: Vec<Oid> = (1..=u16::MAX)
         .take(count)
         .map(|number| sent_type(statement, number, declared_type(declared, number)))
         .collect();
@@ -294,7 +294,7 @@ pub(super) fn rewritten(
         ));
     }
     let mut sent: Vec<(u16, Option<Cow<'_, [u8]>>)> = Vec::with_capacity(values.len());
-    for (number, (code, value)) in (1..).zip(values) {
+    for (number, (code, value)) in (1..=u16::MAX).zip(values) {
         let (from, to) = (declared_type(declared, number), declared_type(&form.types, number));
         let original = tokens.parameters.iter().find(|(known, _)| *known == number);
         let value = match (original, value) {

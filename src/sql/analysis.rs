@@ -306,6 +306,8 @@ pub struct Use {
     /// The values that the client gives to be compared with the columns, or
     /// written to them, where all of them may be tokens.
     pub given: Option<GivenValues>,
+    /// What the words of a refusal don't say by themselves.
+    pub detail: Option<Arc<str>>,
 }
 
 /// Values that may be tokens of a use's columns: they are all of one method,

@@ -72,7 +72,8 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
 
 fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
     // `given` holds literals of the text.
-    let Use { columns, kind, needs, export, only_grant, span, position, otherwise, given: None } = use_
+    let Use { columns, kind, needs, export, only_grant, span, position, otherwise, given: None, detail } =
+        use_
     else {
         return None;
     };
@@ -92,6 +93,7 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
         position: moved_position(*position, outline)?,
         otherwise,
         given: None,
+        detail: detail.clone(),
     })
 }
 

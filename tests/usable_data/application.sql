@@ -132,6 +132,22 @@ SELECT set_config('app.tenant', '7', true);
 
 SELECT nextval('invoices_id_seq') > 0 AS next, currval('invoices_id_seq') > 0 AS current;
 
+INSERT INTO subscriptions (note) VALUES ('first'), ('second');
+INSERT INTO subscriptions DEFAULT VALUES;
+INSERT INTO subscriptions (holder, note) VALUES (DEFAULT, 'third');
+INSERT INTO subscriptions (id, note) VALUES (1, 'again') ON CONFLICT (id) DO UPDATE SET note = EXCLUDED.note;
+UPDATE subscriptions SET note = 'seen' WHERE id < 4;
+
+UPDATE accounts SET phone = DEFAULT WHERE id = 3;
+
+SELECT nextval('holders') > 0 AS next;
+
+SELECT setval('invoices_id_seq', 1000);
+SELECT setval(pg_get_serial_sequence('invoices', 'id'), 1000, false);
+
+--: needed the next holder would be a guess
+SELECT setval('holders', 1000);
+
 SELECT pg_notify('jobs', '42');
 
 COPY (SELECT id, email, country FROM accounts ORDER BY id) TO STDOUT WITH (FORMAT csv, HEADER);

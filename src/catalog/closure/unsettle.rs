@@ -32,6 +32,8 @@ enum Way {
     Writes,
     /// So does what changes or takes away a row there.
     Changes,
+    /// An update asks about its row, and is judged by itself.
+    Updates,
 }
 
 /// The work of one table of keys.
@@ -58,6 +60,13 @@ impl Closure<'_> {
         }
     }
 
+    /// Follows what updates rows of these, which asks about them whatever it sets.
+    pub(super) fn count_updates(&mut self, tables: Vec<Oid>) {
+        for table in tables {
+            self.search_from(table, table, Way::Updates);
+        }
+    }
+
     /// A write through a foreign table asks what constraints and triggers ask
     /// of the table that it leads to.
     pub(super) fn count_far_writes(&mut self) {
@@ -77,7 +86,7 @@ impl Closure<'_> {
         while let Some((oid, way)) = search.work.pop() {
             let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
             self.counted.relations.insert(oid);
-            if way != Way::Keys {
+            if matches!(way, Way::Writes | Way::Changes) {
                 let entry = self.counted.sets_off.entry(oid).or_default();
                 entry.asks.insert(search.keys);
                 entry.by_insert |= way == Way::Writes;
@@ -112,12 +121,14 @@ impl Closure<'_> {
                 search.add(written_from(relation), way);
                 search.add(far, Way::Changes);
             }
-            Way::Writes | Way::Changes => {
+            Way::Writes | Way::Changes | Way::Updates => {
                 let views =
                     readers.iter().filter(|reader| reader.definition_relations.contains(&relation.oid));
                 search.add(views.map(|reader| reader.oid), way);
-                search.add(written_from(relation), Way::Changes);
-                search.add(far, way);
+                if way != Way::Updates {
+                    search.add(written_from(relation), Way::Changes);
+                    search.add(far, way);
+                }
             }
         }
     }
@@ -133,6 +144,7 @@ impl Closure<'_> {
             Way::Keys => takes_keys(&function.body, &search.columns),
             Way::Writes => has_word(&function.body, &["insert", "update", "delete", "merge", "copy"]),
             Way::Changes => has_word(&function.body, &["update", "delete", "merge"]),
+            Way::Updates => has_word(&function.body, &["update", "merge"]),
         };
         named.chain(recorded).filter(|oid| self.snapshot.functions.get(oid).is_some_and(writes)).collect()
     }

@@ -85,7 +85,9 @@ impl Classifier<'_> {
             | NodeEnum::UnlistenStmt(_)
             | NodeEnum::CommentStmt(_)
             | NodeEnum::GrantStmt(_) => true,
-            NodeEnum::TruncateStmt(truncate) => truncate.behavior() == DropBehavior::DropRestrict,
+            NodeEnum::TruncateStmt(truncate) => {
+                truncate.behavior() == DropBehavior::DropRestrict && !truncate.restart_seqs
+            }
             NodeEnum::DropStmt(drop) => drops_tables(drop),
             NodeEnum::CreateStmt(create) => {
                 create.inh_relations.is_empty()
@@ -121,7 +123,7 @@ impl Classifier<'_> {
             // SET CONSTRAINTS: an error that is still to come could be caught and shown.
             [first, ..] if first.is("set") => !says("constraints") && !says("names"),
             [first, ..] if first.is("reset") => !says("all"),
-            [first, ..] if first.is("truncate") => !says("cascade"),
+            [first, ..] if first.is("truncate") => !says("cascade") && !says("restart"),
             [first, ..] if first.is("drop") => second("table") && !says("cascade"),
             [first, next, table, made @ ..] if first.is("create") => {
                 let is_temporary = next.is("temp") || next.is("temporary");

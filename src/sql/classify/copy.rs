@@ -82,13 +82,19 @@ impl Classifier<'_> {
         Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
     }
 
-    /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`.
+    /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`. By the option
+    /// DEFAULT any of these may be its default.
     fn copy_in(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
         let relation = self.the_relation(named)?;
         let columns = self.copied_columns(copy, relation)?;
         let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+        // Options that are not understood may be that one.
+        let defaults = match self.options(copy).map(|given| given.default) {
+            Ok(None) => String::new(),
+            Ok(Some(_)) | Err(_) => format!(", ({})", vec!["DEFAULT"; columns.len()].join(", ")),
+        };
         let insert = format!(
-            "INSERT INTO {} ({}) VALUES ({})",
+            "INSERT INTO {} ({}) VALUES ({}){defaults}",
             qualified(relation),
             quoted_list(&columns),
             values.join(", ")

@@ -2,7 +2,7 @@
 //! bauta's back, and nothing may run code that the catalog does not show.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType};
+use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
 
 use super::Classifier;
 use super::making::last;
@@ -25,7 +25,7 @@ impl Classifier<'_> {
         }
         let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
         let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
-        let unseen = unseen || self.truncates_keys(node) || self.drops_beneath(node);
+        let unseen = unseen || self.truncates_keys(node) || self.restarts(node) || self.drops_beneath(node);
         if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
@@ -108,15 +108,29 @@ impl Classifier<'_> {
     /// CASCADE it reaches any table.
     fn truncates_keys(&self, node: &NodeEnum) -> bool {
         let NodeEnum::TruncateStmt(truncate) = node else { return false };
-        let is_named = |relation: &Relation| {
-            truncate.relations.iter().any(|named| match named.node.as_ref() {
-                Some(NodeEnum::RangeVar(named)) => *named.relname == *relation.name,
-                _ => true,
-            })
-        };
+        let is_named = |relation: &Relation| truncates(truncate, relation);
         let cascades = truncate.behavior() == DropBehavior::DropCascade;
         let asking = self.guard.set_off.keys().filter_map(|oid| self.guard.snapshot.relations.get(oid));
         asking.filter(|relation| relation.truncate_triggers).any(|table| cascades || is_named(table))
+    }
+
+    /// TRUNCATE … RESTART IDENTITY of a sequence that protected columns get their
+    /// numbers of: they would be those of rows that are elsewhere.
+    fn restarts(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::TruncateStmt(truncate) = node else { return false };
+        if !truncate.restart_seqs {
+            return false;
+        }
+        let snapshot = &self.guard.snapshot;
+        let cascades = truncate.behavior() == DropBehavior::DropCascade;
+        let is_named = |relation: &Relation| truncates(truncate, relation);
+        let is_filled = |relation: &&Relation| {
+            let mut sequences = relation.columns.iter().flat_map(|column| &column.sequences);
+            sequences.any(|oid| self.guard.sequences.contains_key(oid))
+        };
+        snapshot.relations.values().filter(is_filled).any(|relation| {
+            cascades || is_named(relation) || snapshot.above(relation).into_iter().any(is_named)
+        })
     }
 
     /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would
@@ -172,6 +186,14 @@ impl Classifier<'_> {
         })
         .at(self.position(self.span.start))
     }
+}
+
+/// May it name this relation?
+fn truncates(truncate: &TruncateStmt, relation: &Relation) -> bool {
+    truncate.relations.iter().any(|named| match named.node.as_ref() {
+        Some(NodeEnum::RangeVar(named)) => *named.relname == *relation.name,
+        _ => true,
+    })
 }
 
 /// The strings of a function's `AS` clause, as PostgreSQL reads them.

@@ -337,6 +337,7 @@ impl<'a> Classifier<'a> {
             span: self.span.clone(),
             otherwise,
             given: None,
+            detail: None,
         })
     }
 

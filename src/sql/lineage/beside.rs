@@ -7,9 +7,8 @@
 //! in a table that a foreign key leads to. Invariant: a token goes only where
 //! nothing is asked of its original but what every token of its domain tells.
 
-use pg_query::NodeEnum;
-
 use super::Walk;
+use super::defaults::is_constant;
 use super::dml::Destination;
 use super::scope::Field;
 use super::value::{Value, is_plain, mixed, same_domain};
@@ -17,7 +16,6 @@ use super::writes::Written;
 use crate::catalog::snapshot::{Column, Constraint, Relation};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
-use crate::sql::parse;
 
 /// What a written token would tell more than tokens tell.
 #[derive(Default)]
@@ -73,7 +71,7 @@ impl<'a> Walk<'a> {
 
     /// Where in the table the token ends (`column`: none where names differ),
     /// and what is generated from it.
-    fn places_of(&self, table: &Relation, column: Option<&str>, flow: &Flow) -> Vec<i16> {
+    pub(super) fn places_of(&self, table: &Relation, column: Option<&str>, flow: &Flow) -> Vec<i16> {
         let is_it = |known: &&Column| match column {
             Some(name) => *known.name == *name,
             None => {
@@ -152,23 +150,6 @@ impl Row<'_, '_> {
             let mut sources = column.generated_from.iter().filter(|from| !self.own.contains(from));
             return sources.any(|from| self.steers(from));
         }
-        column.fills_itself || column.default.as_deref().is_some_and(|default| !is_constant(default))
-    }
-}
-
-/// Does a default give the same to every row?
-fn is_constant(default: &str) -> bool {
-    const DEPTH: usize = 16;
-    let Ok(parsed) = parse::parse(&format!("SELECT {default}"), DEPTH) else { return false };
-    let [statement] = parsed.statements.as_slice() else { return false };
-    let NodeEnum::SelectStmt(select) = &statement.node else { return false };
-    let [target] = select.target_list.as_slice() else { return false };
-    let Some(NodeEnum::ResTarget(target)) = target.node.as_ref() else { return false };
-    match target.val.as_deref().and_then(|value| value.node.as_ref()) {
-        Some(NodeEnum::AConst(_)) => true,
-        Some(NodeEnum::TypeCast(cast)) => {
-            matches!(cast.arg.as_deref().and_then(|arg| arg.node.as_ref()), Some(NodeEnum::AConst(_)))
-        }
-        _ => false,
+        column.is_identity || column.default.as_deref().is_some_and(|default| !is_constant(default))
     }
 }

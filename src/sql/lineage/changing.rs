@@ -6,7 +6,8 @@
 //! `*` stands for may have other places.
 //!
 //! Invariant: names and places in what is left hold whatever columns these
-//! relations have. Those of relations that count hold: DDL on them is held up.
+//! relations have, and of whatever types. Those of relations that count hold:
+//! DDL on them is held up.
 
 use pg_query::protobuf::RangeVar;
 

@@ -273,6 +273,7 @@ impl<'a> Walk<'a> {
             span: order.first..order.first,
             otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
             given: None,
+            detail: None,
         });
         Ok(())
     }

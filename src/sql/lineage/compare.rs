@@ -198,6 +198,7 @@ impl<'a> Walk<'a> {
                 span,
                 otherwise: Otherwise::Refuse,
                 given: None,
+                detail: None,
             });
             return Flow::Clean;
         }

@@ -1,7 +1,9 @@
 //! INSERT, UPDATE, DELETE, MERGE: their sources, conditions and RETURNING.
 //! What they write is judged in [`writes`](super::writes).
 
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
@@ -17,10 +19,12 @@ use super::writes::Written;
 use super::{Analysed, Walk};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
-use crate::sql::analysis::{Flow, GivenValues, UseKind};
+use crate::sql::analysis::{Flow, GivenValues, Otherwise, Use, UseKind};
 
 /// The relation that a statement writes to.
 pub(super) struct Destination<'a> {
+    /// Its name in the text.
+    pub span: Range<usize>,
     pub item: Item,
     pub relations: Vec<&'a Relation>,
     /// Where its rows may lie; see [`Walk::rows_held_in`].
@@ -41,8 +45,9 @@ impl<'a> Walk<'a> {
         let held_in = self.rows_held_in(&relations);
         let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
         self.written.push(tables.map(|table| (table.schema.clone(), table.name.clone())).collect());
-        let to = Destination { item: Item::visible(source), relations, held_in };
-        self.set_off(&to, inserts, self.places.token(named.location));
+        let span = self.places.token(named.location);
+        let to = Destination { span, item: Item::visible(source), relations, held_in };
+        self.set_off(&to, inserts);
         Ok(to)
     }
 
@@ -75,9 +80,13 @@ impl<'a> Walk<'a> {
         let updates = |conflict: &&OnConflictClause| conflict.action() == OnConflictAction::OnconflictUpdate;
         let upserts = insert.on_conflict_clause.as_deref().filter(updates).is_some();
         let to = self.destination(insert.relation.as_ref(), !upserts)?;
+        if upserts {
+            self.ask_again(&to);
+        }
         let columns = self.insert_columns(&insert.cols, &to, &level)?;
         match inner(insert.select_stmt.as_deref()) {
-            None => {}
+            // DEFAULT VALUES.
+            None => self.write_row(&to, &columns, []),
             Some(NodeEnum::SelectStmt(select)) if is_values(select) => {
                 self.insert_values(select, &columns, &to, &level)?;
             }
@@ -179,6 +188,7 @@ impl<'a> Walk<'a> {
                 given.map(|(column, _)| column.clone()).collect()
             }
         };
+        self.leave_out(to, columns, &items, &beside);
         let mut first_moving = None;
         for (number, (mut written, moves)) in items.into_iter().enumerate() {
             written.beside = Rc::clone(&beside);
@@ -270,6 +280,7 @@ impl<'a> Walk<'a> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(update.with_clause.as_ref(), &level))?;
         let to = self.destination(update.relation.as_ref(), false)?;
+        self.ask_again(&to);
         let items = self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
         self.assignments(&update.target_list, &scope, &to, None)?;
@@ -289,8 +300,7 @@ impl<'a> Walk<'a> {
         if let Some(condition) = delete.where_clause.as_deref() {
             self.choosing(|walk| walk.decide(condition, &scope))?;
         }
-        let named = delete.relation.as_ref().map_or(-1, |named| named.location);
-        self.unsettle(&to, None, &self.places.token(named));
+        self.unsettle(&to, None, &to.span);
         self.returning(delete.returning_clause.as_ref(), &scope, &to)
     }
 
@@ -333,7 +343,10 @@ impl<'a> Walk<'a> {
             };
         }
         match when.command_type() {
-            CmdType::CmdUpdate => self.assignments(&when.target_list, scope, to, None),
+            CmdType::CmdUpdate => {
+                self.ask_again(to);
+                self.assignments(&when.target_list, scope, to, None)
+            }
             CmdType::CmdInsert => {
                 let columns = self.insert_columns(&when.target_list, to, scope)?;
                 self.written_row(&when.values, scope, &columns, to)
@@ -468,14 +481,22 @@ impl<'a> Walk<'a> {
         &mut self,
         flow: &Flow,
         needs: Disclosure,
-        span: std::ops::Range<usize>,
+        span: Range<usize>,
         given: Option<GivenValues>,
     ) {
-        let purpose = Purpose { kind: UseKind::Write, needs, export: false, neutralise: false };
-        let mut use_ = self.use_of(flow, purpose, span, crate::sql::analysis::Otherwise::Refuse);
-        use_.only_grant = false;
-        use_.given = given;
+        let use_ = Use { given, ..self.write_use(flow, needs, span) };
         self.add_use(use_);
+    }
+
+    /// As [`use_write`](Self::use_write), where the text alone does not show why.
+    pub(super) fn use_write_because(&mut self, flow: &Flow, span: &Range<usize>, why: impl Into<Arc<str>>) {
+        let use_ = Use { detail: Some(why.into()), ..self.write_use(flow, Disclosure::Search, span.clone()) };
+        self.add_use(use_);
+    }
+
+    fn write_use(&self, flow: &Flow, needs: Disclosure, span: Range<usize>) -> Use {
+        let purpose = Purpose { kind: UseKind::Write, needs, export: false, neutralise: false };
+        Use { only_grant: false, ..self.use_of(flow, purpose, span, Otherwise::Refuse) }
     }
 }
 

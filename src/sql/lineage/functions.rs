@@ -8,6 +8,7 @@ use super::names::{PG_CATALOG, TEXT, strings};
 use super::scope::Scope;
 use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
+use crate::catalog::closure::SETS_SEQUENCE;
 use crate::catalog::snapshot::{Function, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -61,6 +62,9 @@ impl<'a> Walk<'a> {
         self.account(call.location, &names);
         self.check_callable(&names, at)?;
         self.check_known(call, &names)?;
+        if names.last() == Some(&SETS_SEQUENCE) {
+            self.set_sequence(call, at);
+        }
         let coerces = call.args.len() == 1 && self.coerces(&names, at)?;
         let leaves_trace = coerces || self.leaves_trace(&names);
         self.traces |= leaves_trace;
@@ -245,7 +249,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Every function that the name could mean.
-    fn candidates_of<'n>(&self, names: &[&'n str]) -> impl Iterator<Item = &'a Function> + use<'a, 'n> {
+    pub(super) fn candidates_of<'n>(
+        &self,
+        names: &[&'n str],
+    ) -> impl Iterator<Item = &'a Function> + use<'a, 'n> {
         let (schema, name) = match names {
             [name] => (None, *name),
             [.., schema, name] => (Some(*schema), *name),

@@ -15,7 +15,9 @@
 //!   │        └── types          what a type says of masks, NULLs and columns
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
-//!   └── dml ── writes ── beside  the write rule, and what a token is held against
+//!   └── dml ── writes            the write rule
+//!            ├── beside          what a token is held against
+//!            └── defaults        what a column gets that is given nothing
 //! ```
 
 mod beside;
@@ -23,6 +25,7 @@ mod changing;
 mod clauses;
 mod compare;
 mod cte;
+mod defaults;
 mod dml;
 mod expression;
 mod from;
@@ -464,6 +467,7 @@ impl<'a> Walk<'a> {
             span,
             otherwise,
             given: None,
+            detail: None,
         }
     }
 
@@ -509,6 +513,7 @@ fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
         let alike = places.entry((use_.kind, use_.span.start, use_.span.end)).or_default();
         let repeats = alike.iter().filter_map(|place| kept.get(*place)).any(|other| {
             other.given == use_.given
+                && other.detail == use_.detail
                 && other.needs == use_.needs
                 && other.export == use_.export
                 && other.only_grant == use_.only_grant

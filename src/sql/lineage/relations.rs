@@ -280,8 +280,13 @@ impl<'a> Walk<'a> {
         for fields in all {
             unite_by_name(&mut source.fields, fields);
         }
-        let loose = self.may_change(named, relations);
-        source.fields.iter_mut().for_each(|field| field.loose = loose);
+        if self.may_change(named, relations) {
+            for field in &mut source.fields {
+                field.loose = true;
+                // It may be of another type by then.
+                field.type_oid = None;
+            }
+        }
         source
     }
 

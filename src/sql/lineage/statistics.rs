@@ -129,6 +129,7 @@ impl<'a> Walk<'a> {
             span: span.clone(),
             otherwise: Otherwise::Neutralise(vec![Edit { start: span.start, end: span.end, text }]),
             given: None,
+            detail: None,
         });
         Ok(())
     }

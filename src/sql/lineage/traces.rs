@@ -20,11 +20,9 @@ use crate::catalog::snapshot::{Function, Named, Relation, RelationKind, Volatili
 const TELLING: &[&str] = &[
     "clock_timestamp",
     "current_query",
-    "currval",
     "gen_random_bytes",
     "gen_random_uuid",
     "gen_salt",
-    "lastval",
     "pg_sleep",
     "random",
     "random_normal",
@@ -35,8 +33,23 @@ const TELLING: &[&str] = &[
     "uuidv7",
 ];
 
-/// STABLE, and yet they take a transaction id, which others see pass.
-const TAKES_ID: &[&str] = &["pg_current_xact_id", "txid_current"];
+/// STABLE, and yet they take a transaction id, which others see pass, or locks
+/// that stay until the transaction ends: of what a definition reads
+/// (`AcquireRewriteLocks` in `ruleutils.c`), of the object that is named.
+const TAKING: &[&str] = &[
+    "pg_current_xact_id",
+    "pg_get_expr",
+    "pg_get_function_sqlbody",
+    "pg_get_functiondef",
+    "pg_get_object_address",
+    "pg_get_partition_constraintdef",
+    "pg_get_ruledef",
+    "pg_get_viewdef",
+    "txid_current",
+];
+
+/// The server's own views that print definitions.
+const PRINTING: &[&str] = &["pg_matviews", "pg_policies", "pg_rules", "pg_views", "views"];
 
 /// `internal` (`pg_type.dat`): no statement can call a function that takes it.
 const INTERNAL: Oid = Oid(2281);
@@ -86,7 +99,7 @@ impl Walk<'_> {
                 }
                 Named::Relation(oid) => {
                     let Some(relation) = snapshot.relations.get(&oid) else { continue };
-                    if locks_rows(relation) {
+                    if locks_rows(relation) || prints_definitions(relation) {
                         return true;
                     }
                     work.extend(self.run_on_reading(relation));
@@ -129,7 +142,7 @@ fn leaves_by_itself(function: &Function) -> bool {
             && !TELLING.contains(&&*function.name)
     };
     match &*function.language {
-        _ if function.oid.is_builtin() => is_changing() || TAKES_ID.contains(&&*function.name),
+        _ if function.oid.is_builtin() => is_changing() || TAKING.contains(&&*function.name),
         language @ ("sql" | "plpgsql") => {
             // INTO makes a table in SQL, and fills a variable in PL/pgSQL.
             let makes = |word: &str| language == "sql" && word == "into";
@@ -137,6 +150,10 @@ fn leaves_by_itself(function: &Function) -> bool {
         }
         _ => is_changing(),
     }
+}
+
+fn prints_definitions(relation: &Relation) -> bool {
+    relation.oid.is_builtin() && relation.kind == RelationKind::View && PRINTING.contains(&&*relation.name)
 }
 
 /// A view that locks what it shows. `pg_get_viewdef` prints its clause in capitals.

@@ -48,6 +48,11 @@ impl Written {
         }
     }
 
+    /// Does the column get its default?
+    pub fn is_default(&self) -> bool {
+        self.value.constant == Constant::Default
+    }
+
     /// The same value, on its way into another column than it seems.
     pub fn elsewhere(mut self) -> Self {
         self.value = self.value.not_given();
@@ -87,20 +92,16 @@ impl<'a> Walk<'a> {
         if written.is_present || (constant != Constant::No && !written.changes) {
             return;
         }
-        if field.flow != Flow::Clean && constant == Constant::Default && has_unique_default(to, column) {
-            self.use_write(&field.flow, Disclosure::Search, written.span.clone(), None);
+        if field.flow != Flow::Clean && constant == Constant::Default {
+            self.write_default(to, column, &field.flow, &written.span);
         }
-        // A new row has nothing in it that was there, unless a token is given.
-        let tells = |table: &Relation, known: &Constraint| {
-            let is_asked = written.changes
-                || known.kind != ConstraintKind::Computed
-                || self.is_given_protected(to, table, known, &written.beside);
-            may_tell(known, constant) && is_asked
+        let neighbours = match written.changes {
+            true => {
+                let tells = |_: &Relation, known: &Constraint| may_tell(known, constant);
+                mixed(&[self.neighbours(&to.held_in, column, tells), self.moved(&to.held_in, column)])
+            }
+            false => self.beside_new(&to.held_in, to, column, &written.beside),
         };
-        let mut neighbours = self.neighbours(&to.held_in, column, tells);
-        if written.changes {
-            neighbours = mixed(&[neighbours, self.moved(&to.held_in, column)]);
-        }
         if neighbours != Flow::Clean {
             let given = self.null_for(field.type_oid, &written.value);
             self.use_write(&neighbours, Disclosure::Search, written.span.clone(), given);
@@ -117,6 +118,23 @@ impl<'a> Walk<'a> {
                 self.spend(&written.value, Purpose::CARRY);
             }
         }
+    }
+
+    /// What a constraint may hold against a value of the client's in a new row.
+    /// That has nothing in it that was there, unless a token is given, or a
+    /// trigger fills it.
+    pub(super) fn beside_new(
+        &self,
+        held_in: &[(&'a Relation, bool)],
+        to: &Destination<'a>,
+        column: &str,
+        beside: &[String],
+    ) -> Flow {
+        self.neighbours(held_in, column, |table, known| {
+            known.kind != ConstraintKind::Computed
+                || !table.insert_trigger_functions.is_empty()
+                || self.is_given_protected(to, table, known, beside)
+        })
     }
 
     /// Other protected columns that share a constraint with `column`: whether
@@ -190,12 +208,34 @@ impl<'a> Walk<'a> {
     }
 
     /// What a write asks by triggers, rules or another server, whatever it writes.
-    pub(super) fn set_off(&mut self, to: &Destination<'a>, inserts: bool, span: Range<usize>) {
+    pub(super) fn set_off(&mut self, to: &Destination<'a>, inserts: bool) {
         let written = to.relations.iter().chain(to.held_in.iter().map(|(table, _)| table));
         let found = written.filter_map(|table| self.facts.set_off.get(&table.oid));
         let found = found.filter(|found| !inserts || found.by_insert);
         let columns: Vec<Flow> = found.map(|found| computed(found.columns.clone())).collect();
-        self.use_write(&mixed(&columns), Disclosure::Search, span, None);
+        self.use_write(&mixed(&columns), Disclosure::Search, to.span.clone(), None);
+    }
+
+    /// A row changes, whatever is written: what is asked of it that it may not
+    /// satisfy as it is.
+    pub(super) fn ask_again(&mut self, to: &Destination<'a>) {
+        let asked = self.asked_again(&to.held_in);
+        self.use_write_because(
+            &asked,
+            &to.span,
+            "each UPDATE asks a CHECK that is NOT VALID, or the WITH CHECK of a policy, about rows that may \
+             not satisfy it. ALTER TABLE … VALIDATE CONSTRAINT, or a WITH CHECK like the USING of the \
+             table's policies, ends that.",
+        );
+    }
+
+    fn asked_again(&self, held_in: &[(&'a Relation, bool)]) -> Flow {
+        let mut asked: Vec<Flow> = Vec::new();
+        for (table, _) in held_in {
+            let columns = table.constraints.iter().flat_map(|constraint| &constraint.again);
+            asked.extend(columns.map(|attribute| self.flow_at(table, *attribute)));
+        }
+        mixed(&asked)
     }
 
     /// What the columns hold whose foreign keys lead to a row of `to`, each
@@ -241,7 +281,7 @@ impl<'a> Walk<'a> {
         let asked = columns.flat_map(|column| {
             [self.neighbours(&held_in, &column.name, tells), self.moved(&held_in, &column.name)]
         });
-        mixed(&asked.collect::<Vec<_>>())
+        mixed(&asked.chain([self.asked_again(&held_in)]).collect::<Vec<_>>())
     }
 
     /// The foreign keys that a change of rows of `table` concerns, with the
@@ -359,23 +399,12 @@ fn is_kept(whole: &Relation, part: &Relation, constraint: &Constraint) -> bool {
     };
     let is_same = |known: &Constraint| {
         known.kind == constraint.kind
+            && !known.is_unproven
             && known.references == constraint.references
             && (known.name == constraint.name || known.kind == ConstraintKind::ForeignKey)
             && named(whole, &known.columns) == named(part, &constraint.columns)
     };
     whole.oid == part.oid || whole.constraints.iter().any(is_same)
-}
-
-/// Would an error of its key tell whether another row holds its default?
-fn has_unique_default(to: &Destination<'_>, column: &str) -> bool {
-    to.held_in.iter().filter(|(_, exact)| *exact).any(|(relation, _)| {
-        let known = relation.column(column).filter(|known| known.default.is_some());
-        let is_unique = |constraint: &Constraint| {
-            matches!(constraint.kind, ConstraintKind::Unique | ConstraintKind::Exclude)
-                && known.is_some_and(|known| constraint.columns.contains(&known.attribute))
-        };
-        relation.constraints.iter().any(is_unique)
-    })
 }
 
 /// Can a constraint fail by what is written? A plain key never fails by a NULL

@@ -305,3 +305,45 @@ fn syntax_that_an_older_server_reads_as_a_function_is_refused_there() {
         assert_eq!(shop.lineage(sql).err(), None, "{sql}");
     }
 }
+
+#[test]
+fn a_default_counts_as_a_value_where_a_client_may_choose_it() {
+    for (default, chosen) in [
+        ("'none'::text", false),
+        ("NULL::character varying", false),
+        ("nextval('app.numbers'::regclass)", false),
+        ("('C'::text || lpad((nextval('app.numbers'::regclass))::text, 8, '0'::text))", false),
+        ("gen_random_uuid()", false),
+        ("(gen_random_uuid())::text", false),
+        ("now()", false),
+        ("timezone('utc'::text, now())", false),
+        ("(CURRENT_DATE + 30)", false),
+        ("CURRENT_USER", false),
+        ("ARRAY['a'::text, 'b'::text]", false),
+        ("current_setting('app.guess'::text, true)", true),
+        ("((random() * (1000000)::double precision))::integer", true),
+        // The zone's name is the client's.
+        ("(now())::text", true),
+        ("to_char(now(), 'TZ'::text)", true),
+        ("CURRENT_SCHEMA", true),
+        // Which sequence that is hangs on the search_path.
+        ("nextval(('numbers'::text)::regclass)", true),
+        ("app.fiscal_year()", true),
+        ("(now())::app.code", true),
+        ("('a'::text OPERATOR(app.+) 'b'::text)", true),
+        ("COALESCE(current_setting('app.guess'::text, true), 'none'::text)", true),
+        // What could not be printed.
+        ("", true),
+    ] {
+        let mut shop = Shop::new();
+        shop.set_default("customers", "ssn", default);
+        let insert = shop.decide("INSERT INTO customers (id) VALUES (1)", &[]);
+        assert_eq!(matches!(insert, Decision::Refuse { .. }), chosen, "{default}");
+        run(&shop, "INSERT INTO customers (id, ssn) VALUES (1, NULL)", &[]);
+        run(&shop, "INSERT INTO customers (id) VALUES (1)", &["public.customers.ssn"]);
+        // A mask that tells nothing of equality shows no guess.
+        shop.set_default("customers", "ssn", "'none'::text");
+        shop.set_default("customers", "phone", default);
+        run(&shop, "INSERT INTO customers (id) VALUES (1)", &[]);
+    }
+}

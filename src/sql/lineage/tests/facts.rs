@@ -41,6 +41,7 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
+    sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
 }
 
 /// `name:type` and, for a protected one, `=method[/domain][+allow]`.
@@ -137,6 +138,7 @@ impl Shop {
             opaque: HashSet::new(),
             keyed: HashMap::new(),
             set_off: HashMap::new(),
+            sequences: HashMap::new(),
         };
         shop.add_types();
         shop.add_functions();
@@ -295,6 +297,8 @@ impl Shop {
             on_update: Action::None,
             is_primary: name.ends_with("_pkey"),
             nulls_tell: kind == ConstraintKind::Check,
+            is_unproven: false,
+            again: Vec::new(),
         };
         customers.constraints = vec![
             constraint("customers_pkey", ConstraintKind::Unique, &[1]),
@@ -308,6 +312,13 @@ impl Shop {
         let employees = self.snapshot.relations.get_mut(&Oid(102)).unwrap();
         employees.constraints =
             vec![key("employees_ssn_fkey", 2, (101, 5)), key("employees_badge_fkey", 5, (108, 1))];
+    }
+
+    /// As the server prints it.
+    pub fn set_default(&mut self, table: &str, column: &str, default: &str) {
+        let mut tables = self.snapshot.relations.values_mut().filter(|known| &*known.name == table);
+        let columns = tables.next().unwrap().columns.iter_mut();
+        columns.filter(|known| &*known.name == column).for_each(|known| known.default = Some(default.into()));
     }
 
     fn add_view(&mut self, oid: Oid, schema: &str, name: &str, definition: &str) {
@@ -348,6 +359,7 @@ impl Shop {
             opaque_functions: &self.opaque,
             keyed: &self.keyed,
             set_off: &self.set_off,
+            sequences: &self.sequences,
         }
     }
 
