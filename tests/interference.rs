@@ -41,6 +41,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("written", include_str!("interference_data/attacks/written.sql")),
     ("called", include_str!("interference_data/attacks/called.sql")),
     ("reached", include_str!("interference_data/attacks/reached.sql")),
+    ("stored", include_str!("interference_data/attacks/stored.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -60,6 +60,7 @@ mod saves;
 mod sharing;
 mod sinks;
 mod startup;
+mod stored;
 mod stores;
 mod tls;
 mod tokens;

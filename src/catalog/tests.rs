@@ -345,7 +345,7 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
     s.add_function(Function { kind: 'a', support: vec![Oid(21_002)], ..function(21_004, "agg", "") });
     s.add_type(TypeInfo { base: Some(TEXT), ..type_info(30_001, "dom", 'd') });
     s.add_type(TypeInfo { base: Some(Oid(30_001)), ..type_info(30_002, "dom2", 'd') });
-    s.domain_checks.insert(Oid(30_001), vec![Oid(21_001)]);
+    s.domain_functions.insert(Oid(30_001), vec![Oid(21_001)]);
     s.add_type(type_info(30_003, "money2", 'b'));
     s.casts.push(Cast { source: Oid(30_003), target: TEXT, function: Some(Oid(21_001)) });
     let operator = |oid, name: &str, left| Operator {
@@ -354,7 +354,7 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
         name: name.into(),
         left: Some(left),
         right: Some(TEXT),
-        function: Oid(21_001),
+        functions: vec![Oid(21_001)],
     };
     s.operators.extend([operator(40_001, "=", Oid(30_003)), operator(40_002, "@#@", TEXT)]);
     let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
@@ -382,7 +382,7 @@ fn an_argument_default_or_an_operator_in_a_body_is_a_detour_too() {
         name: "@#@".into(),
         left: Some(TEXT),
         right: Some(TEXT),
-        function: Oid(21_001),
+        functions: vec![Oid(21_001)],
     });
     let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
     let opaque: BTreeSet<u32> = bound.guard.opaque_functions.iter().map(|o| o.0).collect();

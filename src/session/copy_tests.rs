@@ -28,6 +28,7 @@ fn guard() -> Guard {
         relied_on: Default::default(),
         keyed: Default::default(),
         set_off: Default::default(),
+        running_types: Default::default(),
         far_tables: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     }

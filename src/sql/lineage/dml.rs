@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
         let to = self.destination(insert.relation.as_ref(), !upserts)?;
         let columns = self.insert_columns(&insert.cols, &to, &level)?;
         match inner(insert.select_stmt.as_deref()) {
-            None => {}
+            None => self.left_out(&to, &[]),
             Some(NodeEnum::SelectStmt(select)) if is_values(select) => {
                 self.insert_values(select, &columns, &to, &level)?;
             }
@@ -179,6 +179,7 @@ impl<'a> Walk<'a> {
                 given.map(|(column, _)| column.clone()).collect()
             }
         };
+        self.left_out(to, columns.get(..items.len()).unwrap_or(columns));
         let mut first_moving = None;
         for (number, (mut written, moves)) in items.into_iter().enumerate() {
             written.beside = Rc::clone(&beside);

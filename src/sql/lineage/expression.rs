@@ -11,8 +11,9 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
 use super::scope::{Field, Scope, Source};
-use super::value::{Constant, Literal, Point, Purpose, Value};
+use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
+use crate::catalog::guard::Runs;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -65,7 +66,10 @@ impl<'a> Walk<'a> {
             NodeEnum::SubLink(link) => self.sublink(link, scope, purpose),
             NodeEnum::CaseExpr(case) => self.case(case, scope, purpose),
             NodeEnum::CoalesceExpr(coalesce) => self.branches(&coalesce.args, scope, purpose),
-            NodeEnum::MinMaxExpr(all) => self.spend_all(&all.args, scope, purpose),
+            NodeEnum::MinMaxExpr(all) => {
+                let (value, runs) = self.spend_each(&all.args, scope, purpose)?;
+                Ok(Value { runs, ..value })
+            }
             NodeEnum::TypeCast(cast) => self.cast(cast, scope, purpose),
             NodeEnum::CollateClause(collate) => {
                 let names = self.strings_of(&collate.collname)?;
@@ -130,14 +134,25 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
+        Ok(self.spend_each(nodes, scope, purpose)?.0)
+    }
+
+    /// Likewise, with what their types run at most.
+    pub(super) fn spend_each(
+        &mut self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<(Value, Option<Runs>)> {
         let mark = self.mark();
-        let mut flows = Vec::new();
+        let (mut flows, mut runs) = (Vec::new(), None);
         for node in nodes {
             let value = self.expression(node, scope, purpose)?;
+            runs = runs.max(value.runs);
             flows.push(self.spend(&value, purpose));
         }
         self.hide_literals(&mark);
-        Ok(Value::of(super::value::computed(super::value::all_columns(&flows))))
+        Ok((Value::of(super::value::computed(super::value::all_columns(&flows))), runs))
     }
 
     fn constant(&mut self, constant: &AConst) -> Value {
@@ -289,8 +304,9 @@ impl<'a> Walk<'a> {
                         value = part;
                         continue;
                     }
-                    let left = self.spend(&value, purpose);
-                    Value::of(super::value::computed(super::value::all_columns([&left, &chosen.flow])))
+                    let (left, runs) = (self.spend(&value, purpose), value.runs);
+                    let flow = super::value::computed(super::value::all_columns([&left, &chosen.flow]));
+                    Value { runs, ..Value::of(flow) }
                 }
                 _ => return self.unknown("a subscript"),
             };
@@ -306,7 +322,7 @@ impl<'a> Walk<'a> {
             }
             // `('…'::text).f` is `f('…'::text)`.
             let purpose = self.called_on_one(name, self.here, purpose)?;
-            return Ok(Value::of(self.spend(&value, purpose)));
+            return Ok(Value { runs: value.runs, ..Value::of(self.spend(&value, purpose)) });
         };
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         match found {
@@ -323,7 +339,8 @@ impl<'a> Walk<'a> {
                 let field = self.or_function(field, || Field::of_row(&row));
                 let mut value = value.becomes(field.flow.clone());
                 self.cut_whole_field(&mut value, name);
-                Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
+                let Field { type_oid, collated, runs, .. } = field;
+                Ok(Value { type_oid, collated, runs, ..value })
             }
             None => {
                 let purpose = self.called_on_one(name, self.here, purpose)?;
@@ -384,10 +401,14 @@ impl<'a> Walk<'a> {
 
     fn case(&mut self, case: &'a CaseExpr, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
         self.at(case.location);
+        self.account(case.location, &[]);
         let mark = self.mark();
         let operand = match case.arg.as_deref() {
             // It meets every condition.
-            Some(node) => Some(self.expression(node, scope, Purpose::DECIDE)?.not_given()),
+            Some(node) => {
+                self.check_implied(&["="])?;
+                Some(self.expression(node, scope, Purpose::DECIDE)?.not_given())
+            }
             None => None,
         };
         let mut conditions = Vec::new();
@@ -463,11 +484,16 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let mut value = self.expression(node, scope, purpose)?;
         self.keep_name_of_part(node, &mut value)?;
+        if self.casts_opaquely(value.type_oid, type_name) {
+            return self.refuse_type(&self.strings_of(&type_name.names)?, type_name.location);
+        }
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
             let literal = self.cast_to(type_name);
-            return Ok(Value { row: None, elements: None, origin: None, null_with, literal, ..value });
+            self.handles(&value);
+            let cast = Value { row: None, elements: None, origin: None, null_with, literal, ..value };
+            return Ok(Value { runs: None, ..cast });
         }
         let keeps = self
             .keeping_type(type_name)
@@ -519,7 +545,8 @@ impl<'a> Walk<'a> {
                 let targets = self.statement(query, scope)?;
                 let span = self.places.parenthesised(link.location)?;
                 let value = scalar(targets, &span);
-                Ok(Value::of(self.spend(&value, purpose)))
+                let runs = inside([value.runs].into_iter());
+                Ok(Value { runs, ..Value::of(self.spend(&value, purpose)) })
             }
             SubLinkType::AnySublink | SubLinkType::AllSublink => {
                 let Some(tested) = link.testexpr.as_deref() else { return self.unknown("a subquery") };

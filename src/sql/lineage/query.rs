@@ -54,6 +54,7 @@ impl Target {
             loose: self.loose,
             unsure: self.unsure,
             listed: self.value.listed,
+            runs: self.value.runs,
         }
     }
 }
@@ -208,6 +209,7 @@ impl<'a> Walk<'a> {
             value.type_oid = type_oid;
             value.collated = a.value.collated || b.value.collated;
             value.recased = a.value.recased || b.value.recased;
+            value.runs = a.value.runs.max(b.value.runs);
             targets.push(Target { name: a.name, value, span: a.span, loose: a.loose, unsure: a.unsure });
         }
         self.order_by_names(select, scope, &targets, None)?;

@@ -69,6 +69,12 @@ INSERT INTO guests VALUES (3);
 INSERT INTO bookings VALUES (3, 3, 3);
 INSERT INTO closings VALUES (3);
 INSERT INTO marked SELECT c || i FROM generate_series(0, 9) i, unnest(ARRAY['p', 'q']) c;
+INSERT INTO kept_secrets VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END);
+INSERT INTO filled_rows VALUES (1, 'a');
+INSERT INTO marked_rows VALUES (1, ROW('m'), 'yes');
+INSERT INTO kept_lists VALUES (1, '{}', NULL);
+INSERT INTO kept_spans VALUES (1, NULL);
+INSERT INTO cards VALUES (1, CASE :seed WHEN 0 THEN macaddr8 '08:00:2b:ff:fe:03:04:05' ELSE macaddr8 '08:00:2b:01:02:03:04:05' END);
 ANALYZE;
 SELECT 'ALTER TABLE tenants ADD COLUMN plan text DEFAULT ' || quote_literal('plan' || :seed) \gexec
 RESET ROLE;

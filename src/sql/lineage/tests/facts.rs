@@ -41,6 +41,7 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
+    pub running: HashMap<Oid, crate::catalog::guard::Runs>,
 }
 
 /// `name:type` and, for a protected one, `=method[/domain][+allow]`.
@@ -137,6 +138,7 @@ impl Shop {
             opaque: HashSet::new(),
             keyed: HashMap::new(),
             set_off: HashMap::new(),
+            running: HashMap::new(),
         };
         shop.add_types();
         shop.add_functions();
@@ -187,7 +189,7 @@ impl Shop {
             name: "=".into(),
             left: Some(Oid(CITEXT)),
             right: Some(Oid(CITEXT)),
-            function: Oid(95_001),
+            functions: vec![Oid(95_001)],
         });
         self.snapshot.operators.push(Operator {
             oid: Oid(95_002),
@@ -195,7 +197,7 @@ impl Shop {
             name: "@@@".into(),
             left: Some(Oid(TEXT)),
             right: Some(Oid(TEXT)),
-            function: Oid(30_001),
+            functions: vec![Oid(30_001)],
         });
     }
 
@@ -348,6 +350,7 @@ impl Shop {
             opaque_functions: &self.opaque,
             keyed: &self.keyed,
             set_off: &self.set_off,
+            running_types: &self.running,
         }
     }
 
