@@ -120,6 +120,48 @@ fn an_operator_is_known_by_the_words_that_mean_it() {
     pass(&server, &["SELECT 1 + 1", "SELECT * FROM customers ORDER BY id", "SELECT current_database()"]);
 }
 
+#[test]
+fn every_stored_expression_is_followed_through_operators_and_casts() {
+    let server = Server::start();
+    let stored: String = [("operator", "(NEW.t <%> 'x')"), ("cast", "(NEW.t::mail IS NOT NULL)")]
+        .map(|(way, of_new)| {
+            let of_row = of_new.replace("NEW.", "");
+            format!(
+                "CREATE TABLE policy_{way} (t text); CREATE POLICY p ON policy_{way} USING {of_row};
+                 CREATE TABLE check_{way} (t text CHECK {of_row});
+                 CREATE TABLE index_{way} (t text); CREATE INDEX ON index_{way} ({of_row});
+                 CREATE TABLE default_{way} (t bool DEFAULT {});
+                 CREATE TABLE trigger_{way} (t text);
+                 CREATE TRIGGER g BEFORE INSERT ON trigger_{way} FOR EACH ROW WHEN {of_new}
+                     EXECUTE FUNCTION suppress_redundant_updates_trigger();
+                 CREATE TABLE rule_{way} (t text);
+                 CREATE RULE r AS ON INSERT TO rule_{way} WHERE {of_new} DO INSTEAD NOTHING;",
+                of_new.replace("NEW.t", "'x'::text")
+            )
+        })
+        .concat();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE FUNCTION says(a text, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT is_mail(a)';
+             CREATE OPERATOR <%> (LEFTARG = text, RIGHTARG = text, FUNCTION = says);
+             CREATE DOMAIN mail AS text CHECK (is_mail(VALUE));
+             {stored}
+             CREATE TABLE plain (t text DEFAULT lower('X') CHECK (t <> ''));
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO ana"
+        ),
+    );
+    let mut copies: Vec<String> = Vec::new();
+    for way in ["operator", "cast"] {
+        for kind in ["policy", "check", "index", "default", "trigger", "rule"] {
+            copies.push(format!("CREATE TEMP TABLE copied (LIKE {kind}_{way})"));
+        }
+    }
+    are_refused(&server, &copies.iter().map(String::as_str).collect::<Vec<_>>());
+    pass(&server, &["CREATE TEMP TABLE copied (LIKE plain INCLUDING ALL)"]);
+}
+
 /// Tables whose types run code over protected data, and one whose types are
 /// as many have them.
 const TYPED: &str = "

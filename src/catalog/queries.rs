@@ -325,7 +325,7 @@ LEFT JOIN pg_depend x ON x.classid = 'pg_type'::regclass AND x.objid = t.oid AND
 LEFT JOIN pg_extension e ON e.oid = x.refobjid";
 
 /// What CHECKs and defaults of domains call (`f`), types that they cast to, and
-/// types that others are made of (`t`). `pg_depend` leaves out the server's own
+/// types that ranges are of (`t`). `pg_depend` leaves out the server's own
 /// functions.
 pub(super) const TYPE_CODE: &str = concat!(
     r"
@@ -345,8 +345,10 @@ JOIN ",
     AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass)
 WHERE d.refobjid <> c.domain AND d.refobjid <> ALL (c.of_type)
 UNION
-SELECT objid, 't', refobjid FROM pg_depend
-WHERE classid = 'pg_type'::regclass AND refclassid = 'pg_type'::regclass
+SELECT t.oid, 't', d.refobjid
+FROM pg_type t
+JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_type'::regclass
+WHERE t.typtype IN ('r', 'm')
 UNION
 SELECT c.domain, 'f', f.called[1]::oid
 FROM code c, regexp_matches(c.expression, ':funcid (\d+) ', 'g') f (called)

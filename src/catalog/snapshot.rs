@@ -289,7 +289,7 @@ pub struct Snapshot {
     /// Domain → functions that its CHECKs and its default call, the server's own
     /// included.
     pub domain_functions: HashMap<Oid, Vec<Oid>>,
-    /// Type → types that it is made of, and to which its CHECKs and default cast.
+    /// Type → types that its CHECKs and default cast to, or that a range is of.
     pub type_dependencies: HashMap<Oid, Vec<Oid>>,
     /// Operators outside `pg_catalog`.
     pub operators: Vec<Operator>,

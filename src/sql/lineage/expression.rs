@@ -68,7 +68,9 @@ impl<'a> Walk<'a> {
             NodeEnum::CoalesceExpr(coalesce) => self.branches(&coalesce.args, scope, purpose),
             NodeEnum::MinMaxExpr(all) => {
                 let (value, runs) = self.spend_each(&all.args, scope, purpose)?;
-                Ok(Value { runs, ..value })
+                let value = Value { runs, ..value };
+                self.meets(&value);
+                Ok(value)
             }
             NodeEnum::TypeCast(cast) => self.cast(cast, scope, purpose),
             NodeEnum::CollateClause(collate) => {
@@ -466,6 +468,7 @@ impl<'a> Walk<'a> {
     /// `redact`, since the client chose which one it sees.
     fn one_of(&mut self, values: Vec<Value>, purpose: Purpose) -> Value {
         let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
+        self.unites(values.iter());
         let values = self.meet(values, purpose);
         let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
         let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));

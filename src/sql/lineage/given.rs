@@ -224,11 +224,12 @@ impl<'a> Walk<'a> {
             let value = self.expression(node, scope, purpose)?;
             all_given &= value.given.len() == 1 && value.type_oid.is_none() && !value.collated;
             given.extend(value.given.iter().filter(|given| !given.array).cloned());
-            runs.push(value.runs);
+            runs.push(Value { runs: value.runs, constant: value.constant, ..Value::clean() });
             flows.push(self.spend(&value, purpose));
         }
         let mut value = Value::of(computed(all_columns(&flows)));
-        value.runs = inside(runs.into_iter());
+        self.unites(runs.iter());
+        value.runs = inside(runs.iter().map(|value| value.runs));
         if all_given && given.len() == elements.len() {
             value.given_elements = given;
         }

@@ -28,10 +28,24 @@ impl<'a> Walk<'a> {
         self.facts.running_types.get(&type_oid).copied().filter(|runs| *runs > Runs::Cast)
     }
 
-    /// An operand: what it meets may become a value of its type.
+    /// An operand: what it meets may become a value of its type. Rows are compared
+    /// element by element.
     pub(super) fn meets(&mut self, value: &Value) {
-        if value.runs >= Some(Runs::Part) {
+        if let Some(elements) = &value.elements {
+            elements.iter().for_each(|element| self.meets(element));
+        } else if value.runs >= Some(Runs::Part) {
             self.runs_code(value.type_oid);
+        }
+    }
+
+    /// Values that get one type: a literal becomes one of an array's, a row's or a
+    /// range's, of a domain's what that is over (`select_common_type` in
+    /// `parse_coerce.c`).
+    pub(super) fn unites<'v>(&mut self, values: impl Iterator<Item = &'v Value> + Clone) {
+        let Some(most) = values.clone().max_by_key(|value| value.runs) else { return };
+        let is_other = |value: &Value| value.runs.is_none() && value.constant != Constant::Null;
+        if most.runs >= Some(Runs::Part) && values.clone().any(is_other) {
+            self.runs_code(most.type_oid);
         }
     }
 
@@ -67,11 +81,13 @@ impl<'a> Walk<'a> {
         gives.then_some(Runs::Part.max(runs))
     }
 
-    /// What is stored in `column` becomes a value of its type.
+    /// What is stored in `column` becomes a value of its type, or is cast to that.
     pub(super) fn becomes(&mut self, to: &Destination<'a>, column: &str, written: &Written) {
-        let Some(type_oid) = to.item.source.field(column).and_then(|field: Field| field.type_oid) else {
-            return;
-        };
+        let type_oid = to.item.source.field(column).and_then(|field: Field| field.type_oid);
+        if type_oid.is_none() || type_oid != written.value.type_oid {
+            self.handles(&written.value);
+        }
+        let Some(type_oid) = type_oid else { return };
         let Some(runs) = self.facts.running_types.get(&type_oid).copied() else { return };
         let value = &written.value;
         let is_of_it = value.type_oid == Some(type_oid) && value.constant == Constant::No;

@@ -141,3 +141,29 @@ SELECT n FROM v_kept_lists
 SELECT lower('yes'::spoken)
 == a value of such a type in a definition list
 SELECT lower(x.s) FROM json_to_record('{"s": "yes"}') AS x (s spoken)
+== a literal that becomes an array of a domain, where branches meet
+SELECT coalesce(n, '{p1}') FROM kept_lists
+== likewise in CASE
+SELECT CASE WHEN id = 2 THEN n ELSE '{p1}' END FROM kept_lists
+== likewise in a UNION
+SELECT n FROM kept_lists UNION ALL SELECT '{p1}' ORDER BY 1
+== likewise in VALUES
+VALUES ((SELECT n FROM kept_lists)), ('{p1}')
+== likewise in a recursion
+WITH RECURSIVE r AS (SELECT n, 1 AS i FROM kept_lists UNION ALL SELECT '{p1}', 2 FROM r WHERE i = 1) SELECT n FROM r ORDER BY i
+== likewise in ARRAY
+SELECT ARRAY[n, '{p1}'] FROM kept_lists
+== likewise in GREATEST
+SELECT greatest(n, '{p1}') FROM kept_lists
+== likewise as a row
+SELECT coalesce((SELECT l FROM kept_lists l WHERE false), '(1,,p1)')
+== a value that is cast where it is stored
+CREATE TEMP TABLE said (t text)
+INSERT INTO said SELECT s FROM marked_rows RETURNING t
+DROP TABLE said
+== a value that is cast where it is stored, by an UPDATE
+BEGIN
+UPDATE scratch SET t = (SELECT s FROM marked_rows) WHERE id = 1 RETURNING t
+ROLLBACK
+== a value that is cast where it decides
+SELECT id FROM marked_rows ORDER BY s::text, id LIMIT (SELECT count(*) FROM marked_rows WHERE s = lower('P1'))
