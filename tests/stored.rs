@@ -67,6 +67,8 @@ fn a_cast_between_types_of_the_server_is_known_by_their_words() {
             "SELECT CAST(box '(1,1),(0,0)' AS int)",
             "INSERT INTO notes (doc) VALUES (1 + 0) RETURNING doc",
             "UPDATE notes SET doc = id",
+            "INSERT INTO notes VALUES (1, 1)",
+            "INSERT INTO notes (doc) VALUES ('{}'), (2)",
         ],
     );
     let honest = [
@@ -108,6 +110,7 @@ fn an_operator_is_known_by_the_words_that_mean_it() {
         "%b NOT BETWEEN 'x'::text AND 'y'::text",
         "%b != 'x'::text",
         "%b IN ('x'::text, 'y'::text)",
+        "%b NOT IN (SELECT 'x'::text)",
         "NULLIF(%b, 'x'::text)",
         "%b IS DISTINCT FROM 'x'::text",
         "CASE %b WHEN 'x'::text THEN 1 END",

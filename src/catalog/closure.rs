@@ -197,9 +197,12 @@ impl Closure<'_> {
         let own_types: Vec<Oid> =
             [operator.left, operator.right].into_iter().flatten().filter(|t| !t.is_builtin()).collect();
         if !is_common_operator(&operator.name) || own_types.is_empty() {
-            self.count_words(spellings::of_operator(&operator.name));
+            self.count_words(vec![&operator.name]);
         }
         if self.snapshot.functions.get(&function).is_some_and(|f| !functions::is_of_extension(f)) {
+            if own_types.is_empty() {
+                self.count_words(spellings::of_operator(&operator.name));
+            }
             self.add_all(Some(own_types), Item::Type);
         }
     }

@@ -1,9 +1,9 @@
 //! How a text can mean an operator or a type of the server's own without its
 //! name: `LIKE` is `~~`, `integer` is `int4` (PostgreSQL's `gram.y`).
 
-/// The operator's name, and the words and signs that stand for it.
+/// The words and signs that stand for an operator.
 pub(super) fn of_operator(name: &str) -> Vec<&str> {
-    let others: &[&str] = match name {
+    let words: &[&str] = match name {
         "=" => &["in", "case", "nullif", "distinct", "using", "natural"],
         "<>" => &["!=", "in"],
         "<" | ">" | "<=" | ">=" => &["between"],
@@ -12,7 +12,7 @@ pub(super) fn of_operator(name: &str) -> Vec<&str> {
         "~" | "!~" => &["similar"],
         _ => &[],
     };
-    [&[name], others].concat()
+    words.to_vec()
 }
 
 /// The type's name, and the words that stand for it.

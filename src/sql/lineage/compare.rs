@@ -292,7 +292,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The words that a comparison is spelled in: `NOT LIKE`, `IS DISTINCT FROM`.
-    fn account_words(&mut self, location: i32) {
+    pub(super) fn account_words(&mut self, location: i32) {
         let mut word = Some(self.places.token(location));
         while let Some(span) = word.take_if(|span| self.places.is_comparing(span)) {
             word = self.places.after(span.end);

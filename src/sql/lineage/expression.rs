@@ -487,8 +487,9 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let mut value = self.expression(node, scope, purpose)?;
         self.keep_name_of_part(node, &mut value)?;
-        if self.casts_opaquely(value.type_oid, type_name) {
-            return self.refuse_type(&self.strings_of(&type_name.names)?, type_name.location);
+        let names = self.strings_of(&type_name.names)?;
+        if value.type_oid.is_some_and(|source| self.casts_opaquely(source, self.types_of(&names))) {
+            return self.refuse_type(&names, type_name.location);
         }
         if value.is_clean() {
             let null_with = value.null_with.clone();
@@ -557,6 +558,10 @@ impl<'a> Walk<'a> {
                 let tested = self.expression(tested, scope, Purpose::DECIDE)?.not_given();
                 let targets = self.statement(query, scope)?;
                 let names = self.strings_of(&link.oper_name)?;
+                if names.is_empty() {
+                    self.account_words(link.location);
+                    self.check_implied(&["="])?;
+                }
                 self.keeps_places(targets.iter().map(Target::place))?;
                 let found = match targets.as_slice() {
                     [only] => only.value.clone(),

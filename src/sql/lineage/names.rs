@@ -98,11 +98,10 @@ impl<'a> Walk<'a> {
         casts.any(|cast| oids.contains(&cast.target) && self.is_opaque_cast(cast))
     }
 
-    /// Does the cast of a value of this type to one of this name?
-    pub(super) fn casts_opaquely(&self, source: Option<Oid>, name: &TypeName) -> bool {
-        let oids = strings(&name.names).map(|names| self.types_of(&names)).unwrap_or_default();
-        let mut casts = self.facts.snapshot.casts.iter().filter(|cast| Some(cast.source) == source);
-        casts.any(|cast| oids.contains(&cast.target) && self.is_opaque_cast(cast))
+    /// Does the cast of a value of this type to one of these?
+    pub(super) fn casts_opaquely(&self, source: Oid, targets: &[Oid]) -> bool {
+        let mut casts = self.facts.snapshot.casts.iter().filter(|cast| cast.source == source);
+        casts.any(|cast| targets.contains(&cast.target) && self.is_opaque_cast(cast))
     }
 
     fn is_opaque_cast(&self, cast: &Cast) -> bool {
@@ -114,7 +113,7 @@ impl<'a> Walk<'a> {
         self.types_of(names).iter().any(|oid| self.runs_of(*oid) == Some(Runs::Use))
     }
 
-    fn types_of(&self, names: &[&str]) -> &'a [Oid] {
+    pub(super) fn types_of(&self, names: &[&str]) -> &'a [Oid] {
         let named = names.last().and_then(|name| self.facts.snapshot.types_by_name.get(*name));
         named.map(Vec::as_slice).unwrap_or_default()
     }

@@ -16,11 +16,16 @@ use crate::catalog::Oid;
 use crate::catalog::guard::Runs;
 use crate::catalog::snapshot::Function;
 use crate::error::{ClientError, sqlstate};
+use crate::sql::analysis::{Given, GivenAs};
 
 /// Pseudotypes that stand for the type of any argument (`pg_type.dat`): elements,
 /// then arrays, ranges and enums.
 const ANY_ELEMENT: &[Oid] = &[Oid(2283), Oid(2776), Oid(5077), Oid(5079)];
 const ANY_OTHER: &[Oid] = &[Oid(2277), Oid(3500), Oid(3831), Oid(4537), Oid(4538), Oid(5078), Oid(5080)];
+
+/// `int4`, `int8`, `numeric`: one of these is the type of a number as it stands
+/// (`make_const` in `parse_node.c`).
+const NUMBERS: &[Oid] = &[Oid(23), Oid(20), Oid(1700)];
 
 impl<'a> Walk<'a> {
     /// What a value of this type runs, wherever it stands.
@@ -91,10 +96,23 @@ impl<'a> Walk<'a> {
         let Some(runs) = self.facts.running_types.get(&type_oid).copied() else { return };
         let value = &written.value;
         let is_of_it = value.type_oid == Some(type_oid) && value.constant == Constant::No;
-        let is_plain = || value.literal == Literal::Plain || value.constant != Constant::No;
-        if !written.is_present && !is_of_it && !(runs == Runs::Cast && is_plain()) {
+        let is_cast = || runs != Runs::Cast || self.may_be_cast(value, type_oid);
+        if !written.is_present && !is_of_it && is_cast() {
             self.runs_code(Some(type_oid));
         }
+    }
+
+    /// Is there an opaque cast between the server's own types that it may take?
+    fn may_be_cast(&self, value: &Value, target: Oid) -> bool {
+        let sources: &[Oid] = match (value.type_oid, value.literal, value.given.as_slice()) {
+            _ if value.constant != Constant::No => return false,
+            (Some(known), ..) | (None, Literal::Cast(known), _) => &[known],
+            // A text takes the type of the column.
+            (None, _, [Given { what: GivenAs::Text(_), .. }]) => return false,
+            (None, _, [Given { what: GivenAs::Number(_), .. }]) => NUMBERS,
+            _ => return true,
+        };
+        sources.iter().any(|source| self.casts_opaquely(*source, &[target]))
     }
 
     /// A new row has the defaults of columns that are not among `given`: of a
