@@ -44,6 +44,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("reached", include_str!("interference_data/attacks/reached.sql")),
     ("swapped", include_str!("interference_data/attacks/swapped.sql")),
     ("steered", include_str!("interference_data/attacks/steered.sql")),
+    ("stored", include_str!("interference_data/attacks/stored.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

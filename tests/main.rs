@@ -61,6 +61,7 @@ mod sharing;
 mod sinks;
 mod startup;
 mod steered;
+mod stored;
 mod stores;
 mod swapped;
 mod tls;

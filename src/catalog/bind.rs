@@ -16,6 +16,7 @@ mod foreign;
 mod locks;
 mod memory;
 pub(super) mod missing;
+mod running;
 mod spread;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -124,6 +125,7 @@ fn guard(
 ) -> Result<Bound, BuildError> {
     let Binding { protected, mut locked, known, mut findings } = binding;
     let set_off = set_off(&snapshot, &protected, &keyed, &counted);
+    let running_types = running::types(&snapshot, &counted);
     let mut view_flows = HashMap::new();
     for view in views_in_order(&snapshot, &counted.relations) {
         if locked.contains_key(&view.oid) {
@@ -143,6 +145,7 @@ fn guard(
             keyed: &keyed,
             set_off: &set_off,
             sequences: &sequences,
+            running_types: &running_types,
         };
         let flows = match &view.definition {
             Some(definition) => {
@@ -186,6 +189,7 @@ fn guard(
         keyed,
         set_off,
         sequences,
+        running_types,
         relied_on,
         trusts_code,
         far_tables: foreign::far_tables(&snapshot),
@@ -365,7 +369,7 @@ fn names(snapshot: &Snapshot, counted: &Counted) -> BTreeSet<String> {
     let types = counted.types.iter().filter_map(|oid| snapshot.types.get(oid)).map(|t| &t.name);
     let mut names: BTreeSet<String> =
         relations.chain(functions).chain(types).map(ToString::to_string).collect();
-    names.extend(counted.operators.iter().cloned());
+    names.extend(counted.words.iter().cloned());
     names
 }
 

@@ -6,6 +6,7 @@
 //! something odd; a miss would be a leak. So dependence by `pg_depend` and by
 //! the words of a text are both followed.
 
+mod spellings;
 mod unsettle;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -31,7 +32,8 @@ pub struct Counted {
     pub relations: HashSet<Oid>,
     pub functions: HashSet<Oid>,
     pub types: HashSet<Oid>,
-    pub operators: BTreeSet<String>,
+    /// Names of operators, and words that mean one, or a type of the server's own.
+    pub words: BTreeSet<String>,
     /// Relations to which a write may change what protected foreign keys lead
     /// to, or ask what a foreign table's target holds.
     pub sets_off: HashMap<Oid, SetsOff>,
@@ -74,14 +76,15 @@ struct Links<'a> {
     aggregates: HashMap<Oid, Vec<Oid>>,
     /// Relation or function → functions that depend on it.
     dependent_functions: HashMap<Oid, Vec<Oid>>,
+    /// Function → operators that may run it.
     operators: HashMap<Oid, Vec<&'a Operator>>,
-    /// Function → types whose casts or CHECKs call it.
+    /// Function → types whose casts, CHECKs, defaults or order call it.
     types_by_function: HashMap<Oid, Vec<Oid>>,
     /// Type → types made of it.
     types_by_type: HashMap<Oid, Vec<Oid>>,
     /// Type → functions that take or give it: to call one runs its CHECKs.
     functions_by_type: HashMap<Oid, Vec<Oid>>,
-    /// Type → relations with a column of it.
+    /// Type → relations with a column of it, or that make values of it.
     relations_by_type: HashMap<Oid, Vec<Oid>>,
 }
 
@@ -211,25 +214,46 @@ impl Closure<'_> {
         if functions::is_callable(function) {
             self.add_mentions(&function.name);
         }
+        self.count_builtin_casts(oid);
         for operator in self.links.operators.get(&oid).cloned().unwrap_or_default() {
-            self.count_operator(operator);
+            self.count_operator(operator, oid);
         }
     }
 
     /// An operator's name counts. One that PostgreSQL has too (`=`) would hold
     /// up every text: there the types that lead to this one count instead,
     /// where they are a user's own.
-    fn count_operator(&mut self, operator: &Operator) {
+    fn count_operator(&mut self, operator: &Operator, function: Oid) {
         let own_types: Vec<Oid> =
             [operator.left, operator.right].into_iter().flatten().filter(|t| !t.is_builtin()).collect();
         if !is_common_operator(&operator.name) || own_types.is_empty() {
-            self.counted.operators.insert(operator.name.to_string());
-            self.add_mentions(&operator.name);
+            self.count_words(vec![&operator.name]);
         }
-        let written_here =
-            self.snapshot.functions.get(&operator.function).is_some_and(|f| &*f.language != "c");
-        if written_here {
+        if self.snapshot.functions.get(&function).is_some_and(|f| !functions::is_of_extension(f)) {
+            if own_types.is_empty() {
+                self.count_words(spellings::of_operator(&operator.name));
+            }
             self.add_all(Some(own_types), Item::Type);
+        }
+    }
+
+    fn count_words(&mut self, words: Vec<&str>) {
+        for word in words {
+            self.counted.words.insert(word.to_owned());
+            self.add_mentions(word);
+        }
+    }
+
+    /// A cast between two of the server's own types: the target counts by its
+    /// words, and so do tables with a column of it, which may cast what they get.
+    fn count_builtin_casts(&mut self, function: Oid) {
+        let snapshot = self.snapshot;
+        let casts = snapshot.casts.iter().filter(|cast| cast.function == Some(function));
+        for cast in casts.filter(|cast| cast.is_among_builtin()) {
+            self.add_all(self.links.relations_by_type.get(&cast.target).cloned(), Item::Relation);
+            if let Some(target) = snapshot.types.get(&cast.target) {
+                self.count_words(spellings::of_type(&target.name));
+            }
         }
     }
 
@@ -239,6 +263,7 @@ impl Closure<'_> {
         }
         self.add_all(self.links.types_by_type.get(&oid).cloned(), Item::Type);
         self.add_all(self.links.functions_by_type.get(&oid).cloned(), Item::Function);
+        self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
         self.add_all(self.links.relations_by_type.get(&oid).cloned(), Item::Relation);
     }
 }
@@ -315,17 +340,29 @@ impl<'a> Links<'a> {
             }
         }
         for operator in &snapshot.operators {
-            links.operators.entry(operator.function).or_default().push(operator);
+            for function in &operator.functions {
+                links.operators.entry(*function).or_default().push(operator);
+            }
         }
         for cast in &snapshot.casts {
             if let Some(function) = cast.function {
                 links.types_by_function.entry(function).or_default().extend([cast.source, cast.target]);
             }
         }
-        for (domain, functions) in &snapshot.domain_checks {
+        for (domain, functions) in &snapshot.domain_functions {
             for function in functions {
                 links.types_by_function.entry(*function).or_default().push(*domain);
             }
+        }
+        for (made, types) in &snapshot.type_dependencies {
+            for used in types {
+                links.types_by_type.entry(*used).or_default().push(*made);
+            }
+        }
+        for (function, types) in &snapshot.support_functions {
+            let is_own = snapshot.functions.get(function).is_some_and(|f| !functions::is_of_extension(f));
+            let types = types.iter().filter(|_| is_own);
+            links.types_by_function.entry(*function).or_default().extend(types);
         }
         for info in snapshot.types.values() {
             let made_of = info.base.into_iter().chain(info.element.filter(|_| info.category == 'A'));
@@ -356,8 +393,9 @@ impl<'a> Links<'a> {
         for function in called.into_iter().flatten() {
             self.function_users.entry(*function).or_default().push(relation.oid);
         }
-        for column in &relation.columns {
-            self.relations_by_type.entry(column.type_oid).or_default().push(relation.oid);
+        let types = relation.columns.iter().map(|column| &column.type_oid);
+        for used in types.chain(&relation.depends_on_types) {
+            self.relations_by_type.entry(*used).or_default().push(relation.oid);
         }
         if let Some(definition) = &relation.definition {
             self.mentions.add(Text::View(relation.oid), definition);

@@ -229,6 +229,12 @@ pub fn is_callable(function: &Function) -> bool {
     !matches!(function.return_type, TRIGGER | EVENT_TRIGGER)
 }
 
+/// C code of an extension, whose types and operators it is made for: there it
+/// is no more opaque than what reads and writes their values.
+pub(super) fn is_of_extension(function: &Function) -> bool {
+    &*function.language == "c" && function.extension.is_some()
+}
+
 fn is_well_known(function: &Function) -> bool {
     function.oid.is_builtin() || function.extension.as_deref().is_some_and(|e| WELL_KNOWN.contains(&e))
 }

@@ -44,6 +44,8 @@ pub struct Guard {
     pub set_off: HashMap<Oid, SetOff>,
     /// Sequences, and the protected columns that get their numbers.
     pub sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    /// Types of which a value, or the making of one, runs opaque code.
+    pub running_types: HashMap<Oid, Runs>,
     /// Foreign tables, and the parents of any: another server runs a part of
     /// what is asked of them, and its text holds what the client's parameters held.
     pub far_tables: HashSet<Oid>,
@@ -60,6 +62,25 @@ pub struct SetOff {
     pub by_insert: bool,
 }
 
+/// When a type runs code that may read protected data, though no text names it. Each
+/// does so whenever those before it do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Runs {
+    /// A value of another type becomes one of it: a cast between types of the
+    /// server's own.
+    Cast,
+    /// Likewise a literal or a NULL: the CHECK or the default of a domain over a
+    /// type without parts.
+    Value,
+    /// Likewise what is compared with it, or united: the domain is inside an
+    /// array, a range or a row, which PostgreSQL takes as it is where it takes a
+    /// domain for what that is over.
+    Part,
+    /// Whatever else is done with a value, but to show it: casts and operators of
+    /// the type's own.
+    Use,
+}
+
 /// The part of a guard that lineage reads; borrowed, so that a guard under
 /// construction can be analysed too (views in dependency order).
 #[derive(Clone, Copy)]
@@ -73,6 +94,7 @@ pub struct Facts<'a> {
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub set_off: &'a HashMap<Oid, SetOff>,
     pub sequences: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    pub running_types: &'a HashMap<Oid, Runs>,
 }
 
 impl Guard {
@@ -87,12 +109,14 @@ impl Guard {
             keyed: &self.keyed,
             set_off: &self.set_off,
             sequences: &self.sequences,
+            running_types: &self.running_types,
         }
     }
-    /// Does making a value of this type call a function that may read protected
-    /// data unseen?
+    /// Does making a value of this type, or using one, call a function that may
+    /// read protected data unseen?
     pub fn is_opaque_type(&self, oid: Oid) -> bool {
-        self.snapshot.checks_of([oid]).iter().any(|function| self.opaque_functions.contains(function))
+        self.running_types.contains_key(&oid)
+            || self.snapshot.checks_of([oid]).iter().any(|function| self.opaque_functions.contains(function))
     }
     pub fn column(&self, id: ColumnId) -> Option<&Arc<ProtectedColumn>> {
         self.protected.get(&id)

@@ -128,9 +128,14 @@ async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Lo
     }
     let complete = builder.finish(&mut snapshot, previous);
     snapshot.function_dependencies = pairs(rows.function_dependencies)?;
-    snapshot.domain_checks = pairs(rows.domain_checks)?;
-    snapshot.support_functions =
-        rows.support_functions.iter().map(|row| oid(row, 0)).collect::<Result<_, _>>()?;
+    for row in rows.type_code {
+        let list = match get::<&str>(&row, 1)? {
+            "f" => &mut snapshot.domain_functions,
+            _ => &mut snapshot.type_dependencies,
+        };
+        list.entry(oid(&row, 0)?).or_default().push(oid(&row, 2)?);
+    }
+    snapshot.support_functions = pairs(rows.support_functions)?;
     snapshot.operators = rows.operators.iter().map(operator).collect::<Result<_, _>>()?;
     snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
     snapshot.collations = rows.collations.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
@@ -208,7 +213,7 @@ struct Rows {
     function_dependencies: Vec<Row>,
     aggregates: Vec<Row>,
     types: Vec<Row>,
-    domain_checks: Vec<Row>,
+    type_code: Vec<Row>,
     support_functions: Vec<Row>,
     operators: Vec<Row>,
     casts: Vec<Row>,
@@ -263,7 +268,7 @@ impl Rows {
             function_dependencies,
             aggregates,
             types,
-            domain_checks,
+            type_code,
             support_functions,
             operators,
             casts,
@@ -275,7 +280,7 @@ impl Rows {
             all(queries::FUNCTION_DEPENDENCIES),
             all(queries::AGGREGATES),
             connection.query(&types, &[]),
-            all(queries::DOMAIN_CHECKS),
+            all(queries::TYPE_CODE),
             all(queries::SUPPORT_FUNCTIONS),
             all(queries::OPERATORS),
             all(queries::CASTS),
@@ -301,7 +306,7 @@ impl Rows {
             function_dependencies,
             aggregates,
             types,
-            domain_checks,
+            type_code,
             support_functions,
             operators,
             casts,
@@ -703,7 +708,7 @@ fn operator(row: &Row) -> Result<Operator, LoadError> {
         name: text(row, 2)?,
         left: some_oid(row, 3)?,
         right: some_oid(row, 4)?,
-        function: oid(row, 5)?,
+        functions: get::<Vec<u32>>(row, 5)?.into_iter().map(Oid).collect(),
     })
 }
 

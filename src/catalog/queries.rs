@@ -6,6 +6,37 @@
 //! under an AccessExclusiveLock: printing a definition that reads one of
 //! these would wait for somebody's DDL, maybe for a session that waits for us.
 
+/// Operator → functions that it may run: its own, and those of its negator and
+/// commutator, which the planner may put in its place (`negate_clause` in
+/// `prepqual.c`, `CommuteOpExpr` in `clauses.c`).
+macro_rules! operator_functions {
+    () => {
+        "(SELECT DISTINCT o.oid AS operator, r.oprcode::oid AS function
+          FROM pg_operator o
+          LEFT JOIN pg_operator n ON n.oid = o.oprnegate
+          LEFT JOIN pg_operator c ON c.oid = o.oprcom
+          CROSS JOIN LATERAL
+              (VALUES (o.oid), (o.oprnegate), (o.oprcom), (n.oprcom), (c.oprnegate)) v (oid)
+          JOIN pg_operator r ON r.oid = v.oid
+          WHERE o.oid >= 16384 AND r.oprcode::oid <> 0)"
+    };
+}
+
+/// `pg_depend`, and for each operator in it the functions that it may run.
+macro_rules! dependence {
+    () => {
+        concat!(
+            "(SELECT classid, objid, refclassid, refobjid, deptype FROM pg_depend
+              UNION ALL
+              SELECT d.classid, d.objid, 'pg_proc'::regclass, f.function, d.deptype
+              FROM pg_depend d JOIN ",
+            operator_functions!(),
+            " f ON f.operator = d.refobjid
+              WHERE d.refclassid = 'pg_operator'::regclass)"
+        )
+    };
+}
+
 /// Relations that DDL holds, or waits for.
 pub(super) const HELD: &str = "
 SELECT DISTINCT l.relation
@@ -102,12 +133,16 @@ WHERE c.relkind IN ('v', 'm') AND c.oid >= 16384";
 
 /// What rewrite rules depend on; the first flag tells a view's own rule, the
 /// second functions from relations.
-pub(super) const RULES: &str = "
+pub(super) const RULES: &str = concat!(
+    "
 SELECT DISTINCT r.ev_class, r.rulename = '_RETURN', d.refclassid = 'pg_proc'::regclass, d.refobjid
 FROM pg_rewrite r
-LEFT JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+LEFT JOIN ",
+    dependence!(),
+    " d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass) AND d.refobjid <> r.ev_class
-WHERE r.oid >= 16384";
+WHERE r.oid >= 16384"
+);
 
 /// Where the tables of `postgres_fdw` lead, whatever its wrapper is called. A
 /// name that the options leave out is the table's own.
@@ -129,20 +164,26 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
 /// A trigger's function, and those that its WHEN calls; what fires it.
-pub(super) const TRIGGERS: &str = "
+pub(super) const TRIGGERS: &str = concat!(
+    "
 SELECT t.tgrelid, t.tgfoid, t.tgtype FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
 SELECT t.tgrelid, d.refobjid, t.tgtype
 FROM pg_trigger t
-JOIN pg_depend d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+JOIN ",
+    dependence!(),
+    " d ON d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
     AND d.refclassid = 'pg_proc'::regclass
-WHERE NOT t.tgisinternal";
+WHERE NOT t.tgisinternal"
+);
 
 /// What policies, defaults, CHECKs, statistics and indexes of a table depend
 /// on: `f` a function, `t` a type, `r` a relation; the flag tells what policies
-/// do. The functions of operator classes and ranges are recorded for these, not
-/// for the tables.
-pub(super) const DEPENDENCIES: &str = "
+/// do. Of triggers and rules the types alone. What a generated column calls is
+/// recorded for the column up to version 14. The functions of operator classes
+/// and ranges are recorded for these, not for the tables.
+pub(super) const DEPENDENCIES: &str = concat!(
+    "
 SELECT DISTINCT o.relation,
        CASE d.refclassid WHEN 'pg_proc'::regclass THEN 'f' WHEN 'pg_type'::regclass THEN 't' ELSE 'r' END,
        o.class = 'pg_policy'::regclass, d.refobjid
@@ -158,10 +199,23 @@ FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation FROM pg_p
       UNION ALL
       SELECT 'pg_class'::regclass, indexrelid, indrelid FROM pg_index
       WHERE indexprs IS NOT NULL OR indpred IS NOT NULL) o
-JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
+JOIN ",
+    dependence!(),
+    " d ON d.classid = o.class AND d.objid = o.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
     AND d.refobjid <> o.relation
 WHERE d.deptype = 'n'
+UNION
+SELECT o.relation, 't', false, d.refobjid
+FROM (SELECT 'pg_trigger'::regclass AS class, oid, tgrelid AS relation FROM pg_trigger WHERE NOT tgisinternal
+      UNION ALL
+      SELECT 'pg_rewrite'::regclass, oid, ev_class FROM pg_rewrite
+      WHERE oid >= 16384 AND rulename <> '_RETURN') o
+JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_type'::regclass
+UNION
+SELECT d.objid, 'f', false, d.refobjid
+FROM pg_depend d
+WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.refclassid = 'pg_proc'::regclass
 UNION
 SELECT i.indrelid, 'f', false, p.amproc::oid
 FROM pg_index i
@@ -173,7 +227,8 @@ SELECT a.attrelid, 'f', false, f.function
 FROM pg_range r
 CROSS JOIN LATERAL (VALUES (r.rngcanonical::oid), (r.rngsubdiff::oid)) f (function)
 JOIN pg_attribute a ON a.atttypid = r.rngtypid
-WHERE f.function >= 16384 AND a.attnum > 0";
+WHERE f.function >= 16384 AND a.attnum > 0"
+);
 
 /// Functions of the server's own that policies call: `pg_depend` leaves them out.
 pub(super) const POLICY_BUILTINS: &str = r"
@@ -303,12 +358,21 @@ LEFT JOIN (SELECT DISTINCT objid AS oid FROM pg_depend
              AND refobjid = ANY ($1)) held ON held.oid = p.oid
 WHERE p.oid {part}";
 
-/// What `BEGIN ATOMIC` bodies and the defaults of arguments depend on.
-pub(super) const FUNCTION_DEPENDENCIES: &str = "
+/// What `BEGIN ATOMIC` bodies and the defaults of arguments depend on; of the
+/// server's own functions, which `pg_depend` leaves out, those that defaults call.
+pub(super) const FUNCTION_DEPENDENCIES: &str = concat!(
+    r"
 SELECT DISTINCT d.objid, d.refobjid
-FROM pg_depend d
+FROM ",
+    dependence!(),
+    r" d
 WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
-  AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass)";
+  AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
+UNION
+SELECT p.oid, f.called[1]::oid
+FROM pg_proc p, regexp_matches(p.proargdefaults, ':funcid (\d+) ', 'g') f (called)
+WHERE p.oid >= 16384 AND f.called[1]::oid < 16384"
+);
 
 pub(super) const AGGREGATES: &str = "
 SELECT a.aggfnoid::oid,
@@ -326,25 +390,52 @@ LEFT JOIN pg_depend x ON x.classid = 'pg_type'::regclass AND x.objid = t.oid AND
 LEFT JOIN pg_extension e ON e.oid = x.refobjid
 WHERE t.oid {part}";
 
-/// `pg_depend` leaves out the server's own functions.
-pub(super) const DOMAIN_CHECKS: &str = r"
-SELECT DISTINCT c.contypid, d.refobjid
-FROM pg_constraint c
-JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = c.oid
-    AND d.refclassid = 'pg_proc'::regclass
-WHERE c.contypid <> 0
+/// What CHECKs and defaults of domains call (`f`), types that they cast to, and
+/// types that ranges are of (`t`). `pg_depend` leaves out the server's own
+/// functions.
+pub(super) const TYPE_CODE: &str = concat!(
+    r"
+WITH code AS (
+    SELECT 'pg_constraint'::regclass AS class, oid, contypid AS domain, conbin AS expression,
+           '{}'::oid[] AS of_type
+    FROM pg_constraint WHERE contypid <> 0
+    UNION ALL
+    SELECT 'pg_type'::regclass, oid, oid, typdefaultbin,
+           ARRAY[typinput, typoutput, typreceive, typsend, typmodin, typmodout, typanalyze]::oid[]
+    FROM pg_type WHERE typtype = 'd' AND typdefaultbin IS NOT NULL)
+SELECT c.domain, CASE d.refclassid WHEN 'pg_proc'::regclass THEN 'f' ELSE 't' END, d.refobjid
+FROM code c
+JOIN ",
+    dependence!(),
+    r" d ON d.classid = c.class AND d.objid = c.oid
+    AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass)
+WHERE d.refobjid <> c.domain AND d.refobjid <> ALL (c.of_type)
 UNION
-SELECT c.contypid, f.called[1]::oid
-FROM pg_constraint c, regexp_matches(c.conbin, ':funcid (\d+) ', 'g') f (called)
-WHERE c.contypid <> 0 AND f.called[1]::oid < 16384";
+SELECT t.oid, 't', d.refobjid
+FROM pg_type t
+JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.refclassid = 'pg_type'::regclass
+WHERE t.typtype IN ('r', 'm')
+UNION
+SELECT c.domain, 'f', f.called[1]::oid
+FROM code c, regexp_matches(c.expression, ':funcid (\d+) ', 'g') f (called)
+WHERE f.called[1]::oid < 16384"
+);
 
-pub(super) const SUPPORT_FUNCTIONS: &str =
-    "SELECT DISTINCT p.amproc::oid FROM pg_amproc p WHERE p.amproc::oid >= 16384";
+/// Functions of users in operator families, and the types whose values they take.
+pub(super) const SUPPORT_FUNCTIONS: &str = "
+SELECT DISTINCT p.amproc::oid, t.type
+FROM pg_amproc p CROSS JOIN LATERAL (VALUES (p.amproclefttype), (p.amprocrighttype)) t (type)
+WHERE p.amproc::oid >= 16384";
 
-pub(super) const OPERATORS: &str = "
-SELECT o.oid, n.nspname::text, o.oprname::text, o.oprleft, o.oprright, o.oprcode::oid
+pub(super) const OPERATORS: &str = concat!(
+    "
+SELECT o.oid, n.nspname::text, o.oprname::text, o.oprleft, o.oprright,
+       ARRAY(SELECT f.function FROM ",
+    operator_functions!(),
+    " f WHERE f.operator = o.oid ORDER BY f.function <> o.oprcode::oid)
 FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
-WHERE o.oid >= 16384";
+WHERE o.oid >= 16384"
+);
 
 pub(super) const CASTS: &str =
     "SELECT c.castsource, c.casttarget, c.castfunc FROM pg_cast c WHERE c.oid >= 16384";

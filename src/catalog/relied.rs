@@ -185,9 +185,9 @@ impl<'a> Following<'a> {
         }
         let trusted = snapshot.functions.values().filter(|function| trusted.includes(function));
         self.work.extend(trusted.map(|function| Item::Function(function.oid)));
-        self.work.extend(snapshot.operators.iter().map(|operator| Item::Function(operator.function)));
+        self.functions(snapshot.operators.iter().flat_map(|operator| &operator.functions));
         self.functions(snapshot.casts.iter().filter_map(|cast| cast.function.as_ref()));
-        self.functions(&snapshot.support_functions);
+        self.functions(snapshot.support_functions.keys());
         self.work.extend(counted.types.iter().copied().map(Item::Type));
     }
 
@@ -288,13 +288,14 @@ impl<'a> Following<'a> {
         }
     }
 
-    /// The CHECKs of a domain, and those of what a type is made of.
+    /// The CHECKs and the default of a domain, and those of what a type is made of.
     fn follow_type(&mut self, oid: Oid) {
         if oid.is_builtin() || !self.types.insert(oid) {
             return;
         }
         let snapshot = self.snapshot;
-        self.functions(snapshot.domain_checks.get(&oid).into_iter().flatten());
+        self.functions(snapshot.domain_functions.get(&oid).into_iter().flatten());
+        self.work.extend(snapshot.type_dependencies.get(&oid).into_iter().flatten().copied().map(Item::Type));
         let Some(info) = snapshot.types.get(&oid) else { return };
         self.work.extend(info.base.into_iter().chain(info.element).map(Item::Type));
         if let Some(row) = info.relation.and_then(|relation| snapshot.relations.get(&relation)) {

@@ -246,7 +246,8 @@ pub struct Operator {
     pub name: Arc<str>,
     pub left: Option<Oid>,
     pub right: Option<Oid>,
-    pub function: Oid,
+    /// What it may run: its own function, and those of its negator and commutator.
+    pub functions: Vec<Oid>,
 }
 
 /// Something that a text may name.
@@ -262,6 +263,13 @@ pub struct Cast {
     pub source: Oid,
     pub target: Oid,
     pub function: Option<Oid>,
+}
+
+impl Cast {
+    /// Between two of the server's own types, so that no text need name a user's.
+    pub fn is_among_builtin(&self) -> bool {
+        self.source.is_builtin() && self.target.is_builtin()
+    }
 }
 
 /// Everything bauta knows of one database.
@@ -284,14 +292,17 @@ pub struct Snapshot {
     pub by_word: HashMap<String, Vec<Named>>,
     /// What is called by more than a word, folded: rare, so texts are searched for it.
     pub by_sign: Vec<(String, Named)>,
-    /// Function → relations and functions that its `BEGIN ATOMIC` body and its
-    /// arguments' defaults depend on.
+    /// Function → relations, functions and types that its `BEGIN ATOMIC` body and
+    /// its arguments' defaults depend on.
     pub function_dependencies: HashMap<Oid, Vec<Oid>>,
     /// Functions of users' in operator families: what compares or hashes
-    /// values for an index, a range or a partition key.
-    pub support_functions: Vec<Oid>,
-    /// Domain → functions that its CHECKs call, the server's own included.
-    pub domain_checks: HashMap<Oid, Vec<Oid>>,
+    /// values for an index, a range, a partition key or an order → their types.
+    pub support_functions: HashMap<Oid, Vec<Oid>>,
+    /// Domain → functions that its CHECKs and its default call, the server's own
+    /// included.
+    pub domain_functions: HashMap<Oid, Vec<Oid>>,
+    /// Type → types that its CHECKs and default cast to, or that a range is of.
+    pub type_dependencies: HashMap<Oid, Vec<Oid>>,
     /// Operators outside `pg_catalog`.
     pub operators: Vec<Operator>,
     /// Casts made by users.
@@ -373,6 +384,7 @@ impl Snapshot {
         for oid in function.support.iter().chain(recorded) {
             named.extend(self.functions.contains_key(oid).then_some(Named::Function(*oid)));
             named.extend(self.relations.contains_key(oid).then_some(Named::Relation(*oid)));
+            named.extend(self.types.contains_key(oid).then_some(Named::Type(*oid)));
         }
         named
     }
@@ -389,13 +401,14 @@ impl Snapshot {
         }
         reached
     }
-    /// The functions that CHECKs of these types call, or of what they are made of.
+    /// The functions that CHECKs and defaults of these types call, or of what they
+    /// are made of.
     pub fn checks_of(&self, types: impl IntoIterator<Item = Oid>) -> Vec<Oid> {
         let parts = self.type_parts(types);
-        parts.iter().filter_map(|oid| self.domain_checks.get(oid)).flatten().copied().collect()
+        parts.iter().filter_map(|oid| self.domain_functions.get(oid)).flatten().copied().collect()
     }
-    /// These types and what they are made of: what a domain is over, elements,
-    /// fields. The server's own are left out.
+    /// These types and what they are made of: what a domain is over and casts to, a
+    /// range's bounds, elements, fields. The server's own are left out.
     pub fn type_parts(&self, types: impl IntoIterator<Item = Oid>) -> HashSet<Oid> {
         let mut work: Vec<Oid> = types.into_iter().collect();
         let mut parts = HashSet::new();
@@ -403,6 +416,7 @@ impl Snapshot {
             if oid.is_builtin() || !parts.insert(oid) {
                 continue;
             }
+            work.extend(self.type_dependencies.get(&oid).into_iter().flatten());
             let Some(info) = self.types.get(&oid) else { continue };
             let row = info.relation.and_then(|relation| self.relations.get(&relation));
             let fields = row.into_iter().flat_map(|relation| &relation.columns).map(|column| column.type_oid);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::bind::{Bound, bind};
 use super::bindings::{Known, Standing};
-use super::guard::Facts;
+use super::guard::{Facts, Runs};
 use super::snapshot::{
     Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
     TypeInfo, Volatility,
@@ -347,7 +347,7 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
     s.add_function(Function { kind: 'a', support: vec![Oid(21_002)], ..function(21_004, "agg", "") });
     s.add_type(TypeInfo { base: Some(TEXT), ..type_info(30_001, "dom", 'd') });
     s.add_type(TypeInfo { base: Some(Oid(30_001)), ..type_info(30_002, "dom2", 'd') });
-    s.domain_checks.insert(Oid(30_001), vec![Oid(21_001)]);
+    s.domain_functions.insert(Oid(30_001), vec![Oid(21_001)]);
     s.add_type(type_info(30_003, "money2", 'b'));
     s.casts.push(Cast { source: Oid(30_003), target: TEXT, function: Some(Oid(21_001)) });
     let operator = |oid, name: &str, left| Operator {
@@ -356,7 +356,7 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
         name: name.into(),
         left: Some(left),
         right: Some(TEXT),
-        function: Oid(21_001),
+        functions: vec![Oid(21_001)],
     };
     s.operators.extend([operator(40_001, "=", Oid(30_003)), operator(40_002, "@#@", TEXT)]);
     let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
@@ -367,6 +367,47 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
         assert!(bound.guard.prefilter.hits_any(text.as_bytes()), "{text} passes unread");
     }
     assert!(!bound.guard.prefilter.hits_any(b"select fine() = 1"), "= holds every text up");
+}
+
+#[test]
+fn a_type_runs_code_by_all_that_it_is_made_of() {
+    let mut s = snapshot(vec![table(20_001, "secrets", &["x"]), table(20_002, "lists", &["l"])]);
+    s.relations.get_mut(&Oid(20_002)).unwrap().columns[0].type_oid = Oid(30_002);
+    s.add_function(function(21_001, "peek", "SELECT max(x) FROM secrets"));
+    s.add_function(function(21_002, "fine", "SELECT 1"));
+    s.add_function(Function {
+        language: "c".into(),
+        extension: Some("unheard_of".into()),
+        ..function(21_003, "in_c", "")
+    });
+    s.add_type(TypeInfo { kind: 'b', ..type_info(TEXT.0, "text", 'b') });
+    s.add_type(TypeInfo { base: Some(TEXT), ..type_info(30_001, "dom", 'd') });
+    s.add_type(TypeInfo { element: Some(Oid(30_001)), category: 'A', ..type_info(30_002, "_dom", 'b') });
+    s.add_type(type_info(30_003, "range_of_it", 'r'));
+    s.add_type(type_info(30_004, "own", 'b'));
+    s.add_type(type_info(30_005, "in_c", 'b'));
+    s.add_type(TypeInfo { base: Some(TEXT), ..type_info(30_006, "harmless", 'd') });
+    s.domain_functions.insert(Oid(30_001), vec![Oid(21_001)]);
+    s.domain_functions.insert(Oid(30_006), vec![Oid(21_002)]);
+    s.type_dependencies.insert(Oid(30_003), vec![Oid(30_001)]);
+    s.operators.push(Operator {
+        oid: Oid(40_001),
+        schema: "public".into(),
+        name: "<+>".into(),
+        left: Some(Oid(30_004)),
+        right: Some(TEXT),
+        // Its own, and its negator's.
+        functions: vec![Oid(21_002), Oid(21_001)],
+    });
+    s.casts.push(Cast { source: Oid(30_005), target: TEXT, function: Some(Oid(21_003)) });
+    let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
+    let mut running: Vec<(u32, Runs)> =
+        bound.guard.running_types.iter().map(|(oid, runs)| (oid.0, *runs)).collect();
+    running.sort_unstable_by_key(|(oid, _)| *oid);
+    let expected = [(30_001, Runs::Value), (30_002, Runs::Part), (30_003, Runs::Part), (30_004, Runs::Use)];
+    assert_eq!(running, expected);
+    assert_eq!(counted(&bound), set(&["secrets", "lists"]));
+    assert!(bound.guard.prefilter.hits_any(b"select a <+> b"));
 }
 
 #[test]
@@ -384,7 +425,7 @@ fn an_argument_default_or_an_operator_in_a_body_is_a_detour_too() {
         name: "@#@".into(),
         left: Some(TEXT),
         right: Some(TEXT),
-        function: Oid(21_001),
+        functions: vec![Oid(21_001)],
     });
     let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
     let opaque: BTreeSet<u32> = bound.guard.opaque_functions.iter().map(|o| o.0).collect();

@@ -30,6 +30,7 @@ fn guard() -> Guard {
         keyed: Default::default(),
         set_off: Default::default(),
         sequences: Default::default(),
+        running_types: Default::default(),
         far_tables: Default::default(),
         prefilter: Prefilter::new(std::iter::empty()).unwrap(),
     }

@@ -57,11 +57,13 @@ impl Classifier<'_> {
     /// under a grant, needs the `export` right.
     fn copying_query(&self, query: &NodeEnum) -> Statement {
         match self.lineage(query) {
-            Ok(lineage) => {
-                let exported = lineage.exported();
-                let statement = self.with_lineage(StatementKind::Utility, exported);
-                Statement { outputs: None, ..statement }
-            }
+            Ok(mut lineage) => match lineage.makes_no_table.take() {
+                Some(error) => self.refused(error),
+                None => {
+                    let statement = self.with_lineage(StatementKind::Utility, lineage.exported());
+                    Statement { outputs: None, ..statement }
+                }
+            },
             Err(error) => self.refused(error),
         }
     }

@@ -101,9 +101,13 @@ impl<'a> Walk<'a> {
         kind: UseKind,
     ) -> Analysed<Option<(Value, Range<usize>)>> {
         match self.item(node, scope, targets, prefers)? {
-            Item::Output(target) => Ok(Some((target.value.clone(), target.span.clone()))),
+            Item::Output(target) => {
+                self.handles(&target.value);
+                Ok(Some((target.value.clone(), target.span.clone())))
+            }
             Item::Expression(node) => {
                 let value = self.expression(node, scope, Purpose { kind, ..Purpose::GROUP })?;
+                self.handles(&value);
                 match (&value.row, self.view) {
                     (Some(_), false) => {
                         let purpose = Purpose { kind, neutralise: false, ..Purpose::GROUP };
@@ -194,9 +198,13 @@ impl<'a> Walk<'a> {
             let sorted = self.sort_node(node)?;
             self.leftmost = usize::MAX;
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
-                Item::Output(target) => order.cut(&target.value, self.leftmost),
+                Item::Output(target) => {
+                    self.handles(&target.value);
+                    order.cut(&target.value, self.leftmost);
+                }
                 Item::Expression(node) => {
                     let value = self.expression(node, scope, expression)?;
+                    self.handles(&value);
                     match dedups {
                         true => order.cut(&value, self.leftmost),
                         false => {
@@ -224,13 +232,17 @@ impl<'a> Walk<'a> {
             let sorted = self.sort_node(node)?;
             self.leftmost = usize::MAX;
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
-                Item::Output(target) => order.cut(&target.value, self.leftmost),
+                Item::Output(target) => {
+                    self.handles(&target.value);
+                    order.cut(&target.value, self.leftmost);
+                }
                 Item::Expression(node) => {
                     let fields = changing::fields_of(targets);
                     let alias = alias.map(str::to_owned);
                     let outputs = super::scope::Source { alias, fields, ..Default::default() };
                     let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
                     let value = self.expression(node, &level, Purpose::SORT)?;
+                    self.handles(&value);
                     order.cut(&value, self.leftmost);
                 }
             }

@@ -49,12 +49,19 @@ impl<'a> Walk<'a> {
             | AExprKind::AexprBetweenSym
             | AExprKind::AexprNotBetweenSym => {
                 self.account_operator(operation, &names)?;
+                self.account_words(operation.location);
+                if names.last().is_some_and(|name| name.contains("BETWEEN")) {
+                    self.check_implied(&["<", ">", "<=", ">="])?;
+                }
                 let operands =
                     operation.lexpr.as_deref().into_iter().chain(operands(operation.rexpr.as_deref()));
-                self.spend_all(operands, scope, Purpose::DECIDE)?.flow
+                let (value, runs) = self.spend_each(operands, scope, Purpose::DECIDE)?;
+                self.meets(&Value { runs, ..Value::clean() });
+                value.flow
             }
             AExprKind::AexprDistinct | AExprKind::AexprNotDistinct => {
                 let (left, right) = self.both(operation, scope)?;
+                self.account_words(operation.location);
                 match (left.constant, right.constant) {
                     (Constant::Null, _) => self.nullness_of(&right),
                     (_, Constant::Null) => self.nullness_of(&left),
@@ -76,6 +83,7 @@ impl<'a> Walk<'a> {
             }
             AExprKind::AexprIn => {
                 let Some(left) = operation.lexpr.as_deref() else { return self.unknown("IN") };
+                self.account_words(operation.location);
                 // It meets every item.
                 let left = self.expression(left, scope, Purpose::DECIDE)?.not_given();
                 let mut items = Vec::new();
@@ -116,6 +124,8 @@ impl<'a> Walk<'a> {
         if let (Some(left), Some(right)) = (operation.lexpr.as_deref(), operation.rexpr.as_deref()) {
             let document = self.expression(left, scope, purpose)?;
             let key = self.expression(right, scope, purpose)?;
+            self.meets(&document);
+            self.meets(&key);
             if let Some(value) = self.accessed(names, &document, right) {
                 return Ok(value);
             }
@@ -123,7 +133,9 @@ impl<'a> Walk<'a> {
             return Ok(Value::of(computed(all_columns(&flows))));
         }
         let operands = operation.lexpr.as_deref().into_iter().chain(operation.rexpr.as_deref());
-        self.spend_all(operands, scope, purpose)
+        let (value, runs) = self.spend_each(operands, scope, purpose)?;
+        self.meets(&Value { runs, ..Value::clean() });
+        Ok(value)
     }
 
     pub(super) fn both(&mut self, operation: &'a AExpr, scope: &Scope<'_, 'a>) -> Analysed<(Value, Value)> {
@@ -152,6 +164,8 @@ impl<'a> Walk<'a> {
         if !names.is_empty() {
             self.check_operator(names, location)?;
         }
+        self.meets(left);
+        self.meets(right);
         if matches!(name, "=" | "<>" | "!=") {
             return Ok(self.equality(left, right, names, UseKind::Equality));
         }
@@ -162,6 +176,8 @@ impl<'a> Walk<'a> {
     /// Whether two values are equal: the mask says so within one domain;
     /// anything else is an oracle. `names`: the operator's, none for `=`.
     pub(super) fn equality(&mut self, left: &Value, right: &Value, names: &[&str], kind: UseKind) -> Flow {
+        self.meets(left);
+        self.meets(right);
         if left.is_clean() && right.is_clean() {
             return Flow::Clean;
         }
@@ -222,6 +238,7 @@ impl<'a> Walk<'a> {
 
     /// Grouping, DISTINCT, PARTITION BY: equality among a value's own rows.
     pub(super) fn same_values(&mut self, value: &Value, kind: UseKind, span: std::ops::Range<usize>) {
+        self.handles(value);
         if value.is_clean() {
             return;
         }
@@ -272,16 +289,34 @@ impl<'a> Walk<'a> {
         let token = self.places.token(location);
         let qualified = names.len() > 1;
         self.found.accounted.push(if qualified { self.places.parenthesised(location)? } else { token });
+        self.check_runs(names, location)
+    }
+
+    /// The words that a comparison is spelled in: `NOT LIKE`, `IS DISTINCT FROM`.
+    pub(super) fn account_words(&mut self, location: i32) {
+        let mut word = Some(self.places.token(location));
+        while let Some(span) = word.take_if(|span| self.places.is_comparing(span)) {
+            word = self.places.after(span.end);
+            self.found.accounted.push(span);
+        }
+    }
+
+    /// Refuses an operator that runs an opaque function, spelled or not.
+    pub(super) fn check_implied(&mut self, names: &[&str]) -> Analysed<()> {
+        names.iter().try_for_each(|name| self.check_runs(&[name], -1))
+    }
+
+    fn check_runs(&mut self, names: &[&str], location: i32) -> Analysed<()> {
         let Some(name) = names.last() else { return Ok(()) };
-        let schema = if qualified { names.first() } else { None };
+        let schema = if names.len() > 1 { names.first() } else { None };
         let snapshot = self.facts.snapshot;
         let called = snapshot
             .operators
             .iter()
             .filter(|operator| *operator.name == **name)
             .filter(|operator| schema.is_none_or(|schema| *operator.schema == **schema));
-        let called: Vec<&Function> =
-            called.filter_map(|operator| snapshot.functions.get(&operator.function)).collect();
+        let called = called.flat_map(|operator| &operator.functions);
+        let called: Vec<&Function> = called.filter_map(|oid| snapshot.functions.get(oid)).collect();
         self.traces |= called.iter().any(|function| self.body_leaves_trace(function));
         let opaque = called.iter().any(|function| self.facts.opaque_functions.contains(&function.oid));
         if opaque { self.refuse_opaque("operator", name, location) } else { Ok(()) }

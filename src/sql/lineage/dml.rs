@@ -189,6 +189,7 @@ impl<'a> Walk<'a> {
             }
         };
         self.leave_out(to, columns, &items, &beside);
+        self.check_left_out(to, columns.get(..items.len()).unwrap_or(columns));
         let mut first_moving = None;
         for (number, (mut written, moves)) in items.into_iter().enumerate() {
             written.beside = Rc::clone(&beside);

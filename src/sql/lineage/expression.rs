@@ -11,8 +11,9 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
 use super::scope::{Field, Scope, Source};
-use super::value::{Constant, Literal, Point, Purpose, Value};
+use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
+use crate::catalog::guard::Runs;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, UseKind};
@@ -65,7 +66,12 @@ impl<'a> Walk<'a> {
             NodeEnum::SubLink(link) => self.sublink(link, scope, purpose),
             NodeEnum::CaseExpr(case) => self.case(case, scope, purpose),
             NodeEnum::CoalesceExpr(coalesce) => self.branches(&coalesce.args, scope, purpose),
-            NodeEnum::MinMaxExpr(all) => self.spend_all(&all.args, scope, purpose),
+            NodeEnum::MinMaxExpr(all) => {
+                let (value, runs) = self.spend_each(&all.args, scope, purpose)?;
+                let value = Value { runs, ..value };
+                self.meets(&value);
+                Ok(value)
+            }
             NodeEnum::TypeCast(cast) => self.cast(cast, scope, purpose),
             NodeEnum::CollateClause(collate) => {
                 let names = self.strings_of(&collate.collname)?;
@@ -130,14 +136,25 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
+        Ok(self.spend_each(nodes, scope, purpose)?.0)
+    }
+
+    /// Likewise, with what their types run at most.
+    pub(super) fn spend_each(
+        &mut self,
+        nodes: impl IntoIterator<Item = &'a Node>,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<(Value, Option<Runs>)> {
         let mark = self.mark();
-        let mut flows = Vec::new();
+        let (mut flows, mut runs) = (Vec::new(), None);
         for node in nodes {
             let value = self.expression(node, scope, purpose)?;
+            runs = runs.max(value.runs);
             flows.push(self.spend(&value, purpose));
         }
         self.hide_literals(&mark);
-        Ok(Value::of(super::value::computed(super::value::all_columns(&flows))))
+        Ok((Value::of(super::value::computed(super::value::all_columns(&flows))), runs))
     }
 
     fn constant(&mut self, constant: &AConst) -> Value {
@@ -289,8 +306,9 @@ impl<'a> Walk<'a> {
                         value = part;
                         continue;
                     }
-                    let left = self.spend(&value, purpose);
-                    Value::of(super::value::computed(super::value::all_columns([&left, &chosen.flow])))
+                    let (left, runs) = (self.spend(&value, purpose), value.runs);
+                    let flow = super::value::computed(super::value::all_columns([&left, &chosen.flow]));
+                    Value { runs, ..Value::of(flow) }
                 }
                 _ => return self.unknown("a subscript"),
             };
@@ -306,7 +324,7 @@ impl<'a> Walk<'a> {
             }
             // `('…'::text).f` is `f('…'::text)`.
             let purpose = self.called_on_one(name, self.here, purpose)?;
-            return Ok(Value::of(self.spend(&value, purpose)));
+            return Ok(Value { runs: value.runs, ..Value::of(self.spend(&value, purpose)) });
         };
         let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
         match found {
@@ -323,7 +341,8 @@ impl<'a> Walk<'a> {
                 let field = self.or_function(field, || Field::of_row(&row));
                 let mut value = value.becomes(field.flow.clone());
                 self.cut_whole_field(&mut value, name);
-                Ok(Value { type_oid: field.type_oid, collated: field.collated, ..value })
+                let Field { type_oid, collated, runs, .. } = field;
+                Ok(Value { type_oid, collated, runs, ..value })
             }
             None => {
                 let purpose = self.called_on_one(name, self.here, purpose)?;
@@ -384,10 +403,14 @@ impl<'a> Walk<'a> {
 
     fn case(&mut self, case: &'a CaseExpr, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
         self.at(case.location);
+        self.account(case.location, &[]);
         let mark = self.mark();
         let operand = match case.arg.as_deref() {
             // It meets every condition.
-            Some(node) => Some(self.expression(node, scope, Purpose::DECIDE)?.not_given()),
+            Some(node) => {
+                self.check_implied(&["="])?;
+                Some(self.expression(node, scope, Purpose::DECIDE)?.not_given())
+            }
             None => None,
         };
         let mut conditions = Vec::new();
@@ -445,6 +468,7 @@ impl<'a> Walk<'a> {
     /// `redact`, since the client chose which one it sees.
     fn one_of(&mut self, values: Vec<Value>, purpose: Purpose) -> Value {
         let values: Vec<Value> = values.into_iter().map(|value| self.shown(value, purpose)).collect();
+        self.unites(values.iter());
         let values = self.meet(values, purpose);
         let mixed = super::value::mixed(values.iter().map(|value| &value.flow));
         let computed = values.iter().any(|value| matches!(value.flow, Flow::Computed { .. }));
@@ -463,11 +487,17 @@ impl<'a> Walk<'a> {
         self.type_name(type_name)?;
         let mut value = self.expression(node, scope, purpose)?;
         self.keep_name_of_part(node, &mut value)?;
+        let names = self.strings_of(&type_name.names)?;
+        if value.type_oid.is_some_and(|source| self.casts_opaquely(source, self.types_of(&names))) {
+            return self.refuse_type(&names, type_name.location);
+        }
         if value.is_clean() {
             let null_with = value.null_with.clone();
             let value = self.given_through_cast(value, cast, type_name);
             let literal = self.cast_to(type_name);
-            return Ok(Value { row: None, elements: None, origin: None, null_with, literal, ..value });
+            self.handles(&value);
+            let cast = Value { row: None, elements: None, origin: None, null_with, literal, ..value };
+            return Ok(Value { runs: None, ..cast });
         }
         let keeps = self
             .keeping_type(type_name)
@@ -519,7 +549,8 @@ impl<'a> Walk<'a> {
                 let targets = self.statement(query, scope)?;
                 let span = self.places.parenthesised(link.location)?;
                 let value = scalar(targets, &span);
-                Ok(Value::of(self.spend(&value, purpose)))
+                let runs = inside([value.runs].into_iter());
+                Ok(Value { runs, ..Value::of(self.spend(&value, purpose)) })
             }
             SubLinkType::AnySublink | SubLinkType::AllSublink => {
                 let Some(tested) = link.testexpr.as_deref() else { return self.unknown("a subquery") };
@@ -527,6 +558,10 @@ impl<'a> Walk<'a> {
                 let tested = self.expression(tested, scope, Purpose::DECIDE)?.not_given();
                 let targets = self.statement(query, scope)?;
                 let names = self.strings_of(&link.oper_name)?;
+                if names.is_empty() {
+                    self.account_words(link.location);
+                    self.check_implied(&["="])?;
+                }
                 self.keeps_places(targets.iter().map(Target::place))?;
                 let found = match targets.as_slice() {
                     [only] => only.value.clone(),

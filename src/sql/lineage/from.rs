@@ -162,13 +162,18 @@ impl<'a> Walk<'a> {
     /// The columns that USING or NATURAL makes one of, and their equality.
     fn merged_columns(&mut self, join: &'a JoinExpr, left: &[Item], right: &[Item]) -> Analysed<Vec<Field>> {
         let names: Vec<String> = match join.is_natural {
-            true => self.common_columns(left, right)?,
+            true => {
+                self.placeless(&["natural"]);
+                self.common_columns(left, right)?
+            }
             false => {
                 let names = self.strings_of(&join.using_clause)?;
                 self.placeless(&names);
+                self.placeless(&["using"]);
                 names.into_iter().map(str::to_owned).collect()
             }
         };
+        self.check_implied(&["="])?;
         let mut merged = Vec::with_capacity(names.len());
         for name in names {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
@@ -255,6 +260,7 @@ impl<'a> Walk<'a> {
         source: &mut Source,
     ) -> Analysed<()> {
         let value = self.expression(call, scope, Purpose::DECIDE)?;
+        let runs = value.runs;
         let flow = match value.is_clean() {
             true => value.flow,
             false => self.spend(&value, Purpose::DECIDE),
@@ -268,7 +274,7 @@ impl<'a> Walk<'a> {
         };
         let loose = !self.view && !is_defined && !self.has_certain_columns(call, scope);
         let column =
-            |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, ..Field::clean(name) };
+            |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, runs, ..Field::clean(name) };
         // A scalar function's column is called as the alias says; one of a
         // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());

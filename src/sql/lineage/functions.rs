@@ -75,6 +75,7 @@ impl<'a> Walk<'a> {
         for node in &call.args {
             arguments.push(self.expression(node, scope, purpose)?);
         }
+        let runs = self.called_with(&names, &arguments);
         let plain_call = !call.func_variadic && !call.agg_distinct && !call.agg_star;
         let builtin = self.builtin(&names).filter(|_| plain_call);
         let mut value = match builtin.and_then(|name| self.extracted(name, &arguments, &call.args)) {
@@ -93,7 +94,7 @@ impl<'a> Walk<'a> {
             let columns = all_columns([&value.flow, &around]);
             value = value.becomes(computed(columns));
         }
-        Ok(value)
+        Ok(Value { runs: value.runs.or(runs), ..value })
     }
 
     /// ORDER BY inside an aggregate, FILTER, OVER.
@@ -110,6 +111,9 @@ impl<'a> Walk<'a> {
             let is_argument = call.agg_distinct || call.agg_within_group;
             let purpose = if is_argument || !purpose.neutralise { purpose } else { Purpose::SORT };
             let value = self.expression(node, scope, purpose)?;
+            if call.agg_within_group {
+                self.meets_any(&value);
+            }
             flows.push(if is_argument {
                 self.spend(&value, purpose)
             } else {

@@ -14,7 +14,7 @@ use pg_query::protobuf::{AConst, AExpr, Node, ParamRef, Token, TypeCast, TypeNam
 
 use super::names::strings;
 use super::scope::{Field, Scope};
-use super::value::{Purpose, Value, all_columns, computed};
+use super::value::{Purpose, Value, all_columns, computed, inside};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
 use crate::mask::{Method, ValueType, fits};
@@ -217,16 +217,19 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         purpose: Purpose,
     ) -> Analysed<Value> {
-        let mut flows = Vec::new();
+        let (mut flows, mut runs) = (Vec::new(), Vec::new());
         let mut given = Vec::new();
         let mut all_given = true;
         for node in elements {
             let value = self.expression(node, scope, purpose)?;
             all_given &= value.given.len() == 1 && value.type_oid.is_none() && !value.collated;
             given.extend(value.given.iter().filter(|given| !given.array).cloned());
+            runs.push(Value { runs: value.runs, constant: value.constant, ..Value::clean() });
             flows.push(self.spend(&value, purpose));
         }
         let mut value = Value::of(computed(all_columns(&flows)));
+        self.unites(runs.iter());
+        value.runs = inside(runs.iter().map(|value| value.runs));
         if all_given && given.len() == elements.len() {
             value.given_elements = given;
         }

@@ -12,7 +12,8 @@
 //!   ├── expression ── functions, compare, structured
 //!   │        ├── given          literals and parameters that may be tokens
 //!   │        ├── paths          accessors of documents
-//!   │        └── types          what a type says of masks, NULLs and columns
+//!   │        ├── types          what a type says of masks, NULLs and columns
+//!   │        └── running        types that run code
 //!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
 //!   └── dml ── writes            the write rule
@@ -40,6 +41,7 @@ mod query;
 mod readings;
 mod relations;
 mod rows;
+mod running;
 mod scope;
 mod statistics;
 mod structured;
@@ -115,6 +117,9 @@ pub struct Lineage {
     exports: Vec<Use>,
     /// Edits that make the outputs typed NULLs, for EXPLAIN.
     pub output_edits: Vec<Edit>,
+    /// Why no table may be made of the outputs: one would have a column of a type
+    /// that runs code, which nobody knows before it is committed.
+    pub makes_no_table: Option<ClientError>,
 }
 
 impl Lineage {
@@ -154,6 +159,7 @@ pub fn view_flows(facts: Facts<'_>, definition: &str, columns: usize) -> Result<
     let mut walk = Walk::new(facts, definition, &parsed.tokens, VIEW_DEPTH);
     walk.view = true;
     let targets = walk.statement(&statement.node, &Scope::inside(None, Vec::new()))?;
+    walk.check_types()?;
     match targets.len() == columns {
         true => Ok(targets.into_iter().map(|target| target.value.flow).collect()),
         false => Err(not_a_view()),
@@ -182,6 +188,8 @@ struct Walk<'a> {
     asked: Vec<(Flow, Disclosure)>,
     /// A function that leaves a trace is called, or rows are locked.
     traces: bool,
+    /// The first place where a type runs code that may read protected data.
+    fault: Option<ClientError>,
     /// For each relation that is written to, schemas and names of the tables
     /// that it may be. Empty: one that is not known yet.
     written: Vec<Vec<(Arc<str>, Arc<str>)>>,
@@ -256,6 +264,7 @@ impl<'a> Walk<'a> {
             view: false,
             asked: Vec::new(),
             traces: false,
+            fault: None,
             written: Vec::new(),
             outermost: true,
             found: Found::default(),
@@ -292,6 +301,11 @@ impl<'a> Walk<'a> {
             .filter(|target| !target.value.is_clean())
             .map(|t| self.use_of(&t.value.flow, Purpose::CARRY, t.span.clone(), Otherwise::Refuse))
             .collect();
+        let running = targets.iter().find(|target| target.value.runs.is_some());
+        let makes_no_table = running.map(|target| {
+            let known = target.value.type_oid.and_then(|oid| self.facts.snapshot.types.get(&oid));
+            running::runs_code(known.map(|info| &*info.name)).at(self.places.position(target.span.start))
+        });
         let outputs = targets
             .into_iter()
             .map(|Target { name, value, .. }| Output {
@@ -318,6 +332,7 @@ impl<'a> Walk<'a> {
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,
             output_edits,
+            makes_no_table,
         }
     }
 
@@ -430,6 +445,7 @@ impl<'a> Walk<'a> {
     /// The value goes where its mask can't follow: a use at each of its
     /// places. What is left carries nothing, or, in a view, what was computed.
     fn spend(&mut self, value: &Value, purpose: Purpose) -> Flow {
+        self.handles(value);
         if value.is_clean() {
             return Flow::Clean;
         }

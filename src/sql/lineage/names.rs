@@ -5,7 +5,8 @@ use pg_query::protobuf::{Alias, Node, TypeName};
 
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
-use crate::catalog::snapshot::Function;
+use crate::catalog::guard::Runs;
+use crate::catalog::snapshot::{Cast, Function};
 
 /// The strings of a list of names. Anything else in it: none.
 pub(super) fn strings(nodes: &[Node]) -> Option<Vec<&str>> {
@@ -53,7 +54,7 @@ impl<'a> Walk<'a> {
     pub(super) fn type_name(&mut self, name: &'a TypeName) -> Analysed<()> {
         let Some(names) = strings(&name.names) else { return self.unknown("a type name") };
         self.account(name.location, &names);
-        if self.has_opaque_cast(&names) {
+        if self.has_opaque_cast(&names) || self.runs_when_used(&names) {
             return self.refuse_type(&names, name.location);
         }
         self.checks_of(&names, name.location)?;
@@ -88,13 +89,33 @@ impl<'a> Walk<'a> {
         (is_catalogs && !user_cast).then_some(oid)
     }
 
+    /// Does a cast to a type of this name call an opaque function? Those from a
+    /// user's type to one of the server's own are [`casts_opaquely`](Self::casts_opaquely)'s.
     fn has_opaque_cast(&self, names: &[&str]) -> bool {
-        let Some(name) = names.last() else { return false };
-        let snapshot = self.facts.snapshot;
-        let oids = snapshot.types_by_name.get(*name).map(Vec::as_slice).unwrap_or_default();
-        let casts = snapshot.casts.iter().filter(|cast| oids.contains(&cast.target));
-        let mut called = casts.filter_map(|cast| cast.function);
-        called.any(|function| self.facts.opaque_functions.contains(&function))
+        let oids = self.types_of(names);
+        let casts = self.facts.snapshot.casts.iter();
+        let mut casts = casts.filter(|cast| !cast.target.is_builtin() || cast.is_among_builtin());
+        casts.any(|cast| oids.contains(&cast.target) && self.is_opaque_cast(cast))
+    }
+
+    /// Does the cast of a value of this type to one of these?
+    pub(super) fn casts_opaquely(&self, source: Oid, targets: &[Oid]) -> bool {
+        let mut casts = self.facts.snapshot.casts.iter().filter(|cast| cast.source == source);
+        casts.any(|cast| targets.contains(&cast.target) && self.is_opaque_cast(cast))
+    }
+
+    fn is_opaque_cast(&self, cast: &Cast) -> bool {
+        cast.function.is_some_and(|function| self.facts.opaque_functions.contains(&function))
+    }
+
+    /// Whatever is done with a value of such a type would be refused.
+    fn runs_when_used(&self, names: &[&str]) -> bool {
+        self.types_of(names).iter().any(|oid| self.runs_of(*oid) == Some(Runs::Use))
+    }
+
+    pub(super) fn types_of(&self, names: &[&str]) -> &'a [Oid] {
+        let named = names.last().and_then(|name| self.facts.snapshot.types_by_name.get(*name));
+        named.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The functions that CHECKs of types of this name call, or of what these are made of.
@@ -103,15 +124,14 @@ impl<'a> Walk<'a> {
     /// One may read protected data unseen.
     pub(super) fn checks_of(&self, names: &[&str], location: i32) -> Analysed<Vec<&'a Function>> {
         let snapshot = self.facts.snapshot;
-        let types = names.last().and_then(|name| snapshot.types_by_name.get(*name)).into_iter().flatten();
-        let checks = snapshot.checks_of(types.copied());
+        let checks = snapshot.checks_of(self.types_of(names).iter().copied());
         match checks.iter().any(|function| self.facts.opaque_functions.contains(function)) {
             true => self.refuse_type(names, location),
             false => Ok(checks.iter().filter_map(|function| snapshot.functions.get(function)).collect()),
         }
     }
 
-    fn refuse_type<T>(&self, names: &[&str], location: i32) -> Analysed<T> {
+    pub(super) fn refuse_type<T>(&self, names: &[&str], location: i32) -> Analysed<T> {
         self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), location)
     }
 

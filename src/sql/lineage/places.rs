@@ -202,6 +202,27 @@ impl<'a> Places<'a> {
         index.checked_sub(1).and_then(|last| self.kind(last))
     }
 
+    /// Is it one of the words that a comparison is spelled in?
+    pub fn is_comparing(&self, span: &Range<usize>) -> bool {
+        const WORDS: &[&str] = &[
+            "not",
+            "is",
+            "distinct",
+            "from",
+            "like",
+            "ilike",
+            "similar",
+            "to",
+            "in",
+            "between",
+            "symmetric",
+            "asymmetric",
+            "nullif",
+        ];
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+    }
+
     /// The token that begins first at `at` or behind it.
     pub fn after(&self, at: usize) -> Option<Range<usize>> {
         self.span(self.tokens.partition_point(|(span, _)| span.start < at))

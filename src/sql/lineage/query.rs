@@ -54,6 +54,7 @@ impl Target {
             loose: self.loose,
             unsure: self.unsure,
             listed: self.value.listed,
+            runs: self.value.runs,
         }
     }
 }
@@ -150,6 +151,7 @@ impl<'a> Walk<'a> {
             let value = match values.as_slice() {
                 [only] => only.clone(),
                 _ => {
+                    self.unites(values.iter());
                     let values = self.meet(values, purpose);
                     self.any_of(values)
                 }
@@ -187,6 +189,7 @@ impl<'a> Walk<'a> {
         let compares = select.op() != SetOperation::SetopUnion || !select.all;
         let mut targets = Vec::with_capacity(left.len());
         for (mut a, mut b) in left.into_iter().zip(right) {
+            self.unites([&a.value, &b.value].into_iter());
             if !(compares || a.value.is_clean() && b.value.is_clean()) {
                 let met = self.meet(vec![a.value, b.value], self.show);
                 let Ok([left, right]) = <[Value; 2]>::try_from(met) else { return self.unknown("UNION") };
@@ -208,6 +211,7 @@ impl<'a> Walk<'a> {
             value.type_oid = type_oid;
             value.collated = a.value.collated || b.value.collated;
             value.recased = a.value.recased || b.value.recased;
+            value.runs = a.value.runs.max(b.value.runs);
             targets.push(Target { name: a.name, value, span: a.span, loose: a.loose, unsure: a.unsure });
         }
         self.order_by_names(select, scope, &targets, None)?;

@@ -94,6 +94,7 @@ impl<'a> Text<'a, '_> {
         let candidates = ambiguous.values().flatten();
         let excluded = candidates.copied().filter(|oid| !walk.resolved.contains(oid)).collect();
         let targets = read?;
+        walk.check_types()?;
         let witnessed = walk.witnessed(&targets)?;
         Ok((Lineage { witnessed, ..walk.finish(targets) }, excluded))
     }

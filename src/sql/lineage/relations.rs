@@ -254,6 +254,7 @@ impl<'a> Walk<'a> {
                     loose: false,
                     unsure: false,
                     listed: None,
+                    runs: self.runs_of(column.type_oid),
                 }
             })
             .collect()

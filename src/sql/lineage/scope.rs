@@ -14,8 +14,9 @@ use pg_query::protobuf::CommonTableExpr;
 
 use super::keys::Origin;
 use super::rows::RowShape;
-use super::value::{computed, mixed, unite};
+use super::value::{computed, inside, mixed, unite};
 use crate::catalog::Oid;
+use crate::catalog::guard::Runs;
 use crate::policy::ProtectedColumn;
 use crate::sql::analysis::Flow;
 
@@ -41,6 +42,8 @@ pub(super) struct Field {
     pub unsure: bool,
     /// A column of VALUES: see [`listed`](super::listed).
     pub listed: Option<usize>,
+    /// What its type runs: see [`running`](super::running).
+    pub runs: Option<Runs>,
 }
 
 /// Something that stands in FROM.
@@ -115,12 +118,14 @@ impl Field {
             loose: false,
             unsure: false,
             listed: None,
+            runs: None,
         }
     }
 
     /// A whole row as a value.
     pub fn of_row(fields: &[Self]) -> Self {
-        Self { flow: mixed(fields.iter().map(|field| &field.flow)), ..Self::clean("") }
+        let runs = inside(fields.iter().map(|field| field.runs));
+        Self { flow: mixed(fields.iter().map(|field| &field.flow)), runs, ..Self::clean("") }
     }
 
     /// May the column of this name be another one?
@@ -131,7 +136,10 @@ impl Field {
     /// What a name means that means this, unless the client has changed that
     /// relation: then it means the other. Alike as long as both are clean.
     pub fn unless(self, other: Self) -> Self {
-        if self.flow == Flow::Clean && other.flow == Flow::Clean { self } else { self.or(&other) }
+        match self.flow == Flow::Clean && other.flow == Flow::Clean {
+            true => Self { runs: self.runs.max(other.runs), ..self },
+            false => self.or(&other),
+        }
     }
 
     /// A column that is this one or the other.
@@ -147,6 +155,7 @@ impl Field {
             loose: self.loose && other.loose,
             unsure: self.unsure && other.unsure,
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
+            runs: self.runs.max(other.runs),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::keys::Origin;
 use super::scope::Field;
 use crate::catalog::Oid;
+use crate::catalog::guard::Runs;
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Given, UseKind};
 
@@ -40,6 +41,8 @@ pub(super) struct Value {
     pub null_with: Option<Given>,
     /// It is a column of VALUES, unchanged: see [`listed`](super::listed).
     pub listed: Option<usize>,
+    /// What its type runs: see [`running`](super::running).
+    pub runs: Option<Runs>,
 }
 
 /// A place in the text where `(CASE WHEN false THEN … END)` can stand.
@@ -131,6 +134,7 @@ impl Value {
             given_elements: Vec::new(),
             null_with: None,
             listed: None,
+            runs: None,
         }
     }
 
@@ -167,6 +171,7 @@ impl Value {
         value.recased = field.recased;
         value.origin = field.origin;
         value.listed = field.listed;
+        value.runs = field.runs;
         value
     }
 
@@ -178,6 +183,7 @@ impl Value {
             let rebuilt = rebuilt.map(Rc::from);
             value.points.push(Point { whole_row: true, rebuilt, ..Point::of(span, flow) });
         }
+        value.runs = inside(fields.iter().map(|field| field.runs));
         value.row = Some(fields);
         value
     }
@@ -186,6 +192,7 @@ impl Value {
     pub fn of_elements(elements: Vec<Value>) -> Self {
         let mut value = Self::of(mixed(elements.iter().map(|element| &element.flow)));
         value.points = elements.iter().flat_map(|element| element.points.iter().cloned()).collect();
+        value.runs = inside(elements.iter().map(|element| element.runs));
         value.elements = Some(elements);
         value
     }
@@ -206,6 +213,7 @@ impl Value {
         let mut value = Self::of(flow.unwrap_or(Flow::Clean));
         value.collated = values.iter().any(|value| value.collated);
         value.recased = values.iter().any(|value| value.recased);
+        value.runs = values.iter().filter_map(|value| value.runs).max();
         value.points = values.into_iter().flat_map(|value| value.points).collect();
         value
     }
@@ -247,6 +255,11 @@ impl Value {
         };
         value.not_given()
     }
+}
+
+/// What a row or an array runs that has these in it.
+pub(super) fn inside(parts: impl Iterator<Item = Option<Runs>>) -> Option<Runs> {
+    parts.flatten().max().map(|runs| runs.max(Runs::Part))
 }
 
 /// The protected columns in a flow.

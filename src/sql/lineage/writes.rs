@@ -72,6 +72,7 @@ impl<'a> Walk<'a> {
             self.export(written);
         }
         let Some(column) = column else { return };
+        self.becomes(to, column, written);
         let Some(field) = to.item.source.field(column) else { return };
         if written.changes && !written.is_present {
             self.unsettle(to, Some(column), &written.span);

@@ -319,3 +319,38 @@ CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.secret :
 CREATE TRIGGER fill BEFORE INSERT ON filled FOR EACH ROW EXECUTE FUNCTION fill();
 CREATE TRIGGER fill BEFORE INSERT ON filled_rows FOR EACH ROW EXECUTE FUNCTION fill();
 CREATE TRIGGER fill BEFORE INSERT ON filled_chosen FOR EACH ROW EXECUTE FUNCTION fill();
+-- What the catalog stores of a DBA's and runs though no text names it: defaults and CHECKs of
+-- domains, functions of operators, casts that nobody writes.
+CREATE TABLE kept_secrets (id int PRIMARY KEY, secret text);
+CREATE FUNCTION kept_secret() RETURNS text LANGUAGE sql STABLE AS 'SELECT secret FROM kept_secrets WHERE id = 1';
+CREATE FUNCTION kept_of(a int, b int) RETURNS text LANGUAGE sql STABLE AS 'SELECT secret FROM kept_secrets WHERE id = a';
+CREATE FUNCTION kept_beside(a text, b text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT secret FROM kept_secrets WHERE id = 1';
+CREATE FUNCTION is_kept(a text, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a = (SELECT secret FROM kept_secrets WHERE id = 1)';
+CREATE FUNCTION is_longer(a text, b text) RETURNS bool LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN length(a) > length(b); END $$;
+CREATE OPERATOR <?> (LEFTARG = int, RIGHTARG = int, FUNCTION = kept_of);
+CREATE OPERATOR <?+> (LEFTARG = text, RIGHTARG = text, FUNCTION = kept_beside);
+CREATE OPERATOR ~?~ (LEFTARG = text, RIGHTARG = text, FUNCTION = is_kept);
+CREATE OPERATOR <+> (LEFTARG = text, RIGHTARG = text, FUNCTION = is_longer, NEGATOR = <->>);
+CREATE OPERATOR <->> (LEFTARG = text, RIGHTARG = text, FUNCTION = is_kept, NEGATOR = <+>);
+CREATE DOMAIN filled AS text DEFAULT kept_secret();
+CREATE TABLE filled_rows (b int, a filled);
+CREATE DOMAIN kept_name AS text CHECK (VALUE ~?~ 'x');
+CREATE DOMAIN kept_twice AS text CHECK (VALUE::kept_name IS NOT NULL);
+CREATE FUNCTION by_default(x text DEFAULT (1 <?> 2)) RETURNS text LANGUAGE sql AS 'SELECT x';
+CREATE FUNCTION by_cast(x text DEFAULT ('p1'::kept_name)::text) RETURNS text LANGUAGE sql AS 'SELECT x';
+CREATE TABLE defaulted (id int, v text DEFAULT (1 <?> 2));
+CREATE TABLE cast_default (id int, v text DEFAULT ('p1'::kept_name)::text);
+CREATE TABLE computed_by (id int, v text, g text GENERATED ALWAYS AS (v <?+> 'x') STORED);
+CREATE TYPE marked_text AS (t text);
+CREATE FUNCTION to_marked(t text) RETURNS marked_text LANGUAGE sql STABLE AS 'SELECT ROW(secret)::marked_text FROM kept_secrets WHERE id = 1';
+CREATE CAST (text AS marked_text) WITH FUNCTION to_marked(text) AS ASSIGNMENT;
+CREATE TYPE spoken AS ENUM ('yes', 'no');
+CREATE FUNCTION to_text(s spoken) RETURNS text LANGUAGE sql STABLE AS 'SELECT secret FROM kept_secrets WHERE id = 1';
+CREATE CAST (spoken AS text) WITH FUNCTION to_text(spoken) AS IMPLICIT;
+CREATE TABLE marked_rows (id int, v marked_text, s spoken);
+CREATE TABLE kept_lists (id int, n kept_name[], one kept_name);
+CREATE TYPE kept_span AS RANGE (subtype = kept_name);
+CREATE TABLE kept_spans (id int, s kept_span);
+CREATE TABLE cards (id int PRIMARY KEY, mac macaddr8);
+CREATE VIEW v_spoken AS SELECT id, lower(s) AS said FROM marked_rows;
+CREATE VIEW v_kept_lists AS SELECT id, array_append(n, 'p1') AS n FROM kept_lists;

@@ -42,6 +42,7 @@ pub struct Shop {
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
     sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    pub running: HashMap<Oid, crate::catalog::guard::Runs>,
 }
 
 /// `name:type` and, for a protected one, `=method[/domain][+allow]`.
@@ -139,6 +140,7 @@ impl Shop {
             keyed: HashMap::new(),
             set_off: HashMap::new(),
             sequences: HashMap::new(),
+            running: HashMap::new(),
         };
         shop.add_types();
         shop.add_functions();
@@ -189,7 +191,7 @@ impl Shop {
             name: "=".into(),
             left: Some(Oid(CITEXT)),
             right: Some(Oid(CITEXT)),
-            function: Oid(95_001),
+            functions: vec![Oid(95_001)],
         });
         self.snapshot.operators.push(Operator {
             oid: Oid(95_002),
@@ -197,7 +199,7 @@ impl Shop {
             name: "@@@".into(),
             left: Some(Oid(TEXT)),
             right: Some(Oid(TEXT)),
-            function: Oid(30_001),
+            functions: vec![Oid(30_001)],
         });
     }
 
@@ -360,6 +362,7 @@ impl Shop {
             keyed: &self.keyed,
             set_off: &self.set_off,
             sequences: &self.sequences,
+            running_types: &self.running,
         }
     }
 

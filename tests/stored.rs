@@ -1,0 +1,235 @@
+//! What a DBA stored in the catalog and PostgreSQL runs though no text names it,
+//! where the attacks of `interference.rs` would be in each other's way. Goal: no
+//! spelling gets at it, and whoever leaves it alone is not held up. Method: each
+//! statement runs directly, and through bauta is refused, or answers as there.
+
+use crate::harness::{Bauta, Frame, Raw, Server, message};
+
+const POLICY: &str = r#"
+    [[protect]]
+    column = "public.customers.email"
+    method = "redact"
+"#;
+
+/// Code over a protected column.
+const MAIL: &str = "
+    CREATE FUNCTION mail_of(i int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers WHERE id = i';
+    CREATE FUNCTION is_mail(t text) RETURNS bool LANGUAGE sql AS 'SELECT t = ANY (SELECT email FROM customers)';";
+
+fn code(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
+}
+
+/// What the statement is answered through bauta, where it runs directly.
+fn codes(server: &Server, statements: &[&str]) -> Vec<(String, Option<String>)> {
+    let bauta = Bauta::start(server, POLICY);
+    let run = |port, sql: &str| code(&Raw::connect(port, "ana").query(&format!("BEGIN; {sql}")));
+    let answer = |sql: &&str| {
+        assert_eq!(run(server.port(), sql), None, "{sql}");
+        ((*sql).to_owned(), run(bauta.port, sql))
+    };
+    statements.iter().map(answer).collect()
+}
+
+fn are_refused(server: &Server, statements: &[&str]) {
+    for (sql, code) in codes(server, statements) {
+        assert_eq!(code.as_deref(), Some("42501"), "{sql}");
+    }
+}
+
+fn pass(server: &Server, statements: &[&str]) {
+    for (sql, code) in codes(server, statements) {
+        assert_eq!(code, None, "{sql}");
+    }
+}
+
+#[test]
+fn a_cast_between_types_of_the_server_is_known_by_their_words() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE FUNCTION told(i int) RETURNS json LANGUAGE sql AS 'SELECT to_json(mail_of(i))';
+             CREATE CAST (int4 AS json) WITH FUNCTION told(int4) AS ASSIGNMENT;
+             CREATE FUNCTION counted(b box) RETURNS int4 LANGUAGE sql AS 'SELECT length(mail_of(1))';
+             CREATE CAST (box AS int4) WITH FUNCTION counted(box);
+             CREATE TABLE notes (id int, doc json); GRANT ALL ON notes TO ana;
+             CREATE TABLE plain (id bigint, t text); GRANT ALL ON plain TO ana"
+        ),
+    );
+    are_refused(
+        &server,
+        &[
+            "SELECT 1::int4::json",
+            "SELECT CAST(1 AS pg_catalog.json)",
+            "SELECT box '(1,1),(0,0)'::integer",
+            "SELECT CAST(box '(1,1),(0,0)' AS int)",
+            "INSERT INTO notes (doc) VALUES (1 + 0) RETURNING doc",
+            "UPDATE notes SET doc = id",
+            "INSERT INTO notes VALUES (1, 1)",
+            "INSERT INTO notes (doc) VALUES ('{}'), (2)",
+        ],
+    );
+    let honest = [
+        "SELECT 1::bigint, 'x'::text",
+        "INSERT INTO plain VALUES (1, 'x')",
+        "INSERT INTO notes VALUES (1, '{}')",
+        "UPDATE notes SET id = 2",
+        "SELECT doc, doc->>'a' FROM notes",
+        "SELECT * FROM customers",
+    ];
+    pass(&server, &honest);
+}
+
+#[test]
+fn an_operator_is_known_by_the_words_that_mean_it() {
+    let server = Server::start();
+    let operators = ["=", "<>", "<", ">", "<=", ">=", "~~", "~~*", "!~~", "~"];
+    let made: String = operators
+        .iter()
+        .map(|name| format!("CREATE OPERATOR {name} (LEFTARG = box, RIGHTARG = text, FUNCTION = says);"))
+        .collect();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE FUNCTION says(b box, t text) RETURNS bool LANGUAGE sql AS 'SELECT is_mail(t)';
+             CREATE FUNCTION meets(a cidr, b cidr) RETURNS bool LANGUAGE sql AS 'SELECT is_mail(a::text)';
+             CREATE OPERATOR = (LEFTARG = cidr, RIGHTARG = cidr, FUNCTION = meets);
+             {made}"
+        ),
+    );
+    let boxed = "box '(1,1),(0,0)'";
+    let compared = [
+        "%b LIKE 'x'::text",
+        "%b NOT LIKE 'x'::text",
+        "%b ILIKE 'x'::text",
+        "%b SIMILAR TO 'x'",
+        "%b BETWEEN 'x'::text AND 'y'::text",
+        "%b NOT BETWEEN 'x'::text AND 'y'::text",
+        "%b != 'x'::text",
+        "%b IN ('x'::text, 'y'::text)",
+        "%b NOT IN (SELECT 'x'::text)",
+        "NULLIF(%b, 'x'::text)",
+        "%b IS DISTINCT FROM 'x'::text",
+        "CASE %b WHEN 'x'::text THEN 1 END",
+        "1 FROM (SELECT cidr '10.0.0.0/8' AS x) a JOIN (SELECT cidr '10.0.0.0/8' AS x) b USING (x)",
+        "1 FROM (SELECT cidr '10.0.0.0/8' AS x) a NATURAL JOIN (SELECT cidr '10.0.0.0/8' AS x) b",
+    ];
+    let statements: Vec<String> =
+        compared.iter().map(|one| format!("SELECT {}", one.replace("%b", boxed))).collect();
+    are_refused(&server, &statements.iter().map(String::as_str).collect::<Vec<_>>());
+    pass(&server, &["SELECT 1 + 1", "SELECT * FROM customers ORDER BY id", "SELECT current_database()"]);
+}
+
+#[test]
+fn every_stored_expression_is_followed_through_operators_and_casts() {
+    let server = Server::start();
+    let stored: String = [("operator", "(NEW.t <%> 'x')"), ("cast", "(NEW.t::mail IS NOT NULL)")]
+        .map(|(way, of_new)| {
+            let of_row = of_new.replace("NEW.", "");
+            format!(
+                "CREATE TABLE policy_{way} (t text); CREATE POLICY p ON policy_{way} USING {of_row};
+                 CREATE TABLE check_{way} (t text CHECK {of_row});
+                 CREATE TABLE index_{way} (t text); CREATE INDEX ON index_{way} ({of_row});
+                 CREATE TABLE default_{way} (t bool DEFAULT {});
+                 CREATE TABLE trigger_{way} (t text);
+                 CREATE TRIGGER g BEFORE INSERT ON trigger_{way} FOR EACH ROW WHEN {of_new}
+                     EXECUTE FUNCTION suppress_redundant_updates_trigger();
+                 CREATE TABLE rule_{way} (t text);
+                 CREATE RULE r AS ON INSERT TO rule_{way} WHERE {of_new} DO INSTEAD NOTHING;",
+                of_new.replace("NEW.t", "'x'::text")
+            )
+        })
+        .concat();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE FUNCTION says(a text, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT is_mail(a)';
+             CREATE OPERATOR <%> (LEFTARG = text, RIGHTARG = text, FUNCTION = says);
+             CREATE DOMAIN mail AS text CHECK (is_mail(VALUE));
+             {stored}
+             CREATE TABLE plain (t text DEFAULT lower('X') CHECK (t <> ''));
+             GRANT ALL ON ALL TABLES IN SCHEMA public TO ana"
+        ),
+    );
+    let mut copies: Vec<String> = Vec::new();
+    for way in ["operator", "cast"] {
+        for kind in ["policy", "check", "index", "default", "trigger", "rule"] {
+            copies.push(format!("CREATE TEMP TABLE copied (LIKE {kind}_{way})"));
+        }
+    }
+    are_refused(&server, &copies.iter().map(String::as_str).collect::<Vec<_>>());
+    pass(&server, &["CREATE TEMP TABLE copied (LIKE plain INCLUDING ALL)"]);
+}
+
+/// Tables whose types run code over protected data, and one whose types are
+/// as many have them.
+const TYPED: &str = "
+    CREATE DOMAIN known AS text CHECK (is_mail(VALUE));
+    CREATE TABLE typed (id int PRIMARY KEY, one known, many known[]);
+    INSERT INTO typed VALUES (1, 'ana@example.com', NULL);
+    ALTER TABLE typed ALTER one DROP NOT NULL;
+    CREATE TABLE typed_too (id int, one known);
+    CREATE DOMAIN postcode AS text DEFAULT '00000' CHECK (VALUE ~ '^[0-9]+$');
+    CREATE TABLE homes (id int, code postcode, codes postcode[]);
+    GRANT ALL ON typed, typed_too, homes TO ana;";
+
+#[test]
+fn what_only_shows_a_type_that_runs_code_runs() {
+    let server = Server::start();
+    // The CHECK must not be in the way of what is there.
+    let typed = TYPED.replace("'ana@example.com'", "(SELECT email FROM customers LIMIT 1)");
+    server.sql("shop", &format!("{MAIL}{typed}"));
+    pass(
+        &server,
+        &[
+            "SELECT * FROM typed",
+            "SELECT id, one, many FROM typed WHERE one = 'x' OR one LIKE 'y%' OR many IS NULL ORDER BY one",
+            "SELECT lower(one), one || '!', one::text, count(*), max(one) FROM typed GROUP BY one",
+            "SELECT DISTINCT coalesce(one, 'x') FROM typed UNION SELECT 'y'",
+            "SELECT t.one FROM typed t JOIN typed_too u USING (one)",
+            "SELECT count(one), count(many) FROM typed",
+            "SELECT row_to_json(t), array_agg(one) OVER () FROM typed t",
+            "UPDATE typed SET id = id + 1 WHERE one <> 'x'",
+            "INSERT INTO typed_too SELECT id, one FROM typed",
+            "DELETE FROM typed WHERE one IS NULL",
+            "CREATE TEMP TABLE mine AS SELECT id, one::text FROM typed",
+            "INSERT INTO homes (id) VALUES (1) RETURNING code",
+            "INSERT INTO homes VALUES (1, '123', '{1,2}')",
+            "SELECT array_append(codes, '3'), codes = '{1}' FROM homes",
+            "CREATE TEMP TABLE mine AS SELECT * FROM homes",
+        ],
+    );
+}
+
+/// Its type is named by a number, in the message alone.
+#[test]
+fn a_parameter_of_a_type_whose_cast_reads_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE TYPE spoken AS ENUM ('yes', 'no');
+             CREATE FUNCTION to_text(s spoken) RETURNS text LANGUAGE sql AS 'SELECT mail_of(1)';
+             CREATE CAST (spoken AS text) WITH FUNCTION to_text(spoken) AS IMPLICIT"
+        ),
+    );
+    let oid: u32 = server.sql("shop", "SELECT 'spoken'::regtype::oid").trim().parse().unwrap();
+    let bauta = Bauta::start(&server, POLICY);
+    let run = |port| {
+        let bytes = [
+            message::parse("", "SELECT lower($1)", &[oid]),
+            message::bind("", "", &[Some("yes")], &[]),
+            message::execute("", 0),
+            message::sync(),
+        ]
+        .concat();
+        Raw::connect(port, "ana").exchange(&bytes)
+    };
+    assert_eq!(code(&run(server.port())), None);
+    assert_eq!(code(&run(bauta.port)).as_deref(), Some("42501"));
+}
