@@ -298,13 +298,16 @@ impl Relay {
             Lookup::Found(slot) => {
                 let mend = "CLOSE the cursor and DECLARE it again.";
                 let tokens = &slot.value.tokens;
-                if leads_on(&slot.value.prepared) {
-                    // It would run now, with the columns that it had when it was bound.
-                    return Err(by_two_names().into());
+                if self.leads_elsewhere(&slot.value)? {
+                    return Err(leads_elsewhere().into());
                 }
                 let judged = self.judge_opened(&slot.value, |relay, prepared| {
                     relay.judge_in_form(prepared, mend, Handed::kept(tokens))
                 })?;
+                if leads_on(&slot.value.prepared) && !judged.must_fail() {
+                    // It would run now, with the columns that it had when it was bound.
+                    return Err(by_two_names().into());
+                }
                 // They were handed over with the DECLARE or Bind.
                 Ok(Judged { tokens: Handover::default(), ..judged }.by_name())
             }

@@ -39,6 +39,14 @@ pub(in crate::session) struct ExecutePlan {
     changes: Changes<ShapeRef>,
 }
 
+/// Of a portal that is to run.
+struct Sureness {
+    /// The server certainly means this portal by the name.
+    settled: bool,
+    /// It has run before.
+    begun: bool,
+}
+
 impl Relay {
     pub(in crate::session) fn on_execute(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let execute = Execute::read(body)?;
@@ -57,17 +65,14 @@ impl Relay {
             Err(Stop::Refuse(refusal)) => return Err(End::Fault(refusal.error)),
         };
         let settled = self.state.is_settled(&slot);
-        // The server keeps the columns that it found when it was bound, and would read
-        // the rows of whatever stands under the name by now as those.
-        let stale = !settled && !slot.has_begun() && follows_names(&slot.value.prepared) && !self.observes();
+        let begun = slot.has_begun();
         let portal = slot.value;
         let done = match (&portal.prepared.known, portal.shape.as_ref().and_then(|shape| shape.own.clone())) {
             (Known::Own(statement), Some(own)) => {
                 self.run_portal_of_own(&portal.prepared, statement, &own, execute.limit, frame)
             }
             (Known::Naming(naming), _) => self.run_portal_of_naming(&portal.prepared, naming, frame),
-            _ if stale => Err(leads_elsewhere().into()),
-            _ => self.execute(&portal, execute, settled, frame),
+            _ => self.execute(&portal, execute, Sureness { settled, begun }, frame),
         };
         match done {
             Ok(step) => Ok(step),
@@ -134,12 +139,11 @@ impl Relay {
         Ok(Step::Done)
     }
 
-    /// `settled`: the server certainly means this portal by the name.
     fn execute(
         &mut self,
         portal: &Portal<ShapeRef>,
         execute: Execute<'_>,
-        settled: bool,
+        sure: Sureness,
         frame: &[u8],
     ) -> Result<Step, Stop> {
         let limit = execute.limit;
@@ -167,7 +171,10 @@ impl Relay {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
                 Known::Harmless | Known::Own(_) | Known::Naming(_) => Ok(Judged::plain()),
             })?;
-            if self.leads_elsewhere(portal)? {
+            // The server keeps the columns that it found when it was bound, and would
+            // read the rows of whatever stands under the name by now as those.
+            let stale = follows(&lineage) && !sure.settled && !sure.begun && !self.observes();
+            if self.leads_elsewhere(portal)? || stale && !plan.judged.must_fail() {
                 return Err(leads_elsewhere().into());
             }
             let fails = plan.judged.unheld().is_some();
@@ -187,8 +194,9 @@ impl Relay {
             return Err(why.into());
         }
         if let Some(guarded) = plan.judged.guarded.as_deref_mut().filter(|guarded| guarded.has_outputs) {
-            guarded.by_name |= portal.by_name || !settled;
-            plan.again = !settled && !guarded.observed && guarded.copy.is_none() && portal.shape.is_some();
+            guarded.by_name |= portal.by_name || !sure.settled;
+            plan.again =
+                !sure.settled && !guarded.observed && guarded.copy.is_none() && portal.shape.is_some();
             if plan.again {
                 // A ROLLBACK may have closed it.
                 self.need_quiet()?;
@@ -286,10 +294,6 @@ fn execution_text(prepared: &Prepared) -> Sql {
         Known::Analysed(lineage) => lineage.statement().map_or(Conceal::AllLiterals, conceal),
     };
     Sql::whole(prepared.text.clone(), conceal)
-}
-
-fn follows_names(prepared: &Prepared) -> bool {
-    matches!(&prepared.known, Known::Analysed(lineage) if follows(lineage))
 }
 
 /// EXECUTE and FETCH: what they name may be another thing when the portal goes
