@@ -181,7 +181,8 @@ WHERE NOT t.tgisinternal"
 /// on: `f` a function, `t` a type, `r` a relation; the flag tells what policies
 /// do. Of triggers and rules the types alone. What a generated column calls is
 /// recorded for the column up to version 14. The functions of operator classes
-/// and ranges are recorded for these, not for the tables.
+/// and ranges are recorded for these, not for the tables; those of the server's
+/// own are recorded nowhere.
 pub(super) const DEPENDENCIES: &str = concat!(
     "
 SELECT DISTINCT o.relation,
@@ -205,6 +206,21 @@ JOIN ",
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
     AND d.refobjid <> o.relation
 WHERE d.deptype = 'n'
+UNION
+SELECT e.relation, 'f', false, f.called[1]::oid
+FROM (SELECT adrelid AS relation, adbin::text AS expression FROM pg_attrdef
+      UNION ALL
+      SELECT conrelid, conbin::text FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0
+      UNION ALL
+      SELECT indrelid, concat(indexprs, indpred) FROM pg_index
+      WHERE indrelid >= 16384 AND (indexprs IS NOT NULL OR indpred IS NOT NULL)
+      UNION ALL
+      SELECT tgrelid, tgqual::text FROM pg_trigger WHERE NOT tgisinternal AND tgqual IS NOT NULL
+      UNION ALL
+      SELECT ev_class, concat(ev_qual, ev_action) FROM pg_rewrite
+      WHERE oid >= 16384 AND rulename <> '_RETURN') e
+CROSS JOIN LATERAL regexp_matches(e.expression, ':funcid ([0-9]+) ', 'g') f (called)
+WHERE f.called[1]::oid < 16384
 UNION
 SELECT o.relation, 't', false, d.refobjid
 FROM (SELECT 'pg_trigger'::regclass AS class, oid, tgrelid AS relation FROM pg_trigger WHERE NOT tgisinternal

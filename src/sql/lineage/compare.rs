@@ -124,8 +124,8 @@ impl<'a> Walk<'a> {
         if let (Some(left), Some(right)) = (operation.lexpr.as_deref(), operation.rexpr.as_deref()) {
             let document = self.expression(left, scope, purpose)?;
             let key = self.expression(right, scope, purpose)?;
-            self.meets(&document);
-            self.meets(&key);
+            self.meets_by(name, &document);
+            self.meets_by(name, &key);
             if let Some(value) = self.accessed(names, &document, right) {
                 return Ok(value);
             }
@@ -164,8 +164,8 @@ impl<'a> Walk<'a> {
         if !names.is_empty() {
             self.check_operator(names, location)?;
         }
-        self.meets(left);
-        self.meets(right);
+        self.meets_by(name, left);
+        self.meets_by(name, right);
         if matches!(name, "=" | "<>" | "!=") {
             return Ok(self.equality(left, right, names, UseKind::Equality));
         }

@@ -23,6 +23,8 @@ use crate::sql::analysis::{Given, GivenAs};
 const ANY_ELEMENT: &[Oid] = &[Oid(2283), Oid(2776), Oid(5077), Oid(5079)];
 const ANY_OTHER: &[Oid] = &[Oid(2277), Oid(3500), Oid(3831), Oid(4537), Oid(4538), Oid(5078), Oid(5080)];
 
+const RECORD: Oid = Oid(2249);
+
 /// `int4`, `int8`, `numeric`: one of these is the type of a number as it stands
 /// (`make_const` in `parse_node.c`).
 const NUMBERS: &[Oid] = &[Oid(23), Oid(20), Oid(1700)];
@@ -39,6 +41,21 @@ impl<'a> Walk<'a> {
         if let Some(elements) = &value.elements {
             elements.iter().for_each(|element| self.meets(element));
         } else if value.runs >= Some(Runs::Part) {
+            self.runs_code(value.type_oid);
+        }
+    }
+
+    /// Operands of an operator of a user's that takes any type.
+    pub(super) fn meets_by(&mut self, name: &str, value: &Value) {
+        self.meets(value);
+        let Some(runs) = value.runs else { return };
+        let operators = &self.facts.snapshot.operators;
+        let mut operands = operators
+            .iter()
+            .filter(|known| *known.name == *name)
+            .flat_map(|known| [known.left, known.right])
+            .flatten();
+        if operands.any(|oid| is_any(oid, runs)) {
             self.runs_code(value.type_oid);
         }
     }
@@ -79,7 +96,8 @@ impl<'a> Walk<'a> {
         self.handles(most);
         let takes: Vec<&Function> =
             self.candidates_of(names).filter(|known| takes_any(known, runs)).collect();
-        if arguments.len() > 1 && takes.iter().any(|known| makes_one(known)) {
+        let makes = |known: &&Function| is_written(known) || (arguments.len() > 1 && makes_one(known));
+        if takes.iter().any(makes) {
             self.runs_code(most.type_oid);
         }
         let gives = takes.iter().any(|known| is_any(known.return_type, Runs::Part));
@@ -157,9 +175,17 @@ pub(super) fn runs_code(name: Option<&str>) -> ClientError {
     .with_hint("Select the column as it is, or have the function named in defaults.trusted_functions.")
 }
 
-/// May an argument be of a type that runs code so?
+/// May an argument be of a type that runs code so? A row is a record.
 fn takes_any(function: &Function, runs: Runs) -> bool {
-    function.argument_types.iter().any(|oid| is_any(*oid, runs))
+    let is_row = |oid: &Oid| runs > Runs::Value && *oid == RECORD && is_written(function);
+    function.argument_types.iter().any(|oid| is_any(*oid, runs) || is_row(oid))
+}
+
+/// Its body may make values of an argument's type (`$1%TYPE`, a field of a record)
+/// of what it likes.
+fn is_written(function: &Function) -> bool {
+    let is_code = matches!(&*function.language, "c" | "internal") && function.kind != 'a';
+    !function.oid.is_builtin() && !is_code
 }
 
 /// May another argument become a value of such a type? What is given beside it

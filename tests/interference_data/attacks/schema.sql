@@ -354,3 +354,7 @@ CREATE TABLE kept_spans (id int, s kept_span);
 CREATE TABLE cards (id int PRIMARY KEY, mac macaddr8);
 CREATE VIEW v_spoken AS SELECT id, lower(s) AS said FROM marked_rows;
 CREATE VIEW v_kept_lists AS SELECT id, array_append(n, 'p1') AS n FROM kept_lists;
+CREATE TABLE read_by_default (id int, v text DEFAULT query_to_xml('SELECT secret FROM kept_secrets', false, false, '')::text);
+CREATE FUNCTION read_by_argument(x text DEFAULT query_to_xml('SELECT secret FROM kept_secrets', false, false, '')::text) RETURNS text LANGUAGE sql AS 'SELECT x';
+CREATE FUNCTION are_alike(a anyelement, b anyelement) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1::text = $2::text';
+CREATE OPERATOR =~~= (LEFTARG = anyelement, RIGHTARG = anyelement, FUNCTION = are_alike);

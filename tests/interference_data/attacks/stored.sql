@@ -167,3 +167,23 @@ UPDATE scratch SET t = (SELECT s FROM marked_rows) WHERE id = 1 RETURNING t
 ROLLBACK
 == a value that is cast where it decides
 SELECT id FROM marked_rows ORDER BY s::text, id LIMIT (SELECT count(*) FROM marked_rows WHERE s = lower('P1'))
+== a table like one whose default reads by a function of the server's own
+CREATE TEMP TABLE lk (LIKE read_by_default INCLUDING ALL)
+INSERT INTO lk (id) VALUES (1) RETURNING v
+DROP TABLE lk
+== an argument's default by a function of the server's own
+SELECT read_by_argument()
+== a function of the client's that makes a value of its argument's type
+CREATE FUNCTION made(a anyelement) RETURNS int LANGUAGE plpgsql AS $$ DECLARE b a%TYPE := 'p1'; BEGIN RETURN 1; END $$
+SELECT made(one) FROM kept_lists
+DROP FUNCTION made(anyelement)
+== a function of the client's that returns such a value
+CREATE FUNCTION made(a anyelement) RETURNS anyelement LANGUAGE plpgsql AS $$ BEGIN RETURN 'p1'; END $$
+SELECT made(one) FROM kept_lists
+DROP FUNCTION made(anyelement)
+== a function of the client's that changes a row
+CREATE FUNCTION made(r record) RETURNS int LANGUAGE plpgsql AS $$ BEGIN r.one := 'p1'; RETURN 1; END $$
+SELECT made(l) FROM kept_lists l
+DROP FUNCTION made(record)
+== an operator of a DBA's that takes any type
+SELECT one =~~= 'p1' FROM kept_lists
