@@ -166,10 +166,11 @@ impl Classifier<'_> {
     fn standing_for(&self, sql: &str) -> Result<Lineage, ClientError> {
         let parsed = parse::parse(sql, self.depth)?;
         let raw = parsed.statements.first().ok_or_else(|| self.not_understood())?;
-        let mut lineage = lineage::analyse(self.guard.facts(), sql, &raw.node, &parsed.tokens, self.depth)?;
+        let position = self.position(self.span.start);
+        let analysed = lineage::analyse(self.guard.facts(), sql, &raw.node, &parsed.tokens, self.depth);
+        let mut lineage = analysed.map_err(|error| error.at(position))?;
         lineage.sensitive_literals.clear();
         lineage.accounted.clear();
-        let position = self.position(self.span.start);
         // What it writes is `$1` and the like: the data's columns.
         let given = |given: GivenValues| GivenValues {
             values: given.values.into_iter().map(|v| Given { span: self.span.clone(), ..v }).collect(),

@@ -172,7 +172,7 @@ pub(super) fn runs_code(name: Option<&str>) -> ClientError {
         sqlstate::INSUFFICIENT_PRIVILEGE,
         format!("permission denied: {what} calls a function that may read protected data unseen"),
     )
-    .with_hint("Select the column as it is, or have the function named in defaults.trusted_functions.")
+    .with_hint("Show the column as it is, cast it to another type, or have the function named in defaults.trusted_functions.")
 }
 
 /// May an argument be of a type that runs code so? A row is a record.
