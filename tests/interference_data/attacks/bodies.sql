@@ -96,7 +96,7 @@ BEGIN
 DROP DOMAIN gone_type CASCADE
 SELECT d || 'z' FROM ta AS q (a, b, c, d) ORDER BY a
 ROLLBACK
-== in a predicate
+== the column that is gone, in a predicate
 BEGIN
 DROP DOMAIN gone_type CASCADE
 SELECT id FROM tb WHERE EXISTS (SELECT FROM ta WHERE x LIKE 'tbx1%') ORDER BY id

@@ -98,7 +98,7 @@ INSERT INTO unique_numbers VALUES (1 + 10 * :seed, 1), (5, 2);
 INSERT INTO unique_views VALUES (1, CASE :seed WHEN 0 THEN 'none' ELSE 'some' END), (2, 'x');
 INSERT INTO unique_parts VALUES (1, 'a', CASE :seed WHEN 0 THEN 'none' ELSE 'some' END), (2, 'a', 'x');
 INSERT INTO kept_secrets VALUES (1, CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END);
-INSERT INTO filled_rows VALUES (1, 'a');
+INSERT INTO fetched_rows VALUES (1, 'a');
 INSERT INTO marked_rows VALUES (1, ROW('m'), 'yes');
 INSERT INTO kept_lists VALUES (1, '{}', NULL);
 INSERT INTO kept_spans VALUES (1, NULL);

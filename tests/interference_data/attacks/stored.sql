@@ -2,31 +2,31 @@
 == a cast of a hardware address that fails for some
 SELECT coalesce(NULL::macaddr, mac) IS NULL FROM cards WHERE id = 1
 == the default of a domain on a table of the client's
-CREATE TEMP TABLE z (a filled, b int)
+CREATE TEMP TABLE z (a fetched, b int)
 INSERT INTO z (b) VALUES (1)
 SELECT a FROM z
 DROP TABLE z
 == the default of a domain on a copied table
-CREATE TEMP TABLE z AS SELECT * FROM filled_rows LIMIT 0
+CREATE TEMP TABLE z AS SELECT * FROM fetched_rows LIMIT 0
 INSERT INTO z (b) VALUES (1) RETURNING a
 DROP TABLE z
 == the default of a domain on a table made in the transaction
 BEGIN
-SELECT * INTO TEMP z FROM filled_rows LIMIT 0
+SELECT * INTO TEMP z FROM fetched_rows LIMIT 0
 INSERT INTO z DEFAULT VALUES RETURNING a
 ROLLBACK
 == the default of a domain in a DBA's table
 BEGIN
-INSERT INTO filled_rows (b) VALUES (2) RETURNING a
+INSERT INTO fetched_rows (b) VALUES (2) RETURNING a
 ROLLBACK
 == in a MERGE since 15
 BEGIN
-MERGE INTO filled_rows f USING (SELECT 5 AS b) s ON f.b = s.b WHEN NOT MATCHED THEN INSERT (b) VALUES (s.b)
-SELECT a FROM filled_rows WHERE b = 5
+MERGE INTO fetched_rows f USING (SELECT 5 AS b) s ON f.b = s.b WHEN NOT MATCHED THEN INSERT (b) VALUES (s.b)
+SELECT a FROM fetched_rows WHERE b = 5
 ROLLBACK
 == a short row of VALUES
 BEGIN
-INSERT INTO filled_rows VALUES (5) RETURNING a
+INSERT INTO fetched_rows VALUES (5) RETURNING a
 ROLLBACK
 == an argument's default by an operator
 SELECT by_default()
