@@ -13,8 +13,8 @@ const POLICY: &str = r#"
 
 /// Code over a protected column.
 const MAIL: &str = "
-    CREATE FUNCTION mail_of(i int) RETURNS text LANGUAGE sql AS 'SELECT email FROM customers WHERE id = i';
-    CREATE FUNCTION is_mail(t text) RETURNS bool LANGUAGE sql AS 'SELECT t = ANY (SELECT email FROM customers)';";
+    CREATE FUNCTION mail_of(i int) RETURNS text LANGUAGE sql AS 'SELECT email FROM public.customers WHERE id = i';
+    CREATE FUNCTION is_mail(t text) RETURNS bool LANGUAGE sql AS 'SELECT t = ANY (SELECT email FROM public.customers)';";
 
 fn code(frames: &[Frame]) -> Option<String> {
     frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
@@ -94,8 +94,8 @@ fn an_operator_is_known_by_the_words_that_mean_it() {
         "shop",
         &format!(
             "{MAIL}
-             CREATE FUNCTION says(b box, t text) RETURNS bool LANGUAGE sql AS 'SELECT is_mail(t)';
-             CREATE FUNCTION meets(a cidr, b cidr) RETURNS bool LANGUAGE sql AS 'SELECT is_mail(a::text)';
+             CREATE FUNCTION says(b box, t text) RETURNS bool LANGUAGE sql AS 'SELECT public.is_mail(t)';
+             CREATE FUNCTION meets(a cidr, b cidr) RETURNS bool LANGUAGE sql AS 'SELECT public.is_mail(a::text)';
              CREATE OPERATOR = (LEFTARG = cidr, RIGHTARG = cidr, FUNCTION = meets);
              {made}"
         ),
@@ -147,7 +147,7 @@ fn every_stored_expression_is_followed_through_operators_and_casts() {
         "shop",
         &format!(
             "{MAIL}
-             CREATE FUNCTION says(a text, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT is_mail(a)';
+             CREATE FUNCTION says(a text, b text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT public.is_mail(a)';
              CREATE OPERATOR <%> (LEFTARG = text, RIGHTARG = text, FUNCTION = says);
              CREATE DOMAIN mail AS text CHECK (is_mail(VALUE));
              {stored}

@@ -523,7 +523,7 @@ fn a_grants_start_and_end_change_what_a_kept_statement_compares() {
 
 #[test]
 fn a_query_with_a_token_ends_like_any_other() {
-    let (_shop, mut raw) = Shop::open();
+    let (shop, mut raw) = Shop::open();
     let one = token(&mut raw, "ssn", "customers", 1);
     let by = format!("SELECT id FROM customers WHERE ssn = '{one}'");
     let status = |frames: &[Frame]| char::from(frames.last().unwrap().body[0]);
@@ -565,7 +565,11 @@ fn a_query_with_a_token_ends_like_any_other() {
     assert_eq!(column(&raw.query("FETCH ALL FROM c")), ["1"]);
     raw.query("COMMIT");
     let frames = raw.query(&format!("DECLARE c CURSOR FOR {by}"));
-    assert_eq!(error(&frames).as_deref(), Some("25P01"));
+    // From 18 on, what bauta sends in front begins a pipeline's transaction: the
+    // cursor goes with it.
+    let outside = if shop.server.major() >= 18 { None } else { Some("25P01") };
+    assert_eq!(error(&frames).as_deref(), outside);
+    assert_eq!(error(&raw.query("FETCH ALL FROM c")).as_deref(), Some("34000"));
     assert_eq!(tags(&raw.query(&format!("DECLARE h CURSOR WITH HOLD FOR {by}"))), "CZ");
     let frames = raw.query("FETCH ALL FROM h");
     assert_eq!(column(&frames), ["1"], "{frames:?}");

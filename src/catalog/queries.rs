@@ -180,9 +180,9 @@ WHERE NOT t.tgisinternal"
 /// What policies, defaults, CHECKs, statistics and indexes of a table depend
 /// on: `f` a function, `t` a type, `r` a relation; the flag tells what policies
 /// do. Of triggers and rules the types alone. What a generated column calls is
-/// recorded for the column up to version 14. The functions of operator classes
-/// and ranges are recorded for these, not for the tables; those of the server's
-/// own are recorded nowhere.
+/// recorded for the column up to version 14, as automatic. The functions of
+/// operator classes and ranges are recorded for these, not for the tables; those
+/// of the server's own are recorded nowhere.
 pub(super) const DEPENDENCIES: &str = concat!(
     "
 SELECT DISTINCT o.relation,
@@ -205,7 +205,7 @@ JOIN ",
     " d ON d.classid = o.class AND d.objid = o.oid
     AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
     AND d.refobjid <> o.relation
-WHERE d.deptype = 'n'
+WHERE d.deptype = 'n' OR d.refclassid <> 'pg_class'::regclass
 UNION
 SELECT e.relation, 'f', false, f.called[1]::oid
 FROM (SELECT adrelid AS relation, adbin::text AS expression FROM pg_attrdef
@@ -228,10 +228,6 @@ FROM (SELECT 'pg_trigger'::regclass AS class, oid, tgrelid AS relation FROM pg_t
       SELECT 'pg_rewrite'::regclass, oid, ev_class FROM pg_rewrite
       WHERE oid >= 16384 AND rulename <> '_RETURN') o
 JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid AND d.refclassid = 'pg_type'::regclass
-UNION
-SELECT d.objid, 'f', false, d.refobjid
-FROM pg_depend d
-WHERE d.classid = 'pg_class'::regclass AND d.objsubid > 0 AND d.refclassid = 'pg_proc'::regclass
 UNION
 SELECT i.indrelid, 'f', false, p.amproc::oid
 FROM pg_index i
