@@ -131,9 +131,18 @@ fn a_table_that_a_trigger_names_takes_no_code_of_its_owners() {
         "CREATE RULE noting AS ON INSERT TO noted DO ALSO SELECT told()",
         "CREATE POLICY noting ON noted USING (told() = 1)",
         "CREATE INDEX ON noted (n) WHERE n > 3",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN CREATE TEMP TABLE noted (n int); END'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN CREATE TEMP TABLE pg_temp.noted (n int); END'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS
+             'BEGIN CREATE TEMP TABLE IF NOT EXISTS shop.pg_temp.noted (n int); END'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'CREATE TEMP TABLE shop.pg_temp.noted (n int); SELECT 1'",
     ] {
         is_held_back(&server, sql);
     }
+    passes(
+        &server,
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'BEGIN CREATE TEMP TABLE shop.pg_temp.own (n int); END'",
+    );
     passes(
         &server,
         "ALTER TABLE noted ADD also int UNIQUE, ALTER n SET NOT NULL, ALTER what DROP DEFAULT, DROP what; CREATE INDEX ON noted (n)",

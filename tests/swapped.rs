@@ -108,6 +108,16 @@ fn a_value_of_the_clients_is_not_masked_as_a_columns() {
     succeeded(&ana.query(&run(&format!("CLOSE x; DECLARE x CURSOR FOR {guess}"))));
     assert_eq!(shown(ana.exchange(&with_sync(&[m::execute("x", 0)]))), ["***"]);
     succeeded(&ana.query("ROLLBACK"));
+
+    // And again, when it has given a row: it is no more certain than before.
+    succeeded(&ana.query("BEGIN"));
+    succeeded(&ana.exchange(&with_sync(&bind)));
+    let guesses = format!("{guess} UNION ALL SELECT '{SSN}'");
+    succeeded(&ana.query(&run(&format!("CLOSE x; DECLARE x CURSOR FOR {guesses}"))));
+    for _ in 0..2 {
+        assert_eq!(shown(ana.exchange(&with_sync(&[m::execute("x", 1)]))), ["***"]);
+    }
+    succeeded(&ana.query("ROLLBACK"));
 }
 
 #[test]

@@ -34,10 +34,12 @@ const WELL_KNOWN: &[&str] = &[
     "h3",
     "hll",
     "hstore",
+    "insert_username",
     "intarray",
     "ip4r",
     "isn",
     "ltree",
+    "moddatetime",
     "pg_stat_statements",
     "pg_trgm",
     "pg_uuidv7",
@@ -203,24 +205,22 @@ fn is_unnamed(node: &NodeEnum) -> bool {
 }
 
 /// A PL/pgSQL cursor is a text, the name of a portal: given another one, it is
-/// a cursor of the session.
+/// a cursor of the session. Its own statements leave it as it is.
 fn leads_cursor_elsewhere(words: &[Word]) -> bool {
     let is_declared = |at: usize| {
         let behind = words.get(at.saturating_add(1)..).unwrap_or_default();
-        let behind = behind.iter().find(|word| !(word.is("no") || word.is("scroll")));
-        behind.is_some_and(|word| word.is("cursor"))
+        let modified = behind.iter().take(2).take_while(|word| word.is("no") || word.is("scroll")).count();
+        behind.get(modified).is_some_and(|word| word.is("cursor"))
     };
     let declared = words.iter().enumerate().filter(|(at, word)| word.is_name() && is_declared(*at));
-    let cursors: Vec<&str> = declared.map(|(_, word)| word.text.as_str()).collect();
-    // Also where INTO fills it: behind a name that is no part of a longer one.
+    let cursors: HashSet<&str> = declared.map(|(_, word)| word.text.as_str()).collect();
     let is_used_by = |before: Option<&Word>| {
-        before.is_some_and(|word| {
-            ["open", "close", "fetch", "move", "from", "in", "for"].iter().any(|by| word.is(by))
-        })
+        before
+            .is_some_and(|word| ["open", "close", "fetch", "move", "from", "in"].iter().any(|by| word.is(by)))
     };
     words.iter().enumerate().any(|(at, word)| {
         let before = at.checked_sub(1).and_then(|at| words.get(at));
-        word.is_name() && cursors.contains(&word.text.as_str()) && !is_declared(at) && !is_used_by(before)
+        word.is_name() && cursors.contains(word.text.as_str()) && !is_declared(at) && !is_used_by(before)
     })
 }
 

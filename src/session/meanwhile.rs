@@ -94,7 +94,8 @@ impl Ground {
     fn means_the_same(&self, today: &Analysis) -> bool {
         match &self.lineage {
             Some(Lineage { analysis, index, .. }) => {
-                analysis.statements.get(*index) == today.statements.get(*index)
+                let then = analysis.statements.get(*index).map(meaning);
+                then == today.statements.get(*index).map(meaning)
             }
             None => today.statements.iter().all(|now| now.is_clean()),
         }
@@ -126,6 +127,12 @@ impl Ground {
     fn can_be_stopped(&self) -> bool {
         self.statement().is_none_or(|it| !it.names.runs_nothing && it.needs_exempt.is_none())
     }
+}
+
+/// What a statement means. A column that was added to its table, and that it
+/// does not use, changes nothing.
+fn meaning(statement: &Statement) -> Statement {
+    Statement { named: Vec::new(), ..statement.clone() }
 }
 
 /// While a statement runs, the catalog's keeper is told so this often.
@@ -275,7 +282,7 @@ impl Relay {
     fn stop_running(&mut self) -> End {
         tracing::info!(session = self.seat.id, "what runs has come to mean something else");
         self.insists = true;
-        End::Fault(outdated())
+        End::Fault(outdated().with_hint("It may have been done: look before you run it again."))
     }
 
     /// A review is done: the frame that waits for it is taken up again.

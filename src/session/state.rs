@@ -503,9 +503,9 @@ impl<R, S: Clone> State<R, S> {
     }
 
     /// An Execute of this portal was the last message. A portal that runs can't be
-    /// closed: it is the same one afterwards.
-    pub fn resumed(&mut self, name: &[u8]) {
-        if let Some(slot) = self.portals.get_mut(name) {
+    /// closed: it is the same one afterwards, if it was the one before (`settled`).
+    pub fn resumed(&mut self, name: &[u8], settled: bool) {
+        if let Some(slot) = self.portals.get_mut(name).filter(|_| settled) {
             slot.settled = self.next_entry;
         }
     }

@@ -45,7 +45,7 @@ impl Word {
         matches!(self.kind, WordKind::Bare | WordKind::Quoted)
     }
 
-    fn is_sign(&self, sign: &str) -> bool {
+    pub fn is_sign(&self, sign: &str) -> bool {
         self.kind == WordKind::Sign && self.text == sign
     }
 }
@@ -104,6 +104,8 @@ const UNTIL_LOOP: &[&str] = &["for", "foreach", "while"];
 pub fn plpgsql_statements(words: &[Word]) -> Vec<&[Word]> {
     let mut statements = Vec::new();
     let mut rest = options_left_out(words);
+    // Where THEN and LOOP are next looked for: behind that they have been looked for in vain.
+    let (mut then, mut until_loop) = (Search::new("then"), Search::new("loop"));
     while let Some((first, behind)) = rest.split_first() {
         let length = match first {
             _ if first.is_sign(";") => {
@@ -118,8 +120,8 @@ pub fn plpgsql_statements(words: &[Word]) -> Vec<&[Word]> {
                 continue;
             }
             _ if OPENS.iter().any(|word| first.is(word)) => None,
-            _ if UNTIL_THEN.iter().any(|word| first.is(word)) => outside(behind, "then"),
-            _ if UNTIL_LOOP.iter().any(|word| first.is(word)) => outside(behind, "loop"),
+            _ if UNTIL_THEN.iter().any(|word| first.is(word)) => then.outside(behind),
+            _ if UNTIL_LOOP.iter().any(|word| first.is(word)) => until_loop.outside(behind),
             _ => behind.iter().position(|word| word.is_sign(";")).or(Some(behind.len())),
         };
         // The word that ends it belongs to it.
@@ -141,22 +143,43 @@ fn options_left_out(words: &[Word]) -> &[Word] {
     }
 }
 
-/// Where this keyword stands outside parentheses, before any `;`. PL/pgSQL
-/// looks for the end of an expression so. Not there: the next word, so that
-/// nothing is left out.
-fn outside(words: &[Word], keyword: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    for (at, word) in words.iter().enumerate() {
-        match word.text.as_str() {
-            "(" | "[" if word.kind == WordKind::Sign => depth += 1,
-            ")" | "]" if word.kind == WordKind::Sign => depth = depth.saturating_sub(1),
-            ";" if word.kind == WordKind::Sign => return None,
-            _ if depth == 0 && word.is(keyword) => return Some(at),
-            // Part of the expression.
-            _ => {}
-        }
+/// Looks for a keyword outside parentheses, before any `;`. PL/pgSQL looks for
+/// the end of an expression so.
+struct Search {
+    keyword: &'static str,
+    /// With so many words left, or fewer but more than `until`, it is in vain.
+    vain: std::ops::Range<usize>,
+}
+
+impl Search {
+    const fn new(keyword: &'static str) -> Self {
+        Self { keyword, vain: 0..0 }
     }
-    None
+
+    /// Not there: None, so that the next word begins a statement and nothing is
+    /// left out. A text is looked through once, however often that is asked.
+    fn outside(&mut self, words: &[Word]) -> Option<usize> {
+        if self.vain.contains(&words.len()) {
+            return None;
+        }
+        let mut depth = 0_usize;
+        let mut end = 0;
+        for (at, word) in words.iter().enumerate() {
+            match word.text.as_str() {
+                "(" | "[" if word.kind == WordKind::Sign => depth += 1,
+                ")" | "]" if word.kind == WordKind::Sign => depth = depth.saturating_sub(1),
+                ";" if word.kind == WordKind::Sign => {
+                    end = words.len().saturating_sub(at);
+                    break;
+                }
+                _ if depth == 0 && word.is(self.keyword) => return Some(at),
+                // Part of the expression.
+                _ => {}
+            }
+        }
+        self.vain = end..words.len().saturating_add(1);
+        None
+    }
 }
 
 #[cfg(test)]
@@ -227,6 +250,7 @@ mod tests {
     fn what_is_not_understood_leaves_nothing_out() {
         // No THEN, no LOOP, a label without an end.
         assert_eq!(firsts("BEGIN IF x; PREPARE p AS SELECT 1; END"), ["begin", "if", "x", "prepare", "end"]);
+        assert_eq!(firsts("IF IF x; IF y THEN z"), ["if", "if", "x", "if", "z"]);
         assert_eq!(firsts("BEGIN FOR x PREPARE y; END"), ["begin", "for", "x", "end"]);
         assert_eq!(firsts("BEGIN << x; CLOSE c; END"), ["begin", "x", "close", "end"]);
         assert_eq!(firsts("DECLARE x int; BEGIN OPEN c"), ["begin", "open"]);

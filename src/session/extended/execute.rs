@@ -34,6 +34,8 @@ pub(in crate::session) struct ExecutePlan {
     lineage: Option<Lineage>,
     /// The server is asked once more what the portal's columns are.
     again: bool,
+    /// The server certainly meant this portal by the name, before it ran.
+    settled: bool,
     shape: ShapeRef,
     pub judged: Judged,
     changes: Changes<ShapeRef>,
@@ -151,6 +153,7 @@ impl Relay {
             frame: Bytes::new(),
             portal: Bytes::copy_from_slice(execute.portal),
             again: false,
+            settled: sure.settled,
             prepared: portal.prepared.clone(),
             lineage: None,
             shape: portal.shape.clone(),
@@ -235,7 +238,7 @@ impl Relay {
         self.pipeline_recodes |= plan.prepared.may_recode;
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
-        self.state.resumed(&plan.portal);
+        self.state.resumed(&plan.portal, plan.settled);
         if plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
@@ -278,7 +281,7 @@ impl Relay {
         let mut entry = Entry::new(Kind::Execute, reply.with_run(run));
         entry.changes = plan.changes;
         self.expect(entry);
-        self.state.resumed(&plan.portal);
+        self.state.resumed(&plan.portal, plan.settled);
         if reveals || awaited || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }

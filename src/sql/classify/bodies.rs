@@ -95,7 +95,10 @@ impl Classifier<'_> {
                     && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
             }
             NodeEnum::CreateTableAsStmt(create) => {
-                is_temporary(create.into.as_ref().and_then(|into| into.rel.as_ref()))
+                matches!(
+                    create.query.as_deref().and_then(|query| query.node.as_ref()),
+                    Some(NodeEnum::SelectStmt(_))
+                ) && is_temporary(create.into.as_ref().and_then(|into| into.rel.as_ref()))
                     && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
             }
             // Names, code, settings, cursors: to be sent by themselves.
@@ -105,10 +108,13 @@ impl Classifier<'_> {
 
     /// Would a function with this body in PL/pgSQL do what nobody sees?
     pub(super) fn plpgsql_body_hides(&self, body: &str) -> bool {
-        if takes_cursor(body) || has_word(body, DYNAMIC) || recoding::body_recodes(body) {
+        if takes_cursor(body) || recoding::body_recodes(body) {
             return true;
         }
         let Some(words) = body::plpgsql_words(body) else { return true };
+        if words.iter().any(|word| DYNAMIC.iter().any(|known| word.is(known))) {
+            return true;
+        }
         let statements = body::plpgsql_statements(&words);
         statements.into_iter().any(|statement| !self.passes(statement) || fills_table(statement))
     }
@@ -118,8 +124,10 @@ impl Classifier<'_> {
         let second = |wanted: &str| statement.get(1).is_some_and(|word| word.is(wanted));
         match statement {
             [first, ..] if PLPGSQL.iter().chain(COMMANDS).any(|word| first.is(word)) => true,
-            [first, ..] if first.text == "(" => true,
-            [target, sign, ..] if matches!(&*sign.text, ":=" | "=" | "." | "[") => !target.text.is_empty(),
+            [first, ..] if first.is_sign("(") => true,
+            [target, sign, ..] if [":=", "=", ".", "["].iter().any(|known| sign.is_sign(known)) => {
+                target.is_name() || target.text.starts_with('$')
+            }
             // SET CONSTRAINTS: an error that is still to come could be caught and shown.
             [first, ..] if first.is("set") => !says("constraints") && !says("names"),
             [first, ..] if first.is("reset") => !says("all"),
@@ -140,8 +148,10 @@ impl Classifier<'_> {
             [by, not, exists, rest @ ..] if by.is("if") && not.is("not") && exists.is("exists") => rest,
             _ => made,
         };
+        // Behind its schema, and that behind its database.
         let table = match made {
-            [_, dot, table, ..] if dot.text == "." => Some(table),
+            [_, dot, _, other, table, ..] if dot.is_sign(".") && other.is_sign(".") => Some(table),
+            [_, dot, table, ..] if dot.is_sign(".") => Some(table),
             _ => made.first(),
         };
         let constraints = made.iter().zip(made.iter().skip(1));
@@ -173,9 +183,9 @@ fn is_write(before: &[Word]) -> bool {
         && match before {
             [] => true,
             // WITH x AS (INSERT INTO …
-            [.., open] if open.text == "(" => true,
+            [.., open] if open.is_sign("(") => true,
             // WITH x AS (…) INSERT INTO …
-            [first, .., close] if first.is("with") && close.text == ")" => !queries(before),
+            [first, .., close] if first.is("with") && close.is_sign(")") => !queries(before),
             _ => false,
         }
 }
@@ -184,11 +194,10 @@ fn is_write(before: &[Word]) -> bool {
 fn queries(words: &[Word]) -> bool {
     let mut depth = 0_usize;
     words.iter().any(|word| {
-        match word.text.as_str() {
-            "(" => depth += 1,
-            ")" => depth = depth.saturating_sub(1),
-            // Neither opens nor closes.
-            _ => {}
+        if word.is_sign("(") {
+            depth += 1;
+        } else if word.is_sign(")") {
+            depth = depth.saturating_sub(1);
         }
         depth == 0 && ["select", "values", "table"].iter().any(|query| word.is(query))
     })

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType};
+use pg_query::protobuf::{AlterTableStmt, AlterTableType, DropBehavior, Node, ObjectType};
 
 use super::Classifier;
 use super::making::names_in;
@@ -19,18 +19,22 @@ use crate::catalog::snapshot::{Named, Relation};
 impl Classifier<'_> {
     /// May it take a column away from a relation that counts?
     pub(super) fn drops_beneath(&self, node: &NodeEnum) -> bool {
-        let cascades = |behavior| behavior == DropBehavior::DropCascade;
         match node {
-            NodeEnum::DropStmt(drop) => cascades(drop.behavior()) && self.reaches_columns(drop),
+            NodeEnum::DropStmt(drop) if cascades(drop.behavior()) => {
+                let dropped: Vec<&str> = drop.objects.iter().flat_map(names_in).collect();
+                self.reaches_columns(drop.remove_type(), &dropped)
+            }
             NodeEnum::DropOwnedStmt(drop) => cascades(drop.behavior()) && !self.guard.protected.is_empty(),
+            // A field that a generated column reads.
+            NodeEnum::AlterTableStmt(alter) => drops_column(alter)
+                .is_some_and(|table| self.reaches_columns(ObjectType::ObjectTable, &[table])),
             // Drops what it names.
             _ => false,
         }
     }
 
-    fn reaches_columns(&self, drop: &DropStmt) -> bool {
+    fn reaches_columns(&self, kind: ObjectType, dropped: &[&str]) -> bool {
         use ObjectType as Type;
-        let dropped: Vec<&str> = drop.objects.iter().flat_map(names_in).collect();
         let is_dropped = |name: &str| dropped.contains(&name);
         let snapshot = &self.guard.snapshot;
         let schema_of = |named: Named| match named {
@@ -38,7 +42,7 @@ impl Classifier<'_> {
             Named::Function(oid) => snapshot.functions.get(&oid).map(|it| (&it.schema, &it.name)),
             Named::Type(oid) => snapshot.types.get(&oid).map(|it| (&it.schema, &it.name)),
         };
-        match drop.remove_type() {
+        match kind {
             Type::ObjectTable
             | Type::ObjectView
             | Type::ObjectMatview
@@ -90,9 +94,10 @@ impl Classifier<'_> {
         let mut work = Vec::new();
         for relation in self.fixed_relations() {
             work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
-            // Up to version 14, nothing else that is read tells what these call.
-            let generated = relation.columns.iter().filter_map(|column| column.generated.as_deref());
-            work.extend(generated.flat_map(|expression| snapshot.spelled_in(expression)));
+            if relation.columns.iter().any(|column| column.generated.is_some()) {
+                work.extend(relation.depends_on_functions.iter().copied().map(Named::Function));
+                work.extend(relation.depends_on_types.iter().copied().map(Named::Type));
+            }
         }
         let mut beneath = HashSet::new();
         while let Some(named) = work.pop() {
@@ -110,7 +115,11 @@ impl Classifier<'_> {
                 }
                 Named::Function(oid) => {
                     let Some(function) = snapshot.functions.get(&oid) else { continue };
-                    work.extend(snapshot.named_by(function));
+                    // Only what is recorded cascades: what a text spells does not.
+                    for oid in snapshot.function_dependencies.get(&oid).into_iter().flatten() {
+                        work.extend(snapshot.functions.contains_key(oid).then_some(Named::Function(*oid)));
+                        work.extend(snapshot.types.contains_key(oid).then_some(Named::Type(*oid)));
+                    }
                     let types = function.argument_types.iter().chain([&function.return_type]);
                     work.extend(types.copied().map(Named::Type));
                 }
@@ -123,4 +132,20 @@ impl Classifier<'_> {
         }
         beneath
     }
+}
+
+fn cascades(behavior: DropBehavior) -> bool {
+    behavior == DropBehavior::DropCascade
+}
+
+/// The table from which a column is dropped with what stands on it.
+pub(super) fn drops_column(alter: &AlterTableStmt) -> Option<&str> {
+    let drops = |node: &Node| match node.node.as_ref() {
+        Some(NodeEnum::AlterTableCmd(command)) => {
+            command.subtype() == AlterTableType::AtDropColumn && cascades(command.behavior())
+        }
+        _ => false,
+    };
+    let table = alter.relation.as_ref().filter(|_| alter.cmds.iter().any(drops))?;
+    Some(&table.relname)
 }

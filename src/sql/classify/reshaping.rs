@@ -13,6 +13,7 @@ use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, CmdType,
 use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
 
 use super::Classifier;
+use super::dropping::drops_column;
 use super::making::{last, names_in};
 use crate::catalog::Oid;
 
@@ -52,6 +53,7 @@ impl Classifier<'_> {
             (self.is_relied_table(table) && !alter.cmds.iter().all(|command| self.runs_nothing(command)))
                 || (self.is_read(table) && commands().any(changes_readers))
         }) || commands().any(|command| self.comes_under_relied(command))
+            || drops_column(alter).is_some_and(|table| self.covers_stand_on(&[table]))
     }
 
     /// A trigger or rule may be what hides the values that such code writes.
@@ -60,24 +62,32 @@ impl Classifier<'_> {
             ObjectType::ObjectTrigger | ObjectType::ObjectRule => {
                 drop.objects.iter().flat_map(table_of).any(|table| self.is_relied_name(table))
             }
-            ObjectType::ObjectFunction | ObjectType::ObjectRoutine | ObjectType::ObjectSchema
-                if drop.behavior() == DropBehavior::DropCascade =>
-            {
+            _ if drop.behavior() == DropBehavior::DropCascade => {
                 let names: Vec<&str> = drop.objects.iter().flat_map(names_in).collect();
-                let snapshot = &self.guard.snapshot;
-                let is_dropped = |oid: &Oid| {
-                    let function = snapshot.functions.get(oid);
-                    function.is_some_and(|it| names.contains(&&*it.name) || names.contains(&&*it.schema))
-                };
-                let covered = snapshot.relations.values().filter(|table| {
-                    table.trigger_functions.iter().any(is_dropped)
-                        || (table.has_rules && table.depends_on_functions.iter().any(is_dropped))
-                });
-                covered.into_iter().any(|table| self.is_relied_name(&table.name))
+                self.covers_stand_on(&names)
             }
-            // No trigger or rule goes with it, or its table does.
+            // No trigger or rule goes with it.
             _ => false,
         }
+    }
+
+    /// Do triggers or rules of a table that is relied on stand on something of
+    /// these names, or in a schema of these names?
+    fn covers_stand_on(&self, names: &[&str]) -> bool {
+        let snapshot = &self.guard.snapshot;
+        let is_named = |schema: &str, name: &str| names.contains(&name) || names.contains(&schema);
+        let is_function =
+            |oid: &Oid| snapshot.functions.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
+        let is_type = |oid: &Oid| snapshot.types.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
+        let is_relation =
+            |oid: &Oid| snapshot.relations.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
+        let covered = snapshot.relations.values().filter(|table| {
+            (table.has_rules || !table.trigger_functions.is_empty())
+                && (table.trigger_functions.iter().chain(&table.depends_on_functions).any(is_function)
+                    || table.rule_references.iter().chain(&table.depends_on_relations).any(is_relation)
+                    || table.depends_on_types.iter().any(is_type))
+        });
+        covered.into_iter().any(|table| self.is_relied_name(&table.name))
     }
 
     /// Will rows of the new table be changed with those of one that is relied on?
@@ -129,11 +139,12 @@ impl Classifier<'_> {
         match command.subtype() {
             Type::AtAddColumn => self.adds_plain_column(command),
             Type::AtColumnDefault => command.def.is_none(),
+            // A trigger that reads it goes too, and may have hidden something.
+            Type::AtDropColumn => command.behavior() != DropBehavior::DropCascade,
             Type::AtAddConstraint => defined(command).is_some_and(is_key),
             Type::AtChangeOwner
             | Type::AtClusterOn
             | Type::AtDropCluster
-            | Type::AtDropColumn
             | Type::AtDropConstraint
             | Type::AtDropExpression
             | Type::AtDropIdentity

@@ -79,6 +79,27 @@ CREATE FUNCTION zpins() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SELECT 0 AS id
 SELECT zpins()
 UPDATE goods SET note = 'x' WHERE id = 1
 SELECT id, h FROM pg_temp.hists
+== a sign in quotes in front of it
+CREATE TABLE signs AS SELECT ''::text AS "("
+CREATE FUNCTION zsign() RETURNS void LANGUAGE plpgsql AS $$ BEGIN SELECT 0 AS id, ''::text AS h, s."(" insert INTO TEMP hists FROM signs s; END $$
+SELECT zsign()
+UPDATE goods SET note = 'x' WHERE id = 1
+SELECT id, h FROM pg_temp.hists
+DROP TABLE signs
+== a cursor called like a sign
+SELECT id, ssn FROM customers WHERE id < 4 ORDER BY id
+CREATE FUNCTION zalias() RETURNS void LANGUAGE plpgsql AS $$ DECLARE c CURSOR FOR SELECT '007919'::text AS ssn; "=" ALIAS FOR c; BEGIN "=" := 'swapped'; CLOSE "="; OPEN "="; END $$
+BEGIN
+DECLARE swapped CURSOR FOR SELECT ssn FROM customers UNION SELECT ssn FROM staff
+SELECT zalias()
+FETCH ALL FROM swapped
+COMMIT
+== a table made by EXECUTE in a function
+PREPARE loot AS SELECT id, ssn FROM customers WHERE id < 3
+CREATE FUNCTION zexec() RETURNS int LANGUAGE sql AS 'CREATE TEMP TABLE zloot AS EXECUTE loot; SELECT 1'
+SELECT zexec()
+SELECT ssn FROM zloot ORDER BY id
+DEALLOCATE ALL
 == SET NAMES with a comment between, in a function
 CREATE FUNCTION zenc() RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET /* qz */ NAMES 'LATIN1'; RETURN 1; END $$
 SELECT zenc() AS e, id, code FROM accents ORDER BY id
@@ -120,6 +141,28 @@ ROLLBACK
 BEGIN
 DROP COLLATION own_order CASCADE
 SELECT (SELECT z || '' FROM ta LIMIT 1) FROM (SELECT id, x AS z FROM tb) tb ORDER BY id
+ROLLBACK
+== with the operator's function that computes it
+BEGIN
+DROP FUNCTION joins_two(text, text) CASCADE
+SELECT (SELECT o || '' FROM td LIMIT 1) FROM (SELECT id, x AS o FROM tb) tb ORDER BY id
+ROLLBACK
+== with the field that it reads
+BEGIN
+ALTER TABLE made_row DROP COLUMN part CASCADE
+SELECT (SELECT f || '' FROM td LIMIT 1) FROM (SELECT id, x AS f FROM tb) tb ORDER BY id
+ROLLBACK
+== the rule that leads away what a trigger writes, gone with its table
+BEGIN
+DROP TABLE led_to CASCADE
+UPDATE goods SET note = 'y'
+SELECT id, h FROM led_away ORDER BY id
+ROLLBACK
+== the trigger that hides it, gone with a column
+BEGIN
+ALTER TABLE hidden_if DROP COLUMN k CASCADE
+UPDATE goods SET note = 'y'
+SELECT id, h FROM hidden_if ORDER BY id
 ROLLBACK
 == the trigger that hides what another writes, dropped
 BEGIN

@@ -143,4 +143,4 @@ INSERT INTO accents SELECT i, CASE (i + :seed) % 2 WHEN 0 THEN 'plain' ELSE 'caf
 INSERT INTO ta SELECT i, 'a' || i, 'a' || i, 'a' || i, 'ta' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO tb SELECT i, 'tbx' || i + 10 * :seed, 'tby' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO tc SELECT i, ROW(i)::row_owner, 'tc' || i + 10 * :seed FROM generate_series(1, 3) i;
-INSERT INTO td (id, secret) SELECT i, 'td' || i + 10 * :seed FROM generate_series(1, 3) i;
+INSERT INTO td (id, n, secret) SELECT i, 'n' || i, 'td' || i + 10 * :seed FROM generate_series(1, 3) i;
