@@ -9,7 +9,7 @@
 //! `nobody` or the first ordinary user.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -217,7 +217,8 @@ const PORTS: std::ops::Range<u16> = 12_288..32_768;
 
 /// A TCP port of 127.0.0.1 that nobody listens on right now, and that this
 /// process has not been given before. An ephemeral port would not do: any
-/// outgoing connection may take it before its listener is there.
+/// outgoing connection may take it before its listener is there. Nor is one
+/// tried by listening: a process that is started in that moment would keep it.
 pub fn free_port() -> io::Result<u16> {
     static ASKED: AtomicU32 = AtomicU32::new(0);
     // Processes side by side look in different places first.
@@ -226,9 +227,10 @@ pub fn free_port() -> io::Result<u16> {
     for _ in PORTS {
         let step = start.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
         let port = PORTS.start + (step % u32::from(PORTS.end - PORTS.start)) as u16;
-        match TcpListener::bind(("127.0.0.1", port)) {
-            Ok(_) => return Ok(port),
+        match TcpStream::connect(("127.0.0.1", port)) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => return Ok(port),
             Err(error) => last = error,
+            Ok(_) => {}
         }
     }
     Err(last)
