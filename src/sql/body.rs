@@ -104,7 +104,6 @@ const UNTIL_LOOP: &[&str] = &["for", "foreach", "while"];
 pub fn plpgsql_statements(words: &[Word]) -> Vec<&[Word]> {
     let mut statements = Vec::new();
     let mut rest = options_left_out(words);
-    // Where THEN and LOOP are next looked for: behind that they have been looked for in vain.
     let (mut then, mut until_loop) = (Search::new("then"), Search::new("loop"));
     while let Some((first, behind)) = rest.split_first() {
         let length = match first {
@@ -147,7 +146,7 @@ fn options_left_out(words: &[Word]) -> &[Word] {
 /// the end of an expression so.
 struct Search {
     keyword: &'static str,
-    /// With so many words left, or fewer but more than `until`, it is in vain.
+    /// From where so many words are left, it has been looked for in vain.
     vain: std::ops::Range<usize>,
 }
 

@@ -8,10 +8,10 @@
 //! node of the grammar's, that is named here.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, RangeVar, VariableSetKind};
+use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, VariableSetKind};
 
 use super::Classifier;
-use super::change::into;
+use super::change::{into, is_temporary};
 use super::making::made_names;
 use super::recoding;
 use crate::catalog::functions::{has_word, takes_current};
@@ -165,42 +165,32 @@ impl Classifier<'_> {
 }
 
 /// INTO fills variables in PL/pgSQL, unless the word in front of it looks like
-/// INSERT: `SELECT 1 AS insert INTO t` makes a table.
+/// INSERT: `SELECT 1 AS insert INTO t` makes a table. An INSERT or MERGE begins
+/// the statement, or one in WITH, or stands behind WITH and before any query.
 fn fills_table(statement: &[Word]) -> bool {
-    let intos = statement.iter().enumerate().filter(|(_, word)| word.is("into"));
-    intos.map(|(at, _)| statement.get(..at).unwrap_or_default()).any(|before| {
-        let looks = before.last().is_some_and(|word| word.is("insert") || word.is("merge"));
-        looks && !is_write(before)
-    })
-}
-
-/// Do the words before INTO end in the INSERT or MERGE of a statement or of one
-/// in WITH?
-fn is_write(before: &[Word]) -> bool {
-    let Some((verb, before)) = before.split_last() else { return false };
-    let is_verb = verb.is("insert") || verb.is("merge");
-    is_verb
-        && match before {
-            [] => true,
-            // WITH x AS (INSERT INTO …
-            [.., open] if open.is_sign("(") => true,
-            // WITH x AS (…) INSERT INTO …
-            [first, .., close] if first.is("with") && close.is_sign(")") => !queries(before),
-            _ => false,
+    let begins_with = statement.first().is_some_and(|word| word.is("with"));
+    let (mut depth, mut queried) = (0_usize, false);
+    for (at, word) in statement.iter().enumerate() {
+        let before = statement.get(..at).unwrap_or_default();
+        if let [before @ .., verb] = before
+            && word.is("into")
+            && (verb.is("insert") || verb.is("merge"))
+        {
+            let is_write = before
+                .last()
+                .is_none_or(|last| last.is_sign("(") || last.is_sign(")") && begins_with && !queried);
+            if !is_write {
+                return true;
+            }
         }
-}
-
-/// Does a query begin outside parentheses?
-fn queries(words: &[Word]) -> bool {
-    let mut depth = 0_usize;
-    words.iter().any(|word| {
         if word.is_sign("(") {
             depth += 1;
         } else if word.is_sign(")") {
             depth = depth.saturating_sub(1);
         }
-        depth == 0 && ["select", "values", "table"].iter().any(|query| word.is(query))
-    })
+        queried |= depth == 0 && ["select", "values", "table"].iter().any(|query| word.is(query));
+    }
+    false
 }
 
 /// WHERE CURRENT OF changes what a cursor of the session has chosen.
@@ -210,9 +200,4 @@ fn takes_cursor(body: &str) -> bool {
 
 fn drops_tables(drop: &DropStmt) -> bool {
     drop.remove_type() == ObjectType::ObjectTable && drop.behavior() == DropBehavior::DropRestrict
-}
-
-/// `RELPERSISTENCE_TEMP` in PostgreSQL's pg_class.h.
-fn is_temporary(named: Option<&RangeVar>) -> bool {
-    named.is_some_and(|named| named.relpersistence == "t")
 }

@@ -52,7 +52,7 @@ fn is_temporary_table(create: &CreateStmt) -> bool {
 }
 
 /// `TEMP` or `TEMPORARY` (`RELPERSISTENCE_TEMP` in PostgreSQL's pg_class.h).
-fn is_temporary(named: Option<&RangeVar>) -> bool {
+pub(super) fn is_temporary(named: Option<&RangeVar>) -> bool {
     named.is_some_and(|named| named.relpersistence == "t")
 }
 
