@@ -45,6 +45,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("swapped", include_str!("interference_data/attacks/swapped.sql")),
     ("steered", include_str!("interference_data/attacks/steered.sql")),
     ("stored", include_str!("interference_data/attacks/stored.sql")),
+    ("further", include_str!("interference_data/attacks/further.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -50,6 +50,10 @@ fn a_list_of_tokens_finds_its_rows() {
         ),
         (format!("SELECT v.t FROM customers c JOIN {list} v (t) ON c.ssn = v.t WHERE c.id = 1"), &*one),
         (format!("SELECT count(v.t) FROM customers c JOIN {list} v (t) ON c.ssn = v.t"), "2"),
+        (
+            format!("SELECT id FROM customers c JOIN (VALUES (NULL), ('{one}'::text)) v (t) ON c.ssn = v.t"),
+            "1",
+        ),
     ] {
         for frames in [raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))] {
             assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
@@ -87,7 +91,6 @@ fn what_is_no_token_is_refused_and_no_original_leaves_the_list() {
         join(&format!("('{one}'), ('{}')", originals[0]), "1"),
         join(&format!("('{one}'), ('{forged}')"), "1"),
         join(&format!("('{one}'), ('{phone}')"), "1"),
-        join(&format!("('{one}'), (NULL)"), "1"),
         join(&format!("('{one}'), ('{one}' || '')"), "1"),
         join(&format!("('{one}'), (E'{two}')"), "1"),
         join(&format!("('{one}'), (c.name)"), "1").replace("JOIN (", "JOIN LATERAL ("),
@@ -147,6 +150,70 @@ fn what_is_no_token_is_refused_and_no_original_leaves_the_list() {
     // An error of the server's own must not show what the list holds.
     let frames = raw.query(&join(&list, "1 / (c.id - c.id)"));
     assert!(!text(&frames).contains(originals[0]), "{}", text(&frames));
+}
+
+/// `INSERT … SELECT … FROM (VALUES …)`, as SQLAlchemy writes many rows at once.
+#[test]
+fn a_list_of_tokens_is_stored() {
+    let (shop, mut raw) = Shop::open();
+    let (one, two) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "ssn", "customers", 2));
+    let insert = |rows: &str, source: &str| {
+        format!(
+            "INSERT INTO vault (id, c_text) SELECT p0::int, p1::{source} FROM (VALUES {rows}) AS made (p0, p1, n) ORDER BY n RETURNING id"
+        )
+    };
+    let stored = |from: u32| {
+        let sql = format!(
+            "SELECT string_agg(coalesce(c_text, '-'), ' ' ORDER BY id) FROM vault WHERE id >= {from}"
+        );
+        shop.server.sql("shop", &sql).trim().to_owned()
+    };
+    let originals = shop.server.sql("shop", "SELECT ssn FROM customers WHERE id < 3 ORDER BY id");
+    let originals: Vec<&str> = originals.lines().map(str::trim).collect();
+    for (start, rows, source, expected) in [
+        (100, format!("(100, '{one}', 0), (101, '{two}'::varchar, 1)"), "varchar", originals.join(" ")),
+        (200, format!("(200, '{one}', 0), (201, NULL, 1)"), "text", format!("{} -", originals[0])),
+        (300, "(300, NULL, 0), (301, NULL, 1)".to_owned(), "varchar", "- -".to_owned()),
+    ] {
+        let sql = insert(&rows, source);
+        let frames = raw.query(&sql);
+        assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
+        assert_eq!(column(&frames), [start.to_string(), (start + 1).to_string()]);
+        assert_eq!(stored(start), expected);
+    }
+    let bound = insert("($1::int, $2::varchar, 0), ($3::int, $4::varchar, 1)", "varchar");
+    let run = |values: [Option<&str>; 4]| extended(&bound, &[], &values);
+    let frames = raw.exchange(&run([Some("400"), Some(&two), Some("401"), None]));
+    assert_eq!((error(&frames), stored(400)), (None, format!("{} -", originals[1])));
+    let frames = raw.exchange(&run([Some("402"), Some("guess"), Some("403"), None]));
+    assert_eq!(error(&frames).as_deref(), Some("42501"));
+    let update = format!(
+        "UPDATE vault v SET c_text = l.t FROM (VALUES (400, '{one}'), (401, '{two}')) l (id, t) WHERE v.id = l.id"
+    );
+    assert_eq!((error(&raw.query(&update)), stored(400)), (None, originals.join(" ")));
+
+    let list = format!("(VALUES ('{one}')) v (t)");
+    for sql in [
+        insert("(500, 'guess', 0)", "text"),
+        insert(&format!("(500, '{one}', 0), (501, 'guess', 1)"), "text"),
+        insert(&format!("(500, '{one}', 0), (501, '{one}' || '', 1)"), "text"),
+        // Another column beside, another domain, a part, a computation, a choice.
+        format!("INSERT INTO vault (id, c_text, c_varchar) SELECT 500, t, t FROM {list}"),
+        format!("INSERT INTO customers (id, name, ssn, phone) SELECT 500, 'x', t, t FROM {list}"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, lower(t) FROM {list}"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, t::varchar(3) FROM {list}"),
+        format!("INSERT INTO vault (id, c_text) SELECT length(t), t FROM {list}"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, t FROM {list} WHERE t LIKE '0%'"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, t FROM {list} WHERE t = 'guess'"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, t FROM {list} UNION ALL SELECT 501, 'guess'"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, coalesce(t, 'guess') FROM {list}"),
+        format!("INSERT INTO vault (id, c_text) SELECT 500, x.ssn FROM customers x, {list} WHERE x.ssn = t"),
+    ] {
+        for frames in [raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {}", text(&frames));
+        }
+    }
+    assert_eq!(stored(500), "");
 }
 
 /// A value may stand for itself only for who sees every column that it could

@@ -28,7 +28,7 @@ use super::closure::{self, Asked, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
 use super::guard::{Facts, Guard, SetOff};
-use super::relied::Relied;
+use super::relied::{Paths, Relied};
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::{Allow, Defaults, ProtectRule};
@@ -95,9 +95,11 @@ pub fn bind(
     let mut counted = closure::close(&snapshot, roots, asked, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
-    let relied_on = Relied::of(&snapshot, &counted, &trusted);
+    let paths = Paths::of(&snapshot);
+    let relied_on = Relied::of(&paths, &counted, &trusted);
+    let reached = reached(&snapshot, &paths, &binding.protected, &counted);
     let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
-    guard(snapshot, binding, counted, (keyed, sequences), relied_on, trusts_code, read_view)
+    guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
@@ -105,6 +107,9 @@ type Keyed = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 
 /// Sequences, and the protected columns that get their numbers.
 type Filling = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
+
+/// Relations, and protected columns of others that a write to them may reach.
+type Reached = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 
 /// Columns and locks, before the closure.
 struct Binding {
@@ -119,7 +124,7 @@ fn guard(
     binding: Binding,
     counted: Counted,
     (keyed, sequences): (Keyed, Filling),
-    relied_on: Relied,
+    (relied_on, reached): (Relied, Reached),
     trusts_code: bool,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
@@ -144,6 +149,7 @@ fn guard(
             opaque_functions: &counted.functions,
             keyed: &keyed,
             set_off: &set_off,
+            reached: &reached,
             sequences: &sequences,
             running_types: &running_types,
         };
@@ -188,6 +194,7 @@ fn guard(
         opaque_functions: counted.functions,
         keyed,
         set_off,
+        reached,
         sequences,
         running_types,
         relied_on,
@@ -300,6 +307,32 @@ fn set_off(
         (*oid, SetOff { columns: asked_of(&found.asks), by_insert: found.by_insert })
     };
     counted.sets_off.iter().map(of).collect()
+}
+
+/// What a write reaches, for those relations whose names count. The others'
+/// lead to nothing protected.
+fn reached(
+    snapshot: &Snapshot,
+    paths: &Paths<'_>,
+    protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
+    counted: &Counted,
+) -> Reached {
+    let mut by_relation = Reached::new();
+    for (id, column) in protected {
+        by_relation.entry(id.relation).or_default().push(Arc::clone(column));
+    }
+    let columns_of = |relation: &Relation| -> Vec<Arc<ProtectedColumn>> {
+        match paths.from(relation) {
+            None => protected.values().cloned().collect(),
+            Some(others) => {
+                let others = others.filter(|oid| *oid != relation.oid);
+                others.filter_map(|oid| by_relation.get(&oid)).flatten().cloned().collect()
+            }
+        }
+    };
+    let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+    let all = relations.map(|relation| (relation.oid, columns_of(relation)));
+    all.filter(|(_, columns)| !columns.is_empty()).collect()
 }
 
 /// A view over what is locked needs no finding of its own.

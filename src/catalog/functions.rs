@@ -87,7 +87,7 @@ pub const MAY_WRITE: &[&str] = &[
 
 /// PostgreSQL's oids of types (`pg_type.dat`).
 const REFCURSOR: Oid = Oid(1790);
-const TRIGGER: Oid = Oid(2279);
+pub(super) const TRIGGER: Oid = Oid(2279);
 const EVENT_TRIGGER: Oid = Oid(3838);
 
 /// Functions that the policy trusts, as `schema.name`.
@@ -176,14 +176,27 @@ fn works_unnamed(function: &Function) -> bool {
         };
     }
     let Some(words) = plpgsql_words(body) else { return true };
+    let cursors = declared_cursors(&words);
     let is_unnamed = |statement: &[Word]| match statement {
         [first, ..] if first.is("truncate") => statement.iter().any(|word| word.is("cascade")),
         // Those of its own cursors are PL/pgSQL's; DECLARE begins a block.
-        [first, ..] if CURSOR.iter().any(|word| first.is(word)) => false,
+        [first, rest @ ..] if CURSOR.iter().any(|word| first.is(word)) => {
+            cursor_of(rest).is_none_or(|cursor| !cursors.contains(cursor))
+        }
         [first, ..] => UNNAMED.iter().any(|word| first.is(word)),
         [] => false,
     };
-    plpgsql_statements(&words).into_iter().any(is_unnamed) || leads_cursor_elsewhere(&words)
+    plpgsql_statements(&words).into_iter().any(is_unnamed) || leads_cursor_elsewhere(&words, &cursors)
+}
+
+/// The cursor of OPEN, CLOSE, FETCH or MOVE, behind that word: `c INTO r`,
+/// `NEXT FROM c INTO r`.
+fn cursor_of(words: &[Word]) -> Option<&str> {
+    let end = words.iter().position(|word| ["for", "into"].iter().any(|ends| word.is(ends)));
+    let words = words.get(..end.unwrap_or(words.len()))?;
+    let leads = words.iter().position(|word| word.is("from") || word.is("in"));
+    let cursor = words.get(leads.map_or(0, |at| at.saturating_add(1)))?;
+    cursor.is_name().then_some(cursor.text.as_str())
 }
 
 fn is_unnamed(node: &NodeEnum) -> bool {
@@ -204,23 +217,31 @@ fn is_unnamed(node: &NodeEnum) -> bool {
     }
 }
 
+/// Does the name at this place declare a cursor? `c CURSOR`, `c NO SCROLL CURSOR`
+fn declares_cursor(words: &[Word], at: usize) -> bool {
+    let behind = words.get(at.saturating_add(1)..).unwrap_or_default();
+    let modified = behind.iter().take(2).take_while(|word| word.is("no") || word.is("scroll")).count();
+    words.get(at).is_some_and(Word::is_name) && behind.get(modified).is_some_and(|word| word.is("cursor"))
+}
+
+fn declared_cursors(words: &[Word]) -> HashSet<&str> {
+    let declared = (0..words.len()).filter(|at| declares_cursor(words, *at));
+    declared.filter_map(|at| Some(words.get(at)?.text.as_str())).collect()
+}
+
 /// A PL/pgSQL cursor is a text, the name of a portal: given another one, it is
 /// a cursor of the session. Its own statements leave it as it is.
-fn leads_cursor_elsewhere(words: &[Word]) -> bool {
-    let is_declared = |at: usize| {
-        let behind = words.get(at.saturating_add(1)..).unwrap_or_default();
-        let modified = behind.iter().take(2).take_while(|word| word.is("no") || word.is("scroll")).count();
-        behind.get(modified).is_some_and(|word| word.is("cursor"))
-    };
-    let declared = words.iter().enumerate().filter(|(at, word)| word.is_name() && is_declared(*at));
-    let cursors: HashSet<&str> = declared.map(|(_, word)| word.text.as_str()).collect();
+fn leads_cursor_elsewhere(words: &[Word], cursors: &HashSet<&str>) -> bool {
     let is_used_by = |before: Option<&Word>| {
         before
             .is_some_and(|word| ["open", "close", "fetch", "move", "from", "in"].iter().any(|by| word.is(by)))
     };
     words.iter().enumerate().any(|(at, word)| {
         let before = at.checked_sub(1).and_then(|at| words.get(at));
-        word.is_name() && cursors.contains(word.text.as_str()) && !is_declared(at) && !is_used_by(before)
+        word.is_name()
+            && cursors.contains(word.text.as_str())
+            && !declares_cursor(words, at)
+            && !is_used_by(before)
     })
 }
 

@@ -42,6 +42,9 @@ pub struct Guard {
     pub keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Relations to which a write asks about protected values, whatever it writes.
     pub set_off: HashMap<Oid, SetOff>,
+    /// Relations, and protected columns of others that a write to them may reach
+    /// by triggers and foreign keys, so that an error or notice may tell of them.
+    pub reached: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Sequences, and the protected columns that get their numbers.
     pub sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Types of which a value, or the making of one, runs opaque code.
@@ -93,6 +96,7 @@ pub struct Facts<'a> {
     pub opaque_functions: &'a HashSet<Oid>,
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub set_off: &'a HashMap<Oid, SetOff>,
+    pub reached: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub sequences: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running_types: &'a HashMap<Oid, Runs>,
 }
@@ -108,6 +112,7 @@ impl Guard {
             opaque_functions: &self.opaque_functions,
             keyed: &self.keyed,
             set_off: &self.set_off,
+            reached: &self.reached,
             sequences: &self.sequences,
             running_types: &self.running_types,
         }

@@ -14,12 +14,15 @@
 //! Operators are not: they are used without being spelled (`LIKE`, `BETWEEN`),
 //! so that no client makes any.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
-use super::functions::{Trusted, has_word};
+use super::functions::{TRIGGER, Trusted, has_word};
 use super::mentions::{fold, is_word, words};
 use super::snapshot::{Function, Named, Relation, RelationKind, Snapshot};
 use super::{Oid, closure::Counted};
+use crate::sql::body::naming_texts;
 
 /// Words without which a body changes no table. UPDATE and INSERT stand in
 /// MERGE and ON CONFLICT too.
@@ -55,12 +58,26 @@ enum Item {
     Type(Oid),
 }
 
-/// The work list, and what has been on it.
-struct Following<'a> {
+/// How code leads on, each function read once.
+pub(super) struct Paths<'a> {
     snapshot: &'a Snapshot,
     /// Table → tables that change with it: children, and those whose foreign
     /// keys have actions.
     changing: HashMap<Oid, Vec<Oid>>,
+    read: RefCell<HashMap<Oid, Rc<Read>>>,
+}
+
+/// What a function's text says.
+struct Read {
+    named: HashSet<Named>,
+    is_dynamic: bool,
+    reach: Reach,
+}
+
+/// The work list, and what has been on it.
+struct Following<'a> {
+    snapshot: &'a Snapshot,
+    paths: &'a Paths<'a>,
     relied: Relied,
     functions: HashSet<Oid>,
     types: HashSet<Oid>,
@@ -68,15 +85,8 @@ struct Following<'a> {
 }
 
 impl Relied {
-    pub(super) fn of(snapshot: &Snapshot, counted: &Counted, trusted: &Trusted<'_>) -> Self {
-        let mut following = Following {
-            snapshot,
-            changing: changing(snapshot),
-            relied: Self::default(),
-            functions: HashSet::new(),
-            types: HashSet::new(),
-            work: Vec::new(),
-        };
+    pub(super) fn of(paths: &Paths<'_>, counted: &Counted, trusted: &Trusted<'_>) -> Self {
+        let mut following = Following::new(paths);
         following.start(counted, trusted);
         following.run();
         while following.add_put_together() {
@@ -87,6 +97,7 @@ impl Relied {
         // there are some in most databases, and every name would count.
         following.functions(&counted.functions);
         following.run();
+        following.take_words();
         Self { dynamic, ..following.relied }
     }
 
@@ -161,6 +172,15 @@ fn without_places(body: &str) -> String {
     text
 }
 
+/// The texts in a function that can name an object. None: any word may.
+fn named_in(function: &Function) -> Option<Vec<String>> {
+    match &*function.language {
+        "sql" | "plpgsql" => naming_texts(&function.body, function.return_type == TRIGGER),
+        // Read by rules of its own.
+        _ => None,
+    }
+}
+
 /// What it names can't be told from its words.
 fn builds_sql(function: &Function) -> bool {
     match &*function.language {
@@ -170,7 +190,48 @@ fn builds_sql(function: &Function) -> bool {
     }
 }
 
+impl<'a> Paths<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, changing: changing(snapshot), read: RefCell::default() }
+    }
+
+    /// What a write to `relation` may change or read, itself among it. None: it
+    /// may be anything.
+    pub(super) fn from(&self, relation: &Relation) -> Option<impl Iterator<Item = Oid> + use<>> {
+        let mut following = Following::new(self);
+        following.relations([&relation.oid], Reach::Write);
+        following.run();
+        let Relied { dynamic, written, read, .. } = following.relied;
+        (!dynamic).then(|| written.into_iter().chain(read))
+    }
+
+    fn read(&self, function: &Function) -> Rc<Read> {
+        if let Some(known) = self.read.borrow().get(&function.oid) {
+            return Rc::clone(known);
+        }
+        let is_dynamic = builds_sql(function);
+        let reach = match is_dynamic || has_word(&function.body, WRITING) {
+            true => Reach::Write,
+            false => Reach::Read,
+        };
+        let read = Rc::new(Read { named: self.snapshot.named_by(function), is_dynamic, reach });
+        self.read.borrow_mut().insert(function.oid, Rc::clone(&read));
+        read
+    }
+}
+
 impl<'a> Following<'a> {
+    fn new(paths: &'a Paths<'a>) -> Self {
+        Self {
+            snapshot: paths.snapshot,
+            paths,
+            relied: Relied::default(),
+            functions: HashSet::new(),
+            types: HashSet::new(),
+            work: Vec::new(),
+        }
+    }
+
     /// What runs over protected data without being called by name.
     fn start(&mut self, counted: &Counted, trusted: &Trusted<'_>) {
         let snapshot = self.snapshot;
@@ -238,26 +299,33 @@ impl<'a> Following<'a> {
             return;
         }
         self.relied.functions.push(oid);
-        self.relied.words.insert(fold(&function.name));
-        let is_dynamic = builds_sql(function);
-        if is_dynamic {
+        let read = self.paths.read(function);
+        if read.is_dynamic {
             self.relied.dynamic = true;
             self.relied.take_fragments(&function.body);
         }
-        let reach = match is_dynamic || has_word(&function.body, WRITING) {
-            true => Reach::Write,
-            false => Reach::Read,
-        };
         // Another session's temporary table is nothing that such code finds.
         let is_found = |oid: &Oid| snapshot.relations.get(oid).is_some_and(|found| !found.is_temporary());
-        self.work.extend(snapshot.named_by(function).into_iter().filter_map(|named| match named {
-            Named::Relation(oid) => is_found(&oid).then_some(Item::Relation(oid, reach)),
-            Named::Function(oid) => Some(Item::Function(oid)),
-            Named::Type(oid) => Some(Item::Type(oid)),
+        self.work.extend(read.named.iter().filter_map(|named| match named {
+            Named::Relation(oid) => is_found(oid).then_some(Item::Relation(*oid, read.reach)),
+            Named::Function(oid) => Some(Item::Function(*oid)),
+            Named::Type(oid) => Some(Item::Type(*oid)),
         }));
         let types = function.argument_types.iter().chain([&function.return_type]);
         self.work.extend(types.copied().map(Item::Type));
-        self.relied.words.extend(words(&function.body));
+    }
+
+    /// What the functions that were met spell.
+    fn take_words(&mut self) {
+        let snapshot = self.snapshot;
+        for function in self.relied.functions.iter().filter_map(|oid| snapshot.functions.get(oid)) {
+            let spelled = &mut self.relied.words;
+            spelled.insert(fold(&function.name));
+            match named_in(function) {
+                Some(texts) => spelled.extend(texts.iter().flat_map(|text| words(text))),
+                None => spelled.extend(words(&function.body)),
+            }
+        }
     }
 
     /// What runs when the relation is read, and all else when it is changed.
@@ -281,8 +349,7 @@ impl<'a> Following<'a> {
             self.functions(relation.trigger_functions.iter().chain(&relation.depends_on_functions));
             self.relations(&relation.depends_on_relations, Reach::Read);
             self.relations(&relation.rule_references, Reach::Write);
-            let changing = self.changing.remove(&oid).unwrap_or_default();
-            self.relations(&changing, Reach::Write);
+            self.relations(self.paths.changing.get(&oid).into_iter().flatten(), Reach::Write);
             self.relations(&relation.parents, Reach::Write);
             self.types(relation);
         }
@@ -376,7 +443,7 @@ mod tests {
             body: body.into(),
             unreadable: false,
             returns_set: false,
-            return_type: Oid(2279),
+            return_type: TRIGGER,
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
@@ -407,7 +474,7 @@ mod tests {
             snapshot.add_function(function(oid, name, body));
         }
         let counted = Counted { relations: HashSet::from([Oid(20_001)]), ..Counted::default() };
-        let relied = Relied::of(&snapshot, &counted, &Trusted::new(&[]));
+        let relied = Relied::of(&Paths::of(&snapshot), &counted, &Trusted::new(&[]));
         assert!(relied.changes(Oid(20_002)) && relied.spells(&snapshot, "covered"));
         assert!(
             relied.reads(Oid(20_003)) && !relied.changes(Oid(20_003)) && relied.spells(&snapshot, "rates")

@@ -464,7 +464,7 @@ fn the_rows_that_a_protected_foreign_key_leads_to_count() {
 fn what_takes_keys_away_behind_another_name_counts() {
     let trigger = |oid: u32, name: &str, body: &str| Function {
         language: "plpgsql".into(),
-        return_type: Oid(2279),
+        return_type: super::functions::TRIGGER,
         ..function(oid, name, body)
     };
     let built = |method: Method, rules: &[ProtectRule]| {

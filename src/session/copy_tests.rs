@@ -29,6 +29,7 @@ fn guard() -> Guard {
         relied_on: Default::default(),
         keyed: Default::default(),
         set_off: Default::default(),
+        reached: Default::default(),
         sequences: Default::default(),
         running_types: Default::default(),
         far_tables: Default::default(),

@@ -8,6 +8,8 @@
 //! Invariant: of every statement, also of what this does not understand, the
 //! first word is among those that are given.
 
+use std::collections::HashSet;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::Token;
 
@@ -23,6 +25,8 @@ pub struct Word {
     /// Anything else as it is written.
     pub text: String,
     pub kind: WordKind,
+    /// One of SQL's, reserved or not.
+    pub is_keyword: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +92,99 @@ fn word(text: &str, token: Token) -> Option<Word> {
             (None, _) => (text.to_owned(), WordKind::Sign),
         },
     };
-    Some(Word { text, kind })
+    Some(Word { text, kind, is_keyword: kind == WordKind::Bare && token != Token::Ident })
+}
+
+/// Behind which a name that stands behind AS is no type, but what an output or
+/// a table is called.
+const BEHIND_ALIAS: &[&str] = &[
+    ",",
+    "cross",
+    "except",
+    "for",
+    "from",
+    "full",
+    "group",
+    "having",
+    "inner",
+    "intersect",
+    "join",
+    "left",
+    "limit",
+    "loop",
+    "natural",
+    "offset",
+    "on",
+    "order",
+    "returning",
+    "right",
+    "select",
+    "set",
+    "then",
+    "union",
+    "using",
+    "values",
+    "where",
+    "window",
+];
+
+/// Behind which a table is named, and what it is called.
+const BEFORE_TABLE: &[&str] = &["from", "join", "only", "update", "using"];
+
+const LEVELS: &[&str] = &["debug", "exception", "info", "log", "notice", "warning"];
+
+/// The texts of a body in which an object may be named: its names and keywords,
+/// and its literals as they are written. Left out are comments, the message of a
+/// RAISE, what tables and outputs are called (`FROM staff s`, `s.` before a
+/// column), and in a trigger's function the fields of NEW and OLD.
+///
+/// None: as of [`plpgsql_words`].
+pub fn naming_texts(body: &str, is_trigger: bool) -> Option<Vec<String>> {
+    let words = plpgsql_words(body)?;
+    let is = |at: Option<usize>, texts: &[&str]| {
+        let word = at.and_then(|at| words.get(at));
+        word.is_some_and(|word| word.kind != WordKind::Quoted && texts.contains(&word.text.as_str()))
+    };
+    let before = |at: usize, by: usize| at.checked_sub(by);
+    let is_alias = |at: usize| {
+        let ends = is(Some(at + 1), BEHIND_ALIAS);
+        let stands_behind_as = is(before(at, 1), &["as"]) && ends;
+        // `FROM staff s`, `FROM hr.staff s`
+        let table =
+            before(at, 1).filter(|at| words.get(*at).is_some_and(|word| word.is_name() && !word.is_keyword));
+        let first = table.map(|at| if is(before(at, 1), &["."]) { before(at, 2) } else { Some(at) });
+        let names_table = first.flatten().and_then(|at| before(at, 1));
+        let stands_behind_table =
+            is(names_table, BEFORE_TABLE) && (ends || at + 1 == words.len() || is(Some(at + 1), &[")", ";"]));
+        stands_behind_as || stands_behind_table
+    };
+    let aliases: HashSet<&str> = (0..words.len())
+        .filter(|at| is_alias(*at))
+        .filter_map(|at| Some(words.get(at)?.text.as_str()))
+        .collect();
+    let leads_to_column = |at: usize| {
+        let is_called = is(Some(at + 3), &["(", ".", "%"]);
+        is(Some(at + 1), &["."]) && !is_called && !is(before(at, 1), &["."])
+    };
+    let is_message = |at: usize| {
+        let raise = if is(before(at, 1), LEVELS) { before(at, 2) } else { before(at, 1) };
+        is(raise, &["raise"])
+            && is(raise.and_then(|at| before(at, 1)), &[";", "begin", "else", "loop", "then"])
+    };
+    let names_something = |at: usize, word: &Word| match word.kind {
+        WordKind::Sign => false,
+        WordKind::Literal => !is_message(at),
+        WordKind::Bare | WordKind::Quoted => {
+            let is_field = is_trigger
+                && is(before(at, 1), &["."])
+                && is(before(at, 2), &["new", "old"])
+                && !is(Some(at + 1), &["(", "."]);
+            let leads = aliases.contains(word.text.as_str()) && leads_to_column(at);
+            !is_field && !leads && !is_alias(at)
+        }
+    };
+    let texts = words.iter().enumerate().filter(|(at, word)| names_something(*at, word));
+    Some(texts.map(|(_, word)| word.text.clone()).collect())
 }
 
 /// Words behind which the next statement begins at once.
@@ -256,6 +352,42 @@ mod tests {
     }
 
     #[test]
+    fn what_only_says_how_something_is_called_names_no_object() {
+        let named =
+            |body: &str, name: &str| naming_texts(body, true).unwrap().iter().any(|text| text == name);
+        let body = "DECLARE n gauge; BEGIN -- summary
+            RAISE NOTICE 'results of %', NEW.city; NEW.changed := soon();
+            IF x THEN RAISE 'late'; END IF;
+            INSERT INTO trail SELECT s.id, d.title AS label FROM hr.staff s JOIN desks d ON d.id = s.desk;
+            UPDATE ONLY shelf SET full_at = \"t\".a FROM boxes \"t\";
+            PERFORM nextval('counter'); RETURN NEW; END";
+        for name in ["summary", "'results of %'", "city", "changed", "'late'", "s", "d", "label", "t"] {
+            assert!(!named(body, name), "{name}");
+        }
+        for name in ["gauge", "soon", "trail", "staff", "hr", "desks", "title", "shelf", "boxes", "'counter'"]
+        {
+            assert!(named(body, name), "{name}");
+        }
+        // What looks like it, and is none.
+        for (body, name) in [
+            ("BEGIN x := CAST(y AS thing); END", "thing"),
+            ("BEGIN PERFORM 1 FROM ONLY thing WHERE true; END", "thing"),
+            ("BEGIN CREATE RULE r AS ON UPDATE TO thing WHERE true DO NOTHING; END", "thing"),
+            ("BEGIN CREATE DOMAIN d AS thing; END", "thing"),
+            ("DECLARE t thing.a%TYPE; BEGIN PERFORM 1 FROM x thing WHERE true; END", "thing"),
+            ("BEGIN PERFORM thing.f(1) FROM x thing WHERE true; END", "thing"),
+            ("BEGIN PERFORM 1 FROM x thing, thing WHERE true; END", "thing"),
+            ("BEGIN PERFORM new.thing(1); END", "thing"),
+            ("BEGIN PERFORM 1 FROM a LEFT JOIN thing ON true; END", "thing"),
+            ("BEGIN SELECT raise 'thing'; END", "'thing'"),
+            ("BEGIN PERFORM f FROM j AS (thing thong); END", "thong"),
+        ] {
+            assert!(named(body, name), "{body}");
+        }
+        assert!(naming_texts("BEGIN PERFORM old.thing; END", false).unwrap().contains(&"thing".to_owned()));
+    }
+
+    #[test]
     fn escapes_are_not_read() {
         assert_eq!(plpgsql_words("BEGIN PERFORM U&\"\\0066\"(); END"), None);
         assert_eq!(plpgsql_words("BEGIN x := 'a"), None);
@@ -263,8 +395,9 @@ mod tests {
         assert!(plpgsql_words(r"BEGIN x := E'\''; y := '\d' || $$\'$$; END").is_some());
         assert!(sql_statements(r"SELECT '\'; CLOSE c; --'").is_none());
         let words = plpgsql_words("\"A\"\"b\" Ab 'Ab' $1").unwrap();
-        assert_eq!(words[0], Word { text: "A\"b".into(), kind: WordKind::Quoted });
-        assert_eq!(words[1], Word { text: "ab".into(), kind: WordKind::Bare });
+        let word = |text: &str, kind| Word { text: text.into(), kind, is_keyword: false };
+        assert_eq!(words[0], word("A\"b", WordKind::Quoted));
+        assert_eq!(words[1], word("ab", WordKind::Bare));
         assert_eq!([words[2].kind, words[3].kind], [WordKind::Literal; 2]);
     }
 }

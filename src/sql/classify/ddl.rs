@@ -5,7 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
 
 use super::Classifier;
-use super::making::last;
+use super::making::{last, makes_function, names_in};
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Statement, StatementKind};
@@ -13,7 +13,7 @@ use crate::sql::analysis::{Statement, StatementKind};
 impl Classifier<'_> {
     pub(super) fn utility(&self, node: &NodeEnum) -> Statement {
         let spelled = self.names.iter().any(|name| !self.is_elsewhere(name));
-        let counted = self.escapes || spelled || self.names_in_body(node);
+        let counted = self.escapes || spelled || self.names_in_string(node);
         let mut statement = Statement::harmless(self.span.clone(), StatementKind::Utility);
         statement.catalog_change = self.catalog_change(node);
         if counted {
@@ -68,17 +68,26 @@ impl Classifier<'_> {
         }
     }
 
-    /// A counted name inside the text of a function or trigger body.
-    fn names_in_body(&self, node: &NodeEnum) -> bool {
-        match node {
+    /// A counted name in a string that is code, or a name: the text of a
+    /// function, and the functions and types of CREATE AGGREGATE, CREATE TYPE
+    /// and the like, where a string is as good (`defGetQualifiedName` in
+    /// `define.c`).
+    fn names_in_string(&self, node: &NodeEnum) -> bool {
+        let strings: Vec<&str> = match node {
             NodeEnum::CreateFunctionStmt(function) => {
-                !self.quoted.is_empty()
-                    || function.options.iter().filter_map(definition_strings).flatten().any(|body| {
-                        self.guard.prefilter.hits(body.as_bytes()).iter().any(|hit| !hit.span.is_empty())
-                    })
+                function.options.iter().filter_map(definition_strings).flatten().collect()
             }
-            _ => false,
-        }
+            NodeEnum::DefineStmt(define) => strings_of(&define.definition),
+            NodeEnum::CreateRangeStmt(range) => strings_of(&range.params),
+            NodeEnum::AlterTypeStmt(alter) => strings_of(&alter.options),
+            NodeEnum::AlterOperatorStmt(alter) => strings_of(&alter.options),
+            _ => return false,
+        };
+        let counts = |text: &str| {
+            let hits = self.guard.prefilter.hits(text.as_bytes());
+            hits.iter().any(|hit| !hit.span.is_empty())
+        };
+        !self.quoted.is_empty() || strings.into_iter().any(counts)
     }
 
     /// CREATE FUNCTION in a language or form whose body can't be judged: dynamic
@@ -101,9 +110,12 @@ impl Classifier<'_> {
     /// name counts nowhere else, since nothing can call it.
     fn calls_unseen(&self, node: &NodeEnum) -> bool {
         let NodeEnum::CreateTrigStmt(trigger) = node else { return false };
-        let names = last(&trigger.funcname).into_iter();
-        let mut known = names.filter_map(|name| self.guard.snapshot.functions_by_name.get(name)).flatten();
-        known.any(|oid| self.guard.opaque_functions.contains(oid))
+        last(&trigger.funcname).into_iter().any(|name| self.is_opaque(name))
+    }
+
+    fn is_opaque(&self, function: &str) -> bool {
+        let known = self.guard.snapshot.functions_by_name.get(function);
+        known.into_iter().flatten().any(|oid| self.guard.opaque_functions.contains(oid))
     }
 
     /// TRUNCATE whose triggers may take rows that protected keys lead to. By
@@ -136,9 +148,13 @@ impl Classifier<'_> {
     }
 
     /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would
-    /// have names that nobody knows.
+    /// have names that nobody knows. ALTER FUNCTION … RENAME of a trigger's
+    /// function, whose name counts for CREATE TRIGGER alone.
     fn moves_counted(&self, node: &NodeEnum) -> bool {
         let NodeEnum::RenameStmt(rename) = node else { return false };
+        if makes_function(node) {
+            return rename.object.as_deref().into_iter().flat_map(names_in).any(|name| self.is_opaque(name));
+        }
         if rename.rename_type() != ObjectType::ObjectSchema {
             return false;
         }
@@ -217,6 +233,18 @@ pub(super) fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
         ),
         _ => None,
     }
+}
+
+/// What options that are given as strings hold.
+fn strings_of(options: &[pg_query::Node]) -> Vec<&str> {
+    fn string(option: &pg_query::Node) -> Option<&str> {
+        let NodeEnum::DefElem(option) = option.node.as_ref()? else { return None };
+        match option.arg.as_deref()?.node.as_ref()? {
+            NodeEnum::String(text) => Some(&text.sval),
+            _ => None,
+        }
+    }
+    options.iter().filter_map(string).collect()
 }
 
 fn language_name(option: &pg_query::Node) -> Option<String> {

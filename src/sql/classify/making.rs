@@ -92,7 +92,7 @@ fn gives(mode: FunctionParameterMode) -> bool {
     matches!(mode, FunctionParameterMode::FuncParamOut | FunctionParameterMode::FuncParamTable)
 }
 
-fn makes_function(node: &NodeEnum) -> bool {
+pub(super) fn makes_function(node: &NodeEnum) -> bool {
     use ObjectType::{ObjectAggregate, ObjectFunction, ObjectRoutine};
     match node {
         NodeEnum::CreateFunctionStmt(_) | NodeEnum::DefineStmt(_) => true,

@@ -30,6 +30,7 @@ use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transa
 use super::lineage::{self, Lineage};
 use super::parse::{Parsed, RawStatement, Tokens, character_position};
 use super::prefilter::{Hit, HitKind};
+use crate::catalog::Oid;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -307,16 +308,19 @@ impl<'a> Classifier<'a> {
     /// Every protected column of the relations that the counted names may mean.
     fn named_columns(&self) -> Vec<Arc<ProtectedColumn>> {
         let mut columns: Vec<Arc<ProtectedColumn>> = Vec::new();
-        for (id, column) in &self.guard.protected {
-            let Some(relation) = self.guard.snapshot.relations.get(&id.relation) else { continue };
+        let is_spelled = |relation: &Oid| {
+            let Some(relation) = self.guard.snapshot.relations.get(relation) else { return false };
             let spelled = |name: &Range<usize>| {
                 self.text.get(name.clone()).is_some_and(|text| text.eq_ignore_ascii_case(&relation.name))
             };
-            if self.names.iter().chain(&self.quoted).any(spelled) {
-                columns.push(Arc::clone(column));
-            }
-        }
+            self.names.iter().chain(&self.quoted).any(spelled)
+        };
+        let own = self.guard.protected.iter().filter(|(id, _)| is_spelled(&id.relation));
+        columns.extend(own.map(|(_, column)| Arc::clone(column)));
+        let reaching = self.guard.reached.iter().filter(|(relation, _)| is_spelled(relation));
+        columns.extend(reaching.flat_map(|(_, reached)| reached).cloned());
         columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.dedup_by(|a, b| a.name == b.name);
         columns
     }
 

@@ -381,8 +381,7 @@ impl<'a> Walk<'a> {
             if !column.indirection.is_empty() {
                 self.written_part(&column.indirection, scope)?;
                 // A part of a value is changed: what is there is never just replaced by NULL.
-                written.value.constant = Constant::No;
-                written.value = written.value.not_given();
+                written = written.elsewhere();
             }
             written.changes = true;
             written.is_present = is_present(value, &column.name, &to.item.source);

@@ -492,11 +492,13 @@ impl<'a> Walk<'a> {
             return self.refuse_type(&names, type_name.location);
         }
         if value.is_clean() {
-            let null_with = value.null_with.clone();
+            let (null_with, is_null) = (value.null_with.clone(), value.is_null);
             let value = self.given_through_cast(value, cast, type_name);
             let literal = self.cast_to(type_name);
+            let is_null = is_null && literal != Literal::No;
             self.handles(&value);
-            let cast = Value { row: None, elements: None, origin: None, null_with, literal, ..value };
+            let cast =
+                Value { row: None, elements: None, origin: None, null_with, is_null, literal, ..value };
             return Ok(Value { runs: None, ..cast });
         }
         let keeps = self

@@ -5,7 +5,9 @@
 use std::rc::Rc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample};
+use pg_query::protobuf::{
+    CoercionForm, JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample,
+};
 
 use super::names::{inner, strings};
 use super::rows::RowShape;
@@ -244,6 +246,7 @@ impl<'a> Walk<'a> {
         // A definition list is what the columns are; else a name may be wrong,
         // and there may be others behind those that an alias gives.
         let unsure = source.may_have_others();
+        source.unsure_alias = function.alias.is_none() && !is_called_by_name(&function.functions);
         self.rename(&mut source, function.alias.as_ref())?;
         source.fields.iter_mut().for_each(|field| field.unsure |= unsure);
         Ok(vec![Item::visible(source)])
@@ -358,4 +361,17 @@ fn merged_field(join: JoinType, left: &Field, right: &Field) -> Field {
 
 fn side_column(side: &[Item], name: &str) -> Option<Field> {
     side.iter().filter(|item| item.bare).filter_map(|item| item.source.field(name)).reduce(|a, b| a.or(&b))
+}
+
+/// Is the first function of FROM spelled as one? What stands for it in SQL's own
+/// words (EXTRACT, CAST, a value function) is called differently by versions, or
+/// after what is in it.
+fn is_called_by_name(functions: &[Node]) -> bool {
+    let Some(NodeEnum::List(pair)) = functions.first().and_then(|node| node.node.as_ref()) else {
+        return false;
+    };
+    match pair.items.first().and_then(|node| node.node.as_ref()) {
+        Some(NodeEnum::FuncCall(call)) => call.funcformat() == CoercionForm::CoerceExplicitCall,
+        _ => false,
+    }
 }

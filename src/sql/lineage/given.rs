@@ -255,7 +255,7 @@ fn is_integer(oid: Oid) -> bool {
 }
 
 /// Does a cast to `cast` (none: no cast) keep a value of type `ty` as it is?
-fn keeps(cast: Option<Oid>, ty: Oid) -> bool {
+pub(super) fn keeps(cast: Option<Oid>, ty: Oid) -> bool {
     match cast {
         None => true,
         Some(TEXT | VARCHAR) => matches!(ty, TEXT | VARCHAR),

@@ -1,25 +1,27 @@
-//! Columns of VALUES that are compared with protected columns, where each of
-//! their values may be a token: `JOIN (VALUES ('tok_…'), ('tok_…')) AS v (t) ON
-//! c.ssn = v.t`.
+//! Columns of VALUES that are compared with protected columns, or stored in
+//! them, where each of their values may be a token: `JOIN (VALUES ('tok_…'),
+//! ('tok_…')) AS v (t) ON c.ssn = v.t`, `INSERT INTO c (ssn) SELECT t FROM …`.
 //!
 //! Upstream the originals stand in the list, so its column is a protected one
 //! of the same domain wherever it is used: masked in outputs, refused where the
-//! domain's own columns would be. What it is compared with is known only after
-//! the list was read, so a statement that needs it is read twice.
+//! domain's own columns would be. To store it in a column of the domain is to
+//! write the tokens there. What it meets is known only after the list was read,
+//! so a statement that needs it is read twice.
 //!
-//! Invariant: a column that is compared with two domains, or that holds anything
-//! but literals and parameters, is a column like any other.
+//! Invariant: a column that meets two domains, or that holds anything but
+//! literals, parameters and NULL, is a column like any other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::given::leads_back;
-use super::value::{Purpose, Value, all_columns};
+use super::given::{keeps, leads_back};
+use super::scope::Field;
+use super::value::{Constant, Literal, Purpose, Value, all_columns};
 use super::{Mark, Walk};
 use crate::catalog::Oid;
 use crate::mask::ValueType;
 use crate::policy::{Disclosure, ProtectedColumn};
-use crate::sql::analysis::{Flow, Given, Otherwise, Use, UseKind, declared_type};
+use crate::sql::analysis::{Flow, Given, GivenValues, Otherwise, Use, UseKind, declared_type};
 
 /// What a column of VALUES holds originals of.
 #[derive(Clone)]
@@ -37,17 +39,50 @@ pub(super) type ListedColumns = HashMap<usize, Listed>;
 /// None: it is compared with different things.
 pub(super) type WantedColumns = HashMap<usize, Option<Listed>>;
 
+/// What stands in a row of VALUES.
+pub(super) enum Entry {
+    Null,
+    /// With the type that it is cast to.
+    Given(Given, Option<Oid>),
+}
+
+impl Entry {
+    /// None: it is something else.
+    pub fn of(value: &Value) -> Option<Self> {
+        if !value.is_clean() || value.collated {
+            return None;
+        }
+        let is_simple = value.literal == Literal::Plain || value.type_oid.is_some();
+        match value.given.as_slice() {
+            [] if value.constant == Constant::Null && is_simple => Some(Self::Null),
+            [given] if !given.array => Some(Self::Given(given.clone(), value.type_oid)),
+            _ => None,
+        }
+    }
+}
+
 impl<'a> Walk<'a> {
-    /// `value`: a column of VALUES; `given`: what stands in each of its rows,
+    /// `value`: a column of VALUES; `entries`: what stands in each of its rows,
     /// as far as it may be a token.
-    pub(super) fn listed_column(&mut self, value: Value, given: Vec<Option<Given>>, mark: &Mark) -> Value {
-        let given: Option<Vec<Given>> = given.into_iter().collect();
-        let Some(given) = given.filter(|_| !self.view) else { return value };
-        let Some(place) = given.first().map(|first| first.span.start) else { return value };
+    pub(super) fn listed_column(&mut self, value: Value, entries: Vec<Option<Entry>>, mark: &Mark) -> Value {
+        let entries: Option<Vec<Entry>> = entries.into_iter().collect();
+        let Some(entries) = entries.filter(|_| !self.view) else { return value };
+        let (given, casts): (Vec<Given>, Vec<Option<Oid>>) = entries
+            .into_iter()
+            .filter_map(|entry| match entry {
+                Entry::Null => None,
+                Entry::Given(given, cast) => Some((given, cast)),
+            })
+            .unzip();
+        let Some(place) = given.first().map(|first| first.span.start) else {
+            return Value { is_null: true, ..value };
+        };
         let value = Value { listed: Some(place), ..value };
         let Some(Listed { columns, type_oid }) = self.listed.get(&place).cloned() else { return value };
         let flow = Flow::Plain { columns, cast: false };
-        let Some(values) = self.given_values(&flow, Some(type_oid), &given, None) else { return value };
+        let all_keep = |values: &GivenValues| casts.iter().all(|cast| keeps(*cast, values.ty.oid));
+        let values = self.given_values(&flow, Some(type_oid), &given, None).filter(all_keep);
+        let Some(values) = values else { return value };
         let span = given.first().map_or(place..place, |first| first.span.clone());
         // `allow` does not count: the column shows the masks of what is in it.
         let purpose = Purpose { kind: UseKind::Equality, ..Purpose::HOLD };
@@ -55,7 +90,7 @@ impl<'a> Walk<'a> {
         let declared = declared_type(values.ty.oid, false);
         self.add_use(Use { given: Some(values), ..use_ });
         self.hide_all_literals(mark);
-        Value { type_oid: Some(declared), ..Value::of(flow) }
+        Value { type_oid: Some(declared), listed: Some(place), ..Value::of(flow) }
     }
 
     /// `side`, a protected value, is compared with `other`.
@@ -81,6 +116,35 @@ impl<'a> Walk<'a> {
             }
             Some(known) => *known = None,
         }
+    }
+
+    /// `written` goes into `field`.
+    pub(super) fn want_stored(&mut self, field: &Field, written: &Value) {
+        let is_writable = match &field.flow {
+            Flow::Plain { columns, .. } => columns.iter().any(|column| column.writable),
+            Flow::Clean | Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => true,
+        };
+        if written.is_clean() && !written.collated && !is_writable {
+            self.want_listed(&Value::of_field(field, 0..0), written);
+        }
+    }
+
+    /// Is `written` a listed column, every value of which may stand in `field`?
+    pub(super) fn stores_listed(&self, field: &Field, written: &Value) -> bool {
+        let listed = written.listed.and_then(|place| self.listed.get(&place));
+        let (Some(listed), Flow::Plain { columns, .. }, Flow::Plain { .. }, Some(type_oid)) =
+            (listed, &field.flow, &written.flow, field.type_oid)
+        else {
+            return false;
+        };
+        let known = |oid: Oid| ValueType::resolve(self.facts.snapshot, oid, -1);
+        let ty = known(type_oid);
+        let is_own = |column: &Arc<ProtectedColumn>| is_of_domain(listed.columns.first(), Some(column));
+        !written.collated
+            && columns.iter().all(|column| leads_back(column) && is_own(column))
+            && declared_type(known(listed.type_oid).oid, false) == declared_type(ty.oid, false)
+            && ty.element.is_none()
+            && keeps(written.type_oid, ty.oid)
     }
 
     /// What is to be known of the columns of VALUES when the statement is read anew.

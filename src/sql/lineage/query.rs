@@ -6,12 +6,13 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, ResTarget, SelectStmt, SetOperation};
 
+use super::listed::Entry;
 use super::names::inner;
 use super::scope::{Field, Scope};
 use super::value::{Point, Purpose, Value, common_type, mixed};
 use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{Flow, Given, UseKind};
+use crate::sql::analysis::{Flow, UseKind};
 
 /// What the server allows a query (`MaxTupleAttributeNumber` in its
 /// `htup_details.h`). A megabyte of stars would name a hundred million columns.
@@ -54,6 +55,7 @@ impl Target {
             loose: self.loose,
             unsure: self.unsure,
             listed: self.value.listed,
+            is_null: self.value.is_null,
             runs: self.value.runs,
         }
     }
@@ -127,7 +129,7 @@ impl<'a> Walk<'a> {
     fn values(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let (purpose, mark) = (self.show, self.mark());
         let mut rows: Vec<Vec<Value>> = Vec::with_capacity(select.values_lists.len());
-        let mut given: Vec<Vec<Option<Given>>> = Vec::with_capacity(select.values_lists.len());
+        let mut entries: Vec<Vec<Option<Entry>>> = Vec::with_capacity(select.values_lists.len());
         let mut first_moving = usize::MAX;
         for row in &select.values_lists {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
@@ -135,8 +137,8 @@ impl<'a> Walk<'a> {
             self.keeps_places(items.iter().map(Target::place))?;
             let moving = items.iter().position(|item| item.loose).unwrap_or(items.len());
             first_moving = first_moving.min(moving);
-            let given_here = items.iter().map(|item| item.value.given_alone().cloned());
-            given.push(given_here.take(moving).collect());
+            let entries_here = items.iter().map(|item| Entry::of(&item.value));
+            entries.push(entries_here.take(moving).collect());
             rows.push(items.into_iter().map(|item| self.shown(item.value.not_given(), purpose)).collect());
         }
         self.carry_literals(&mark);
@@ -156,8 +158,8 @@ impl<'a> Walk<'a> {
                     self.any_of(values)
                 }
             };
-            let given = given.iter().map(|row| row.get(column).cloned().flatten()).collect();
-            let value = self.listed_column(value, given, &mark);
+            let entries = entries.iter_mut().map(|row| row.get_mut(column).and_then(Option::take)).collect();
+            let value = self.listed_column(value, entries, &mark);
             targets.push(Target {
                 name: format!("column{}", column + 1),
                 value,

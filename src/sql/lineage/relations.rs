@@ -182,8 +182,10 @@ impl<'a> Walk<'a> {
             return;
         }
         self.touches = true;
+        let known = self.named.len();
         let columns = self.fields_of(relation);
         self.named.extend(value::all_columns(columns.iter().map(|field| &field.flow)));
+        self.named.extend(self.facts.reached.get(&relation.oid).into_iter().flatten().cloned());
         // What its policies, defaults and CHECKs read, an error may carry.
         for oid in &relation.depends_on_relations {
             if let Some(read) = self.facts.snapshot.relations.get(oid) {
@@ -194,6 +196,10 @@ impl<'a> Walk<'a> {
         let is_view = matches!(relation.kind, RelationKind::View | RelationKind::MaterializedView);
         if let (true, Some(definition)) = (is_view, relation.definition.as_deref()) {
             self.named.extend(self.inside_view(definition));
+        }
+        // It counts, and nobody knows for what: statistics, say.
+        if self.named.len() == known {
+            self.named.extend(self.all_protected());
         }
     }
 
@@ -254,6 +260,7 @@ impl<'a> Walk<'a> {
                     loose: false,
                     unsure: false,
                     listed: None,
+                    is_null: false,
                     runs: self.runs_of(column.type_oid),
                 }
             })

@@ -42,6 +42,8 @@ pub(super) struct Field {
     pub unsure: bool,
     /// A column of VALUES: see [`listed`](super::listed).
     pub listed: Option<usize>,
+    /// NULL in every row of a VALUES.
+    pub is_null: bool,
     /// What its type runs: see [`running`](super::running).
     pub runs: Option<Runs>,
 }
@@ -51,6 +53,9 @@ pub(super) struct Field {
 pub(super) struct Source {
     /// The name that references use; none: an unnamed join or subquery.
     pub alias: Option<String>,
+    /// Nobody wrote that name: it is the one that PostgreSQL gives, as far as is
+    /// known, for one version.
+    pub unsure_alias: bool,
     /// Schemas it may be qualified with; empty where an alias hides them.
     pub schemas: Vec<String>,
     pub fields: Vec<Field>,
@@ -118,6 +123,7 @@ impl Field {
             loose: false,
             unsure: false,
             listed: None,
+            is_null: false,
             runs: None,
         }
     }
@@ -155,6 +161,7 @@ impl Field {
             loose: self.loose && other.loose,
             unsure: self.unsure && other.unsure,
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
+            is_null: self.is_null && other.is_null,
             runs: self.runs.max(other.runs),
         }
     }
@@ -177,6 +184,24 @@ impl Source {
     /// What a system column tells of the keys that lead to the row.
     fn lock(&self, name: &str) -> Flow {
         if self.system && name == "xmax" { computed(self.locked_by.clone()) } else { Flow::Clean }
+    }
+
+    /// What a name means that means this, unless PostgreSQL calls this otherwise:
+    /// then it means the other.
+    fn unless_called_otherwise(&self, other: &Self) -> Self {
+        let either = "which of two things in FROM has this name is not certain: give both an alias";
+        let unsure = |field: &Field| Field { unsure: true, ..field.clone() };
+        Self {
+            alias: self.alias.clone(),
+            unsure_alias: other.unsure_alias,
+            schemas: other.schemas.clone(),
+            fields: self.fields.iter().chain(&other.fields).map(unsure).collect(),
+            open: Some(either.to_owned()),
+            system: self.system || other.system,
+            locked_by: other.locked_by.clone(),
+            row: RowShape::Unknown,
+            nullable: true,
+        }
     }
 
     /// Its whole row as a value.
@@ -241,7 +266,7 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     /// A column named without its relation (`colNameToVar`).
-    pub fn column(&self, name: &str) -> Option<Field> {
+    pub fn column(&'s self, name: &str) -> Option<Field> {
         let mut meant: Option<Field> = None;
         let unite = |meant: &mut Option<Field>, field: Field| {
             *meant = Some(match meant.take() {
@@ -290,17 +315,22 @@ impl<'s, 'a> Scope<'s, 'a> {
     }
 
     /// A source by its reference name (`refnameNamespaceItem`).
-    pub fn source(&self, schema: Option<&str>, name: &str) -> Option<Rc<Source>> {
-        self.levels().find_map(|level| {
-            level
-                .items
-                .iter()
-                .filter(|item| item.named && item.source.alias.as_deref() == Some(name))
-                .find(|item| match schema {
-                    None => true,
-                    Some(schema) => item.source.schemas.iter().any(|known| known == schema),
-                })
-                .map(|item| Rc::clone(&item.source))
-        })
+    pub fn source(&'s self, schema: Option<&str>, name: &str) -> Option<Rc<Source>> {
+        let of_schema = |item: &&Item| match schema {
+            None => true,
+            Some(schema) => item.source.schemas.iter().any(|known| known == schema),
+        };
+        let of_level = |level: &'s Scope<'s, 'a>| {
+            let mut called =
+                level.items.iter().filter(|item| item.named && item.source.alias.as_deref() == Some(name));
+            called.find(of_schema).map(|item| Rc::clone(&item.source))
+        };
+        let mut sources = self.levels().filter_map(of_level);
+        let mut meant = sources.next()?;
+        while meant.unsure_alias {
+            let Some(further_out) = sources.next() else { break };
+            meant = Rc::new(meant.unless_called_otherwise(&further_out));
+        }
+        Some(meant)
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Value {
     pub null_with: Option<Given>,
     /// It is a column of VALUES, unchanged: see [`listed`](super::listed).
     pub listed: Option<usize>,
+    /// It is a column of VALUES that is NULL in every row.
+    pub is_null: bool,
     /// What its type runs: see [`running`](super::running).
     pub runs: Option<Runs>,
 }
@@ -134,6 +136,7 @@ impl Value {
             given_elements: Vec::new(),
             null_with: None,
             listed: None,
+            is_null: false,
             runs: None,
         }
     }
@@ -171,6 +174,7 @@ impl Value {
         value.recased = field.recased;
         value.origin = field.origin;
         value.listed = field.listed;
+        value.is_null = field.is_null;
         value.runs = field.runs;
         value
     }
@@ -251,6 +255,7 @@ impl Value {
             constant,
             literal: Literal::No,
             origin: None,
+            is_null: false,
             ..self
         };
         value.not_given()

@@ -57,6 +57,8 @@ impl Written {
     pub fn elsewhere(mut self) -> Self {
         self.value = self.value.not_given();
         self.value.constant = Constant::No;
+        self.value.listed = None;
+        self.value.is_null = false;
         self
     }
 }
@@ -64,24 +66,30 @@ impl Written {
 impl<'a> Walk<'a> {
     /// `column`: none where the statement gives more values than there are columns.
     pub(super) fn write(&mut self, to: &Destination<'a>, column: Option<&str>, written: &Written) {
-        let mut constant = written.value.constant;
+        let field = column.and_then(|column| to.item.source.field(column));
+        let stores_listed = field.as_ref().is_some_and(|field| self.stores_listed(field, &written.value));
+        let mut constant = if written.value.is_null { Constant::Null } else { written.value.constant };
         if written.is_excluded && !written.value.is_clean() {
             // It may be NULL or the default; anything else was given as a token.
             constant = Constant::Default;
-        } else if !written.value.is_clean() {
+        } else if !written.value.is_clean() && !stores_listed {
             self.export(written);
         }
         let Some(column) = column else { return };
         self.becomes(to, column, written);
-        let Some(field) = to.item.source.field(column) else { return };
+        let Some(field) = field else { return };
         if written.changes && !written.is_present {
             self.unsettle(to, Some(column), &written.span);
         }
         if field.flow != Flow::Clean && constant == Constant::No {
             self.found.sensitive.extend(written.literals.iter().cloned());
-            let given = self.given_for(&field, &written.value);
-            let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
-            self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
+            self.want_stored(&field, &written.value);
+            // The tokens in a list were judged there.
+            if !stores_listed {
+                let given = self.given_for(&field, &written.value);
+                let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
+                self.use_write(&field.flow, Disclosure::Value, written.span.clone(), given);
+            }
             if !written.is_present {
                 self.write_token(to, column, &field, written);
             }

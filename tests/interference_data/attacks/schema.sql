@@ -370,3 +370,5 @@ CREATE TABLE read_by_default (id int, v text DEFAULT query_to_xml('SELECT secret
 CREATE FUNCTION read_by_argument(x text DEFAULT query_to_xml('SELECT secret FROM kept_secrets', false, false, '')::text) RETURNS text LANGUAGE sql AS 'SELECT x';
 CREATE FUNCTION are_alike(a anyelement, b anyelement) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT $1::text = $2::text';
 CREATE OPERATOR =~~= (LEFTARG = anyelement, RIGHTARG = anyelement, FUNCTION = are_alike);
+CREATE TABLE jobs (id int, cur refcursor);
+CREATE FUNCTION next_job(i int) RETURNS text LANGUAGE plpgsql AS $$ DECLARE c jobs.cur%TYPE; r record; BEGIN SELECT cur INTO c FROM jobs WHERE id = i; FETCH c INTO r; RETURN r::text; END $$;

@@ -41,6 +41,7 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
+    reached: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running: HashMap<Oid, crate::catalog::guard::Runs>,
 }
@@ -139,6 +140,7 @@ impl Shop {
             opaque: HashSet::new(),
             keyed: HashMap::new(),
             set_off: HashMap::new(),
+            reached: HashMap::new(),
             sequences: HashMap::new(),
             running: HashMap::new(),
         };
@@ -361,6 +363,7 @@ impl Shop {
             opaque_functions: &self.opaque,
             keyed: &self.keyed,
             set_off: &self.set_off,
+            reached: &self.reached,
             sequences: &self.sequences,
             running_types: &self.running,
         }
