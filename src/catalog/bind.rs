@@ -86,7 +86,8 @@ pub fn bind(
     let roots = binding.protected.keys().map(|id| id.relation).chain(binding.locked.keys().copied());
     let missing = missing::bound(&snapshot, &binding.protected);
     let keyed = keyed(&snapshot, &binding.protected);
-    let sequences = filling(&snapshot, &binding.protected);
+    let paths = Paths::of(&snapshot);
+    let sequences = filling(&snapshot, &paths, &binding.protected);
     let asked = Asked {
         keys: asked_keys(&snapshot, &binding.protected),
         again: asked_again(&snapshot, &binding.protected),
@@ -95,11 +96,13 @@ pub fn bind(
     let mut counted = closure::close(&snapshot, roots, asked, &trusted, missing.is_some());
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
-    let paths = Paths::of(&snapshot);
     let relied_on = Relied::of(&paths, &counted, &trusted);
     let reached = reached(&snapshot, &paths, &binding.protected, &counted);
     let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
-    guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)
+    let keyed_rules = Rules::for_database(rules, &snapshot.database).keyed();
+    let bound =
+        guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)?;
+    Ok(Bound { guard: Guard { keyed_rules, ..bound.guard }, ..bound })
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
@@ -191,6 +194,7 @@ fn guard(
         view_flows,
         counted_relations: counted.relations,
         locked_relations: locked,
+        keyed_rules: Arc::default(),
         opaque_functions: counted.functions,
         keyed,
         set_off,
@@ -238,18 +242,28 @@ fn asked_again(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedC
     tables
 }
 
-/// The sequences that protected columns get numbers of, or own.
-fn filling(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Filling {
+/// The sequences that protected columns get numbers of, or own, or that a
+/// trigger or default of their table takes numbers of.
+fn filling(
+    snapshot: &Snapshot,
+    paths: &Paths<'_>,
+    protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
+) -> Filling {
     let mut filling = Filling::new();
+    let mut taken: HashMap<Oid, Vec<Oid>> = HashMap::new();
     for (id, column) in protected {
         let relation = snapshot.relations.get(&id.relation);
         let known = relation.and_then(|relation| relation.attribute(id.attribute));
-        for sequence in known.into_iter().flat_map(|known| &known.sequences) {
+        let taken = taken
+            .entry(id.relation)
+            .or_insert_with(|| relation.map(|relation| paths.sequences_of(relation)).unwrap_or_default());
+        for sequence in known.into_iter().flat_map(|known| &known.sequences).chain(&*taken) {
             filling.entry(*sequence).or_default().push(Arc::clone(column));
         }
     }
     for columns in filling.values_mut() {
         columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.dedup_by(|a, b| a.name == b.name);
     }
     filling
 }

@@ -325,7 +325,8 @@ impl<'a> Links<'a> {
             if !function.body.is_empty() {
                 links.mentions.add(Text::Function(function.oid), &function.body);
             }
-            for type_oid in function.argument_types.iter().chain([&function.return_type]) {
+            let types = function.argument_types.iter().chain([&function.return_type]);
+            for type_oid in types.chain(&function.state_types) {
                 if !type_oid.is_builtin() {
                     links.functions_by_type.entry(*type_oid).or_default().push(function.oid);
                 }

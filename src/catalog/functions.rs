@@ -312,6 +312,7 @@ mod tests {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            state_types: Vec::new(),
         }
     }
 

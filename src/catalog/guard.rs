@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::relied::Relied;
 use super::snapshot::Snapshot;
 use super::{ColumnId, Oid};
+use crate::config::ColumnPattern;
 use crate::policy::ProtectedColumn;
 use crate::sql::Flow;
 use crate::sql::prefilter::Prefilter;
@@ -30,6 +31,8 @@ pub struct Guard {
     /// Relations that a broken rule or an unreadable definition makes
     /// unusable: every statement that names one is refused, with this reason.
     pub locked_relations: HashMap<Oid, Arc<str>>,
+    /// What the policy gives a keyed mask in this database, whether it is there or not.
+    pub keyed_rules: Arc<[ColumnPattern]>,
     /// Functions whose calls are refused.
     pub opaque_functions: HashSet<Oid>,
     /// The policy trusts a function by name that nobody reads: it may do anything,

@@ -654,15 +654,18 @@ fn relations(rows: Vec<Row>) -> Result<HashMap<Oid, Relation>, LoadError> {
 }
 
 fn functions(rows: Vec<Row>, aggregates: Vec<Row>) -> Result<Vec<Function>, LoadError> {
-    let mut support: HashMap<Oid, Vec<Oid>> = HashMap::new();
+    let mut made_of: HashMap<Oid, [Vec<Oid>; 2]> = HashMap::new();
     for row in aggregates {
-        let functions: Vec<u32> = get(&row, 1)?;
-        support.insert(oid(&row, 0)?, functions.into_iter().map(Oid).collect());
+        let oids = |place| -> Result<Vec<Oid>, LoadError> {
+            Ok(get::<Vec<u32>>(&row, place)?.into_iter().map(Oid).collect())
+        };
+        made_of.insert(oid(&row, 0)?, [oids(1)?, oids(2)?]);
     }
     let mut functions = Vec::with_capacity(rows.len());
     for row in rows {
         let id = oid(&row, 0)?;
         let body: Option<String> = get(&row, 10)?;
+        let [support, state_types] = made_of.remove(&id).unwrap_or_default();
         functions.push(Function {
             oid: id,
             schema: text(&row, 1)?,
@@ -680,7 +683,8 @@ fn functions(rows: Vec<Row>, aggregates: Vec<Row>) -> Result<Vec<Function>, Load
             return_type: oid(&row, 7)?,
             argument_types: get::<Vec<u32>>(&row, 8)?.into_iter().map(Oid).collect(),
             extension: get::<Option<String>>(&row, 9)?.map(Into::into),
-            support: support.remove(&id).unwrap_or_default(),
+            support,
+            state_types,
         });
     }
     Ok(functions)

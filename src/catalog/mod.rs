@@ -24,6 +24,7 @@ pub use databases::Databases;
 pub use finding::{Finding, Severity};
 pub use keeper::{Database, Visit};
 pub use load::load;
+pub(crate) use relied::is_sequence_of;
 
 /// A PostgreSQL object identifier.
 #[derive(

@@ -389,7 +389,8 @@ WHERE p.oid >= 16384 AND f.called[1]::oid < 16384"
 pub(super) const AGGREGATES: &str = "
 SELECT a.aggfnoid::oid,
        array_remove(ARRAY[a.aggtransfn::oid, a.aggfinalfn::oid, a.aggcombinefn::oid, a.aggserialfn::oid,
-             a.aggdeserialfn::oid, a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid], 0::oid)
+             a.aggdeserialfn::oid, a.aggmtransfn::oid, a.aggminvtransfn::oid, a.aggmfinalfn::oid], 0::oid),
+       array_remove(ARRAY[a.aggtranstype, a.aggmtranstype], 0::oid)
 FROM pg_aggregate a WHERE a.aggfnoid::oid >= 16384";
 
 pub(super) const TYPES: &str = "

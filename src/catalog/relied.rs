@@ -28,6 +28,11 @@ use crate::sql::body::naming_texts;
 /// MERGE and ON CONFLICT too.
 const WRITING: &[&str] = &["insert", "update", "delete", "merge", "truncate", "copy"];
 
+/// So much of a table's name is always in that of a sequence made for it: of 63
+/// bytes `__seq` takes five, and the longer of two names is cut until both are
+/// as long.
+const CERTAIN_BYTES: usize = 28;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Relied {
@@ -153,11 +158,29 @@ impl Relied {
             || (!name.chars().all(is_word) && is_spelled())
     }
 
+    /// Does such code spell a sequence that a column of a new table of this name
+    /// would bring?
+    pub fn spells_sequence_of(&self, table: &str) -> bool {
+        self.words.iter().any(|word| is_sequence_of(word, &fold(table)))
+    }
+
     /// Is the name, folded, like one that dynamic SQL is made of?
     fn puts_together(&self, folded: &str) -> bool {
         self.beginnings.iter().any(|beginning| folded.starts_with(beginning))
             || self.endings.iter().any(|ending| folded.ends_with(ending))
     }
+}
+
+/// Could `name` be that of a sequence which the server makes for a column of
+/// `table`? `makeObjectName` in `indexcmds.c` puts it together, cuts what is too
+/// long and adds a number where the name is taken.
+pub fn is_sequence_of(name: &str, table: &str) -> bool {
+    let mut end = table.len().min(CERTAIN_BYTES);
+    while !table.is_char_boundary(end) {
+        end -= 1;
+    }
+    let begins = table.get(..end).is_some_and(|beginning| name.starts_with(beginning));
+    begins && name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_seq")
 }
 
 /// A text without the places that `format` fills: `%I`, `%2$s`.
@@ -203,6 +226,33 @@ impl<'a> Paths<'a> {
         following.run();
         let Relied { dynamic, written, read, .. } = following.relied;
         (!dynamic).then(|| written.into_iter().chain(read))
+    }
+
+    /// Sequences that a table's triggers and defaults, and the functions that
+    /// these call, spell.
+    pub(super) fn sequences_of(&self, relation: &Relation) -> Vec<Oid> {
+        let mut functions: Vec<Oid> =
+            relation.trigger_functions.iter().chain(&relation.depends_on_functions).copied().collect();
+        let mut sequences = Vec::new();
+        let mut next = 0;
+        while let Some(oid) = functions.get(next).copied() {
+            next += 1;
+            let Some(function) = self.snapshot.functions.get(&oid).filter(|_| !oid.is_builtin()) else {
+                continue;
+            };
+            for named in &self.read(function).named {
+                match named {
+                    Named::Function(called) if !functions.contains(called) => functions.push(*called),
+                    Named::Relation(oid) if self.is_sequence(*oid) => sequences.push(*oid),
+                    Named::Function(_) | Named::Relation(_) | Named::Type(_) => {}
+                }
+            }
+        }
+        sequences
+    }
+
+    fn is_sequence(&self, oid: Oid) -> bool {
+        self.snapshot.relations.get(&oid).is_some_and(|relation| relation.kind == RelationKind::Sequence)
     }
 
     fn read(&self, function: &Function) -> Rc<Read> {
@@ -311,7 +361,8 @@ impl<'a> Following<'a> {
             Named::Function(oid) => Some(Item::Function(*oid)),
             Named::Type(oid) => Some(Item::Type(*oid)),
         }));
-        let types = function.argument_types.iter().chain([&function.return_type]);
+        let types =
+            function.argument_types.iter().chain([&function.return_type]).chain(&function.state_types);
         self.work.extend(types.copied().map(Item::Type));
     }
 
@@ -447,6 +498,7 @@ mod tests {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            state_types: Vec::new(),
         }
     }
 

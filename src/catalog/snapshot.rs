@@ -216,6 +216,8 @@ pub struct Function {
     pub extension: Option<Arc<str>>,
     /// Aggregates: their transition, final, combine … functions.
     pub support: Vec<Oid>,
+    /// Aggregates: the types of their states.
+    pub state_types: Vec<Oid>,
 }
 
 #[derive(Debug, Clone)]

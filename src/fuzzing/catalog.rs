@@ -136,5 +136,6 @@ fn function(oid: Oid, name: &str) -> Function {
         argument_types: Vec::new(),
         extension: None,
         support: Vec::new(),
+        state_types: Vec::new(),
     }
 }

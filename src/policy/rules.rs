@@ -6,6 +6,7 @@
 //! path, all rules with a path speak for the column, each for its own.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::config::{ColumnPattern, ProtectRule};
 use crate::mask::MethodSpec;
@@ -68,6 +69,12 @@ impl<'a> Rules<'a> {
 
     pub fn patterns(&self) -> &[Pattern<'a>] {
         &self.patterns
+    }
+
+    /// What has a mask that hangs on a key.
+    pub fn keyed(&self) -> Arc<[ColumnPattern]> {
+        let keyed = self.patterns.iter().filter(|pattern| pattern.rule.method.method().is_keyed());
+        keyed.map(|pattern| pattern.columns.clone()).collect()
     }
 
     /// Every pattern that means this column.

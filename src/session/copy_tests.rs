@@ -24,6 +24,7 @@ fn guard() -> Guard {
         view_flows: Default::default(),
         counted_relations: Default::default(),
         locked_relations: Default::default(),
+        keyed_rules: Default::default(),
         opaque_functions: Default::default(),
         trusts_code: false,
         relied_on: Default::default(),

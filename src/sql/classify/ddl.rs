@@ -23,15 +23,33 @@ impl Classifier<'_> {
             statement.touches_protected = true;
             statement.named = self.guard.protected.values().cloned().collect();
         }
-        let unseen = self.hides_code(node) || self.calls_unseen(node) || self.moves_counted(node);
-        let unseen = unseen || self.reshapes_relied(node) || self.redirects(node);
-        let unseen = unseen || self.truncates_keys(node) || self.restarts(node) || self.drops_beneath(node);
-        if (counted && !passes_on_protected(node)) || always_exempt(node) || unseen {
+        if (counted && !passes_on_protected(node)) || self.needs_exempt(node) {
             statement.needs_exempt = Some(self.exempt_only());
             statement.names.over_protected = true;
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
         statement
+    }
+
+    /// Does it, whatever its text names, reach something protected or run code
+    /// unseen? CREATE SCHEMA holds other statements.
+    fn needs_exempt(&self, node: &NodeEnum) -> bool {
+        if let NodeEnum::CreateSchemaStmt(create) = node {
+            return create
+                .schema_elts
+                .iter()
+                .filter_map(|part| part.node.as_ref())
+                .any(|node| self.needs_exempt(node));
+        }
+        always_exempt(node)
+            || self.hides_code(node)
+            || self.calls_unseen(node)
+            || self.moves_counted(node)
+            || self.reshapes_relied(node)
+            || self.redirects(node)
+            || self.truncates_keys(node)
+            || self.restarts(node)
+            || self.drops_beneath(node)
     }
 
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW.
@@ -263,6 +281,7 @@ fn language_name(option: &pg_query::Node) -> Option<String> {
 fn always_exempt(node: &NodeEnum) -> bool {
     makes_operator(node)
         || alters_type(node)
+        || renames_database(node)
         || matches!(
             node,
             NodeEnum::DoStmt(_)
@@ -315,6 +334,19 @@ fn makes_operator(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::DefineStmt(define) => define.kind() == ObjectType::ObjectOperator,
         NodeEnum::AlterObjectSchemaStmt(moved) => moved.object_type() == ObjectType::ObjectOperator,
+        _ => false,
+    }
+}
+
+/// The same tables in a database of a name that no rule may mean.
+fn renames_database(node: &NodeEnum) -> bool {
+    let is_copied = |option: &pg_query::Node| match option.node.as_ref() {
+        Some(NodeEnum::DefElem(option)) => option.defname == "template",
+        _ => true,
+    };
+    match node {
+        NodeEnum::CreatedbStmt(create) => create.options.iter().any(is_copied),
+        NodeEnum::RenameStmt(rename) => rename.rename_type() == ObjectType::ObjectDatabase,
         _ => false,
     }
 }

@@ -9,14 +9,18 @@
 //! those that are looked through here, or needs `exempt` anyway.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{FunctionParameterMode, Node, ObjectType, RangeVar};
+use pg_query::protobuf::{ConstrType, FunctionParameterMode, Node, ObjectType, RangeVar};
 
 use super::Classifier;
 use super::change::into;
-use crate::catalog::Oid;
+use crate::catalog::{Oid, is_sequence_of};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::Statement;
 use crate::sql::lineage::taken_for_catalogs;
+
+/// Types of columns that get a sequence (`transformColumnDefinition` in
+/// `parse_utilcmd.c`).
+const SERIAL: &[&str] = &["bigserial", "serial", "serial2", "serial4", "serial8", "smallserial"];
 
 impl Classifier<'_> {
     /// Holds the statement back if it makes something of a name relied on.
@@ -28,12 +32,23 @@ impl Classifier<'_> {
                 || (makes_function(node)
                     && (self.names_field(name) || self.may_take_row(node) && self.names_column(name)))
         };
-        match made_names(node).into_iter().find(relied_on) {
+        let is_sequence_relied_on =
+            |table: &&str| self.guard.relied_on.spells_sequence_of(table) || self.names_sequence_of(table);
+        let counted = made_names(node).into_iter().find(relied_on);
+        match counted.or_else(|| sequence_makers(node).into_iter().find(is_sequence_relied_on)) {
             Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
                 Statement { needs_exempt: Some(self.relied_on(name)), ..statement }
             }
             Some(_) | None => statement,
         }
+    }
+
+    /// Does something protected get its numbers of a sequence that could be called
+    /// after this table?
+    fn names_sequence_of(&self, table: &str) -> bool {
+        let snapshot = &self.guard.snapshot;
+        let mut sequences = self.guard.sequences.keys().filter_map(|oid| snapshot.relations.get(oid));
+        sequences.any(|sequence| is_sequence_of(&sequence.name, table))
     }
 
     fn is_known_as_catalogs(&self, name: &str) -> bool {
@@ -103,6 +118,35 @@ pub(super) fn makes_function(node: &NodeEnum) -> bool {
             matches!(moved.object_type(), ObjectAggregate | ObjectFunction | ObjectRoutine)
         }
         // Makes no function.
+        _ => false,
+    }
+}
+
+/// Tables for which a statement makes sequences that it does not name: those of
+/// `serial` and identity columns.
+fn sequence_makers(node: &NodeEnum) -> Vec<&str> {
+    let (table, parts) = match node {
+        NodeEnum::CreateStmt(create) => (create.relation.as_ref(), &create.table_elts),
+        NodeEnum::AlterTableStmt(alter) => (alter.relation.as_ref(), &alter.cmds),
+        NodeEnum::CreateSchemaStmt(create) => {
+            let parts = create.schema_elts.iter().filter_map(|part| part.node.as_ref());
+            return parts.flat_map(sequence_makers).collect();
+        }
+        _ => return Vec::new(),
+    };
+    if parts.iter().any(makes_sequence) { relation(table) } else { Vec::new() }
+}
+
+fn makes_sequence(part: &Node) -> bool {
+    match part.node.as_ref() {
+        Some(NodeEnum::AlterTableCmd(command)) => command.def.as_deref().is_some_and(makes_sequence),
+        Some(NodeEnum::ColumnDef(column)) => {
+            let names = column.type_name.as_ref().map(|name| last(&name.names)).unwrap_or_default();
+            names.iter().any(|name| SERIAL.contains(name)) || column.constraints.iter().any(makes_sequence)
+        }
+        Some(NodeEnum::Constraint(constraint)) => constraint.contype() == ConstrType::ConstrIdentity,
+        // It may take over identity columns.
+        Some(NodeEnum::TableLikeClause(_)) => true,
         _ => false,
     }
 }

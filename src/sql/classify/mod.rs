@@ -6,6 +6,7 @@
 
 mod bodies;
 mod change;
+mod claiming;
 mod copy;
 mod ddl;
 mod dropping;
@@ -49,7 +50,8 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
     for raw in &parsed.statements {
         let tokens = parsed.tokens.part(&raw.span);
         let classifier = Classifier::new(guard, text, &tokens, hits_inside(&hits, &raw.span), depth, raw);
-        let mut statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
+        let statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
+        let mut statement = classifier.claims_no_mask(&raw.node, statement);
         statement.spells_counted = classifier.is_counted();
         if earlier_code && statement.spells_counted && !unseen::runs_nothing(&raw.node) {
             statement.refusal = Some(uncommitted_code());

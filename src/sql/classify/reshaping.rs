@@ -10,12 +10,13 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt};
-use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar};
+use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar, RenameStmt};
 
 use super::Classifier;
 use super::dropping::drops_column;
 use super::making::{last, names_in};
 use crate::catalog::Oid;
+use crate::catalog::snapshot::Relation;
 
 impl Classifier<'_> {
     /// Does the statement put code on a relation that is relied on?
@@ -28,15 +29,11 @@ impl Classifier<'_> {
             }
             NodeEnum::CreateStmt(create) => self.adds_to_relied(create),
             NodeEnum::DropStmt(drop) => self.uncovers_relied(drop),
+            NodeEnum::RenameStmt(rename) => self.renames_beneath_relied(rename),
             // Who reads the one above would call what the new definition calls.
             NodeEnum::ViewStmt(create) => {
                 create.replace && create.view.as_ref().is_some_and(|view| self.is_read(view))
             }
-            NodeEnum::CreateSchemaStmt(create) => create
-                .schema_elts
-                .iter()
-                .filter_map(|part| part.node.as_ref())
-                .any(|node| self.reshapes_relied(node)),
             node => coded_table(node).is_some_and(|table| {
                 self.is_relied_table(table) || (runs_on_reading(node) && self.is_read(table))
             }),
@@ -50,10 +47,32 @@ impl Classifier<'_> {
             matches!(command.subtype(), Type::AtEnableRowSecurity | Type::AtForceRowSecurity)
         };
         alter.relation.as_ref().is_some_and(|table| {
-            (self.is_relied_table(table) && !alter.cmds.iter().all(|command| self.runs_nothing(command)))
+            let is_covered = self.is_covered(&table.relname);
+            let passes =
+                |command: &Node| self.runs_nothing(command) && !(is_covered && changes_columns(command));
+            (self.is_relied_table(table) && !alter.cmds.iter().all(passes))
                 || (self.is_read(table) && commands().any(changes_readers))
         }) || commands().any(|command| self.comes_under_relied(command))
             || drops_column(alter).is_some_and(|table| self.covers_stand_on(&[table]))
+    }
+
+    /// Triggers run in the order of their names, and know columns by theirs.
+    fn renames_beneath_relied(&self, rename: &RenameStmt) -> bool {
+        let Some(table) = rename.relation.as_ref() else { return false };
+        match rename.rename_type() {
+            ObjectType::ObjectTrigger | ObjectType::ObjectRule => self.is_relied_table(table),
+            ObjectType::ObjectColumn => self.is_relied_table(table) && self.is_covered(&table.relname),
+            _ => false,
+        }
+    }
+
+    /// May a relation of this name, or one beneath it, have triggers or rules?
+    fn is_covered(&self, name: &str) -> bool {
+        let snapshot = &self.guard.snapshot;
+        let has_code = |relation: &Relation| relation.has_rules || !relation.trigger_functions.is_empty();
+        let is_it = |relation: &Relation| *relation.name == *name;
+        let mut covered = snapshot.relations.values().filter(|relation| has_code(relation));
+        covered.any(|relation| is_it(relation) || snapshot.above(relation).into_iter().any(is_it))
     }
 
     /// A trigger or rule may be what hides the values that such code writes.
@@ -269,4 +288,12 @@ fn named(node: Option<&NodeEnum>) -> Option<&RangeVar> {
         Some(NodeEnum::RangeVar(named)) => Some(named),
         _ => None,
     }
+}
+
+/// Does it make other columns of a table's, that its triggers would take for those
+/// that they know?
+fn changes_columns(command: &Node) -> bool {
+    alteration(command).is_some_and(|command| {
+        matches!(command.subtype(), AlterTableType::AtAddColumn | AlterTableType::AtDropColumn)
+    })
 }

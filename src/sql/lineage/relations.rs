@@ -197,6 +197,9 @@ impl<'a> Walk<'a> {
         if let (true, Some(definition)) = (is_view, relation.definition.as_deref()) {
             self.named.extend(self.inside_view(definition));
         }
+        let asked = self.facts.set_off.get(&relation.oid).map(|found| &found.columns);
+        let by_key = [self.facts.keyed.get(&relation.oid), self.facts.sequences.get(&relation.oid), asked];
+        self.named.extend(by_key.into_iter().flatten().flatten().cloned());
         // It counts, and nobody knows for what: statistics, say.
         if self.named.len() == known {
             self.named.extend(self.all_protected());

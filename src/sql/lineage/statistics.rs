@@ -92,6 +92,9 @@ pub(crate) fn holds_statistics(relation: &Relation, column: &str) -> bool {
     &*relation.schema == "pg_catalog" && known.is_some_and(|(_, identity)| !identity.contains(&column))
 }
 
+/// What tells of an advisory lock which number was locked.
+const LOCKED_BY_VALUE: &[&str] = &["classid", "objid", "objsubid"];
+
 pub(super) fn is_statistics(name: &str) -> bool {
     RELATIONS.iter().any(|(known, _)| *known == name)
 }
@@ -135,10 +138,18 @@ impl<'a> Walk<'a> {
     }
 
     fn filtered(&self, relation: &Relation, identity: &[&str]) -> String {
+        let locks_by_value = &*relation.name == "pg_locks" && self.locks_by_value();
         let columns: Vec<String> = relation
             .columns
             .iter()
             .map(|column| match identity.contains(&&*column.name) {
+                true if locks_by_value && LOCKED_BY_VALUE.contains(&&*column.name) => {
+                    let name = quoted(&column.name);
+                    format!(
+                        "CASE WHEN s.locktype OPERATOR(pg_catalog.=) 'advisory' THEN NULL ELSE s.{name} END \
+                         AS {name}"
+                    )
+                }
                 true => format!("s.{}", quoted(&column.name)),
                 false => {
                     let name = quoted(&column.name);
@@ -152,6 +163,14 @@ impl<'a> Walk<'a> {
             quoted(&relation.name),
             self.hidden_row(&relation.name)
         )
+    }
+
+    /// Is there code that may take an advisory lock by a protected value?
+    fn locks_by_value(&self) -> bool {
+        let mut functions = self.facts.snapshot.functions.values();
+        functions.any(|function| {
+            !function.oid.is_builtin() && function.body.to_ascii_lowercase().contains("advisory")
+        })
     }
 
     /// The condition under which row `s` is about a protected column.

@@ -235,6 +235,7 @@ impl Shop {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            state_types: Vec::new(),
         });
     }
 

@@ -1,0 +1,243 @@
+//! New tables and columns that a rule with a keyed mask means by their names.
+//!
+//! A token leads back to its original wherever a rule says so, and a client's
+//! own table has triggers, CHECKs and defaults of the client's: they would
+//! receive it. A table filled beforehand would show the mask of any guess. So a
+//! session without `exempt` makes nothing, in any database, that would be masked
+//! by a key once it is there. Invariant: a statement that gives a table or a
+//! column a name, or moves it, is among those looked through here, or needs
+//! `exempt` anyway. Temporary tables are no rule's.
+
+use pg_query::NodeEnum;
+use pg_query::protobuf::{
+    AlterTableStmt, AlterTableType, CreateStmt, CreateTableAsStmt, Node, ObjectType, RangeVar, SelectStmt,
+    Token,
+};
+
+use super::Classifier;
+use super::change::{into, is_temporary};
+use crate::config::ColumnPattern;
+use crate::error::{ClientError, sqlstate};
+use crate::policy::rules::ANY;
+use crate::sql::analysis::Statement;
+
+/// A table as a statement makes, alters or moves it.
+struct Claim<'n> {
+    /// None: as the search_path says.
+    schema: Option<&'n str>,
+    table: &'n str,
+    columns: Columns,
+}
+
+enum Columns {
+    /// New there, at most those of these names.
+    Named(Vec<String>),
+    /// Any.
+    Unknown,
+}
+
+impl Claim<'_> {
+    fn fits(&self, pattern: &ColumnPattern) -> bool {
+        let schema = self.schema.is_none_or(|schema| pattern.schema == ANY || pattern.schema == schema);
+        if pattern.table != ANY {
+            return schema && pattern.table == self.table;
+        }
+        match &self.columns {
+            Columns::Named(names) if pattern.column == ANY => schema && !names.is_empty(),
+            // In any schema: it may be moved, or have children elsewhere.
+            Columns::Named(names) => names.contains(&pattern.column),
+            Columns::Unknown => true,
+        }
+    }
+}
+
+impl Classifier<'_> {
+    /// Holds the statement back if what it makes would be masked by a key.
+    pub(super) fn claims_no_mask(&self, node: &NodeEnum, statement: Statement) -> Statement {
+        let claims = &self.guard.keyed_rules;
+        if claims.is_empty() || statement.refusal.is_some() || statement.needs_exempt.is_some() {
+            return statement;
+        }
+        let is_claimed = match node {
+            // A schema that rules name, or a composite type whose tables nobody spells.
+            NodeEnum::RenameStmt(rename) if rename.rename_type() == ObjectType::ObjectSchema => {
+                claims.iter().find(|pattern| pattern.schema == rename.newname)
+            }
+            NodeEnum::RenameStmt(rename) if rename.rename_type() == ObjectType::ObjectAttribute => {
+                claims.iter().find(|pattern| pattern.column == ANY || pattern.column == rename.newname)
+            }
+            node => {
+                let made = self.claims(node);
+                claims.iter().find(|pattern| made.iter().any(|claim| claim.fits(pattern)))
+            }
+        };
+        match is_claimed {
+            Some(pattern) => Statement { needs_exempt: Some(self.claimed(pattern)), ..statement },
+            None => statement,
+        }
+    }
+
+    fn claims<'n>(&self, node: &'n NodeEnum) -> Vec<Claim<'n>> {
+        match node {
+            NodeEnum::CreateStmt(create) => self.created(create).into_iter().collect(),
+            NodeEnum::CreateTableAsStmt(create) => self.filled(create).into_iter().collect(),
+            NodeEnum::SelectStmt(select) => {
+                let target = into(select).filter(|target| !is_temporary(Some(target)));
+                target.map(|target| self.selected(target, Some(select))).into_iter().collect()
+            }
+            NodeEnum::AlterTableStmt(alter) => self.altered(alter).into_iter().collect(),
+            NodeEnum::RenameStmt(rename) => {
+                let Some(table) = rename.relation.as_ref() else { return Vec::new() };
+                let schema = schema_of(table);
+                match rename.rename_type() {
+                    ObjectType::ObjectColumn => {
+                        let columns = Columns::Named(vec![rename.newname.clone()]);
+                        vec![Claim { schema, table: &table.relname, columns }]
+                    }
+                    ObjectType::ObjectTable | ObjectType::ObjectForeignTable | ObjectType::ObjectMatview => {
+                        vec![Claim { schema, table: &rename.newname, columns: Columns::Named(Vec::new()) }]
+                    }
+                    _ => Vec::new(),
+                }
+            }
+            NodeEnum::AlterObjectSchemaStmt(moved) => {
+                let claim = |table: &'n RangeVar| Claim {
+                    schema: Some(&moved.newschema),
+                    table: &table.relname,
+                    columns: self.columns_of(&table.relname),
+                };
+                moved.relation.as_ref().map(claim).into_iter().collect()
+            }
+            NodeEnum::CreateSchemaStmt(create) => {
+                let within = Some(create.schemaname.as_str()).filter(|name| !name.is_empty());
+                let parts = create.schema_elts.iter().filter_map(|part| part.node.as_ref());
+                parts
+                    .flat_map(|part| self.claims(part))
+                    .map(|claim| Claim { schema: claim.schema.or(within), ..claim })
+                    .collect()
+            }
+            NodeEnum::ExplainStmt(explain) => {
+                let inner = explain.query.as_deref().and_then(|query| query.node.as_ref());
+                inner.map(|node| self.claims(node)).unwrap_or_default()
+            }
+            // Makes and moves no table.
+            _ => Vec::new(),
+        }
+    }
+
+    fn created<'n>(&self, create: &'n CreateStmt) -> Option<Claim<'n>> {
+        let table = create.relation.as_ref().filter(|table| !is_temporary(Some(table)))?;
+        let is_listed = create.inh_relations.is_empty()
+            && create.of_typename.is_none()
+            && create.table_elts.iter().all(|part| !matches!(part.node, Some(NodeEnum::TableLikeClause(_))));
+        let columns = if is_listed { self.words() } else { Columns::Unknown };
+        Some(Claim { schema: schema_of(table), table: &table.relname, columns })
+    }
+
+    fn filled<'n>(&self, create: &'n CreateTableAsStmt) -> Option<Claim<'n>> {
+        let into = create.into.as_deref()?;
+        let table = into.rel.as_ref().filter(|table| !is_temporary(Some(table)))?;
+        let query = match create.query.as_deref().and_then(|query| query.node.as_ref()) {
+            Some(NodeEnum::SelectStmt(select)) => Some(&**select),
+            _ => None,
+        };
+        Some(self.selected(table, query))
+    }
+
+    /// A table made of a query's rows.
+    fn selected<'n>(&self, table: &'n RangeVar, query: Option<&SelectStmt>) -> Claim<'n> {
+        let columns = match query.is_some_and(|query| !has_star(query)) {
+            true => self.words(),
+            false => self.columns_in_reach(),
+        };
+        Claim { schema: schema_of(table), table: &table.relname, columns }
+    }
+
+    fn altered<'n>(&self, alter: &'n AlterTableStmt) -> Option<Claim<'n>> {
+        let table = alter.relation.as_ref()?;
+        let adds = |node: &Node| match node.node.as_ref() {
+            Some(NodeEnum::AlterTableCmd(command)) => command.subtype() == AlterTableType::AtAddColumn,
+            _ => true,
+        };
+        if !alter.cmds.iter().any(adds) {
+            return None;
+        }
+        Some(Claim { schema: schema_of(table), table: &table.relname, columns: self.words() })
+    }
+
+    /// The names in the statement, any of which may be a column's.
+    fn words(&self) -> Columns {
+        if self.escapes {
+            return Columns::Unknown;
+        }
+        let texts = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at));
+        Columns::Named(
+            texts
+                .map(|text| match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+                    Some(quoted) => quoted.replace("\"\"", "\""),
+                    None => text.to_ascii_lowercase(),
+                })
+                .collect(),
+        )
+    }
+
+    /// The names in the statement, and of the columns of all relations that may
+    /// be meant in it: a `*` may stand for them. A function's are not known.
+    fn columns_in_reach(&self) -> Columns {
+        let Columns::Named(mut names) = self.words() else { return Columns::Unknown };
+        let snapshot = &self.guard.snapshot;
+        let calls = |name: &String| {
+            let mut known = snapshot.functions_named(name);
+            known.any(|function| !function.oid.is_builtin())
+        };
+        if names.iter().any(calls) || self.tokens.follow(&self.span, &[Token::Execute]) {
+            return Columns::Unknown;
+        }
+        let relations = names.iter().flat_map(|name| snapshot.relations_named(name));
+        let columns: Vec<String> =
+            relations.flat_map(|relation| &relation.columns).map(|column| column.name.to_string()).collect();
+        names.extend(columns);
+        Columns::Named(names)
+    }
+
+    fn columns_of(&self, table: &str) -> Columns {
+        let mut relations = self.guard.snapshot.relations_named(table).peekable();
+        if relations.peek().is_none() {
+            return Columns::Unknown;
+        }
+        let columns = relations.flat_map(|relation| &relation.columns);
+        Columns::Named(columns.map(|column| column.name.to_string()).collect())
+    }
+
+    fn claimed(&self, pattern: &ColumnPattern) -> ClientError {
+        ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: the policy has a mask for {pattern}, which this could come to be"),
+        )
+        .with_hint(
+            "Use another name, or a temporary table. A role with \"exempt = true\" in the policy may make it.",
+        )
+        .at(self.position(self.span.start))
+    }
+}
+
+fn schema_of(table: &RangeVar) -> Option<&str> {
+    Some(table.schemaname.as_str()).filter(|schema| !schema.is_empty())
+}
+
+/// Does a query's first arm, which names the columns, have a `*` among its outputs?
+fn has_star(query: &SelectStmt) -> bool {
+    if let Some(left) = query.larg.as_deref() {
+        return has_star(left);
+    }
+    let ends_in_star =
+        |nodes: &[Node]| nodes.last().is_some_and(|node| matches!(node.node, Some(NodeEnum::AStar(_))));
+    query.target_list.iter().any(|target| {
+        let Some(NodeEnum::ResTarget(target)) = target.node.as_ref() else { return true };
+        match target.val.as_deref().and_then(|value| value.node.as_ref()) {
+            Some(NodeEnum::ColumnRef(reference)) => ends_in_star(&reference.fields),
+            Some(NodeEnum::AIndirection(part)) => ends_in_star(&part.indirection),
+            _ => false,
+        }
+    })
+}
