@@ -27,8 +27,8 @@ use super::bindings::{Known, KnownColumn, Standing};
 use super::closure::{self, Asked, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
-use super::guard::{Facts, Guard, SetOff};
-use super::relied::{Paths, Relied};
+use super::guard::{Facts, Guard, Reached, SetOff};
+use super::relied::{Paths, Reach, Relied};
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::{Allow, Defaults, ProtectRule};
@@ -111,9 +111,6 @@ type Keyed = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 /// Sequences, and the protected columns that get their numbers.
 type Filling = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 
-/// Relations, and protected columns of others that a write to them may reach.
-type Reached = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
-
 /// Columns and locks, before the closure.
 struct Binding {
     protected: HashMap<ColumnId, Arc<ProtectedColumn>>,
@@ -127,7 +124,7 @@ fn guard(
     binding: Binding,
     counted: Counted,
     (keyed, sequences): (Keyed, Filling),
-    (relied_on, reached): (Relied, Reached),
+    (relied_on, reached): (Relied, HashMap<Oid, Reached>),
     trusts_code: bool,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
@@ -323,20 +320,20 @@ fn set_off(
     counted.sets_off.iter().map(of).collect()
 }
 
-/// What a write reaches, for those relations whose names count. The others'
-/// lead to nothing protected.
+/// What is reached from those relations whose names count. The others lead to
+/// nothing protected.
 fn reached(
     snapshot: &Snapshot,
     paths: &Paths<'_>,
     protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
     counted: &Counted,
-) -> Reached {
-    let mut by_relation = Reached::new();
+) -> HashMap<Oid, Reached> {
+    let mut by_relation: HashMap<Oid, Vec<Arc<ProtectedColumn>>> = HashMap::new();
     for (id, column) in protected {
         by_relation.entry(id.relation).or_default().push(Arc::clone(column));
     }
-    let columns_of = |relation: &Relation| -> Vec<Arc<ProtectedColumn>> {
-        match paths.from(relation) {
+    let columns = |relation: &Relation, reach: Reach| -> Vec<Arc<ProtectedColumn>> {
+        match paths.from(relation, reach) {
             None => protected.values().cloned().collect(),
             Some(others) => {
                 let others = others.filter(|oid| *oid != relation.oid);
@@ -345,8 +342,11 @@ fn reached(
         }
     };
     let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
-    let all = relations.map(|relation| (relation.oid, columns_of(relation)));
-    all.filter(|(_, columns)| !columns.is_empty()).collect()
+    let all = relations.map(|relation| {
+        let by_read = columns(relation, Reach::Read);
+        (relation.oid, Reached { by_read, by_write: columns(relation, Reach::Write) })
+    });
+    all.filter(|(_, reached)| !reached.by_write.is_empty()).collect()
 }
 
 /// A view over what is locked needs no finding of its own.

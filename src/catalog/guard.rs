@@ -45,9 +45,8 @@ pub struct Guard {
     pub keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Relations to which a write asks about protected values, whatever it writes.
     pub set_off: HashMap<Oid, SetOff>,
-    /// Relations, and protected columns of others that a write to them may reach
-    /// by triggers and foreign keys, so that an error or notice may tell of them.
-    pub reached: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    /// Relations that lead on to protected columns of others.
+    pub reached: HashMap<Oid, Reached>,
     /// Sequences, and the protected columns that get their numbers.
     pub sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Types of which a value, or the making of one, runs opaque code.
@@ -87,6 +86,16 @@ pub enum Runs {
     Use,
 }
 
+/// Protected columns of other relations that code of a relation's gets at, so
+/// that an error or notice may tell of them.
+#[derive(Debug, Clone, Default)]
+pub struct Reached {
+    /// When it is read: by policies, or what a view calls.
+    pub by_read: Vec<Arc<ProtectedColumn>>,
+    /// When it is written to: by triggers and foreign keys too.
+    pub by_write: Vec<Arc<ProtectedColumn>>,
+}
+
 /// The part of a guard that lineage reads; borrowed, so that a guard under
 /// construction can be analysed too (views in dependency order).
 #[derive(Clone, Copy)]
@@ -99,7 +108,7 @@ pub struct Facts<'a> {
     pub opaque_functions: &'a HashSet<Oid>,
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub set_off: &'a HashMap<Oid, SetOff>,
-    pub reached: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    pub reached: &'a HashMap<Oid, Reached>,
     pub sequences: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running_types: &'a HashMap<Oid, Runs>,
 }

@@ -52,7 +52,7 @@ pub struct Relied {
 
 /// How code gets at a relation: what runs then.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reach {
+pub(super) enum Reach {
     Read,
     Write,
 }
@@ -179,7 +179,8 @@ pub fn is_sequence_of(name: &str, table: &str) -> bool {
     while !table.is_char_boundary(end) {
         end -= 1;
     }
-    let begins = table.get(..end).is_some_and(|beginning| name.starts_with(beginning));
+    let rest = table.get(..end).and_then(|beginning| name.strip_prefix(beginning));
+    let begins = rest.is_some_and(|rest| end < table.len() || rest.starts_with('_'));
     begins && name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_seq")
 }
 
@@ -218,11 +219,15 @@ impl<'a> Paths<'a> {
         Self { snapshot, changing: changing(snapshot), read: RefCell::default() }
     }
 
-    /// What a write to `relation` may change or read, itself among it. None: it
+    /// What may be changed or read where `relation` is, itself among it. None: it
     /// may be anything.
-    pub(super) fn from(&self, relation: &Relation) -> Option<impl Iterator<Item = Oid> + use<>> {
+    pub(super) fn from(
+        &self,
+        relation: &Relation,
+        reach: Reach,
+    ) -> Option<impl Iterator<Item = Oid> + use<>> {
         let mut following = Following::new(self);
-        following.relations([&relation.oid], Reach::Write);
+        following.relations([&relation.oid], reach);
         following.run();
         let Relied { dynamic, written, read, .. } = following.relied;
         (!dynamic).then(|| written.into_iter().chain(read))

@@ -168,7 +168,9 @@ fn elements(ty: &ValueType, array: bool) -> ValueType {
 }
 
 const INTEGERS: [Oid; 3] = [Oid(21), Oid(23), Oid(20)];
-const TEXTS: [Oid; 3] = [Oid(25), Oid(1043), Oid(1042)];
+const BPCHAR: Oid = Oid(1042);
+const BPCHARS: [Oid; 2] = [BPCHAR, Oid(1014)];
+const TEXTS: [Oid; 3] = [Oid(25), Oid(1043), BPCHAR];
 /// Left to the server: not declared, or `unknown`.
 const UNDECLARED: [Oid; 2] = [Oid(0), Oid(705)];
 
@@ -185,6 +187,8 @@ fn takes(declared: Oid, ty: Oid, array: bool) -> bool {
     }
     match (array, ty) {
         (false, ty) if declared == ty => true,
+        // Where one side is `bpchar`, blanks at the end count no more.
+        (false | true, ty) if ty != BPCHAR && BPCHARS.contains(&declared) => false,
         (false, ty) if TEXTS.contains(&ty) => TEXTS.contains(&declared),
         (false, ty) => INTEGERS.contains(&ty) && INTEGERS.contains(&declared),
         (true, Oid(25 | 1043 | 1042)) => matches!(declared, Oid(1009 | 1015 | 1014)),

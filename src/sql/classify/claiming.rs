@@ -11,7 +11,6 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
     AlterTableStmt, AlterTableType, CreateStmt, CreateTableAsStmt, Node, ObjectType, RangeVar, SelectStmt,
-    Token,
 };
 
 use super::Classifier;
@@ -83,7 +82,7 @@ impl Classifier<'_> {
             NodeEnum::CreateTableAsStmt(create) => self.filled(create).into_iter().collect(),
             NodeEnum::SelectStmt(select) => {
                 let target = into(select).filter(|target| !is_temporary(Some(target)));
-                target.map(|target| self.selected(target, Some(select))).into_iter().collect()
+                target.map(|target| self.selected(target, Some(node))).into_iter().collect()
             }
             NodeEnum::AlterTableStmt(alter) => self.altered(alter).into_iter().collect(),
             NodeEnum::RenameStmt(rename) => {
@@ -127,28 +126,34 @@ impl Classifier<'_> {
 
     fn created<'n>(&self, create: &'n CreateStmt) -> Option<Claim<'n>> {
         let table = create.relation.as_ref().filter(|table| !is_temporary(Some(table)))?;
-        let is_listed = create.inh_relations.is_empty()
-            && create.of_typename.is_none()
-            && create.table_elts.iter().all(|part| !matches!(part.node, Some(NodeEnum::TableLikeClause(_))));
-        let columns = if is_listed { self.words() } else { Columns::Unknown };
+        let parts = create.table_elts.iter().chain(&create.inh_relations);
+        let mut taken = parts.filter_map(|part| match part.node.as_ref() {
+            Some(NodeEnum::TableLikeClause(like)) => like.relation.as_ref(),
+            Some(NodeEnum::RangeVar(parent)) => Some(parent),
+            _ => None,
+        });
+        let is_known =
+            |table: &RangeVar| self.guard.snapshot.relations_named(&table.relname).next().is_some();
+        let columns = match create.of_typename.is_none() && taken.all(is_known) {
+            true => self.columns_in_reach(),
+            false => Columns::Unknown,
+        };
         Some(Claim { schema: schema_of(table), table: &table.relname, columns })
     }
 
     fn filled<'n>(&self, create: &'n CreateTableAsStmt) -> Option<Claim<'n>> {
         let into = create.into.as_deref()?;
         let table = into.rel.as_ref().filter(|table| !is_temporary(Some(table)))?;
-        let query = match create.query.as_deref().and_then(|query| query.node.as_ref()) {
-            Some(NodeEnum::SelectStmt(select)) => Some(&**select),
-            _ => None,
-        };
-        Some(self.selected(table, query))
+        Some(self.selected(table, create.query.as_deref().and_then(|query| query.node.as_ref())))
     }
 
-    /// A table made of a query's rows.
-    fn selected<'n>(&self, table: &'n RangeVar, query: Option<&SelectStmt>) -> Claim<'n> {
-        let columns = match query.is_some_and(|query| !has_star(query)) {
-            true => self.words(),
-            false => self.columns_in_reach(),
+    /// A table made of a query's rows. What a `*` stands for is known where the
+    /// query can be followed.
+    fn selected<'n>(&self, table: &'n RangeVar, query: Option<&NodeEnum>) -> Claim<'n> {
+        let columns = match query {
+            Some(NodeEnum::SelectStmt(select)) if !has_star(select) => self.words(),
+            Some(query) if self.lineage(query).is_ok() => self.columns_in_reach(),
+            Some(_) | None => Columns::Unknown,
         };
         Claim { schema: schema_of(table), table: &table.relname, columns }
     }
@@ -182,17 +187,10 @@ impl Classifier<'_> {
     }
 
     /// The names in the statement, and of the columns of all relations that may
-    /// be meant in it: a `*` may stand for them. A function's are not known.
+    /// be meant in it.
     fn columns_in_reach(&self) -> Columns {
         let Columns::Named(mut names) = self.words() else { return Columns::Unknown };
         let snapshot = &self.guard.snapshot;
-        let calls = |name: &String| {
-            let mut known = snapshot.functions_named(name);
-            known.any(|function| !function.oid.is_builtin())
-        };
-        if names.iter().any(calls) || self.tokens.follow(&self.span, &[Token::Execute]) {
-            return Columns::Unknown;
-        }
         let relations = names.iter().flat_map(|name| snapshot.relations_named(name));
         let columns: Vec<String> =
             relations.flat_map(|relation| &relation.columns).map(|column| column.name.to_string()).collect();

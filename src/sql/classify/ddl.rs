@@ -86,21 +86,17 @@ impl Classifier<'_> {
         }
     }
 
-    /// A counted name in a string that is code, or a name: the text of a
-    /// function, and the functions and types of CREATE AGGREGATE, CREATE TYPE
-    /// and the like, where a string is as good (`defGetQualifiedName` in
-    /// `define.c`).
+    /// A counted name in a string that is code, the text of a function, or a name.
     fn names_in_string(&self, node: &NodeEnum) -> bool {
         let strings: Vec<&str> = match node {
             NodeEnum::CreateFunctionStmt(function) => {
                 function.options.iter().filter_map(definition_strings).flatten().collect()
             }
-            NodeEnum::DefineStmt(define) => strings_of(&define.definition),
-            NodeEnum::CreateRangeStmt(range) => strings_of(&range.params),
-            NodeEnum::AlterTypeStmt(alter) => strings_of(&alter.options),
-            NodeEnum::AlterOperatorStmt(alter) => strings_of(&alter.options),
-            _ => return false,
+            node => strings_that_name(node),
         };
+        if strings.is_empty() {
+            return false;
+        }
         let counts = |text: &str| {
             let hits = self.guard.prefilter.hits(text.as_bytes());
             hits.iter().any(|hit| !hit.span.is_empty())
@@ -250,6 +246,18 @@ pub(super) fn definition_strings(option: &pg_query::Node) -> Option<Vec<&str>> {
                 .collect(),
         ),
         _ => None,
+    }
+}
+
+/// What stands in strings where a function or type may be named: CREATE
+/// AGGREGATE, CREATE TYPE and the like (`defGetQualifiedName` in `define.c`).
+pub(super) fn strings_that_name(node: &NodeEnum) -> Vec<&str> {
+    match node {
+        NodeEnum::DefineStmt(define) => strings_of(&define.definition),
+        NodeEnum::CreateRangeStmt(range) => strings_of(&range.params),
+        NodeEnum::AlterTypeStmt(alter) => strings_of(&alter.options),
+        NodeEnum::AlterOperatorStmt(alter) => strings_of(&alter.options),
+        _ => Vec::new(),
     }
 }
 

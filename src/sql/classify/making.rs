@@ -27,6 +27,8 @@ impl Classifier<'_> {
     pub(super) fn keeps_names(&self, node: &NodeEnum, statement: Statement) -> Statement {
         let relied_on = |name: &&str| {
             self.guard.relied_on.includes(&self.guard.snapshot, name)
+                // The type of its arrays.
+                || self.guard.relied_on.spells(&self.guard.snapshot, &format!("_{name}"))
                 || self.is_known_as_catalogs(name)
                 || self.names_counted(name)
                 || (makes_function(node)

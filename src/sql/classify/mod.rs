@@ -59,7 +59,8 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
-        let recodes = recoding::is_spelled(&tokens, text, &raw.span);
+        let recodes = recoding::is_spelled(&tokens, text, &raw.span)
+            || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes);
         statement.may_recode = recodes || recoded;
         statement.follows_end = ended;
         statement.current_of = tokens.follow(&raw.span, &[Token::CurrentP, Token::Of]);
@@ -320,7 +321,7 @@ impl<'a> Classifier<'a> {
         let own = self.guard.protected.iter().filter(|(id, _)| is_spelled(&id.relation));
         columns.extend(own.map(|(_, column)| Arc::clone(column)));
         let reaching = self.guard.reached.iter().filter(|(relation, _)| is_spelled(relation));
-        columns.extend(reaching.flat_map(|(_, reached)| reached).cloned());
+        columns.extend(reaching.flat_map(|(_, reached)| &reached.by_write).cloned());
         columns.sort_by(|a, b| a.name.cmp(&b.name));
         columns.dedup_by(|a, b| a.name == b.name);
         columns

@@ -9,8 +9,10 @@
 //! run nothing passes.
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt};
-use pg_query::protobuf::{DropBehavior, DropStmt, Node, ObjectType, RangeVar, RenameStmt};
+use pg_query::protobuf::{
+    AlterEnumStmt, AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt,
+    DropBehavior, DropStmt, Node, ObjectType, RangeVar, RenameStmt,
+};
 
 use super::Classifier;
 use super::dropping::drops_column;
@@ -30,6 +32,7 @@ impl Classifier<'_> {
             NodeEnum::CreateStmt(create) => self.adds_to_relied(create),
             NodeEnum::DropStmt(drop) => self.uncovers_relied(drop),
             NodeEnum::RenameStmt(rename) => self.renames_beneath_relied(rename),
+            NodeEnum::AlterEnumStmt(alter) => self.relabels(alter),
             // Who reads the one above would call what the new definition calls.
             NodeEnum::ViewStmt(create) => {
                 create.replace && create.view.as_ref().is_some_and(|view| self.is_read(view))
@@ -47,32 +50,40 @@ impl Classifier<'_> {
             matches!(command.subtype(), Type::AtEnableRowSecurity | Type::AtForceRowSecurity)
         };
         alter.relation.as_ref().is_some_and(|table| {
-            let is_covered = self.is_covered(&table.relname);
-            let passes =
-                |command: &Node| self.runs_nothing(command) && !(is_covered && changes_columns(command));
-            (self.is_relied_table(table) && !alter.cmds.iter().all(passes))
+            (self.is_relied_table(table) && !alter.cmds.iter().all(runs_nothing))
                 || (self.is_read(table) && commands().any(changes_readers))
         }) || commands().any(|command| self.comes_under_relied(command))
             || drops_column(alter).is_some_and(|table| self.covers_stand_on(&[table]))
     }
 
-    /// Triggers run in the order of their names, and know columns by theirs.
+    /// Triggers run in the order of their names, and code knows columns by theirs:
+    /// what it hides in one, or leaves out for want of one, would be elsewhere.
     fn renames_beneath_relied(&self, rename: &RenameStmt) -> bool {
         let Some(table) = rename.relation.as_ref() else { return false };
         match rename.rename_type() {
-            ObjectType::ObjectTrigger | ObjectType::ObjectRule => self.is_relied_table(table),
-            ObjectType::ObjectColumn => self.is_relied_table(table) && self.is_covered(&table.relname),
+            ObjectType::ObjectTrigger
+            | ObjectType::ObjectRule
+            | ObjectType::ObjectColumn
+            | ObjectType::ObjectAttribute => self.is_relied_table(table),
             _ => false,
         }
     }
 
-    /// May a relation of this name, or one beneath it, have triggers or rules?
-    fn is_covered(&self, name: &str) -> bool {
-        let snapshot = &self.guard.snapshot;
-        let has_code = |relation: &Relation| relation.has_rules || !relation.trigger_functions.is_empty();
-        let is_it = |relation: &Relation| *relation.name == *name;
-        let mut covered = snapshot.relations.values().filter(|relation| has_code(relation));
-        covered.any(|relation| is_it(relation) || snapshot.above(relation).into_iter().any(is_it))
+    /// Labels of an enum: such code compares with them as they were, or fails for
+    /// want of one.
+    fn relabels(&self, alter: &AlterEnumStmt) -> bool {
+        let (snapshot, guard) = (&self.guard.snapshot, self.guard);
+        let is_renamed = !alter.old_val.is_empty();
+        last(&alter.type_name).into_iter().any(|name| {
+            let types: Vec<Oid> = snapshot.types_named(name).map(|info| info.oid).collect();
+            let holds =
+                |relation: &Relation| relation.columns.iter().any(|column| types.contains(&column.type_oid));
+            let counts = |relation: &&Relation| {
+                guard.counted_relations.contains(&relation.oid) || guard.relied_on.reads(relation.oid)
+            };
+            guard.relied_on.spells(snapshot, name)
+                || is_renamed && snapshot.relations.values().filter(counts).any(holds)
+        })
     }
 
     /// A trigger or rule may be what hides the values that such code writes.
@@ -151,53 +162,39 @@ impl Classifier<'_> {
         let mut known = self.guard.snapshot.relations_named(&table.relname);
         known.any(|relation| self.guard.relied_on.reads(relation.oid))
     }
+}
 
-    fn runs_nothing(&self, command: &Node) -> bool {
-        use AlterTableType as Type;
-        let Some(command) = alteration(command) else { return false };
-        match command.subtype() {
-            Type::AtAddColumn => self.adds_plain_column(command),
-            Type::AtColumnDefault => command.def.is_none(),
-            // A trigger that reads it goes too, and may have hidden something.
-            Type::AtDropColumn => command.behavior() != DropBehavior::DropCascade,
-            Type::AtAddConstraint => defined(command).is_some_and(is_key),
-            Type::AtChangeOwner
-            | Type::AtClusterOn
-            | Type::AtDropCluster
-            | Type::AtDropConstraint
-            | Type::AtDropExpression
-            | Type::AtDropIdentity
-            | Type::AtDropNotNull
-            | Type::AtReplicaIdentity
-            | Type::AtReplaceRelOptions
-            | Type::AtResetOptions
-            | Type::AtResetRelOptions
-            | Type::AtSetAccessMethod
-            | Type::AtSetCompression
-            | Type::AtSetLogged
-            | Type::AtSetNotNull
-            | Type::AtSetOptions
-            | Type::AtSetRelOptions
-            | Type::AtSetStatistics
-            | Type::AtSetStorage
-            | Type::AtSetTableSpace
-            | Type::AtSetUnLogged
-            | Type::AtValidateConstraint => true,
-            // Runs something, or is not known.
-            _ => false,
-        }
-    }
-
-    /// A column of a type of the server's own, without a default or CHECK.
-    fn adds_plain_column(&self, command: &AlterTableCmd) -> bool {
-        let Some(NodeEnum::ColumnDef(column)) = defined(command) else { return false };
-        let names = column.type_name.as_ref().map(|name| last(&name.names)).unwrap_or_default();
-        let builtin = |name: &&str| {
-            let mut types = self.guard.snapshot.types_named(name).peekable();
-            types.peek().is_some() && types.all(|info| info.oid.is_builtin())
-        };
-        let keys = column.constraints.iter().filter_map(|node| node.node.as_ref()).all(is_key);
-        column.raw_default.is_none() && keys && !names.is_empty() && names.iter().all(builtin)
+/// Does it run nothing, and leave the columns that such code knows?
+fn runs_nothing(command: &Node) -> bool {
+    use AlterTableType as Type;
+    let Some(command) = alteration(command) else { return false };
+    match command.subtype() {
+        Type::AtColumnDefault => command.def.is_none(),
+        Type::AtAddConstraint => defined(command).is_some_and(is_key),
+        Type::AtChangeOwner
+        | Type::AtClusterOn
+        | Type::AtDropCluster
+        | Type::AtDropConstraint
+        | Type::AtDropExpression
+        | Type::AtDropIdentity
+        | Type::AtDropNotNull
+        | Type::AtReplicaIdentity
+        | Type::AtReplaceRelOptions
+        | Type::AtResetOptions
+        | Type::AtResetRelOptions
+        | Type::AtSetAccessMethod
+        | Type::AtSetCompression
+        | Type::AtSetLogged
+        | Type::AtSetNotNull
+        | Type::AtSetOptions
+        | Type::AtSetRelOptions
+        | Type::AtSetStatistics
+        | Type::AtSetStorage
+        | Type::AtSetTableSpace
+        | Type::AtSetUnLogged
+        | Type::AtValidateConstraint => true,
+        // Runs something, gives such code other columns, or is not known.
+        _ => false,
     }
 }
 
@@ -288,12 +285,4 @@ fn named(node: Option<&NodeEnum>) -> Option<&RangeVar> {
         Some(NodeEnum::RangeVar(named)) => Some(named),
         _ => None,
     }
-}
-
-/// Does it make other columns of a table's, that its triggers would take for those
-/// that they know?
-fn changes_columns(command: &Node) -> bool {
-    alteration(command).is_some_and(|command| {
-        matches!(command.subtype(), AlterTableType::AtAddColumn | AlterTableType::AtDropColumn)
-    })
 }

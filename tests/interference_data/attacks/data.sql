@@ -144,6 +144,9 @@ INSERT INTO ta SELECT i, 'a' || i, 'a' || i, 'a' || i, 'ta' || i + 10 * :seed FR
 INSERT INTO tb SELECT i, 'tbx' || i + 10 * :seed, 'tby' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO tc SELECT i, ROW(i)::row_owner, 'tc' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO td (id, n, secret) SELECT i, 'n' || i, 'td' || i + 10 * :seed FROM generate_series(1, 3) i;
-INSERT INTO paid SELECT i, 4700 + (i + 3 * :seed) % 10 FROM generate_series(1, 10) i;
+INSERT INTO bought SELECT i, 4700 + (i + 3 * :seed) % 10 FROM generate_series(1, 10) i;
 INSERT INTO serialised SELECT i, 'serial' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
 INSERT INTO trailed SELECT i, 'trailed' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
+INSERT INTO moody SELECT i, (CASE WHEN i = 2 THEN 'even' WHEN (i = 1) = (:seed = 0) THEN 'low' ELSE 'high' END)::humour, 'n' FROM generate_series(1, 3) i;
+INSERT INTO briefed SELECT i, 'brief' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
+INSERT INTO generic SELECT i, 'generic' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;

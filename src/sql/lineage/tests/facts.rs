@@ -41,7 +41,7 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
-    reached: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
+    reached: HashMap<Oid, crate::catalog::guard::Reached>,
     sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running: HashMap<Oid, crate::catalog::guard::Runs>,
 }
