@@ -229,6 +229,10 @@ fn anything_but_a_token_is_refused_and_no_original_gets_elsewhere() {
         let frames = raw.exchange(&extended(&sql, &[], &[]));
         assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql} (extended)");
     }
+    // Blanks at the end would count no more.
+    let by = "SELECT id FROM customers WHERE ssn = $1";
+    let frames = raw.exchange(&extended(by, &[1042], &[Some(&one)]));
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
     for literal in [one.as_str(), "x"] {
         let frames = raw.query(&format!("COPY (SELECT id FROM customers WHERE ssn = '{literal}') TO STDOUT"));
         assert!(frames[0].field(b'D').unwrap().contains("COPY takes no tokens"), "{frames:?}");
