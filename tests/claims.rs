@@ -80,6 +80,7 @@ fn nobody_makes_in_another_database_what_a_rule_would_mask_by_a_key() {
             "SELECT 1 AS id INTO staff",
             "EXPLAIN ANALYZE CREATE TABLE staff AS SELECT 1 AS id",
             "ALTER TABLE wx RENAME TO staff",
+            "ALTER INDEX wx RENAME TO staff",
             "ALTER TABLE mine.staff SET SCHEMA public",
             "BEGIN; CREATE TABLE wy (id int); ALTER TABLE wy RENAME TO later; COMMIT",
             "ALTER SCHEMA mine RENAME TO public",

@@ -125,6 +125,10 @@ fn a_table_that_a_trigger_names_takes_no_code_of_its_owners() {
         "ALTER TABLE noted ALTER what SET DEFAULT told()",
         "ALTER TABLE noted ADD CHECK (n > told())",
         "ALTER TABLE noted ADD also counted",
+        // What the trigger writes would be cast, or go elsewhere.
+        "ALTER TABLE noted ADD also int",
+        "ALTER TABLE noted DROP what",
+        "ALTER TABLE noted RENAME what TO whatever",
         "ALTER TABLE noted ADD also int DEFAULT told()",
         "ALTER TABLE noted ALTER n TYPE bigint",
         "ALTER TABLE noted FORCE ROW LEVEL SECURITY",
@@ -145,8 +149,26 @@ fn a_table_that_a_trigger_names_takes_no_code_of_its_owners() {
     );
     passes(
         &server,
-        "ALTER TABLE noted ADD also int UNIQUE, ALTER n SET NOT NULL, ALTER what DROP DEFAULT, DROP what; CREATE INDEX ON noted (n)",
+        "ALTER TABLE noted ADD UNIQUE (n), ALTER n SET NOT NULL, ALTER what DROP DEFAULT; CREATE INDEX ON noted (n)",
     );
+}
+
+#[test]
+fn a_function_that_is_held_back_is_told_for_what() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for (body, detail) in [
+        ("plpgsql AS 'BEGIN PERFORM 1; ANALYZE orders; END'", "that begins \"analyze orders\""),
+        ("plpgsql AS 'BEGIN EXECUTE $1; END'", "EXECUTE"),
+        ("sql AS 'SELECT 1; REINDEX TABLE orders; SELECT 2'", "statement 2 "),
+        ("sql AS 'SELECT 1 FROM orders WHERE CURRENT OF c'", "cursor"),
+        ("c AS 'x', 'y'", "language"),
+    ] {
+        let frames = ana.query(&format!("CREATE FUNCTION f() RETURNS int LANGUAGE {body}"));
+        let told = frames.iter().find_map(|frame| frame.field(b'D')).unwrap_or_default();
+        assert!(told.contains(detail), "{body}: {told}");
+    }
 }
 
 #[test]

@@ -59,11 +59,14 @@ const COMMANDS: &[&str] = &[
 ];
 
 impl Classifier<'_> {
-    /// Would a function with this body in SQL do what nobody sees?
-    pub(super) fn sql_body_hides(&self, body: &str) -> bool {
-        takes_cursor(body)
-            || recoding::body_recodes(body)
-            || body::sql_statements(body).is_none_or(|nodes| !nodes.iter().all(|node| self.is_plain(node)))
+    /// What a function with this body in SQL would do that nobody sees.
+    pub(super) fn hidden_in_sql(&self, body: &str) -> Option<String> {
+        if let Some(reason) = hidden_in_any(body) {
+            return Some(reason);
+        }
+        let Some(nodes) = body::sql_statements(body) else { return Some(UNREAD.to_owned()) };
+        let number = nodes.iter().position(|node| !self.is_plain(node))?;
+        Some(format!("statement {} of its body is to be sent by itself", number.saturating_add(1)))
     }
 
     fn is_plain(&self, node: &NodeEnum) -> bool {
@@ -106,17 +109,22 @@ impl Classifier<'_> {
         }
     }
 
-    /// Would a function with this body in PL/pgSQL do what nobody sees?
-    pub(super) fn plpgsql_body_hides(&self, body: &str) -> bool {
-        if takes_cursor(body) || recoding::body_recodes(body) {
-            return true;
+    /// What a function with this body in PL/pgSQL would do that nobody sees.
+    pub(super) fn hidden_in_plpgsql(&self, body: &str) -> Option<String> {
+        if let Some(reason) = hidden_in_any(body) {
+            return Some(reason);
         }
-        let Some(words) = body::plpgsql_words(body) else { return true };
-        if words.iter().any(|word| DYNAMIC.iter().any(|known| word.is(known))) {
-            return true;
+        let Some(words) = body::plpgsql_words(body) else { return Some(UNREAD.to_owned()) };
+        if let Some(word) = words.iter().find(|word| DYNAMIC.iter().any(|known| word.is(known))) {
+            return Some(format!("its body has the word {}", word.text.to_ascii_uppercase()));
         }
-        let statements = body::plpgsql_statements(&words);
-        statements.into_iter().any(|statement| !self.passes(statement) || fills_table(statement))
+        let mut statements = body::plpgsql_statements(&words).into_iter();
+        let hidden = statements.find(|statement| !self.passes(statement) || fills_table(statement))?;
+        let beginning: Vec<&str> = hidden.iter().take(2).map(|word| word.text.as_str()).collect();
+        Some(format!(
+            "the statement of its body that begins \"{}\" is to be sent by itself",
+            beginning.join(" ")
+        ))
     }
 
     fn passes(&self, statement: &[Word]) -> bool {
@@ -162,6 +170,16 @@ impl Classifier<'_> {
     fn is_relied_on(&self, name: &str) -> bool {
         self.guard.relied_on.includes(&self.guard.snapshot, name)
     }
+}
+
+const UNREAD: &str = "its body can't be read for certain";
+
+/// What is so in any language.
+fn hidden_in_any(body: &str) -> Option<String> {
+    if takes_cursor(body) {
+        return Some("its body may work on a cursor of the session".to_owned());
+    }
+    recoding::body_recodes(body).then(|| "its body may set client_encoding".to_owned())
 }
 
 /// INTO fills variables in PL/pgSQL, unless the word in front of it looks like

@@ -93,7 +93,11 @@ impl Classifier<'_> {
                         let columns = Columns::Named(vec![rename.newname.clone()]);
                         vec![Claim { schema, table: &table.relname, columns }]
                     }
-                    ObjectType::ObjectTable | ObjectType::ObjectForeignTable | ObjectType::ObjectMatview => {
+                    // ALTER INDEX renames tables too (`RenameRelation` in `tablecmds.c`).
+                    ObjectType::ObjectTable
+                    | ObjectType::ObjectForeignTable
+                    | ObjectType::ObjectMatview
+                    | ObjectType::ObjectIndex => {
                         vec![Claim { schema, table: &rename.newname, columns: Columns::Named(Vec::new()) }]
                     }
                     _ => Vec::new(),

@@ -24,7 +24,10 @@ impl Classifier<'_> {
             statement.named = self.guard.protected.values().cloned().collect();
         }
         if (counted && !passes_on_protected(node)) || self.needs_exempt(node) {
-            statement.needs_exempt = Some(self.exempt_only());
+            statement.needs_exempt = Some(match self.hidden_code(node) {
+                Some(reason) => self.exempt_only().with_detail(reason),
+                None => self.exempt_only(),
+            });
             statement.names.over_protected = true;
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
@@ -42,7 +45,7 @@ impl Classifier<'_> {
                 .any(|node| self.needs_exempt(node));
         }
         always_exempt(node)
-            || self.hides_code(node)
+            || self.hidden_code(node).is_some()
             || self.calls_unseen(node)
             || self.moves_counted(node)
             || self.reshapes_relied(node)
@@ -106,17 +109,17 @@ impl Classifier<'_> {
 
     /// CREATE FUNCTION in a language or form whose body can't be judged: dynamic
     /// SQL, DDL, a cursor taken by name, or anything that is not SQL or PL/pgSQL.
-    fn hides_code(&self, node: &NodeEnum) -> bool {
-        let NodeEnum::CreateFunctionStmt(function) = node else { return false };
+    fn hidden_code(&self, node: &NodeEnum) -> Option<String> {
+        let NodeEnum::CreateFunctionStmt(function) = node else { return None };
         if function.sql_body.is_some() {
-            return false;
+            return None;
         }
         let language = function.options.iter().find_map(language_name);
         let mut bodies = function.options.iter().filter_map(definition_strings).flatten();
         match language.as_deref() {
-            Some("sql") => bodies.any(|body| self.sql_body_hides(body)),
-            Some("plpgsql") => bodies.any(|body| self.plpgsql_body_hides(body)),
-            _ => true,
+            Some("sql") => bodies.find_map(|body| self.hidden_in_sql(body)),
+            Some("plpgsql") => bodies.find_map(|body| self.hidden_in_plpgsql(body)),
+            _ => Some("its language is neither SQL nor PL/pgSQL".to_owned()),
         }
     }
 
