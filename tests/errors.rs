@@ -76,3 +76,26 @@ fn a_grant_on_one_table_shows_no_other_ones_values_in_messages() {
     let frames = text(&ana.query("SELECT note::int FROM open WHERE id = 1"));
     assert!(frames.contains("\"one\""), "{frames}");
 }
+
+/// A statement that only reads leaves nothing to be done at the transaction's end.
+#[test]
+fn what_follows_a_read_in_its_transaction_keeps_its_words() {
+    let server = Server::start();
+    server.sql(DATABASE, SCHEMA);
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let message =
+        |frames: &[Frame]| frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'M'));
+    let fails = "SELECT 1 / 0";
+    for (first, is_told) in [
+        ("SELECT id, secret FROM child", true),
+        ("WITH x AS (SELECT secret FROM child) SELECT count(*) FROM x", true),
+        ("UPDATE child SET id = id", false),
+        ("WITH x AS (UPDATE child SET id = id RETURNING id) SELECT * FROM x", false),
+    ] {
+        ana.query("BEGIN");
+        assert_eq!(message(&ana.query(first)), None, "{first}");
+        assert_eq!(message(&ana.query(fails)).as_deref() == Some("division by zero"), is_told, "{first}");
+        ana.query("ROLLBACK");
+    }
+}

@@ -477,6 +477,7 @@ impl Relay {
                 names: statement.names.clone(),
                 awaited: statement.is_awaited(),
                 touches: statement.touches_protected,
+                only_reads: statement.only_reads,
                 by_name: false,
                 forgets_person: forgets_person(&statement.kind),
                 verdict,

@@ -394,6 +394,7 @@ impl Relay {
 
 /// What a finished statement leaves behind.
 struct Done {
+    /// What it left to be done may speak of what it touched.
     taints: bool,
     /// What let it see all that it touched.
     leans: Vec<(Basis, Arc<ProtectedColumn>)>,
@@ -406,7 +407,7 @@ impl Done {
     fn of(run: &Run) -> Self {
         let guarded = run.guarded.as_deref();
         Self {
-            taints: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
+            taints: guarded.is_some_and(|g| g.touches && !g.only_reads && !g.verdict.full_grant),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
             leans: guarded.map(|g| g.verdict.full_by.clone()).unwrap_or_default(),
             names: guarded.map(|g| g.names.clone()).unwrap_or_default(),

@@ -285,6 +285,8 @@ pub struct Guarded {
     /// As [`Statement::is_awaited`](crate::sql::Statement::is_awaited).
     pub awaited: bool,
     pub touches: bool,
+    /// As [`Statement::only_reads`](crate::sql::Statement::only_reads).
+    pub only_reads: bool,
     /// What runs is what the server knows by a name that a function may have given
     /// to another statement or cursor.
     pub by_name: bool,
@@ -326,6 +328,7 @@ impl Guarded {
             names: Names::default(),
             awaited: false,
             touches: false,
+            only_reads: false,
             by_name: false,
             forgets_person: false,
         }

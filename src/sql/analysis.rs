@@ -43,6 +43,9 @@ pub struct Statement {
     /// It names a counted relation: errors and notices are filtered unless
     /// the session has a full grant.
     pub touches_protected: bool,
+    /// It only reads rows: nothing of it, a deferred trigger say, can speak later
+    /// in its transaction.
+    pub only_reads: bool,
     /// It spells a name that counts, whatever that means in it: after DDL that
     /// is not committed, nobody knows.
     pub spells_counted: bool,
@@ -447,6 +450,7 @@ impl Statement {
             named: Vec::new(),
             namesakes: Vec::new(),
             touches_protected: false,
+            only_reads: false,
             spells_counted: false,
             refusal: None,
             needs_exempt: None,

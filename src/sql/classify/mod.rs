@@ -255,6 +255,7 @@ impl<'a> Classifier<'a> {
             named: lineage.named,
             namesakes: self.namesakes(),
             touches_protected: lineage.touches_protected,
+            only_reads: matches!(kind, StatementKind::Query) && !lineage.writes,
             sensitive_literals: lineage.sensitive_literals,
             ..Statement::harmless(self.span.clone(), kind)
         }

@@ -109,6 +109,8 @@ pub struct Lineage {
     /// Every protected column of every relation named, views taken apart.
     pub named: Vec<Arc<ProtectedColumn>>,
     pub touches_protected: bool,
+    /// It writes to a relation.
+    pub writes: bool,
     /// Literals that are compared with or written to a protected column.
     pub sensitive_literals: Vec<Range<usize>>,
     /// Spans of every identifier that the analysis resolved.
@@ -328,6 +330,7 @@ impl<'a> Walk<'a> {
             uses: without_repeats(found.uses),
             named: self.named,
             touches_protected: self.touches,
+            writes: !self.written.is_empty(),
             sensitive_literals: found.sensitive,
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,

@@ -148,6 +148,7 @@ fn united(mut lineages: Vec<(Lineage, Vec<Oid>)>) -> Option<Lineage> {
         all.uses.extend(lineage.uses);
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;
+        all.writes |= lineage.writes;
         all.sensitive_literals.extend(lineage.sensitive_literals);
         all.exports.extend(lineage.exports);
         all.output_edits.extend(lineage.output_edits);
