@@ -332,14 +332,20 @@ fn reached(
     for (id, column) in protected {
         by_relation.entry(id.relation).or_default().push(Arc::clone(column));
     }
-    let columns = |relation: &Relation, reach: Reach| -> Vec<Arc<ProtectedColumn>> {
-        match paths.from(relation, reach) {
-            None => protected.values().cloned().collect(),
-            Some(others) => {
-                let others = others.filter(|oid| *oid != relation.oid);
-                others.filter_map(|oid| by_relation.get(&oid)).flatten().cloned().collect()
-            }
-        }
+    let all: Arc<[Arc<ProtectedColumn>]> = protected.values().cloned().collect();
+    // What a child has of its parent is the parent's to show.
+    let is_own = |relation: &Relation, other: &Relation, column: &ProtectedColumn| {
+        relation.column(&column.column).is_some()
+            && (other.oid == relation.oid
+                || snapshot.above(other).iter().any(|above| above.oid == relation.oid))
+    };
+    let columns = |relation: &Relation, reach: Reach| -> Arc<[Arc<ProtectedColumn>]> {
+        let Some(others) = paths.from(relation, reach) else { return Arc::clone(&all) };
+        let others = others.filter_map(|oid| Some((snapshot.relations.get(&oid)?, by_relation.get(&oid)?)));
+        let beyond = others.flat_map(|(other, columns)| {
+            columns.iter().filter(|column| !is_own(relation, other, column)).cloned()
+        });
+        beyond.collect()
     };
     let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
     let all = relations.map(|relation| {

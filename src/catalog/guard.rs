@@ -91,9 +91,9 @@ pub enum Runs {
 #[derive(Debug, Clone, Default)]
 pub struct Reached {
     /// When it is read: by policies, or what a view calls.
-    pub by_read: Vec<Arc<ProtectedColumn>>,
+    pub by_read: Arc<[Arc<ProtectedColumn>]>,
     /// When it is written to: by triggers and foreign keys too.
-    pub by_write: Vec<Arc<ProtectedColumn>>,
+    pub by_write: Arc<[Arc<ProtectedColumn>]>,
 }
 
 /// The part of a guard that lineage reads; borrowed, so that a guard under

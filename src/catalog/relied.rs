@@ -83,6 +83,8 @@ struct Read {
 struct Following<'a> {
     snapshot: &'a Snapshot,
     paths: &'a Paths<'a>,
+    /// Rows of a child are its own, but what is put on its parent may come down.
+    goes_up: bool,
     relied: Relied,
     functions: HashSet<Oid>,
     types: HashSet<Oid>,
@@ -226,7 +228,7 @@ impl<'a> Paths<'a> {
         relation: &Relation,
         reach: Reach,
     ) -> Option<impl Iterator<Item = Oid> + use<>> {
-        let mut following = Following::new(self);
+        let mut following = Following { goes_up: false, ..Following::new(self) };
         following.relations([&relation.oid], reach);
         following.run();
         let Relied { dynamic, written, read, .. } = following.relied;
@@ -280,6 +282,7 @@ impl<'a> Following<'a> {
         Self {
             snapshot: paths.snapshot,
             paths,
+            goes_up: true,
             relied: Relied::default(),
             functions: HashSet::new(),
             types: HashSet::new(),
@@ -406,7 +409,9 @@ impl<'a> Following<'a> {
             self.relations(&relation.depends_on_relations, Reach::Read);
             self.relations(&relation.rule_references, Reach::Write);
             self.relations(self.paths.changing.get(&oid).into_iter().flatten(), Reach::Write);
-            self.relations(&relation.parents, Reach::Write);
+            if self.goes_up {
+                self.relations(&relation.parents, Reach::Write);
+            }
             self.types(relation);
         }
     }

@@ -322,7 +322,7 @@ impl<'a> Classifier<'a> {
         let own = self.guard.protected.iter().filter(|(id, _)| is_spelled(&id.relation));
         columns.extend(own.map(|(_, column)| Arc::clone(column)));
         let reaching = self.guard.reached.iter().filter(|(relation, _)| is_spelled(relation));
-        columns.extend(reaching.flat_map(|(_, reached)| &reached.by_write).cloned());
+        columns.extend(reaching.flat_map(|(_, reached)| &*reached.by_write).cloned());
         columns.sort_by(|a, b| a.name.cmp(&b.name));
         columns.dedup_by(|a, b| a.name == b.name);
         columns

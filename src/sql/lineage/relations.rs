@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
         let columns = self.fields_of(relation);
         self.named.extend(value::all_columns(columns.iter().map(|field| &field.flow)));
         let reached = self.facts.reached.get(&relation.oid);
-        self.named.extend(reached.into_iter().flat_map(|reached| &reached.by_read).cloned());
+        self.named.extend(reached.into_iter().flat_map(|reached| &*reached.by_read).cloned());
         // What its policies, defaults and CHECKs read, an error may carry.
         for oid in &relation.depends_on_relations {
             if let Some(read) = self.facts.snapshot.relations.get(oid) {

@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
     pub(super) fn set_off(&mut self, to: &Destination<'a>, inserts: bool) {
         let written = to.relations.iter().chain(to.held_in.iter().map(|(table, _)| table));
         let reached = written.clone().filter_map(|table| self.facts.reached.get(&table.oid));
-        self.named.extend(reached.flat_map(|reached| &reached.by_write).cloned());
+        self.named.extend(reached.flat_map(|reached| &*reached.by_write).cloned());
         let found = written.filter_map(|table| self.facts.set_off.get(&table.oid));
         let found = found.filter(|found| !inserts || found.by_insert);
         let columns: Vec<Flow> = found.map(|found| computed(found.columns.clone())).collect();
