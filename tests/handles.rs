@@ -607,12 +607,10 @@ fn what_fails_before_it_runs_leaves_names_as_they_were() {
     // A statement prepared beside an EXECUTE is none.
     assert_eq!(code(&ana.query("EXECUTE s; PREPARE t AS SELECT 'z'")), None);
     assert_eq!(rows(&ana.query("EXECUTE t")), ["z"]);
-    // A star in a COPY is settled by the locks of a transaction.
+    // Locks hold no table out that takes another's name.
     ana.query("CREATE TEMP TABLE m (id int, a text)");
     ana.query("BEGIN");
     let copy = "COPY (SELECT * FROM m JOIN customers c USING (id) JOIN m n USING (id)) TO STDOUT";
-    assert_eq!(code(&ana.query(copy)), None);
-    ana.query("COMMIT");
     assert_eq!(code(&ana.query(copy)).as_deref(), Some("0A000"));
 }
 

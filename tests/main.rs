@@ -42,6 +42,7 @@ mod max_rows;
 mod meanwhile;
 mod metrics;
 mod migration;
+mod moments;
 mod names;
 mod notify;
 mod observe;

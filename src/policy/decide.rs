@@ -197,6 +197,14 @@ impl Verdict {
         self.witnessed.iter().all(holds)
     }
 
+    /// Does it hang on what names mean how the outputs are masked? Then only a
+    /// description of the very rows can tell.
+    pub fn hangs_on_names(&self) -> bool {
+        let mut others = self.readings.iter();
+        let first = others.next();
+        self.masks() && others.any(|other| !first.is_some_and(|first| first.masks_as(other)))
+    }
+
     /// The outputs' fate, once the server has said where each comes from
     /// (None: from no column alone). Readings that this contradicts are
     /// dropped, the others united; if none is left, everything is masked.
@@ -237,7 +245,26 @@ impl Verdict {
     }
 }
 
+impl ReadingActions {
+    fn masks_as(&self, other: &Self) -> bool {
+        self.outputs.len() == other.outputs.len()
+            && self.outputs.iter().zip(&other.outputs).all(|(a, b)| a.masks_as(b))
+    }
+}
+
 impl OutputAction {
+    /// Does an output look the same, whichever of the two happens to it?
+    fn masks_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pass | Self::Reveal { .. }, Self::Pass | Self::Reveal { .. })
+            | (Self::Redact { .. }, Self::Redact { .. }) => true,
+            (Self::Mask { column, .. }, Self::Mask { column: other, .. }) => {
+                column.method == other.method && column.domain == other.domain
+            }
+            (Self::Pass | Self::Reveal { .. } | Self::Mask { .. } | Self::Redact { .. }, _) => false,
+        }
+    }
+
     /// What must happen to an output that is one or the other.
     fn or(self, other: Self) -> Self {
         match (self, other) {

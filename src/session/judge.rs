@@ -16,7 +16,7 @@ use super::relay::{Hold, JobDone, Relay, ShapeRef};
 use super::reports::Gate;
 use super::runs::{Guarded, Plan};
 use super::settings::unheard_encoding;
-use super::state::{Known, Lineage, Lookup, Portal, Prepared};
+use super::state::{Kind, Known, Lineage, Lookup, Portal, Prepared};
 use super::tokens::{Handed, Keys, tokens_by_name};
 use super::unheld::Unheld;
 use crate::audit::record::Observed;
@@ -108,6 +108,17 @@ impl Judged {
     /// be masked as the column's own values are?
     pub(super) fn has_keyed_masks(&self) -> bool {
         self.guarded.as_ref().is_some_and(|guarded| guarded.verdict.has_keyed_masks())
+    }
+
+    /// What it does to its outputs, if it masks some.
+    fn masking(&self) -> Option<&Verdict> {
+        self.guarded.as_ref().map(|guarded| &guarded.verdict).filter(|verdict| verdict.masks())
+    }
+
+    /// Refused: what is masked in it is not settled when it runs.
+    fn unsettled(&self, why: &str, mend: &str) -> Stop {
+        let error = ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, why).with_hint(mend);
+        Stop::Refuse(Refusal::of(error, self.columns.to_vec()))
     }
 
     /// What runs is what the server knows by a name, which may be another than
@@ -334,6 +345,7 @@ impl Relay {
         if !judged.tokens.is_empty() {
             return Err(tokens_by_name().into());
         }
+        check_executed(&judged)?;
         match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
             // Its columns would not be described.
             Some(_) => Err(copy_by_name().into()),
@@ -386,6 +398,11 @@ impl Relay {
                 }
                 Ok(judged)
             }
+            StatementKind::CopyOut(_) => {
+                let judged = self.decide(statement, handed)?;
+                check_copied(&judged)?;
+                Ok(judged)
+            }
             _ => self.decide(statement, handed),
         }
     }
@@ -421,6 +438,9 @@ impl Relay {
                 return Err(Stop::Refuse(Refusal { error, columns, lacking }));
             }
         };
+        if !observe && (verdict.masks() || verdict.tokens.has_originals()) {
+            self.need_encoding()?;
+        }
         if !observe
             && verdict.masks()
             && let Some(why) = self.lossy_output(statement)
@@ -432,6 +452,16 @@ impl Relay {
             self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))
+    }
+
+    /// A Query that is not answered may set another encoding, in which the server
+    /// would write the values and read the originals. What else does so is known
+    /// when it is sent.
+    fn need_encoding(&self) -> Result<(), Stop> {
+        match self.state.entries().any(|entry| entry.kind == Kind::Query) {
+            true => Err(Stop::Hold(Hold::Quiet)),
+            false => Ok(()),
+        }
     }
 
     /// Why masked values can't be shown: the server's conversion of their
@@ -595,21 +625,35 @@ fn by_two_names() -> ClientError {
     .with_hint("Name the statement or cursor itself.")
 }
 
-/// A COPY whose masks stand at places that `*` gave: nothing that the server
-/// says of its rows tells whether they still do, unless the locks of describing
-/// it are held on (`settled`).
-pub(super) fn check_copied_places(judged: &Judged, settled: bool) -> Result<(), Stop> {
-    let hangs = |guarded: &Guarded| {
-        guarded.copy.is_some() && guarded.verdict.masks() && !guarded.verdict.witnessed.is_empty()
-    };
-    if settled || !judged.guarded.as_deref().is_some_and(hangs) {
-        return Ok(());
+/// Nothing that the server says of a COPY's rows tells what its query reads by
+/// then: a message of its own describes it, before.
+fn check_copied(judged: &Judged) -> Result<(), Stop> {
+    let Some(verdict) = judged.masking() else { return Ok(()) };
+    if !verdict.witnessed.is_empty() {
+        let what = "which columns of a COPY are protected hangs on what * stands for, which may change";
+        return Err(judged.unsettled(what, "Name the columns."));
     }
-    let error = ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
-        "which columns of a COPY are protected hangs on what * stands for, which may change",
-    );
-    Err(error.with_hint("Name the columns, or send it by itself as a query inside a transaction.").into())
+    match verdict.hangs_on_names() {
+        true => Err(judged.unsettled(
+            "which columns of a COPY are protected hangs on which of several relations a name means",
+            "Write the names with their schemas.",
+        )),
+        false => Ok(()),
+    }
+}
+
+/// EXECUTE runs code of the client's on its way: its arguments, before the statement
+/// is planned, and the statement, before a Query's rows are described. What was
+/// described is not what ran, if that changes what names mean.
+fn check_executed(judged: &Judged) -> Result<(), Stop> {
+    let hangs = |verdict: &Verdict| !verdict.witnessed.is_empty() || verdict.hangs_on_names();
+    match judged.masking().is_some_and(hangs) {
+        true => Err(judged.unsettled(
+            "which columns of an EXECUTE are protected hangs on what its names and * mean, which may change",
+            "Name the columns and schemas in the statement, or send it by itself.",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn lost() -> ClientError {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
-use super::judge::{Judged, Knowledge, Refusal, Stop, check_copied_places, grants_of, hangs_on_settings};
+use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
 use super::meanwhile::Ground;
 use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
@@ -23,7 +23,6 @@ use crate::grants::rows::Lease;
 use crate::sql::analysis::CopyOut;
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
-use crate::wire::backend::TransactionStatus;
 use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::{self, Parse, Target, write_bare, write_query};
 
@@ -154,9 +153,6 @@ impl Relay {
         for index in 0..plan.analysis.statements.len() {
             let lineage = Lineage { analysis: plan.analysis.clone(), index, inner: false };
             let mut judged = self.judge(&lineage, Handed::NOTHING).map_err(|stop| (index, stop))?;
-            let alone = plan.analysis.statements.len() == 1;
-            let settled = alone && self.state.status() == TransactionStatus::InBlock;
-            check_copied_places(&judged, settled).map_err(|stop| (index, stop))?;
             if unread.is_some() {
                 judged.observed = Some(Observed { would_refuse: unread.clone() });
             }

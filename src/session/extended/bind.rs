@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{copy_of, touches, wants_shape};
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
-use crate::session::judge::{Judged, Stop, check_copied_places};
+use crate::session::judge::{Judged, Stop};
 use crate::session::own::bound;
 use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
@@ -93,7 +93,6 @@ impl Relay {
         let declared = prepared.parameter_types.clone();
         let judged =
             self.judge_text(&lineage, Handed { declared: &declared, values: Values::Bound(&values) })?;
-        check_copied_places(&judged, false)?;
         if !bind.result_formats.are_known() {
             return Err(ClientError::new(
                 sqlstate::INVALID_PARAMETER_VALUE,

@@ -71,9 +71,7 @@ impl Walk<'_> {
     /// Where the places of a statement's own outputs may shift, the server's
     /// description must show that they have not: which column each of `*` is.
     pub(super) fn witnessed(&self, targets: &[Target]) -> Analysed<Vec<(usize, ColumnId)>> {
-        let protected = targets.iter().rposition(|target| !target.value.is_clean()).unwrap_or(0);
-        let after = targets.get(protected..).unwrap_or_default().iter().any(|target| target.loose);
-        if !after || !shifts(targets.iter().map(Target::place)) {
+        if !moves_unnoticed(targets) {
             return Ok(Vec::new());
         }
         let loose = targets.iter().enumerate().filter(|(_, target)| target.loose);
@@ -98,6 +96,15 @@ fn shifts<'t>(columns: impl IntoIterator<Item = (&'t Flow, bool)>) -> bool {
         loose |= is_loose;
         moves
     })
+}
+
+/// Could a protected output move while there are as many as before? One is lost
+/// before it, then, and another comes behind it.
+fn moves_unnoticed(targets: &[Target]) -> bool {
+    let first = targets.iter().position(|target| target.loose);
+    let last = targets.iter().rposition(|target| target.loose);
+    let (Some(first), Some(last)) = (first, last) else { return false };
+    targets.iter().take(last.saturating_add(1)).skip(first.saturating_add(1)).any(|t| !t.value.is_clean())
 }
 
 /// The columns of a query, for those who name them. After a set operation, a

@@ -150,3 +150,5 @@ INSERT INTO trailed SELECT i, 'trailed' || i + 10 * :seed, 'n' FROM generate_ser
 INSERT INTO moody SELECT i, (CASE WHEN i = 2 THEN 'even' WHEN (i = 1) = (:seed = 0) THEN 'low' ELSE 'high' END)::humour, 'n' FROM generate_series(1, 3) i;
 INSERT INTO briefed SELECT i, 'brief' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
 INSERT INTO generic SELECT i, 'generic' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
+INSERT INTO wages SELECT i, 'w' || i + 10 * :seed, 'c' FROM generate_series(1, 3) i;
+INSERT INTO archive.wages SELECT i, 'w' || i, 'c' FROM generate_series(1, 3) i;

@@ -402,3 +402,5 @@ CREATE TABLE generic_log (id int);
 CREATE TABLE generic (id int PRIMARY KEY, secret text, note text);
 CREATE FUNCTION generics() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO generic_log SELECT * FROM jsonb_populate_record(NULL::generic_log, to_jsonb(NEW)); RETURN NEW; END $$;
 CREATE TRIGGER generics AFTER UPDATE ON generic FOR EACH ROW EXECUTE FUNCTION generics();
+CREATE TABLE wages (id int PRIMARY KEY, code text, city text);
+CREATE TABLE archive.wages (id int, code text, city text);

@@ -1,0 +1,108 @@
+//! What was described in one moment and is read in another, by messages.
+//!
+//! Goal: no mask stands at a place, or is left out, by what names and settings
+//! meant before code of the client's ran. Method: two schemas of the client's hold
+//! tables of the same names, of which one has a column more where the other has one
+//! less, or a Query in front sets what a Bind behind it is read by.
+
+use crate::handles::{code, rows, with_sync};
+use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    [[protect]]
+    columns = ["public.customers.email", "public.customers.ssn"]
+    method = "redact"
+"#;
+
+/// Tables that a client puts before others of its own.
+const OWN: &str = "
+    GRANT CREATE ON SCHEMA public TO ana;
+    CREATE TABLE m1 (a text);
+    CREATE TABLE m2 (k text, q text);
+    CREATE FUNCTION moves() RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN CREATE TEMP TABLE m1 (a text, k text); CREATE TEMP TABLE m2 (q text); RETURN 'x'; END $$;
+    GRANT ALL ON m1, m2 TO ana;
+";
+
+/// A mask stands behind the last star, so that they are counted.
+const BETWEEN: &str = "SELECT m1.*, c.email::text AS k, m2.*, c.ssn FROM public.customers c \
+     LEFT JOIN m1 ON true LEFT JOIN m2 ON true";
+
+/// None does, so that the server is asked what each star is.
+const WITNESSED: &str = "SELECT m1.*, c.email::text AS k, m2.* FROM public.customers c \
+     LEFT JOIN m1 ON true LEFT JOIN m2 ON true";
+
+fn is_raw(frames: &[Frame]) -> bool {
+    frames.iter().any(|frame| frame.tag == b'D' && frame.body.contains(&b'@'))
+}
+
+fn by_messages(sql: &str) -> Vec<u8> {
+    with_sync(&[m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0)])
+}
+
+#[test]
+fn no_argument_of_an_execute_moves_what_is_protected() {
+    let server = Server::start();
+    server.sql("shop", OWN);
+    let bauta = Bauta::start(&server, POLICY);
+    for select in [BETWEEN, WITNESSED] {
+        for run in [m::query("EXECUTE w(moves())"), by_messages("EXECUTE w(moves())")] {
+            let shows = [server.port(), bauta.port].map(|port| {
+                let mut ana = Raw::connect(port, "ana");
+                let prepared = ana.exchange(&with_sync(&[m::parse("w", select, &[25])]));
+                assert_eq!(code(&prepared), None, "{prepared:?}");
+                let frames = ana.exchange(&run);
+                is_raw(&frames)
+            });
+            assert_eq!(shows, [true, false], "{select}");
+        }
+    }
+}
+
+#[test]
+fn no_function_before_a_query_moves_what_is_protected() {
+    let server = Server::start();
+    server.sql("shop", OWN);
+    let bauta = Bauta::start(&server, POLICY);
+    for select in [BETWEEN, WITNESSED] {
+        // Judged before, read behind it.
+        let both = format!("SELECT moves(); {select}");
+        let shows = [server.port(), bauta.port].map(|port| is_raw(&Raw::connect(port, "ana").query(&both)));
+        assert_eq!(shows, [true, false], "{select}");
+    }
+    // As long as nothing moves, the server's word is enough.
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for select in [BETWEEN, WITNESSED] {
+        let frames = ana.query(select);
+        assert_eq!(code(&frames), None, "{frames:?}");
+        assert!(!rows(&frames).is_empty() && !is_raw(&frames), "{frames:?}");
+    }
+}
+
+/// What the server makes of a value hangs on an encoding that is still to be set.
+#[test]
+fn a_bind_waits_for_a_query_that_may_set_the_encoding() {
+    let server = Server::start();
+    server.sql("shop", "UPDATE customers SET email = 'Ω@example.com' WHERE id = 1");
+    let bauta = Bauta::start(&server, POLICY);
+    for set in [
+        "SET client_encoding = 'LATIN1'",
+        "SELECT set_config('client_encoding', 'LATIN1', false)",
+        "ROLLBACK",
+    ] {
+        let answers = [1, 2].map(|id| {
+            let mut ana = Raw::connect(bauta.port, "ana");
+            let select = format!("SELECT email FROM customers WHERE id = {id}");
+            ana.exchange(&with_sync(&[m::parse("v", &select, &[])]));
+            if set == "ROLLBACK" {
+                ana.query("SET client_encoding = 'LATIN1'; BEGIN; SET client_encoding = 'UTF8'");
+            }
+            let run = with_sync(&[m::bind("", "v", &[], &[]), m::execute("", 0)]);
+            ana.send(&[m::query(set), run].concat());
+            let mut frames = ana.until_ready();
+            frames.extend(ana.until_ready());
+            frames.into_iter().map(|frame| (frame.tag, frame.body)).collect::<Vec<_>>()
+        });
+        assert_eq!(answers[0], answers[1], "{set}");
+    }
+}
