@@ -411,7 +411,7 @@ fn races(server: &Server, port: u16, database: &str) -> [bool; 2] {
 }
 
 /// Until some session of the database waits for a lock.
-fn wait_for_lock(server: &Server, database: &str) {
+pub fn wait_for_lock(server: &Server, database: &str) {
     let waiting = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'"
     );

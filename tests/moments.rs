@@ -7,6 +7,7 @@
 
 use crate::handles::{code, rows, with_sync};
 use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+use crate::interference::wait_for_lock;
 
 const POLICY: &str = r#"
     [[protect]]
@@ -105,4 +106,51 @@ fn a_bind_waits_for_a_query_that_may_set_the_encoding() {
         });
         assert_eq!(answers[0], answers[1], "{set}");
     }
+}
+
+const TOKEN: &str = r#"
+    [[protect]]
+    column = "public.customers.ssn"
+    method = "token"
+"#;
+
+/// Names are looked up one by one: behind a lock that is waited for, the next may
+/// find a schema that was closed before.
+#[test]
+fn one_name_may_mean_two_relations_in_one_statement() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA archive AUTHORIZATION ana; CREATE TABLE archive.customers (id int, ssn text);
+         INSERT INTO archive.customers VALUES (1, 'old'); GRANT ALL ON archive.customers TO ana;
+         CREATE TABLE waited (x int); INSERT INTO waited VALUES (1); GRANT ALL ON waited TO ana",
+    );
+    let bauta = Bauta::start(&server, TOKEN);
+    let select =
+        "SELECT a.ssn::varchar, b.id FROM customers a, waited, customers b WHERE a.id = 1 AND b.id = 1";
+    let shows = [server.port(), bauta.port].map(|port| {
+        let (mut ana, mut other) = (Raw::connect(port, "ana"), Raw::connect(server.port(), "ana"));
+        ana.query("SET search_path = archive, public");
+        for sql in [
+            "REVOKE ALL ON SCHEMA archive FROM ana",
+            "BEGIN",
+            "LOCK TABLE waited",
+            "GRANT ALL ON SCHEMA archive TO ana",
+        ] {
+            assert_eq!(code(&other.query(sql)), None, "{sql}");
+        }
+        ana.send(&m::query(select));
+        wait_for_lock(&server, "shop");
+        other.query("COMMIT");
+        rows(&ana.until_ready())
+    });
+    assert_eq!(shows, [["007919-0031"], ["***"]]);
+    // What the server says of each place is enough where it says it.
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let joined = "SELECT a.ssn, b.ssn FROM customers a JOIN customers b ON a.id = b.id WHERE a.id = 1";
+    let frames = ana.query(joined);
+    let row = frames.iter().find(|frame| frame.tag == b'D').expect("a row").columns();
+    assert!(row.iter().all(|value| value.as_deref().is_some_and(|v| v.starts_with(b"tok_"))), "{row:?}");
+    ana.query("SET search_path = archive");
+    assert_eq!(rows(&ana.query(joined)), ["old"]);
 }

@@ -61,6 +61,7 @@ pub struct Verdict {
 pub struct ReadingActions {
     pub outputs: Vec<OutputAction>,
     pub excluded: Vec<Oid>,
+    pub origins: Vec<Option<Oid>>,
 }
 
 #[derive(Debug, Clone)]
@@ -150,7 +151,8 @@ pub fn decide_with(
     }
     for reading in &statement.readings {
         let outputs = reading.outputs.iter().map(|output| ruling.show(output)).collect();
-        ruling.verdict.readings.push(ReadingActions { outputs, excluded: reading.excluded.clone() });
+        let (excluded, origins) = (reading.excluded.clone(), reading.origins.clone());
+        ruling.verdict.readings.push(ReadingActions { outputs, excluded, origins });
     }
     ruling.verdict.witnessed.clone_from(&statement.witnessed);
     ruling.look_for_full_grant(statement);
@@ -205,6 +207,17 @@ impl Verdict {
         self.masks() && others.any(|other| !first.is_some_and(|first| first.masks_as(other)))
     }
 
+    /// Masks each output for all that the names may mean, as no description of the
+    /// very rows will come. False: they mean different numbers of outputs.
+    pub fn settle_names(&mut self) -> bool {
+        let count = self.outputs.len();
+        let settles = self.readings.iter().all(|reading| reading.outputs.len() == count);
+        if settles {
+            self.readings.clear();
+        }
+        settles
+    }
+
     /// The outputs' fate, once the server has said where each comes from
     /// (None: from no column alone). Readings that this contradicts are
     /// dropped, the others united; if none is left, everything is masked.
@@ -212,12 +225,7 @@ impl Verdict {
         if self.readings.is_empty() {
             return self.outputs.clone();
         }
-        let fits = |reading: &ReadingActions| {
-            let mut known = origins.iter().flatten();
-            reading.outputs.len() == origins.len()
-                && !known.any(|origin| reading.excluded.contains(&origin.relation))
-        };
-        match self.united(|reading| fits(reading)) {
+        match self.united(|reading| reading.fits(origins)) {
             outputs if outputs.len() == origins.len() => outputs,
             _ => vec![OutputAction::Redact { columns: Vec::new() }; origins.len()],
         }
@@ -246,6 +254,17 @@ impl Verdict {
 }
 
 impl ReadingActions {
+    /// May it be the right one, if the outputs come from these columns?
+    fn fits(&self, origins: &[Option<ColumnId>]) -> bool {
+        let belies = |(told, expected): (&Option<ColumnId>, &Option<Oid>)| {
+            told.is_some_and(|column| {
+                self.excluded.contains(&column.relation)
+                    || expected.is_some_and(|expected| expected != column.relation)
+            })
+        };
+        self.outputs.len() == origins.len() && !origins.iter().zip(&self.origins).any(belies)
+    }
+
     fn masks_as(&self, other: &Self) -> bool {
         self.outputs.len() == other.outputs.len()
             && self.outputs.iter().zip(&other.outputs).all(|(a, b)| a.masks_as(b))

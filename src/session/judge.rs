@@ -341,11 +341,11 @@ impl Relay {
             return Err(transaction_by_name().into());
         }
         let mend = "DEALLOCATE and PREPARE the statement again.";
-        let judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
+        let mut judged = self.judge_in_form(&slot.value, mend, Handed::NOTHING)?;
         if !judged.tokens.is_empty() {
             return Err(tokens_by_name().into());
         }
-        check_executed(&judged)?;
+        settle_executed(&mut judged)?;
         match judged.guarded.as_ref().filter(|guarded| guarded.copy.is_some()) {
             // Its columns would not be described.
             Some(_) => Err(copy_by_name().into()),
@@ -645,14 +645,17 @@ fn check_copied(judged: &Judged) -> Result<(), Stop> {
 /// EXECUTE runs code of the client's on its way: its arguments, before the statement
 /// is planned, and the statement, before a Query's rows are described. What was
 /// described is not what ran, if that changes what names mean.
-fn check_executed(judged: &Judged) -> Result<(), Stop> {
-    let hangs = |verdict: &Verdict| !verdict.witnessed.is_empty() || verdict.hangs_on_names();
-    match judged.masking().is_some_and(hangs) {
-        true => Err(judged.unsettled(
+fn settle_executed(judged: &mut Judged) -> Result<(), Stop> {
+    if judged.masking().is_none() {
+        return Ok(());
+    }
+    let verdict = judged.guarded.as_mut().map(|guarded| &mut guarded.verdict);
+    match verdict.is_none_or(|verdict| verdict.witnessed.is_empty() && verdict.settle_names()) {
+        true => Ok(()),
+        false => Err(judged.unsettled(
             "which columns of an EXECUTE are protected hangs on what its names and * mean, which may change",
             "Name the columns and schemas in the statement, or send it by itself.",
         )),
-        false => Ok(()),
     }
 }
 

@@ -262,6 +262,9 @@ pub struct Reading {
     /// Relations that the names do not mean in this reading: a column that
     /// comes from one of them proves it wrong.
     pub excluded: Vec<Oid>,
+    /// The relation whose column each output is, where it is one: another proves
+    /// it wrong.
+    pub origins: Vec<Option<Oid>>,
 }
 
 /// One output column.

@@ -54,7 +54,7 @@ mod places;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ use crate::policy::{Disclosure, ProtectedColumn};
 use listed::{ListedColumns, WantedColumns};
 use places::Places;
 use query::Target;
-use readings::Choices;
+use readings::{Ambiguous, Choices};
 use scope::Scope;
 use value::{Point, Purpose, Value};
 
@@ -206,10 +206,10 @@ struct Walk<'a> {
     /// found to be compared with one.
     listed: ListedColumns,
     wanted: WantedColumns,
-    /// Which relation an unqualified name means in this reading.
+    /// Which relations unqualified names mean in this reading.
     choices: Choices,
     /// Names that may mean relations with different columns.
-    ambiguous: BTreeMap<String, Vec<Oid>>,
+    ambiguous: Ambiguous,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
     /// What scalar subqueries are called, by their location, and whether they
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
             listed: ListedColumns::new(),
             wanted: WantedColumns::new(),
             choices: Choices::new(),
-            ambiguous: BTreeMap::new(),
+            ambiguous: Ambiguous::new(),
             resolved: HashSet::new(),
             subquery_names: HashMap::new(),
             references: 0,

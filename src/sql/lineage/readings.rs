@@ -1,6 +1,8 @@
 //! An unqualified name counts for every schema. Where the relations that it
 //! may mean differ, the statement is read once for each; the server's own
-//! description of its rows then tells which readings are wrong.
+//! description of its rows then tells which readings are wrong. Each place where
+//! a name stands is looked up by itself: while the statement waits for the lock of
+//! one, the next may come to mean another relation.
 //!
 //! Invariant: the true reading is among those that are kept, and uses are
 //! those of all readings together.
@@ -14,18 +16,21 @@ use super::listed::ListedColumns;
 use super::query::Target;
 use super::scope::Scope;
 use super::value::unite;
-use super::{Analysed, Lineage, Walk};
+use super::{Analysed, Lineage, MAX_NODES, Walk};
 use crate::catalog::Oid;
 use crate::catalog::guard::Facts;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Output, Reading};
 use crate::sql::parse::Tokens;
 
-/// Unqualified name → the relation that it means.
-pub(super) type Choices = HashMap<String, Oid>;
+/// Where an unqualified name stands → the relation that it means there.
+pub(super) type Choices = HashMap<i32, Oid>;
+
+/// Where an unqualified name stands → those that it may mean.
+pub(super) type Ambiguous = BTreeMap<i32, Vec<Oid>>;
 
 /// Readings of one statement at most: beyond, names must be qualified.
-const MAX_READINGS: usize = 16;
+const MAX_READINGS: usize = 64;
 
 /// A statement and what it is read against.
 #[derive(Clone, Copy)]
@@ -45,13 +50,16 @@ pub(super) fn analyse<'a>(
     depth: usize,
 ) -> Result<Lineage, ClientError> {
     let text = Text { facts, text, node, tokens, depth };
-    let mut ambiguous = BTreeMap::new();
+    let mut ambiguous = Ambiguous::new();
     loop {
         let known = ambiguous.len();
         let mut lineages = Vec::new();
         let mut no_such_name = None;
-        for choices in combinations(&ambiguous)? {
-            match text.read(choices, &mut ambiguous) {
+        let combinations = combinations(&ambiguous)?;
+        // All together cost no more than one.
+        let fuel = MAX_NODES / combinations.len().max(1);
+        for choices in combinations {
+            match text.read(choices, &mut ambiguous, fuel) {
                 Ok(lineage) => lineages.push(lineage),
                 Err(error) if means_nothing(&error) => no_such_name = no_such_name.or(Some(error)),
                 Err(error) if ambiguous.len() == known => return Err(error),
@@ -72,8 +80,14 @@ pub(super) fn analyse<'a>(
 
 impl<'a> Text<'a, '_> {
     /// `listed`: what an earlier walk found out of the columns of VALUES.
-    fn walk(&self, choices: Choices, listed: ListedColumns) -> (Walk<'a>, Analysed<Vec<Target>>) {
+    fn walk(
+        &self,
+        choices: Choices,
+        fuel: usize,
+        listed: ListedColumns,
+    ) -> (Walk<'a>, Analysed<Vec<Target>>) {
         let mut walk = Walk::new(self.facts, self.text, self.tokens, self.depth);
+        walk.fuel = fuel;
         walk.choices = choices;
         walk.listed = listed;
         let read = walk.statement(self.node, &Scope::inside(None, Vec::new()));
@@ -83,12 +97,13 @@ impl<'a> Text<'a, '_> {
     fn read(
         &self,
         choices: Choices,
-        ambiguous: &mut BTreeMap<String, Vec<Oid>>,
-    ) -> Result<(Lineage, Vec<Oid>), ClientError> {
-        let (mut walk, mut read) = self.walk(choices.clone(), ListedColumns::new());
+        ambiguous: &mut Ambiguous,
+        fuel: usize,
+    ) -> Result<(Lineage, Proof), ClientError> {
+        let (mut walk, mut read) = self.walk(choices.clone(), fuel, ListedColumns::new());
         let listed = if read.is_ok() { walk.listed_columns() } else { ListedColumns::new() };
         if !listed.is_empty() {
-            (walk, read) = self.walk(choices, listed);
+            (walk, read) = self.walk(choices, fuel, listed);
         }
         ambiguous.append(&mut walk.ambiguous);
         let candidates = ambiguous.values().flatten();
@@ -96,8 +111,17 @@ impl<'a> Text<'a, '_> {
         let targets = read?;
         walk.check_types()?;
         let witnessed = walk.witnessed(&targets)?;
-        Ok((Lineage { witnessed, ..walk.finish(targets) }, excluded))
+        // What the client may change proves nothing.
+        let fixed = |target: &Target| target.value.origin.filter(|_| !target.loose);
+        let origins = targets.iter().map(|target| fixed(target).map(|origin| origin.relation)).collect();
+        Ok((Lineage { witnessed, ..walk.finish(targets) }, Proof { excluded, origins }))
     }
+}
+
+/// By what the server's description proves a reading wrong.
+struct Proof {
+    excluded: Vec<Oid>,
+    origins: Vec<Option<Oid>>,
 }
 
 /// The server would say so too: this reading is not the one.
@@ -105,14 +129,14 @@ fn means_nothing(error: &ClientError) -> bool {
     error.code == sqlstate::UNDEFINED_COLUMN || error.code == "42P01"
 }
 
-/// Every way to choose one relation a name.
-fn combinations(ambiguous: &BTreeMap<String, Vec<Oid>>) -> Result<Vec<Choices>, ClientError> {
+/// Every way to choose one relation for each place.
+fn combinations(ambiguous: &Ambiguous) -> Result<Vec<Choices>, ClientError> {
     let mut all = vec![Choices::new()];
-    for (name, relations) in ambiguous {
+    for (place, relations) in ambiguous {
         let more = |choices: &Choices| {
             let with = |oid: &Oid| {
                 let mut choices = choices.clone();
-                choices.insert(name.clone(), *oid);
+                choices.insert(*place, *oid);
                 choices
             };
             relations.iter().map(with).collect::<Vec<_>>()
@@ -134,17 +158,17 @@ fn too_many() -> ClientError {
 }
 
 /// One lineage that holds for all readings.
-fn united(mut lineages: Vec<(Lineage, Vec<Oid>)>) -> Option<Lineage> {
+fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
     if lineages.len() < 2 {
         return lineages.into_iter().map(|(lineage, _)| lineage).next();
     }
     given_in_all(&mut lineages.iter_mut().map(|(lineage, _)| &mut lineage.uses).collect::<Vec<_>>());
     let mut lineages = lineages.into_iter();
-    let (mut all, excluded) = lineages.next()?;
-    all.readings.push(Reading { outputs: all.outputs.clone(), excluded });
-    for (lineage, excluded) in lineages {
+    let (mut all, Proof { excluded, origins }) = lineages.next()?;
+    all.readings.push(Reading { outputs: all.outputs.clone(), excluded, origins });
+    for (lineage, Proof { excluded, origins }) in lineages {
         unite_outputs(&mut all.outputs, &lineage.outputs);
-        all.readings.push(Reading { outputs: lineage.outputs, excluded });
+        all.readings.push(Reading { outputs: lineage.outputs, excluded, origins });
         all.uses.extend(lineage.uses);
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;

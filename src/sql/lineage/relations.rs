@@ -121,14 +121,14 @@ impl<'a> Walk<'a> {
 
     /// Of several relations that differ, the one that this reading is about.
     fn chosen(&mut self, named: &RangeVar, relations: Vec<&'a Relation>) -> Vec<&'a Relation> {
-        let chosen = match self.choices.get(&named.relname) {
+        let chosen = match self.choices.get(&named.location) {
             Some(choice) if named.schemaname.is_empty() => {
                 relations.into_iter().filter(|relation| relation.oid == *choice).collect()
             }
             _ => {
                 if named.schemaname.is_empty() && self.differ(&relations) {
                     let oids = relations.iter().map(|relation| relation.oid).collect();
-                    self.ambiguous.insert(named.relname.clone(), oids);
+                    self.ambiguous.insert(named.location, oids);
                 }
                 relations
             }

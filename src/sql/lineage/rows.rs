@@ -41,7 +41,7 @@ impl<'a> Walk<'a> {
     /// The shape of the only relation that a name can mean. Another reading of
     /// the name would want another row in the same place.
     pub(super) fn shape_of(&self, named: &RangeVar, relations: &[&Relation]) -> RowShape {
-        let is_choice = named.schemaname.is_empty() && self.choices.contains_key(&named.relname);
+        let is_choice = named.schemaname.is_empty() && self.choices.contains_key(&named.location);
         match relations {
             [only] if !is_choice => match only.kind {
                 RelationKind::Table
