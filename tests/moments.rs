@@ -6,7 +6,7 @@
 //! less, or a Query in front sets what a Bind behind it is read by.
 
 use crate::handles::{code, rows, with_sync};
-use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+use crate::harness::{Bauta, Frame, Raw, Server, message as m, password};
 use crate::interference::wait_for_lock;
 
 const POLICY: &str = r#"
@@ -18,19 +18,19 @@ const POLICY: &str = r#"
 /// Tables that a client puts before others of its own.
 const OWN: &str = "
     GRANT CREATE ON SCHEMA public TO ana;
-    CREATE TABLE m1 (a text);
-    CREATE TABLE m2 (k text, q text);
+    CREATE TABLE m1 (a varchar);
+    CREATE TABLE m2 (k varchar, q varchar);
     CREATE FUNCTION moves() RETURNS text LANGUAGE plpgsql AS
-        $$ BEGIN CREATE TEMP TABLE m1 (a text, k text); CREATE TEMP TABLE m2 (q text); RETURN 'x'; END $$;
+        $$ BEGIN CREATE TEMP TABLE m1 (a varchar, k varchar); CREATE TEMP TABLE m2 (q varchar); RETURN 'x'; END $$;
     GRANT ALL ON m1, m2 TO ana;
 ";
 
 /// A mask stands behind the last star, so that they are counted.
-const BETWEEN: &str = "SELECT m1.*, c.email::text AS k, m2.*, c.ssn FROM public.customers c \
+const BETWEEN: &str = "SELECT m1.*, c.email::varchar AS k, m2.*, c.ssn FROM public.customers c \
      LEFT JOIN m1 ON true LEFT JOIN m2 ON true";
 
 /// None does, so that the server is asked what each star is.
-const WITNESSED: &str = "SELECT m1.*, c.email::text AS k, m2.* FROM public.customers c \
+const WITNESSED: &str = "SELECT m1.*, c.email::varchar AS k, m2.* FROM public.customers c \
      LEFT JOIN m1 ON true LEFT JOIN m2 ON true";
 
 fn is_raw(frames: &[Frame]) -> bool {
@@ -153,4 +153,32 @@ fn one_name_may_mean_two_relations_in_one_statement() {
     assert!(row.iter().all(|value| value.as_deref().is_some_and(|v| v.starts_with(b"tok_"))), "{row:?}");
     ana.query("SET search_path = archive");
     assert_eq!(rows(&ana.query(joined)), ["old"]);
+}
+
+/// A database in SQL_ASCII holds any bytes: whether they are UTF-8 is asked by reading
+/// them as that.
+#[test]
+fn no_encoding_asks_whether_a_masked_value_has_letters() {
+    let server = Server::start();
+    server.sql(
+        "postgres",
+        "CREATE DATABASE any_bytes ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0; \
+         GRANT ALL ON DATABASE any_bytes TO ana",
+    );
+    server.sql(
+        "any_bytes",
+        "SET client_encoding = 'SQL_ASCII'; CREATE TABLE customers (id int, email text); \
+         INSERT INTO customers VALUES (1, E'a\\xe9b'), (2, 'acb'); GRANT SELECT ON customers TO ana",
+    );
+    let policy = "[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"redact\"";
+    let bauta = Bauta::start(&server, policy);
+    for (encoding, expected) in [("UTF8", None), ("LATIN1", None), ("SQL_ASCII", Some("***"))] {
+        for id in [1, 2] {
+            let parameters = [("user", "ana"), ("database", "any_bytes"), ("client_encoding", encoding)];
+            let mut ana = Raw::connect_with(bauta.port, &parameters, &password("ana")).expect("login");
+            let frames = ana.query(&format!("SELECT email FROM customers WHERE id = {id}"));
+            assert_eq!(rows(&frames).first().map(String::as_str), expected, "{encoding} {id}");
+            assert_eq!(code(&frames).as_deref(), expected.map_or(Some("0A000"), |_| None), "{encoding} {id}");
+        }
+    }
 }

@@ -23,6 +23,9 @@ enum Known {
     Unsafe,
 }
 
+/// Bytes of any encoding, converted to none.
+const SQL_ASCII: &[u8] = b"SQL_ASCII";
+
 impl Settings {
     pub fn new<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut settings =
@@ -49,6 +52,10 @@ impl Settings {
     pub fn encoding(&self) -> Encoding {
         match self.encoding {
             Known::Utf8 => Encoding::Utf8,
+            // Nothing is converted: values have the letters that the server stores.
+            Known::SingleByte | Known::Unsafe if self.client == SQL_ASCII && self.has_utf8_server() => {
+                Encoding::Utf8
+            }
             Known::SingleByte | Known::Unsafe => Encoding::SingleByte,
         }
     }
@@ -76,16 +83,26 @@ impl Settings {
 
     /// Why masked values can't be shown: the server converts the originals
     /// first, and fails where the client's encoding lacks one of their
-    /// characters.
+    /// characters, or where they are none of what the server takes them for; or it
+    /// doesn't, and masks would count the bytes of a character.
     pub fn lossy_output(&self) -> Option<ClientError> {
-        let lossless = [&b"UTF8"[..], b"UNICODE", b"SQL_ASCII", &self.server].contains(&&*self.client);
-        (!lossless).then(|| {
-            ClientError::new(
-                sqlstate::FEATURE_NOT_SUPPORTED,
+        let of_any_bytes = self.server == SQL_ASCII;
+        let lossless = match &*self.client {
+            b"UTF8" | b"UNICODE" => !of_any_bytes,
+            SQL_ASCII => known(&self.server) != Known::Unsafe,
+            client => client == self.server,
+        };
+        let (why, mend) = match of_any_bytes {
+            true => (
+                "masked columns of a database in SQL_ASCII cannot be read with another client_encoding",
+                "SET client_encoding = 'SQL_ASCII'.",
+            ),
+            false => (
                 "masked columns cannot be read with a client_encoding that lacks characters of the server's",
-            )
-            .with_hint("SET client_encoding = 'UTF8'.")
-        })
+                "SET client_encoding = 'UTF8'.",
+            ),
+        };
+        (!lossless).then(|| ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, why).with_hint(mend))
     }
 }
 
@@ -132,6 +149,22 @@ mod tests {
         assert!(!with("UTF8", "LATIN1"));
         assert!(!with("LATIN1", "LATIN1"));
         assert!(!with("SQL_ASCII", "UTF8"));
+        assert!(!with("SQL_ASCII", "SQL_ASCII"));
+        assert!(with("UTF8", "SQL_ASCII"));
+        assert!(with("SQL_ASCII", "EUC_JP"));
+        assert!(!with("UTF8", "EUC_JP"));
+    }
+
+    #[test]
+    fn what_is_not_converted_has_the_servers_letters() {
+        let with = |client, server| {
+            let all = [("client_encoding", client), ("server_encoding", server)];
+            Settings::new(all.into_iter()).encoding()
+        };
+        assert_eq!(with("SQL_ASCII", "UTF8"), Encoding::Utf8);
+        assert_eq!(with("SQL_ASCII", "LATIN1"), Encoding::SingleByte);
+        assert_eq!(with("SQL_ASCII", "SQL_ASCII"), Encoding::SingleByte);
+        assert_eq!(with("LATIN1", "UTF8"), Encoding::SingleByte);
     }
 
     #[test]

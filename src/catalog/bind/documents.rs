@@ -124,13 +124,33 @@ impl Reason {
     /// What must be said of a column that shows what this one and `other` say
     /// of their own. None: this one says it already.
     pub(super) fn covering(&self, other: &Self) -> Option<Self> {
-        match (self.paths.is_empty(), other.paths.is_empty()) {
-            (true, _) => None,
-            (false, true) => Some(other.clone()),
-            (false, false) => {
-                let united = self.clone().with_paths([self.paths.clone(), other.paths.clone()].concat());
-                (united.paths != self.paths).then_some(united)
-            }
+        if !self.paths.is_empty() && !other.paths.is_empty() {
+            let united = self.clone().with_paths([self.paths.clone(), other.paths.clone()].concat());
+            return (united.paths != self.paths).then_some(united);
+        }
+        (!self.hides_all_of(other)).then(|| self.redacted_with(other))
+    }
+
+    /// Does this one tell no more of a value than `other` does?
+    fn hides_all_of(&self, other: &Self) -> bool {
+        let method = self.method.method();
+        // One rule for several tables gives each a domain, and means them all.
+        let same_domain = !method.takes_domain() || self.domain == other.domain || self.place == other.place;
+        let same = self.paths.is_empty() && self.method == other.method && same_domain;
+        (same || matches!(method, Method::Redact | Method::Null))
+            && self.discloses <= other.discloses
+            && (other.writable || !self.writable)
+    }
+
+    /// No method of one fits the values of the other. A grant by tag shows both.
+    fn redacted_with(&self, other: &Self) -> Self {
+        Self {
+            method: MethodSpec::of(Method::Redact),
+            tags: self.tags.iter().filter(|tag| other.tags.contains(tag)).cloned().collect(),
+            discloses: Disclosure::Nullness,
+            writable: false,
+            paths: Vec::new(),
+            ..other.clone()
         }
     }
 

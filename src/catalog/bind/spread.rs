@@ -65,7 +65,7 @@ impl Binder<'_> {
                     let reason = Reason { because: because(relation, "parent"), ..reason.clone() };
                     match self.columns.get(&same) {
                         None => found.push((same, reason)),
-                        // Its own paths are not all that its children hide.
+                        // Its own rule need not hide all that its children's do.
                         Some(own) => covered.extend(own.covering(&reason).map(|reason| (same, reason))),
                     }
                 }
@@ -74,6 +74,13 @@ impl Binder<'_> {
         let added = !covered.is_empty();
         for (id, reason) in covered {
             let Some((relation, column)) = self.column(id) else { continue };
+            if reason.paths.is_empty() {
+                let name = column_name(relation, &column.name);
+                let message =
+                    format!("{name} is masked with redact: it shows a child's rows, whose rule is another");
+                let finding = self.finding(Severity::Warning, message).at(reason.place.to_string());
+                self.findings.push(finding.mend("give parent and children one method and domain"));
+            }
             let reason = self.fitted(relation, column, reason, Severity::Warning);
             self.columns.insert(id, reason);
         }

@@ -152,3 +152,8 @@ INSERT INTO briefed SELECT i, 'brief' || i + 10 * :seed, 'n' FROM generate_serie
 INSERT INTO generic SELECT i, 'generic' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
 INSERT INTO wages SELECT i, 'w' || i + 10 * :seed, 'c' FROM generate_series(1, 3) i;
 INSERT INTO archive.wages SELECT i, 'w' || i, 'c' FROM generate_series(1, 3) i;
+INSERT INTO short_names VALUES (1, CASE :seed WHEN 0 THEN chr(381) || 'o' || chr(235) ELSE chr(321) || 'u' || chr(263) END);
+INSERT INTO kin_below VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
+INSERT INTO shelves VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
+INSERT INTO elders_a VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
+INSERT INTO elders_b VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);

@@ -13,10 +13,6 @@ ROLLBACK; COPY (SELECT code FROM wages) TO STDOUT
 == a copy of stars under one search path and another
 SET search_path = archive
 SET search_path = public; COPY (SELECT * FROM wages) TO STDOUT
-== a copy in a pipeline that sets the search path
-SET search_path = archive
-| SET search_path = public
-| COPY (SELECT code FROM wages) TO STDOUT
 == an execute whose argument sets the search path
 SET search_path = archive
 PREPARE mow(text) AS SELECT code FROM wages
@@ -34,3 +30,12 @@ EXECUTE moy(set_config('search_path', 'archive', false))
 SET search_path = public
 PREPARE moz AS SELECT code, set_config('search_path', 'archive', false) FROM wages
 EXECUTE moz
+== letters of several bytes without an encoding
+SET client_encoding = 'SQL_ASCII'
+SELECT id, s FROM short_names ORDER BY id
+== a child's rows by the rule of its parent
+SELECT * FROM kin ORDER BY id
+== a partition's rows by the rule of the whole
+SELECT * FROM shelves ORDER BY id
+== a child's rows by the rule of another child
+SELECT count(*) FROM elders WHERE s LIKE 'l%' AND id = 1

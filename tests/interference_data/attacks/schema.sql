@@ -404,3 +404,11 @@ CREATE FUNCTION generics() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT I
 CREATE TRIGGER generics AFTER UPDATE ON generic FOR EACH ROW EXECUTE FUNCTION generics();
 CREATE TABLE wages (id int PRIMARY KEY, code text, city text);
 CREATE TABLE archive.wages (id int, code text, city text);
+CREATE TABLE short_names (id int, s text);
+CREATE TABLE kin (id int, s text);
+CREATE TABLE kin_below () INHERITS (kin);
+CREATE TABLE shelves (id int, s text) PARTITION BY LIST (id);
+CREATE TABLE shelves_one PARTITION OF shelves FOR VALUES IN (1);
+CREATE TABLE elders (id int, s text);
+CREATE TABLE elders_a () INHERITS (elders);
+CREATE TABLE elders_b () INHERITS (elders);
