@@ -182,3 +182,42 @@ fn no_encoding_asks_whether_a_masked_value_has_letters() {
         }
     }
 }
+
+/// Under an encoding that lacks a letter of the original no token leads anywhere:
+/// which ones do would tell what letters they have.
+#[test]
+fn no_encoding_asks_which_letters_a_tokens_original_has() {
+    let server = Server::start();
+    server.sql("shop", "UPDATE customers SET ssn = 'Ω' WHERE id = 1; GRANT UPDATE ON customers TO ana");
+    let bauta = Bauta::start(&server, TOKEN);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let tokens = rows(&ana.query("SELECT ssn FROM customers WHERE id < 3 ORDER BY id"));
+    let found = |ana: &mut Raw, token: &str| {
+        let select = format!("SELECT count(*)::text FROM customers WHERE ssn = '{token}'");
+        let frames = ana.query(&select);
+        (rows(&frames), code(&frames))
+    };
+    for token in &tokens {
+        assert_eq!(found(&mut ana, token), (vec!["1".to_owned()], None));
+    }
+    ana.query("SET client_encoding = 'LATIN1'");
+    for token in &tokens {
+        assert_eq!(found(&mut ana, token), (Vec::new(), Some("42501".to_owned())));
+    }
+    // And none is sent behind what may set another encoding.
+    ana.query("SET client_encoding = 'UTF8'");
+    let recode = "SELECT set_config('client_encoding', 'LATIN1', false)";
+    let count = "SELECT count(*)::text FROM customers WHERE ssn = $1";
+    ana.exchange(&with_sync(&[m::parse("c", count, &[]), m::parse("r", recode, &[])]));
+    let run =
+        |name: &str, values: &[Option<&str>]| [m::bind("", name, values, &[]), m::execute("", 0)].concat();
+    let answers: Vec<_> = tokens
+        .iter()
+        .map(|token| {
+            let frames = ana.exchange(&with_sync(&[run("r", &[]), run("c", &[Some(token)])]));
+            ana.query("SET client_encoding = 'UTF8'");
+            (rows(&frames), code(&frames))
+        })
+        .collect();
+    assert_eq!(answers, vec![(vec!["LATIN1".to_owned()], Some("0A000".to_owned())); 2]);
+}

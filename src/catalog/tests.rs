@@ -203,6 +203,32 @@ fn a_parent_of_a_protected_child_is_protected_whatever_its_own_rule_says() {
 }
 
 #[test]
+fn a_parent_tells_no_more_of_its_childrens_rows_than_their_own_rules() {
+    let of = |parent: ProtectRule, child: ProtectRule| {
+        let mut below = table(20_002, "child", &["x"]);
+        below.parents = vec![Oid(20_001)];
+        let bound =
+            bound(snapshot(vec![table(20_001, "parent", &["x"]), below]), &[parent, child], &Known::new());
+        let warned = bound.findings.iter().any(|f| f.severity == Severity::Warning);
+        (methods(&bound).into_iter().find(|told| told.starts_with("public.parent")).unwrap(), warned)
+    };
+    let child = |method| ProtectRule { place: "proxy.toml:9".to_owned(), ..rule("public.child.x", method) };
+    let redacted = ("public.parent.x redact".to_owned(), true);
+    assert_eq!(of(rule("public.parent.x", Method::Hash), child(Method::Redact)), redacted);
+    assert_eq!(of(rule("public.parent.x", Method::Hash), child(Method::Hash)), redacted);
+    let searched = ProtectRule { allow: vec![Allow::Search], ..rule("public.parent.x", Method::Redact) };
+    assert_eq!(of(searched, child(Method::Redact)), redacted);
+    // What hides as much, and one rule for both, is as it was.
+    let hidden = rule("public.parent.x", Method::Redact);
+    assert_eq!(of(hidden, child(Method::Hash)), ("public.parent.x redact".to_owned(), false));
+    let both = |column| rule(column, Method::Hash);
+    assert_eq!(
+        of(both("public.parent.x"), both("public.child.x")),
+        ("public.parent.x hash".to_owned(), false)
+    );
+}
+
+#[test]
 fn a_generated_column_of_a_generated_column_and_gaps_of_dropped_ones_are_followed() {
     let mut t = table(20_001, "t", &["x"]);
     t.columns.push(Column { generated: Some("".into()), generated_from: vec![1], ..column(5, "y", TEXT) });

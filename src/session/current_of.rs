@@ -42,7 +42,7 @@ impl Relay {
         self.fresh_permits();
         let (now, exempt) = (self.proxy.clock.now(), self.permits.exempt());
         let keys = self.proxy.keys.load_full();
-        let tokens = Keys::new(&keys, self.settings.encoding(), handed);
+        let tokens = Keys::new(&keys, self.settings.encoding_of_tokens(), handed);
         match decide::decide_with(chosen, &*self.permits, exempt, now, &tokens) {
             Decision::Run(verdict) if prepared.holds_no_more_than(&verdict.edits) => Ok(()),
             Decision::Run(_) => Err(ClientError::new(

@@ -426,7 +426,7 @@ impl Relay {
         self.one_policy().map_err(Stop::Hold)?;
         let now = self.proxy.clock.now();
         let keys = self.proxy.keys.load_full();
-        let tokens = Keys::new(&keys, self.settings.encoding(), handed);
+        let tokens = Keys::new(&keys, self.settings.encoding_of_tokens(), handed);
         let exempt = self.permits.exempt();
         let permits = self.permits.behind(&self.spent);
         let decision = decide::decide_with(statement, &permits, exempt, now, &tokens);
@@ -440,12 +440,9 @@ impl Relay {
         };
         if !observe && (verdict.masks() || verdict.tokens.has_originals()) {
             self.need_encoding()?;
-        }
-        if !observe
-            && verdict.masks()
-            && let Some(why) = self.lossy_output(statement)
-        {
-            return Err(why.into());
+            if let Some(why) = self.lossy_output(statement) {
+                return Err(why.into());
+            }
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
@@ -464,8 +461,8 @@ impl Relay {
         }
     }
 
-    /// Why masked values can't be shown: the server's conversion of their
-    /// originals could fail.
+    /// Why masked values can't be shown, nor tokens be led back: the server's
+    /// conversion of their originals could fail.
     fn lossy_output(&self, statement: &Statement) -> Option<ClientError> {
         let set_back = self.recoded && (statement.follows_end || self.pipeline_open);
         let unheard = statement.may_recode || self.outer_recodes || self.pipeline_recodes || set_back;

@@ -60,6 +60,11 @@ impl Settings {
         }
     }
 
+    /// None: whether a token's original can be sent would tell what letters it has.
+    pub fn encoding_of_tokens(&self) -> Option<Encoding> {
+        self.lossy_output().is_none().then(|| self.encoding())
+    }
+
     /// Nothing is converted on the way.
     pub fn is_utf8_throughout(&self) -> bool {
         self.encoding == Known::Utf8 && self.has_utf8_server()
@@ -110,7 +115,7 @@ impl Settings {
 pub fn unheard_encoding() -> ClientError {
     ClientError::new(
         sqlstate::FEATURE_NOT_SUPPORTED,
-        "masked columns cannot be read in a message or pipeline that may set client_encoding",
+        "masked columns cannot be read, nor tokens be used, in a message or pipeline that may set client_encoding",
     )
     .with_hint("Send what sets it by itself, and this statement after it.")
 }

@@ -53,7 +53,8 @@ impl<'a> Handed<'a> {
 /// Leads tokens back, for one statement.
 pub(crate) struct Keys<'a> {
     keys: &'a KeyRing,
-    encoding: Encoding,
+    /// None: nothing leads anywhere.
+    encoding: Option<Encoding>,
     handed: Handed<'a>,
     /// Making a way back takes longer than going it.
     ways: RefCell<Vec<Way>>,
@@ -109,13 +110,13 @@ impl Tokens for Keys<'_> {
 }
 
 impl<'a> Keys<'a> {
-    pub(super) fn new(keys: &'a KeyRing, encoding: Encoding, handed: Handed<'a>) -> Self {
+    pub(super) fn new(keys: &'a KeyRing, encoding: Option<Encoding>, handed: Handed<'a>) -> Self {
         Self { keys, encoding, handed, ways: RefCell::default() }
     }
 
     /// For a text whose parameters are not known.
     pub fn of_text(keys: &'a KeyRing) -> Self {
-        Self::new(keys, Encoding::Utf8, Handed::open(b""))
+        Self::new(keys, Some(Encoding::Utf8), Handed::open(b""))
     }
 
     fn bound(
@@ -140,12 +141,13 @@ impl<'a> Keys<'a> {
     }
 
     fn back(&self, column: &ProtectedColumn, ty: ValueType, format: Format, token: &[u8]) -> Lead {
+        let Some(encoding) = self.encoding else { return Lead::Nowhere };
         let mut ways = self.ways.borrow_mut();
         let known = ways.iter().position(|way| {
             way.format == format && way.ty == ty && way.domain == column.domain && way.method == column.method
         });
         let place = known.unwrap_or_else(|| {
-            let wire = Wire { format, encoding: self.encoding };
+            let wire = Wire { format, encoding };
             let back = mask::originals(&column.method, &column.domain, &ty, wire, self.keys);
             let (method, domain) = (column.method.clone(), column.domain.clone());
             ways.push(Way { method, domain, ty, format, back });
