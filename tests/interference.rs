@@ -47,6 +47,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("stored", include_str!("interference_data/attacks/stored.sql")),
     ("further", include_str!("interference_data/attacks/further.sql")),
     ("moments", include_str!("interference_data/attacks/moments.sql")),
+    ("unnamed", include_str!("interference_data/attacks/unnamed.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -43,27 +43,35 @@ impl Walk<'_> {
         }
     }
 
-    /// An item of ORDER BY or GROUP BY that is the input, or else the output:
-    /// if its relation loses the one, the name must not mean something
-    /// protected.
+    /// A name in ORDER BY, GROUP BY or DISTINCT ON that is taken for this output,
+    /// or else for an input: what it may mean instead must not be protected.
+    /// `first`: what is an input of the name, where inputs come first.
     pub(super) fn keeps_meaning(
         &self,
-        input: Option<&Field>,
+        name: &str,
         output: Option<&Target>,
+        first: Option<&Field>,
         scope: &Scope<'_, '_>,
         targets: &[Target],
     ) -> Analysed<()> {
         let is_protected = |flow: &Flow| *flow != Flow::Clean;
-        let changes = match (input, output) {
-            (Some(input), Some(output)) => input.loose && is_protected(&output.value.flow),
-            (None, Some(output)) if output.loose && output.value.is_clean() => {
-                let moving = targets.iter().any(|target| target.loose && is_protected(&target.value.flow));
-                moving || scope.column(&output.name).is_some_and(|field| is_protected(&field.flow))
+        let may_be_it = |target: &&Target| target.name == name || target.is_uncertain();
+        let is_other = |target: &&Target| !output.is_some_and(|output| std::ptr::eq(output, *target));
+        let mut others = targets.iter().filter(|target| may_be_it(target) && is_other(target));
+        let changes = match (output, first) {
+            (None, Some(input)) if !input.is_uncertain() => false,
+            (None, _) => others.any(|target| is_protected(&target.value.flow)),
+            (Some(output), first) if !output.is_uncertain() => {
+                first.is_some_and(|input| is_protected(&input.flow))
             }
-            _ => false,
+            (Some(_), _) => {
+                is_protected(&scope.carried(name)) || others.any(|target| is_protected(&target.value.flow))
+            }
         };
-        match changes {
-            true => self.refuse("what this name means may change before the statement runs: qualify it", -1),
+        match changes && !self.view {
+            true => {
+                self.refuse("what this name means is not certain: qualify it, or name the output with AS", -1)
+            }
             false => Ok(()),
         }
     }
@@ -71,7 +79,11 @@ impl Walk<'_> {
     /// Where the places of a statement's own outputs may shift, the server's
     /// description must show that they have not: which column each of `*` is.
     pub(super) fn witnessed(&self, targets: &[Target]) -> Analysed<Vec<(usize, ColumnId)>> {
-        if !moves_unnoticed(targets) {
+        // As many columns as are known come back: one moves only if others come or
+        // go both before and behind it.
+        let moving = targets.iter().position(Target::moves).unwrap_or(targets.len());
+        let mut behind = targets.iter().skip(moving).skip_while(|target| target.value.is_clean());
+        if !behind.any(Target::moves) {
             return Ok(Vec::new());
         }
         let loose = targets.iter().enumerate().filter(|(_, target)| target.loose);
@@ -96,15 +108,6 @@ fn shifts<'t>(columns: impl IntoIterator<Item = (&'t Flow, bool)>) -> bool {
         loose |= is_loose;
         moves
     })
-}
-
-/// Could a protected output move while there are as many as before? One is lost
-/// before it, then, and another comes behind it.
-fn moves_unnoticed(targets: &[Target]) -> bool {
-    let first = targets.iter().position(|target| target.loose);
-    let last = targets.iter().rposition(|target| target.loose);
-    let (Some(first), Some(last)) = (first, last) else { return false };
-    targets.iter().take(last.saturating_add(1)).skip(first.saturating_add(1)).any(|t| !t.value.is_clean())
 }
 
 /// The columns of a query, for those who name them. After a set operation, a

@@ -157,10 +157,13 @@ impl<'a> Walk<'a> {
             Some(NodeEnum::ColumnRef(reference)) => {
                 let [only] = reference.fields.as_slice() else { return expression };
                 let Some(NodeEnum::String(name)) = only.node.as_ref() else { return expression };
-                let target = targets.iter().find(|target| target.name == name.sval);
-                let input = scope.own_column(&name.sval).filter(|_| prefers == Prefers::Inputs);
-                self.keeps_meaning(input.as_ref(), target, scope, targets)?;
-                let Some(target) = target.filter(|_| input.is_none()) else { return expression };
+                let mut called = targets.iter().filter(|target| target.name == name.sval);
+                let certain = called.clone().find(|target| !target.is_uncertain());
+                let is_input = prefers == Prefers::Inputs && scope.names_column(&name.sval);
+                let target = certain.or_else(|| called.next()).filter(|_| !is_input);
+                let first = scope.own_column(&name.sval).filter(|_| prefers == Prefers::Inputs);
+                self.keeps_meaning(&name.sval, target, first.as_ref(), scope, targets)?;
+                let Some(target) = target else { return expression };
                 self.at(reference.location);
                 let span = self.places.token(reference.location);
                 self.found.accounted.push(span);

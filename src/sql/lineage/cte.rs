@@ -8,7 +8,7 @@ use pg_query::protobuf::{CommonTableExpr, SelectStmt, SetOperation, WithClause};
 
 use super::names::inner;
 use super::query::Target;
-use super::scope::{Cte, CteState, Field, Scope};
+use super::scope::{Cte, CteState, Field, Scope, meant};
 use super::value::Purpose;
 use super::{Analysed, Walk, changing};
 use crate::sql::analysis::Flow;
@@ -171,8 +171,8 @@ impl<'a> Walk<'a> {
     fn ordered_columns(&mut self, nodes: &'a [pg_query::protobuf::Node], fields: &[Field]) -> Analysed<()> {
         let names = self.strings_of(nodes)?;
         self.placeless(&names);
-        let protected = fields.iter().any(|f| names.contains(&f.name.as_str()) && f.flow != Flow::Clean);
-        match protected {
+        let is_protected = |name: &&str| meant(fields, name).is_some_and(|field| field.flow != Flow::Clean);
+        match names.iter().any(is_protected) {
             true => self.unknown("SEARCH or CYCLE over a protected column"),
             false => Ok(()),
         }

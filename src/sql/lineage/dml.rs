@@ -92,7 +92,10 @@ impl<'a> Walk<'a> {
             }
             Some(query) => {
                 let targets = self.writing(|walk| walk.statement(query, &level))?;
-                let given = |target: Target| (Written::of(target.value, target.span), target.loose);
+                let given = |target: Target| {
+                    let moves = target.moves();
+                    (Written::of(target.value, target.span), moves)
+                };
                 self.write_row(&to, &columns, targets.into_iter().map(given));
             }
         }
@@ -159,9 +162,10 @@ impl<'a> Walk<'a> {
             match self.writing(|walk| walk.star(node, scope, Purpose::CARRY))? {
                 Some(fields) => {
                     self.burn(fields.len())?;
-                    items.extend(
-                        fields.into_iter().map(|field| (Written::of(field.value, field.span), field.loose)),
-                    );
+                    items.extend(fields.into_iter().map(|field| {
+                        let moves = field.moves();
+                        (Written::of(field.value, field.span), moves)
+                    }));
                 }
                 None => items.push((self.written(node, scope)?, false)),
             }
@@ -455,7 +459,7 @@ impl<'a> Walk<'a> {
         }
         let mut items = scope.items.clone();
         for (_, alias) in aliases {
-            let taken = items.iter().any(|item| item.source.alias.as_deref() == Some(&alias));
+            let taken = items.iter().any(|item| item.is_called(None, &alias));
             if !taken {
                 let source =
                     Source { alias: Some(alias), schemas: Vec::new(), ..Source::clone(&to.item.source) };

@@ -10,7 +10,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
-use super::scope::{Field, Scope, Source};
+use super::scope::{Field, Scope, Source, meant};
 use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
 use crate::catalog::guard::Runs;
@@ -193,7 +193,7 @@ impl<'a> Walk<'a> {
         let source = self.source_named(qualifiers, scope, &span)?;
         match source.field(column) {
             Some(field) => {
-                if !source.certainly_has(column) && self.may_be_function(&field) {
+                if field.is_uncertain() && self.may_be_function(&field) {
                     // What it would be called with is the source's row, or its only column.
                     let purpose = self.called_on_one(column, span.start, Purpose::SHOW)?;
                     if purpose.kind == UseKind::VolatileArgument {
@@ -252,7 +252,7 @@ impl<'a> Walk<'a> {
     /// so would be in its place.
     fn or_function(&self, field: Field, row: impl Fn() -> Field) -> Field {
         match field.is_uncertain() && self.takes_row(&field.name) {
-            true => field.unless(row()),
+            true => field.or(&row()),
             false => field,
         }
     }
@@ -326,8 +326,7 @@ impl<'a> Walk<'a> {
             let purpose = self.called_on_one(name, self.here, purpose)?;
             return Ok(Value { runs: value.runs, ..Value::of(self.spend(&value, purpose)) });
         };
-        let found = row.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
-        match found {
+        match meant(row.iter(), name) {
             Some(field) => {
                 let certain = !field.is_uncertain();
                 let purpose = if certain || !self.may_be_function(&field) {

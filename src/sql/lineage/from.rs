@@ -128,7 +128,11 @@ impl<'a> Walk<'a> {
         seen.extend(left.iter().cloned());
         let right = self.source_item(right, scope, &seen)?;
         let merged = self.merged_columns(join, &left, &right)?;
-        let joined = joined_source(&merged, &left, &right);
+        let mut joined = joined_source(&merged, &left, &right);
+        if join.is_natural && may_have_others(&left, &right) {
+            // Which columns it has hangs on their names.
+            joined.fields.iter_mut().for_each(|field| field.loose = true);
+        }
         self.burn(joined.fields.len())?;
 
         let (left_missing, right_missing) = match join.jointype() {
@@ -155,7 +159,6 @@ impl<'a> Walk<'a> {
             self.rename(&mut source, Some(alias))?;
             items.push(Item { source: Rc::new(source), named: true, bare: false });
         }
-        let mut joined = joined;
         self.rename(&mut joined, join.alias.as_ref())?;
         items.push(Item::visible(joined));
         Ok(items)
@@ -177,12 +180,18 @@ impl<'a> Walk<'a> {
         };
         self.check_implied(&["="])?;
         let mut merged = Vec::with_capacity(names.len());
+        let (left_fields, right_fields) = (bare_fields(left), bare_fields(right));
         for name in names {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
                 return Err(self.no_column(&name));
             };
             if a.hidden || b.hidden {
                 return self.unknown("joining by a column of SEARCH or CYCLE");
+            }
+            let is_checked = !join.is_natural && !self.view;
+            if is_checked && !(is_left_out(&left_fields, &name) && is_left_out(&right_fields, &name)) {
+                let message = format!("which column \"{name}\" of USING is may be another: name it with AS");
+                return self.refuse(message, -1);
             }
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
@@ -193,8 +202,10 @@ impl<'a> Walk<'a> {
             if is_one_of_two && !self.are_alike(&left, &right) {
                 field.flow = mixed([&left.flow, &right.flow]);
             }
-            // USING holds its name.
+            // USING holds its name. What else is there may come and go.
             field.loose = join.is_natural && (a.loose || b.loose);
+            field.unsure = false;
+            field.shifts = field.shifts || a.is_uncertain() || b.is_uncertain();
             merged.push(field);
         }
         Ok(merged)
@@ -206,17 +217,14 @@ impl<'a> Walk<'a> {
         if let Some(reason) = open {
             return self.refuse(format!("NATURAL JOIN: {reason}"), -1);
         }
-        let changes = |side: &[Item]| side.iter().any(|item| item.bare && item.source.may_have_others());
-        let protects = |side: &[Item]| {
-            let fields = side.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields);
-            fields.into_iter().any(|field| field.flow != Flow::Clean)
-        };
-        if (changes(left) && protects(right)) || (changes(right) && protects(left)) {
+        let mut fields = bare_fields(left).into_iter().chain(bare_fields(right));
+        if may_have_others(left, right) && fields.any(|field| field.flow != Flow::Clean) {
             return self.refuse("which columns NATURAL JOIN compares may change: name them with USING", -1);
         }
         let mut names: Vec<String> = Vec::new();
-        for field in left.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields) {
-            if side_column(right, &field.name).is_some() && !names.contains(&field.name) {
+        let others = bare_fields(right);
+        for field in bare_fields(left) {
+            if others.iter().any(|other| other.name == field.name) && !names.contains(&field.name) {
                 names.push(field.name.clone());
             }
         }
@@ -241,11 +249,11 @@ impl<'a> Walk<'a> {
             self.function_columns(call, definitions, function, &lateral, &mut source)?;
         }
         if function.ordinality {
-            source.fields.push(Field { unsure: true, ..Field::clean("ordinality") });
+            source.fields.push(Field::clean("ordinality"));
         }
-        // A definition list is what the columns are; else a name may be wrong,
-        // and there may be others behind those that an alias gives.
-        let unsure = source.may_have_others();
+        // The columns of a function in a view can't change, but there may be others
+        // behind those that an alias gives.
+        let unsure = self.view && source.may_have_others();
         source.unsure_alias = function.alias.is_none() && !is_called_by_name(&function.functions);
         self.rename(&mut source, function.alias.as_ref())?;
         source.fields.iter_mut().for_each(|field| field.unsure |= unsure);
@@ -275,9 +283,10 @@ impl<'a> Walk<'a> {
             true => Some(self.defined_columns(definitions)?),
             false => self.called_columns(call, &name, function),
         };
-        let loose = !self.view && !is_defined && !self.has_certain_columns(call, scope);
-        let column =
-            |name: &str| Field { flow: flow.clone(), loose, unsure: !is_defined, runs, ..Field::clean(name) };
+        // A definition list is what the columns are; else a name may be wrong.
+        let unsure = !is_defined && !self.has_certain_columns(call, scope);
+        let loose = !self.view && unsure;
+        let column = |name: &str| Field { flow: flow.clone(), loose, unsure, runs, ..Field::clean(name) };
         // A scalar function's column is called as the alias says; one of a
         // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
@@ -287,12 +296,12 @@ impl<'a> Walk<'a> {
                 source.alias = Some(called.clone());
                 source.fields.push(column(&called));
             }
-            Some(columns) => {
+            Some(columns) if !columns.is_empty() => {
                 source.alias.get_or_insert(name);
                 source.fields.extend(columns.iter().map(|name| column(name)));
             }
-            None if flow != Flow::Clean => return self.unknown("what is in the columns of a function"),
-            None => {
+            _ if flow != Flow::Clean => return self.unknown("what is in the columns of a function"),
+            _ => {
                 source.alias.get_or_insert_with(|| name.clone());
                 source.open = Some(format!("the columns of function {name} are not known: name them"));
             }
@@ -336,14 +345,43 @@ impl<'a> Walk<'a> {
 /// The columns of a join: the merged ones, then the others of each side.
 fn joined_source(merged: &[Field], left: &[Item], right: &[Item]) -> Source {
     let mut source = Source { fields: merged.to_vec(), ..Source::default() };
-    for item in left.iter().chain(right).filter(|item| item.bare) {
-        if source.open.is_none() {
-            source.open.clone_from(&item.source.open);
+    for side in [left, right] {
+        let open = side.iter().filter(|item| item.bare).find_map(|item| item.source.open.clone());
+        source.open = source.open.or(open);
+        let mut others = bare_fields(side);
+        for column in merged {
+            if let Some(place) = left_out(&others, &column.name) {
+                others.remove(place);
+            }
         }
-        let others = item.source.fields.iter().filter(|f| !merged.iter().any(|m| m.name == f.name));
-        source.fields.extend(others.cloned());
+        source.fields.extend(others.into_iter().cloned());
     }
+    let is_settled = |item: &Item| item.source.is_choice || !item.source.may_have_others();
+    source.is_choice = left.iter().chain(right).filter(|item| item.bare).all(is_settled);
     source
+}
+
+/// Where the one column of the name stands that a join merges with the other
+/// side's: the one that certainly has it, if any has.
+fn left_out(fields: &[&Field], name: &str) -> Option<usize> {
+    let is_called = |field: &&Field| field.name == name;
+    let certain = fields.iter().position(|field| is_called(field) && !field.is_uncertain());
+    certain.or_else(|| fields.iter().position(is_called))
+}
+
+/// Is it certain which column of a side USING merges? Of a table that the client
+/// changes, one of those that it has, all of which may come and go.
+fn is_left_out(fields: &[&Field], name: &str) -> bool {
+    let place = left_out(fields, name).and_then(|place| fields.get(place));
+    place.is_some_and(|field| !field.is_uncertain()) || !fields.iter().any(|field| field.unsure)
+}
+
+fn bare_fields(side: &[Item]) -> Vec<&Field> {
+    side.iter().filter(|item| item.bare).flat_map(|item| &item.source.fields).collect()
+}
+
+fn may_have_others(left: &[Item], right: &[Item]) -> bool {
+    left.iter().chain(right).any(|item| item.bare && item.source.may_have_others())
 }
 
 /// `buildMergedJoinVar` in `parse_clause.c`: a left join shows the left

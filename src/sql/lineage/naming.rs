@@ -2,6 +2,7 @@
 //! `FigureColnameInternal` in `parse_target.c`.
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{MinMaxOp, Node, SqlValueFunctionOp, SubLinkType, XmlExprOp};
 
 use super::names::{inner, strings};
@@ -23,6 +24,36 @@ pub(super) fn named_by(node: &Node) -> Option<&NodeEnum> {
         NodeEnum::CollateClause(collate) => named_by(collate.arg.as_deref()?),
         NodeEnum::CaseExpr(case) => named_by(case.defresult.as_deref()?),
         _ => None,
+    }
+}
+
+/// Is an output called the same in every version? One that is called after a
+/// subquery has that one's name, which is not known here. EXTRACT is `date_part`
+/// before version 14, and TRUE a cast to `bool` before 15.
+pub(super) fn is_certain(node: &Node) -> bool {
+    let is_certain_in = |node: &Option<Box<Node>>| node.as_deref().is_none_or(is_certain);
+    match node.node.as_ref() {
+        Some(NodeEnum::AIndirection(part)) => last_string(&part.indirection).1 || is_certain_in(&part.arg),
+        Some(NodeEnum::FuncCall(call)) => last_string(&call.funcname).0.as_deref() != Some("extract"),
+        Some(NodeEnum::TypeCast(cast)) => is_certain_in(&cast.arg),
+        Some(NodeEnum::CollateClause(collate)) => is_certain_in(&collate.arg),
+        Some(NodeEnum::CaseExpr(case)) => is_certain_in(&case.defresult),
+        Some(NodeEnum::SubLink(link)) => link.sub_link_type() != SubLinkType::ExprSublink,
+        Some(NodeEnum::AConst(constant)) => !matches!(constant.val, Some(Val::Boolval(_))),
+        Some(
+            NodeEnum::ColumnRef(_)
+            | NodeEnum::ParamRef(_)
+            | NodeEnum::AExpr(_)
+            | NodeEnum::BoolExpr(_)
+            | NodeEnum::NullTest(_)
+            | NodeEnum::BooleanTest(_)
+            | NodeEnum::AArrayExpr(_)
+            | NodeEnum::RowExpr(_)
+            | NodeEnum::CoalesceExpr(_)
+            | NodeEnum::MinMaxExpr(_)
+            | NodeEnum::GroupingFunc(_),
+        ) => true,
+        _ => false,
     }
 }
 

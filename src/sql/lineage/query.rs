@@ -35,12 +35,24 @@ pub(super) struct Target {
     pub loose: bool,
     /// As [`Field::unsure`].
     pub unsure: bool,
+    /// As [`Field::shifts`].
+    pub shifts: bool,
 }
 
 impl Target {
-    /// What it carries at its place, and whether it may be gone from there.
+    /// As [`Field::place`].
     pub fn place(&self) -> (&Flow, bool) {
-        (&self.value.flow, self.loose)
+        (&self.value.flow, self.moves())
+    }
+
+    /// May it be gone from its place?
+    pub fn moves(&self) -> bool {
+        self.loose || self.shifts
+    }
+
+    /// As [`Field::is_uncertain`].
+    pub fn is_uncertain(&self) -> bool {
+        self.loose || self.unsure
     }
 
     pub fn field(&self) -> Field {
@@ -54,6 +66,7 @@ impl Target {
             origin: None,
             loose: self.loose,
             unsure: self.unsure,
+            shifts: self.shifts,
             listed: self.value.listed,
             is_null: self.value.is_null,
             runs: self.value.runs,
@@ -135,7 +148,7 @@ impl<'a> Walk<'a> {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
             let items = self.list_items(&row.items, scope, purpose)?;
             self.keeps_places(items.iter().map(Target::place))?;
-            let moving = items.iter().position(|item| item.loose).unwrap_or(items.len());
+            let moving = items.iter().position(Target::moves).unwrap_or(items.len());
             first_moving = first_moving.min(moving);
             let entries_here = items.iter().map(|item| Entry::of(&item.value));
             entries.push(entries_here.take(moving).collect());
@@ -166,6 +179,7 @@ impl<'a> Walk<'a> {
                 span: self.here..self.here,
                 loose: column >= first_moving,
                 unsure: false,
+                shifts: false,
             });
         }
         self.order_by_names(select, scope, &targets, Some(VALUES))?;
@@ -214,7 +228,7 @@ impl<'a> Walk<'a> {
             value.collated = a.value.collated || b.value.collated;
             value.recased = a.value.recased || b.value.recased;
             value.runs = a.value.runs.max(b.value.runs);
-            targets.push(Target { name: a.name, value, span: a.span, loose: a.loose, unsure: a.unsure });
+            targets.push(Target { value, ..a });
         }
         self.order_by_names(select, scope, &targets, None)?;
         self.limit_and_locks(select, scope)?;
@@ -238,7 +252,8 @@ impl<'a> Walk<'a> {
             }
             let value = self.expression(node, scope, purpose)?;
             let span = self.here..self.here;
-            items.push(Target { name: String::new(), value, span, loose: false, unsure: false });
+            let name = String::new();
+            items.push(Target { name, value, span, loose: false, unsure: false, shifts: false });
         }
         Ok(items)
     }
@@ -308,7 +323,7 @@ impl<'a> Walk<'a> {
         }
         let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
-        targets.push(Target { name, value, span, loose: false, unsure });
+        targets.push(Target { name, value, span, loose: false, unsure, shifts: false });
         Ok(())
     }
 
@@ -381,6 +396,7 @@ impl<'a> Walk<'a> {
                 span: span.clone(),
                 loose: false,
                 unsure: false,
+                shifts: false,
             };
             return Ok(parts.into_iter().map(target).collect());
         };
@@ -406,7 +422,7 @@ impl<'a> Walk<'a> {
 /// A row of these. Whether `*` stands for as many columns as is known decides
 /// the places of those behind it.
 pub(super) fn row_of(items: Vec<Target>) -> Value {
-    let moves = items.iter().rev().skip(1).any(|item| item.loose);
+    let moves = items.iter().rev().skip(1).any(Target::moves);
     let row = Value::of_elements(items.into_iter().map(|item| item.value).collect());
     if moves { row.without_places() } else { row }
 }
@@ -424,5 +440,6 @@ fn cut_as_one(columns: &mut [Target]) {
 fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
     value.points.clear();
-    Target { name: field.name.clone(), value, span: span.clone(), loose: field.loose, unsure: field.unsure }
+    let Field { loose, unsure, shifts, .. } = *field;
+    Target { name: field.name.clone(), value, span: span.clone(), loose, unsure, shifts }
 }

@@ -67,7 +67,7 @@ impl<'a> Walk<'a> {
             return self.rename_open(source, names);
         }
         if !names.is_empty() {
-            self.keeps_places(source.fields.iter().map(|field| (&field.flow, field.loose)))?;
+            self.keeps_places(source.fields.iter().map(Field::place))?;
         }
         for (field, name) in source.fields.iter_mut().zip(names) {
             field.name = name;
@@ -263,6 +263,7 @@ impl<'a> Walk<'a> {
                     origin: None,
                     loose: false,
                     unsure: false,
+                    shifts: false,
                     listed: None,
                     is_null: false,
                     runs: self.runs_of(column.type_oid),
@@ -280,6 +281,7 @@ impl<'a> Walk<'a> {
             // A view has none: there `v.ctid` is a function of the row.
             system: relations.iter().all(|relation| relation.kind != RelationKind::View),
             locked_by: relations.iter().flat_map(|relation| self.locked_by(relation)).collect(),
+            is_choice: named.schemaname.is_empty() && self.choices.contains_key(&named.location),
             ..Source::default()
         };
         let mut all = relations.iter().map(|relation| self.fields_of(relation));
@@ -293,6 +295,9 @@ impl<'a> Walk<'a> {
             unite_by_name(&mut source.fields, fields);
         }
         if self.may_change(named, relations) {
+            if source.fields.is_empty() {
+                source.open = Some(format!("relation \"{}\" may get columns: name them", named.relname));
+            }
             for field in &mut source.fields {
                 field.loose = true;
                 // It may be of another type by then.

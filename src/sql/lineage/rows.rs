@@ -76,10 +76,12 @@ impl<'a> Walk<'a> {
         let is_plain = names.iter().chain(&different).all(|name| name.is_ascii());
         // A column that goes would leave a function of the row under its name.
         let is_function = |field: &Field| field.is_uncertain() && self.takes_row(&field.name);
+        // What is taken for another column's name must not be a protected one's.
+        let is_nameless = |field: &Field| field.is_uncertain() && field.flow != Flow::Clean;
         if source.open.is_some()
             || !is_plain
             || different.len() != fields.len()
-            || fields.iter().any(is_function)
+            || fields.iter().any(|field| is_function(field) || is_nameless(field))
         {
             return None;
         }
@@ -144,7 +146,7 @@ impl<'a> Walk<'a> {
                 Some(known) => known.clone(),
                 None => (naming::column_name(node), true),
             },
-            named => (naming::column_name(node), named.is_none()),
+            _ => (naming::column_name(node), !naming::is_certain(node)),
         }
     }
 

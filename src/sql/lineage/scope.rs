@@ -4,7 +4,8 @@
 //! Invariant: a name that could mean several things means all of them; their
 //! flows are united. What is certain of a column's name is that of a relation
 //! that nobody may change, of an alias, and of a reference; any other goes on
-//! to be looked up further out too.
+//! to be looked up further out too. A column whose name is not certain may have
+//! any: [`meant`] is what decides, wherever a column is looked for by its name.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -40,6 +41,8 @@ pub(super) struct Field {
     /// Its name is the one that PostgreSQL gives to an expression or to a
     /// function's result: as far as is known, for one version.
     pub unsure: bool,
+    /// Its own name is certain, but others may come to stand before or behind it.
+    pub shifts: bool,
     /// A column of VALUES: see [`listed`](super::listed).
     pub listed: Option<usize>,
     /// NULL in every row of a VALUES.
@@ -70,6 +73,9 @@ pub(super) struct Source {
     pub row: RowShape,
     /// An outer join may miss it.
     pub nullable: bool,
+    /// Of several relations of its name, the one that this reading is about: that it
+    /// lacks a column tells that the reading is wrong.
+    pub is_choice: bool,
 }
 
 /// A source as one query level sees it.
@@ -122,6 +128,7 @@ impl Field {
             origin: None,
             loose: false,
             unsure: false,
+            shifts: false,
             listed: None,
             is_null: false,
             runs: None,
@@ -139,17 +146,15 @@ impl Field {
         self.loose || self.unsure
     }
 
-    /// What a name means that means this, unless the client has changed that
-    /// relation: then it means the other. Alike as long as both are clean.
-    pub fn unless(self, other: Self) -> Self {
-        match self.flow == Flow::Clean && other.flow == Flow::Clean {
-            true => Self { runs: self.runs.max(other.runs), ..self },
-            false => self.or(&other),
-        }
+    /// What it carries at its place, and whether it may be gone from there.
+    pub fn place(&self) -> (&Flow, bool) {
+        (&self.flow, self.loose || self.shifts)
     }
 
-    /// A column that is this one or the other.
+    /// A column that is this one or the other. There is one of the name for
+    /// certain where either is certain.
     pub fn or(&self, other: &Self) -> Self {
+        let is_uncertain = self.is_uncertain() && other.is_uncertain();
         Self {
             name: self.name.clone(),
             flow: unite(&self.flow, &other.flow),
@@ -158,8 +163,9 @@ impl Field {
             recased: self.recased || other.recased,
             hidden: self.hidden && other.hidden,
             origin: if self.origin == other.origin { self.origin } else { None },
-            loose: self.loose && other.loose,
-            unsure: self.unsure && other.unsure,
+            loose: is_uncertain && (self.loose || other.loose),
+            unsure: is_uncertain && (self.unsure || other.unsure),
+            shifts: self.shifts || other.shifts,
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
             is_null: self.is_null && other.is_null,
             runs: self.runs.max(other.runs),
@@ -170,15 +176,18 @@ impl Field {
 impl Source {
     /// May it have, or come to have, other columns than these?
     pub fn may_have_others(&self) -> bool {
-        self.open.is_some() || self.fields.iter().any(Field::is_uncertain)
+        self.open.is_some() || self.fields.iter().any(|field| field.is_uncertain() || field.shifts)
     }
 
-    /// What a name that is none of its columns' may mean all the same.
-    fn otherwise_called(&self, name: &str) -> Option<Field> {
-        let unsure = self.fields.iter().filter(|field| field.unsure && field.flow != Flow::Clean);
-        let flow = mixed(unsure.map(|field| &field.flow).chain([&self.lock(name)]));
-        let others = self.may_have_others() || (self.system && SYSTEM_COLUMNS.contains(&name));
-        (flow != Flow::Clean || others).then(|| Field { flow, unsure: true, ..Field::clean(name) })
+    /// What a name may mean that is none of the known columns': a column that the
+    /// client adds, or that nobody knows, carries nothing.
+    fn unknown(&self, name: &str) -> Option<Field> {
+        let may_be = (self.may_have_others() && !self.is_choice) || self.has_system(name);
+        may_be.then(|| Field { flow: self.lock(name), unsure: true, ..Field::clean(name) })
+    }
+
+    fn has_system(&self, name: &str) -> bool {
+        self.system && SYSTEM_COLUMNS.contains(&name)
     }
 
     /// What a system column tells of the keys that lead to the row.
@@ -201,6 +210,7 @@ impl Source {
             locked_by: other.locked_by.clone(),
             row: RowShape::Unknown,
             nullable: true,
+            is_choice: false,
         }
     }
 
@@ -209,23 +219,28 @@ impl Source {
         Field::of_row(&self.fields)
     }
 
-    /// Is a column of its own meant by that name, whatever anybody changes?
-    pub fn certainly_has(&self, name: &str) -> bool {
-        let mut own = self.fields.iter().filter(|field| field.name == name);
-        own.any(|field| !field.is_uncertain()) || (self.system && SYSTEM_COLUMNS.contains(&name))
-    }
-
-    /// The column of that name. An open source may have any.
+    /// The column of that name. One that may have others may have any.
     pub fn field(&self, name: &str) -> Option<Field> {
-        let known = self.fields.iter().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
-        let system = self.system && SYSTEM_COLUMNS.contains(&name);
-        known.or_else(|| self.otherwise_called(name).filter(|other| other.flow != Flow::Clean)).or_else(
-            || {
-                let flow = self.lock(name);
-                (system || self.open.is_some()).then(|| Field { flow, ..Field::clean(name) })
-            },
-        )
+        let unknown = || self.unknown(name).map(|field| Field { unsure: !self.has_system(name), ..field });
+        meant(&self.fields, name).or_else(unknown)
     }
+}
+
+/// The column among these that a name means: the one that certainly has it, or
+/// else any that may have it.
+pub(super) fn meant<'f, I>(fields: I, name: &str) -> Option<Field>
+where
+    I: IntoIterator<Item = &'f Field, IntoIter: Clone>,
+{
+    let fields = fields.into_iter();
+    let called = fields.clone().filter(|field| field.name == name).cloned().reduce(|a, b| a.or(&b));
+    if called.as_ref().is_some_and(|field| !field.is_uncertain()) {
+        return called;
+    }
+    let is_other = |field: &&Field| field.name != name && field.is_uncertain();
+    let others = mixed(fields.filter(is_other).map(|field| &field.flow));
+    let other = (others != Flow::Clean).then(|| Field { flow: others, unsure: true, ..Field::clean(name) });
+    called.into_iter().chain(other).reduce(|a, b| a.or(&b))
 }
 
 impl Item {
@@ -235,6 +250,13 @@ impl Item {
             return self;
         }
         Self { source: Rc::new(Source { nullable: true, ..Source::clone(&self.source) }), ..self }
+    }
+
+    /// Has it this name for certain?
+    pub fn is_called(&self, schema: Option<&str>, name: &str) -> bool {
+        let is_there = |schema: &str| self.source.schemas.iter().any(|known| known == schema);
+        let is_named = self.named && !self.source.unsure_alias;
+        is_named && self.source.alias.as_deref() == Some(name) && schema.is_none_or(is_there)
     }
 
     /// The usual case: named, and its columns too.
@@ -268,69 +290,71 @@ impl<'s, 'a> Scope<'s, 'a> {
     /// A column named without its relation (`colNameToVar`).
     pub fn column(&'s self, name: &str) -> Option<Field> {
         let mut meant: Option<Field> = None;
-        let unite = |meant: &mut Option<Field>, field: Field| {
-            *meant = Some(match meant.take() {
-                Some(inner) => inner.unless(field),
-                None => field,
-            });
-        };
         // It is found in something that may not have it.
-        let (mut found, mut open) = (false, false);
+        let mut found = false;
         for level in self.levels() {
             let own = level.own_column(name);
             let is_certain = own.as_ref().is_some_and(|field| !field.is_uncertain());
-            found |= own.is_some();
-            let is_here = own.is_some();
-            if let Some(field) = own {
-                unite(&mut meant, field);
-            }
+            meant = meant.into_iter().chain(own).reduce(|inner, field| inner.or(&field));
             if is_certain {
                 return meant;
             }
-            for item in level.items.iter().filter(|item| item.bare && !is_here) {
-                open |= item.source.open.is_some();
-                found |= item.source.system && SYSTEM_COLUMNS.contains(&name);
-                if let Some(other) = item.source.otherwise_called(name) {
-                    unite(&mut meant, other);
-                }
-            }
+            found |= level.bare().any(|source| source.has_system(name)) || level.names_column(name);
         }
         match self.source(None, name) {
             Some(row) => {
                 let meant = meant.filter(|field| found || field.flow != Flow::Clean);
-                meant.map(|field| field.unless(row.as_field()))
+                meant.map(|field| field.or(&row.as_field()))
             }
-            None => meant.filter(|field| found || open || field.flow != Flow::Clean),
+            None => meant,
         }
     }
 
-    /// Is it a column of this very level?
+    /// What a bare name carries, be it a column or a whole row.
+    pub fn carried(&'s self, name: &str) -> Flow {
+        let row = self.source(None, name).map(|source| source.as_field());
+        let fields: Vec<Field> = self.column(name).into_iter().chain(row).collect();
+        mixed(fields.iter().map(|field| &field.flow))
+    }
+
+    /// What may stand under a bare name at this very level.
+    fn bare(&self) -> impl Iterator<Item = &Source> + Clone {
+        self.items.iter().filter(|item| item.bare).map(|item| &*item.source)
+    }
+
+    /// Is a column of this very level called so, as far as is known?
+    pub fn names_column(&self, name: &str) -> bool {
+        self.bare().flat_map(|source| &source.fields).any(|field| field.name == name)
+    }
+
+    /// The column of this very level that a name means or may mean.
     pub fn own_column(&self, name: &str) -> Option<Field> {
-        self.items
-            .iter()
-            .filter(|item| item.bare)
-            .flat_map(|item| item.source.fields.iter().filter(|field| field.name == name))
-            .cloned()
-            .reduce(|a, b| a.or(&b))
+        let own = meant(self.bare().flat_map(|source| &source.fields), name);
+        if own.as_ref().is_some_and(|field| !field.is_uncertain()) {
+            return own;
+        }
+        let unknown = self.bare().filter_map(|source| source.unknown(name));
+        own.into_iter().chain(unknown).reduce(|a, b| a.or(&b))
     }
 
-    /// A source by its reference name (`refnameNamespaceItem`).
+    /// A source by its reference name (`refnameNamespaceItem`). What nobody gave
+    /// an alias may be called anything.
     pub fn source(&'s self, schema: Option<&str>, name: &str) -> Option<Rc<Source>> {
-        let of_schema = |item: &&Item| match schema {
-            None => true,
-            Some(schema) => item.source.schemas.iter().any(|known| known == schema),
-        };
-        let of_level = |level: &'s Scope<'s, 'a>| {
-            let mut called =
-                level.items.iter().filter(|item| item.named && item.source.alias.as_deref() == Some(name));
-            called.find(of_schema).map(|item| Rc::clone(&item.source))
-        };
-        let mut sources = self.levels().filter_map(of_level);
-        let mut meant = sources.next()?;
-        while meant.unsure_alias {
-            let Some(further_out) = sources.next() else { break };
-            meant = Rc::new(meant.unless_called_otherwise(&further_out));
+        let mut meant: Option<Rc<Source>> = None;
+        for level in self.levels() {
+            let certain = level.items.iter().find(|item| item.is_called(schema, name));
+            let unsure = |item: &&Item| item.named && item.source.unsure_alias && schema.is_none();
+            let unsure = level.items.iter().filter(|item| certain.is_none() && unsure(item));
+            for item in certain.into_iter().chain(unsure) {
+                meant = Some(match meant {
+                    None => Rc::clone(&item.source),
+                    Some(inner) => Rc::new(inner.unless_called_otherwise(&item.source)),
+                });
+            }
+            if certain.is_some() {
+                break;
+            }
         }
-        Some(meant)
+        meant
     }
 }

@@ -7,6 +7,8 @@ SELECT i, (CASE :seed WHEN 0 THEN 'k' ELSE 'm' END) || i * (1 + :seed) || (CASE 
 FROM generate_series(1, 12) i;
 SELECT format('ALTER TABLE patients ADD COLUMN pin text DEFAULT %L', 'pin' || :seed) \gexec
 ALTER TABLE patients ALTER COLUMN pin DROP DEFAULT;
+INSERT INTO ledger SELECT i, (CASE :seed WHEN 0 THEN 'abc' ELSE 'zzz' END) || i FROM generate_series(1, 4) i;
+INSERT INTO archive.ledger SELECT i, 'old' || i, i FROM generate_series(1, 4) i;
 INSERT INTO tickets SELECT i, 'a', 's' || (CASE :seed WHEN 0 THEN i / 2 ELSE i END) FROM generate_series(1, 8) i;
 INSERT INTO a_name_of_exactly_sixty_two_bytes_so_that_one_more_letter_fits SELECT i, 'z' || i + 10 * :seed FROM generate_series(1, 3) i;
 INSERT INTO secured SELECT i, 'ana', 'hidden' || i + 10 * :seed FROM generate_series(1, 3) i;

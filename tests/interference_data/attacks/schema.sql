@@ -16,6 +16,9 @@ CREATE TABLE patients (
     CONSTRAINT room_or_heavy CHECK (room IS NOT NULL OR weight > 50)
 );
 CREATE INDEX patients_code ON patients (code);
+-- Two tables of one name, of which the old copy has a column more.
+CREATE TABLE ledger (id int PRIMARY KEY, secret text);
+CREATE TABLE archive.ledger (id int, secret text, archived_at int);
 CREATE TABLE audit_trail (what text, at int);
 CREATE FUNCTION note_patient() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit_trail VALUES (initcap(OLD.code) || '!', OLD.id); RETURN NEW; END $$;
 CREATE TRIGGER note_patient BEFORE UPDATE ON patients FOR EACH ROW EXECUTE FUNCTION note_patient();
