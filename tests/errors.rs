@@ -5,7 +5,7 @@ use super::harness::{Bauta, DATABASE, Frame, Raw, Server};
 
 const POLICY: &str = r#"
     [[protect]]
-    columns = ["public.open.note", "public.child.secret", "public.other.secret", "public.broad.note", "public.broad_part.extra"]
+    columns = ["public.open.note", "public.child.secret", "public.other.secret", "public.broad.note", "public.broad_part.extra", "public.watched.secret"]
     method = "redact"
     [[role]]
     name = "readers"
@@ -35,6 +35,14 @@ const SCHEMA: &str = "
     CREATE POLICY asks ON asked USING (asks(n)); ALTER TABLE asked ENABLE ROW LEVEL SECURITY;
     CREATE TABLE broad (id int PRIMARY KEY, note text); CREATE TABLE broad_part (extra text NOT NULL) INHERITS (broad);
     INSERT INTO broad_part VALUES (1, 'n', 'Geheimnis');
+    CREATE TABLE accessed (what text);
+    CREATE FUNCTION speaks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'access to %', NEW.what; RETURN NEW; END $$;
+    CREATE CONSTRAINT TRIGGER speaks AFTER INSERT ON accessed DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION speaks();
+    CREATE TABLE watched (id int, secret text);
+    INSERT INTO watched VALUES (1, 'Geheimnis');
+    CREATE FUNCTION saw(secret text) RETURNS bool LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN INSERT INTO accessed VALUES (secret); RETURN true; END $$;
+    CREATE POLICY saw ON watched USING (saw(secret)); ALTER TABLE watched ENABLE ROW LEVEL SECURITY;
+    CREATE VIEW watching AS SELECT id FROM watched;
     GRANT ALL ON ALL TABLES IN SCHEMA public TO ana";
 
 #[test]
@@ -100,5 +108,23 @@ fn what_follows_a_read_in_its_transaction_keeps_its_words() {
         assert_eq!(message(&ana.query(first)), None, "{first}");
         assert_eq!(message(&ana.query(fails)).as_deref() == Some("division by zero"), is_told, "{first}");
         ana.query("ROLLBACK");
+    }
+}
+
+#[test]
+fn what_a_policy_writes_when_a_table_is_read_speaks_no_later() {
+    let server = Server::start();
+    server.sql(DATABASE, SCHEMA);
+    server.sql(DATABASE, "GRANT ALL ON accessed TO postgres");
+    let bauta = Bauta::start(&server, POLICY);
+    for (port, shown) in [(server.port(), true), (bauta.port, false)] {
+        let mut ana = Raw::connect(port, "ana");
+        for read in ["SELECT id FROM watched", "SELECT id FROM watched WHERE id = 1"] {
+            ana.query("BEGIN");
+            ana.query(read);
+            let frames = ana.query("COMMIT");
+            let told = frames.iter().any(|frame| String::from_utf8_lossy(&frame.body).contains("Geheimnis"));
+            assert_eq!(told, shown, "{read}: {frames:?}");
+        }
     }
 }

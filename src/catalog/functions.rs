@@ -252,7 +252,7 @@ pub fn is_callable(function: &Function) -> bool {
 
 /// C code of an extension, whose types and operators it is made for: there it
 /// is no more opaque than what reads and writes their values.
-pub(super) fn is_of_extension(function: &Function) -> bool {
+pub(crate) fn is_of_extension(function: &Function) -> bool {
     &*function.language == "c" && function.extension.is_some()
 }
 

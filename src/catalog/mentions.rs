@@ -61,14 +61,18 @@ pub(super) fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '$' || !c.is_ascii()
 }
 
-/// ASCII lower case, cut as PostgreSQL cuts names (`pg_mbcliplen`: whole
-/// characters only).
+/// ASCII lower case, cut.
 pub(super) fn fold(word: &str) -> String {
+    cut(word).to_ascii_lowercase()
+}
+
+/// As PostgreSQL cuts names (`pg_mbcliplen`: whole characters only).
+pub(crate) fn cut(word: &str) -> &str {
     let mut end = word.len().min(IDENTIFIER_BYTES);
     while !word.is_char_boundary(end) {
         end -= 1;
     }
-    word.get(..end).unwrap_or(word).to_ascii_lowercase()
+    word.get(..end).unwrap_or(word)
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableStmt, AlterTableType, CreateStmt, CreateTableAsStmt, Node, ObjectType, RangeVar, SelectStmt,
+    AlterTableStmt, AlterTableType, CreateStmt, CreateTableAsStmt, Node, ObjectType, RangeVar, Token,
 };
 
-use super::Classifier;
 use super::change::{into, is_temporary};
+use super::{Classifier, name_of};
 use crate::config::ColumnPattern;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::rules::ANY;
@@ -107,7 +107,7 @@ impl Classifier<'_> {
                 let claim = |table: &'n RangeVar| Claim {
                     schema: Some(&moved.newschema),
                     table: &table.relname,
-                    columns: self.columns_of(&table.relname),
+                    columns: Columns::Unknown,
                 };
                 moved.relation.as_ref().map(claim).into_iter().collect()
             }
@@ -130,18 +130,11 @@ impl Classifier<'_> {
 
     fn created<'n>(&self, create: &'n CreateStmt) -> Option<Claim<'n>> {
         let table = create.relation.as_ref().filter(|table| !is_temporary(Some(table)))?;
-        let parts = create.table_elts.iter().chain(&create.inh_relations);
-        let mut taken = parts.filter_map(|part| match part.node.as_ref() {
-            Some(NodeEnum::TableLikeClause(like)) => like.relation.as_ref(),
-            Some(NodeEnum::RangeVar(parent)) => Some(parent),
-            _ => None,
-        });
-        let is_known =
-            |table: &RangeVar| self.guard.snapshot.relations_named(&table.relname).next().is_some();
-        let columns = match create.of_typename.is_none() && taken.all(is_known) {
-            true => self.columns_in_reach(),
-            false => Columns::Unknown,
-        };
+        let takes_over = |part: &Node| matches!(part.node, Some(NodeEnum::TableLikeClause(_)));
+        let is_listed = create.inh_relations.is_empty()
+            && create.of_typename.is_none()
+            && !create.table_elts.iter().any(takes_over);
+        let columns = if is_listed { self.words() } else { Columns::Unknown };
         Some(Claim { schema: schema_of(table), table: &table.relname, columns })
     }
 
@@ -151,12 +144,11 @@ impl Classifier<'_> {
         Some(self.selected(table, create.query.as_deref().and_then(|query| query.node.as_ref())))
     }
 
-    /// A table made of a query's rows. What a `*` stands for is known where the
-    /// query can be followed.
+    /// A table made of a query's rows. What a `*` stands for may be other columns
+    /// by then, of something made in the transaction or in another session.
     fn selected<'n>(&self, table: &'n RangeVar, query: Option<&NodeEnum>) -> Claim<'n> {
         let columns = match query {
-            Some(NodeEnum::SelectStmt(select)) if !has_star(select) => self.words(),
-            Some(query) if self.lineage(query).is_ok() => self.columns_in_reach(),
+            Some(NodeEnum::SelectStmt(_)) if !self.has_star() => self.words(),
             Some(_) | None => Columns::Unknown,
         };
         Claim { schema: schema_of(table), table: &table.relname, columns }
@@ -180,35 +172,32 @@ impl Classifier<'_> {
             return Columns::Unknown;
         }
         let texts = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at));
-        Columns::Named(
-            texts
-                .map(|text| match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
-                    Some(quoted) => quoted.replace("\"\"", "\""),
-                    None => text.to_ascii_lowercase(),
-                })
-                .collect(),
-        )
+        Columns::Named(texts.map(name_of).collect())
     }
 
-    /// The names in the statement, and of the columns of all relations that may
-    /// be meant in it.
-    fn columns_in_reach(&self) -> Columns {
-        let Columns::Named(mut names) = self.words() else { return Columns::Unknown };
-        let snapshot = &self.guard.snapshot;
-        let relations = names.iter().flat_map(|name| snapshot.relations_named(name));
-        let columns: Vec<String> =
-            relations.flat_map(|relation| &relation.columns).map(|column| column.name.to_string()).collect();
-        names.extend(columns);
-        Columns::Named(names)
-    }
-
-    fn columns_of(&self, table: &str) -> Columns {
-        let mut relations = self.guard.snapshot.relations_named(table).peekable();
-        if relations.peek().is_none() {
-            return Columns::Unknown;
-        }
-        let columns = relations.flat_map(|relation| &relation.columns);
-        Columns::Named(columns.map(|column| column.name.to_string()).collect())
+    /// Is there a `*` that stands for columns, or TABLE, which is one?
+    /// An operand stands on either side of one that multiplies.
+    fn has_star(&self) -> bool {
+        let tokens: Vec<(&str, Token)> = self
+            .tokens
+            .within(&self.span)
+            .filter_map(|(at, token)| Some((self.text.get(at)?, token)))
+            .collect();
+        let tables = tokens.iter().filter(|(_, token)| *token == Token::Table).count();
+        let stars = tokens.iter().enumerate().filter(|(_, (text, _))| *text == "*");
+        let is_columns = |at: usize| {
+            let before = at.checked_sub(1).and_then(|at| tokens.get(at));
+            let behind = tokens.get(at.saturating_add(1));
+            let counts =
+                before.is_some_and(|(text, _)| *text == "(") && behind.is_some_and(|(text, _)| *text == ")");
+            let begins = before.is_none_or(|(text, token)| {
+                matches!(*text, "," | ".")
+                    || matches!(token, Token::All | Token::Distinct | Token::Returning | Token::Select)
+            });
+            let ends = behind.is_none_or(|(text, token)| matches!(*text, "," | ")") || *token == Token::From);
+            !counts && (begins || ends)
+        };
+        tables > 1 || stars.map(|(at, _)| at).any(is_columns)
     }
 
     fn claimed(&self, pattern: &ColumnPattern) -> ClientError {
@@ -217,7 +206,7 @@ impl Classifier<'_> {
             format!("permission denied: the policy has a mask for {pattern}, which this could come to be"),
         )
         .with_hint(
-            "Use another name, or a temporary table. A role with \"exempt = true\" in the policy may make it.",
+            "Use another name, name the columns instead of *, or make a temporary table. A role with \"exempt = true\" in the policy may make it.",
         )
         .at(self.position(self.span.start))
     }
@@ -225,21 +214,4 @@ impl Classifier<'_> {
 
 fn schema_of(table: &RangeVar) -> Option<&str> {
     Some(table.schemaname.as_str()).filter(|schema| !schema.is_empty())
-}
-
-/// Does a query's first arm, which names the columns, have a `*` among its outputs?
-fn has_star(query: &SelectStmt) -> bool {
-    if let Some(left) = query.larg.as_deref() {
-        return has_star(left);
-    }
-    let ends_in_star =
-        |nodes: &[Node]| nodes.last().is_some_and(|node| matches!(node.node, Some(NodeEnum::AStar(_))));
-    query.target_list.iter().any(|target| {
-        let Some(NodeEnum::ResTarget(target)) = target.node.as_ref() else { return true };
-        match target.val.as_deref().and_then(|value| value.node.as_ref()) {
-            Some(NodeEnum::ColumnRef(reference)) => ends_in_star(&reference.fields),
-            Some(NodeEnum::AIndirection(part)) => ends_in_star(&part.indirection),
-            _ => false,
-        }
-    })
 }

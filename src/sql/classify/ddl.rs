@@ -352,7 +352,11 @@ fn makes_operator(node: &NodeEnum) -> bool {
 /// The same tables in a database of a name that no rule may mean.
 fn renames_database(node: &NodeEnum) -> bool {
     let is_copied = |option: &pg_query::Node| match option.node.as_ref() {
-        Some(NodeEnum::DefElem(option)) => option.defname == "template",
+        Some(NodeEnum::DefElem(option)) if option.defname == "template" => {
+            let name = option.arg.as_deref().and_then(|name| name.node.as_ref());
+            !matches!(name, Some(NodeEnum::String(name)) if matches!(&*name.sval, "template0" | "template1"))
+        }
+        Some(NodeEnum::DefElem(_)) => false,
         _ => true,
     };
     match node {

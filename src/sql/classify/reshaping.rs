@@ -10,8 +10,8 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterEnumStmt, AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, ConstrType, CreateStmt,
-    DropBehavior, DropStmt, Node, ObjectType, RangeVar, RenameStmt,
+    AlterEnumStmt, AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, CreateStmt, DropBehavior,
+    DropStmt, Node, ObjectType, RangeVar, RenameStmt,
 };
 
 use super::Classifier;
@@ -76,8 +76,10 @@ impl Classifier<'_> {
         let is_renamed = !alter.old_val.is_empty();
         last(&alter.type_name).into_iter().any(|name| {
             let types: Vec<Oid> = snapshot.types_named(name).map(|info| info.oid).collect();
-            let holds =
-                |relation: &Relation| relation.columns.iter().any(|column| types.contains(&column.type_oid));
+            let holds = |relation: &Relation| {
+                let parts = snapshot.type_parts(relation.columns.iter().map(|column| column.type_oid));
+                types.iter().any(|oid| parts.contains(oid))
+            };
             let counts = |relation: &&Relation| {
                 guard.counted_relations.contains(&relation.oid) || guard.relied_on.reads(relation.oid)
             };
@@ -164,20 +166,15 @@ impl Classifier<'_> {
     }
 }
 
-/// Does it run nothing, and leave the columns that such code knows?
+/// Does it run nothing, and leave the columns that such code knows, with what
+/// they get and what is asked of them?
 fn runs_nothing(command: &Node) -> bool {
     use AlterTableType as Type;
     let Some(command) = alteration(command) else { return false };
     match command.subtype() {
-        Type::AtColumnDefault => command.def.is_none(),
-        Type::AtAddConstraint => defined(command).is_some_and(is_key),
         Type::AtChangeOwner
         | Type::AtClusterOn
         | Type::AtDropCluster
-        | Type::AtDropConstraint
-        | Type::AtDropExpression
-        | Type::AtDropIdentity
-        | Type::AtDropNotNull
         | Type::AtReplicaIdentity
         | Type::AtReplaceRelOptions
         | Type::AtResetOptions
@@ -185,7 +182,6 @@ fn runs_nothing(command: &Node) -> bool {
         | Type::AtSetAccessMethod
         | Type::AtSetCompression
         | Type::AtSetLogged
-        | Type::AtSetNotNull
         | Type::AtSetOptions
         | Type::AtSetRelOptions
         | Type::AtSetStatistics
@@ -193,7 +189,7 @@ fn runs_nothing(command: &Node) -> bool {
         | Type::AtSetTableSpace
         | Type::AtSetUnLogged
         | Type::AtValidateConstraint => true,
-        // Runs something, gives such code other columns, or is not known.
+        // Runs something, changes what such code meets, or is not known.
         _ => false,
     }
 }
@@ -221,17 +217,6 @@ fn table_of(object: &Node) -> Vec<&str> {
 
 fn defined(command: &AlterTableCmd) -> Option<&NodeEnum> {
     command.def.as_deref().and_then(|node| node.node.as_ref())
-}
-
-fn is_key(node: &NodeEnum) -> bool {
-    let NodeEnum::Constraint(constraint) = node else { return false };
-    matches!(
-        constraint.contype(),
-        ConstrType::ConstrNull
-            | ConstrType::ConstrNotnull
-            | ConstrType::ConstrPrimary
-            | ConstrType::ConstrUnique
-    )
 }
 
 /// Is one of an index's columns an expression?

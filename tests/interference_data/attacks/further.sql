@@ -117,3 +117,28 @@ CREATE AGGREGATE sets_it(text, bool) (SFUNC = 'set_config', STYPE = text, INITCO
 SELECT id, (SELECT sets_it('LATIN1', false)), code FROM accents ORDER BY id
 RESET client_encoding
 DROP AGGREGATE IF EXISTS sets_it(text, bool)
+== a table that EXECUTE makes
+PREPARE makes AS SELECT id, ssn INTO TEMP made_of_it FROM customers ORDER BY id
+EXECUTE makes
+SELECT * FROM made_of_it ORDER BY id
+DROP TABLE IF EXISTS made_of_it
+DEALLOCATE ALL
+== a table that EXECUTE makes in place of a trigger's
+PREPARE makes AS (SELECT NULL::int AS id, NULL::text AS h INTO TEMP trail_of) UNION ALL SELECT 1, 'x'
+EXECUTE makes
+UPDATE trailed SET note = 'x' WHERE id = 1
+SELECT * FROM pg_temp.trail_of ORDER BY id
+DROP TABLE IF EXISTS pg_temp.trail_of
+DEALLOCATE ALL
+== a default dropped that a trigger hides by
+BEGIN
+ALTER TABLE shelf_log ALTER hidden DROP DEFAULT
+UPDATE shelved SET note = 'x' WHERE id = 1
+SELECT id, h FROM shelf_log
+ROLLBACK
+== a label of an enum that a domain's column is hidden by
+BEGIN
+ALTER TYPE humour RENAME VALUE 'low' TO 'lower'
+UPDATE shelved SET note = 'x' WHERE id = 1
+SELECT id, h FROM shelf_log
+ROLLBACK
