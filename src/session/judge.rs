@@ -446,6 +446,8 @@ impl Relay {
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
+        }
+        if verdict.tokens.has_originals() || (statement.leaves_out && !observe) {
             self.need_settled_names()?;
         }
         Ok(self.judged(statement, verdict, observe))

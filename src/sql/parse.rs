@@ -108,6 +108,20 @@ impl Tokens {
         tokens.windows(wanted.len()).any(|found| found == wanted)
     }
 
+    /// Where a number is spelled as only PostgreSQL 16 and later read it.
+    pub fn newer_number(&self, text: &str, span: &Range<usize>) -> Option<usize> {
+        let is_newer = |text: &str| {
+            text.contains('_')
+                || text.bytes().any(|byte| byte.is_ascii_alphabetic() && !matches!(byte, b'e' | b'E'))
+                || text.starts_with("0x")
+                || text.starts_with("0X")
+        };
+        let mut numbers = self
+            .within(span)
+            .filter(|(_, token)| matches!(token, Token::Iconst | Token::Fconst | Token::Param));
+        numbers.find(|(at, _)| text.get(at.clone()).is_some_and(is_newer)).map(|(at, _)| at.start)
+    }
+
     /// The literals inside `span`: strings and numbers.
     pub fn literals(&self, span: &Range<usize>) -> Vec<Range<usize>> {
         self.within(span).filter(|(_, token)| is_literal(*token)).map(|(at, _)| at).collect()

@@ -10,12 +10,13 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, VariableSetKind};
 
-use super::Classifier;
 use super::change::{into, is_temporary};
 use super::making::made_names;
 use super::recoding;
+use super::{Classifier, NEWER_NUMBERS};
 use crate::catalog::functions::{has_word, takes_current};
 use crate::sql::body::{self, Word};
+use crate::sql::parse::Tokens;
 
 /// Runs what is not in the text, or a cursor by its name: outside it shows
 /// masks, inside the function values. Or reads where it was called from, which
@@ -61,7 +62,7 @@ const COMMANDS: &[&str] = &[
 impl Classifier<'_> {
     /// What a function with this body in SQL would do that nobody sees.
     pub(super) fn hidden_in_sql(&self, body: &str) -> Option<String> {
-        if let Some(reason) = hidden_in_any(body) {
+        if let Some(reason) = self.hidden_in_any(body) {
             return Some(reason);
         }
         let Some(nodes) = body::sql_statements(body) else { return Some(UNREAD.to_owned()) };
@@ -111,7 +112,7 @@ impl Classifier<'_> {
 
     /// What a function with this body in PL/pgSQL would do that nobody sees.
     pub(super) fn hidden_in_plpgsql(&self, body: &str) -> Option<String> {
-        if let Some(reason) = hidden_in_any(body) {
+        if let Some(reason) = self.hidden_in_any(body) {
             return Some(reason);
         }
         let Some(words) = body::plpgsql_words(body) else { return Some(UNREAD.to_owned()) };
@@ -125,6 +126,21 @@ impl Classifier<'_> {
             "the statement of its body that begins \"{}\" is to be sent by itself",
             beginning.join(" ")
         ))
+    }
+
+    /// What is so in any language.
+    fn hidden_in_any(&self, body: &str) -> Option<String> {
+        if takes_cursor(body) {
+            return Some("its body may work on a cursor of the session".to_owned());
+        }
+        let reads_otherwise = || {
+            let tokens = Tokens::scan(body).ok();
+            tokens.is_none_or(|tokens| tokens.newer_number(body, &(0..body.len())).is_some())
+        };
+        if self.guard.snapshot.server_version < NEWER_NUMBERS && reads_otherwise() {
+            return Some(UNREAD.to_owned());
+        }
+        recoding::body_recodes(body).then(|| "its body may set client_encoding".to_owned())
     }
 
     fn passes(&self, statement: &[Word]) -> bool {
@@ -173,14 +189,6 @@ impl Classifier<'_> {
 }
 
 const UNREAD: &str = "its body can't be read for certain";
-
-/// What is so in any language.
-fn hidden_in_any(body: &str) -> Option<String> {
-    if takes_cursor(body) {
-        return Some("its body may work on a cursor of the session".to_owned());
-    }
-    recoding::body_recodes(body).then(|| "its body may set client_encoding".to_owned())
-}
 
 /// INTO fills variables in PL/pgSQL, unless the word in front of it looks like
 /// INSERT: `SELECT 1 AS insert INTO t` makes a table. An INSERT or MERGE begins

@@ -53,7 +53,7 @@ fn name_of(token: &str) -> String {
 /// Judges every statement of a text. `hits` are the prefilter's.
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
-    let mut earlier_code = false;
+    let (mut earlier_code, mut earlier_change) = (false, false);
     let (mut recoded, mut ended) = (false, false);
     let mut unseen = Unseen::default();
     let mut hits = hits.to_vec();
@@ -64,9 +64,16 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         let mut statement = classifier.claims_no_mask(&raw.node, statement);
         statement.spells_counted = classifier.is_counted();
-        if earlier_code && statement.spells_counted && !unseen::runs_nothing(&raw.node) {
+        let unknown = (earlier_code && statement.spells_counted) || (earlier_change && statement.leaves_out);
+        if unknown && !unseen::runs_nothing(&raw.node) {
             statement.refusal = Some(uncommitted_code());
         }
+        if guard.snapshot.server_version < NEWER_NUMBERS && classifier.is_counted() {
+            if let Some(at) = tokens.newer_number(text, &raw.span) {
+                statement.refusal = Some(newer_number().at(classifier.position(at)));
+            }
+        }
+        earlier_change |= statement.catalog_change != CatalogChange::None;
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
@@ -111,6 +118,16 @@ pub fn uncommitted_code() -> ClientError {
         "a statement that names protected data cannot run after uncommitted DDL in the same transaction",
     )
     .with_hint("Commit the DDL first, and send this statement by itself.")
+}
+
+/// From here on `0x1F` and `1_000` are numbers; before, versions up to 14 read
+/// them as `0 AS x1f` and `1 AS _000`.
+const NEWER_NUMBERS: u32 = 160_000;
+
+fn newer_number() -> ClientError {
+    ClientError::new(sqlstate::SYNTAX_ERROR, "trailing junk after numeric literal").with_hint(
+        "This server's version reads such a number as two words: write it in decimal digits alone.",
+    )
 }
 
 /// One statement and what is needed to judge it.
@@ -262,6 +279,7 @@ impl<'a> Classifier<'a> {
             outputs: Some(lineage.outputs),
             witnessed: lineage.witnessed,
             readings: lineage.readings,
+            leaves_out: lineage.leaves_out,
             uses: lineage.uses,
             named: lineage.named,
             namesakes: self.namesakes(),

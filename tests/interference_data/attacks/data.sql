@@ -160,3 +160,5 @@ INSERT INTO shelves VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
 INSERT INTO elders_a VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
 INSERT INTO elders_b VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
 INSERT INTO shelved SELECT i, 'shelved' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
+INSERT INTO earned SELECT i, 'c', 100 * i + :seed FROM generate_series(1, 3) i;
+INSERT INTO archive.earned VALUES (1);

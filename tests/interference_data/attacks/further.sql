@@ -142,3 +142,14 @@ ALTER TYPE humour RENAME VALUE 'low' TO 'lower'
 UPDATE shelved SET note = 'x' WHERE id = 1
 SELECT id, h FROM shelf_log
 ROLLBACK
+== a namesake that gains a column in the transaction
+SET search_path = archive
+BEGIN
+ALTER TABLE archive.earned ADD COLUMN city text
+SELECT (SELECT id::text || '' FROM earned WHERE city IS NULL LIMIT 1) FROM (SELECT ssn AS id FROM public.customers ORDER BY 1) q
+ROLLBACK
+RESET search_path
+== a namesake that gains a column in the same text
+SET search_path = archive
+BEGIN; ALTER TABLE archive.earned ADD COLUMN city text; SELECT (SELECT id::text || '' FROM earned WHERE city IS NULL LIMIT 1) FROM (SELECT ssn AS id FROM public.customers ORDER BY 1) q; ROLLBACK
+RESET search_path

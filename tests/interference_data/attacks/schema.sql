@@ -422,3 +422,5 @@ CREATE FUNCTION shelves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT IN
 CREATE TRIGGER shelves AFTER UPDATE ON shelved FOR EACH ROW EXECUTE FUNCTION shelves();
 CREATE FUNCTION hides_shelf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.hidden AND NEW.state::text = 'low' THEN NEW.h := '***'; END IF; RETURN NEW; END $$;
 CREATE TRIGGER hides_shelf BEFORE INSERT ON shelf_log FOR EACH ROW EXECUTE FUNCTION hides_shelf();
+CREATE TABLE earned (id int PRIMARY KEY, city text, amount int);
+CREATE TABLE archive.earned (a0 int);
