@@ -221,3 +221,56 @@ fn no_encoding_asks_which_letters_a_tokens_original_has() {
         .collect();
     assert_eq!(answers, vec![(vec!["LATIN1".to_owned()], Some("0A000".to_owned())); 2]);
 }
+
+/// A text of any bytes, as a Query.
+fn query_of(text: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(text.len() + 5).unwrap();
+    [b"Q", &length.to_be_bytes()[..], text, b"\0"].concat()
+}
+
+/// What the server makes of the letters of a text, bauta does not see: whether
+/// they end a word, and what names they spell.
+#[test]
+fn no_encoding_hides_what_a_text_names() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE größe (id int, secret text); INSERT INTO größe VALUES (1, 'hidden'); GRANT ALL ON größe TO ana",
+    );
+    let policy = |table: &str, column: &str| {
+        format!("[[protect]]\ncolumn = 'public.\"{table}\".{column}'\nmethod = \"redact\"")
+    };
+    let refused = |frames: &[Frame]| code(frames).as_deref() == Some("0A000");
+    let by_tilde = [
+        b"SELECT 'zz' ".as_slice(),
+        b"\x81\xB0",
+        b"query_to_xml('select email from cust' || 'omers', true, false, '')::text",
+    ]
+    .concat();
+    let bauta = Bauta::start(&server, &policy("customers", "email"));
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("SET client_encoding = 'SHIFT_JIS_2004'");
+    assert!(refused(&ana.exchange(&query_of(&by_tilde))));
+    assert_eq!(code(&ana.query("SELECT 1")), None);
+    ana.query("SET client_encoding = 'LATIN1'");
+    assert_eq!(code(&ana.exchange(&query_of(b"SELECT 'gr\xF6\xDFe'"))), None, "a literal hides nothing");
+    // In one pipeline, nobody knows the encoding yet.
+    ana.query("SET client_encoding = 'UTF8'");
+    let set = [
+        m::parse("", "SET client_encoding = 'SHIFT_JIS_2004'", &[]),
+        m::bind("", "", &[], &[]),
+        m::execute("", 0),
+    ]
+    .concat();
+    let parse = m::parse("", "SELECT 'é'", &[]);
+    assert!(refused(&ana.exchange(&[set, parse, m::sync()].concat())));
+
+    let bauta = Bauta::start(&server, &policy("größe", "secret"));
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("SET client_encoding = 'LATIN1'");
+    for text in
+        [b"SELECT secret || '' FROM gr\xF6\xDFe".as_slice(), b"SELECT secret || '' FROM \"gr\xF6\xDFe\""]
+    {
+        assert!(refused(&ana.exchange(&query_of(text))), "{}", String::from_utf8_lossy(text));
+    }
+}

@@ -267,3 +267,29 @@ fn what_names_nothing_is_answered_in_the_servers_own_words() {
         assert_eq!(direct, through, "{}", String::from_utf8_lossy(&message));
     }
 }
+
+/// `0x1F` is `0 AS x1f` to versions up to 14, and an error to 15.
+#[test]
+fn a_number_that_an_older_server_reads_as_two_words_is_refused() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let version: u32 = server.sql("shop", "SHOW server_version_num").trim().parse().unwrap();
+    for number in ["0x1F", "1_000", "0b1", "0o7"] {
+        for text in
+            [format!("SELECT {number} FROM customers"), format!("SELECT email, ({number}) FROM customers")]
+        {
+            let frames = ana.query(&text);
+            let hint = frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'H'));
+            assert_eq!(
+                hint.is_some_and(|hint| hint.contains("decimal")),
+                version < 160_000,
+                "{text}: {frames:?}"
+            );
+        }
+        let body = format!("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT {number}'");
+        let refused = code(&ana.query(&body)).as_deref() == Some("42501");
+        assert_eq!(refused, version < 160_000, "{body}");
+    }
+    assert_eq!(code(&ana.query("SELECT 1.5e3, 10 FROM customers")), None);
+}

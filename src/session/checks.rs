@@ -35,17 +35,17 @@ impl Relay {
         }
     }
 
-    /// After DDL that is not committed, a name may mean a table that the client
-    /// fills: an original must not be compared with its rows.
-    pub(super) fn need_settled_names(&mut self) -> Result<(), Stop> {
-        let changes = |run: &Run| {
-            run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change != CatalogChange::None)
-        };
+    /// After DDL that is not committed, of this kind or more, a name may mean a
+    /// table that the client fills: an original must not be compared with its rows.
+    /// Or a table may have other columns than those by which it was told apart.
+    pub(super) fn need_settled_names(&mut self, change: CatalogChange) -> Result<(), Stop> {
+        let changes =
+            |run: &Run| run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change >= change);
         if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
             return Err(Stop::Hold(Hold::Quiet));
         }
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        match self.uncommitted != CatalogChange::None && in_block {
+        match self.uncommitted >= change && in_block {
             true => Err(uncommitted_code().into()),
             false => Ok(()),
         }
@@ -118,7 +118,7 @@ impl Relay {
         if let Some(why) = self.settings.unsafe_reading() {
             return Err(why.into());
         }
-        self.check_letters(text)?;
+        self.check_letters(text, true)?;
         if !self.pipeline_sets {
             return Ok(());
         }
@@ -131,22 +131,33 @@ impl Relay {
     }
 
     /// A server whose encoding is not UTF8 folds and cuts names of other letters
-    /// than ASCII by rules of its own: what they mean can't be told, and so
-    /// neither whether a text names something protected.
-    pub(super) fn check_letters(&self, text: &[u8]) -> Result<(), Stop> {
-        if self.settings.has_utf8_server()
-            || text.is_ascii()
-            || self.guard.protected.is_empty()
-            || self.observes()
-            || !parse::names_other_letters(text)
-        {
+    /// than ASCII by rules of its own, and one that converts a text cuts them by
+    /// what it has made of them: what they mean can't be told, and so neither
+    /// whether a text names something protected. `is_held`: it may.
+    pub(super) fn check_letters(&self, text: &[u8], is_held: bool) -> Result<(), Stop> {
+        if text.is_ascii() || self.guard.protected.is_empty() || self.observes() {
+            return Ok(());
+        }
+        self.need_encoding()?;
+        let is_unheard = self.pipeline_recodes || (self.recoded && self.pipeline_open);
+        if self.settings.reads_as_sent() && !is_unheard {
+            return Ok(());
+        }
+        let hides_name = self.guard.prefilter.hangs_on_encoding() && !self.settings.reads_as_sent();
+        let may_differ = is_unheard || hides_name || self.settings.becomes_ascii();
+        let asks = is_held || !self.settings.has_utf8_server();
+        if !may_differ && !(asks && parse::names_other_letters(text)) {
             return Ok(());
         }
         let error = ClientError::new(
             sqlstate::FEATURE_NOT_SUPPORTED,
-            "a name with other letters than ASCII cannot be read as a server reads it whose encoding is not UTF8",
+            "a name with other letters than ASCII cannot be read as the server reads it, unless both use UTF8",
         );
-        Err(error.with_hint("Use names of ASCII letters.").into())
+        let hint = match self.settings.has_utf8_server() {
+            true => "SET client_encoding = 'UTF8', by itself.",
+            false => "Use names of ASCII letters.",
+        };
+        Err(error.with_hint(hint).into())
     }
 
     /// Statements whose meaning hangs on what earlier ones did wait for them.

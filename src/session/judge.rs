@@ -447,8 +447,10 @@ impl Relay {
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
         }
-        if verdict.tokens.has_originals() || (statement.leaves_out && !observe) {
-            self.need_settled_names()?;
+        if verdict.tokens.has_originals() {
+            self.need_settled_names(CatalogChange::Temporary)?;
+        } else if statement.chooses && !observe {
+            self.need_settled_names(CatalogChange::Relations)?;
         }
         Ok(self.judged(statement, verdict, observe))
     }
@@ -456,7 +458,7 @@ impl Relay {
     /// A Query that is not answered may set another encoding, in which the server
     /// would write the values and read the originals. What else does so is known
     /// when it is sent.
-    fn need_encoding(&self) -> Result<(), Stop> {
+    pub(super) fn need_encoding(&self) -> Result<(), Stop> {
         match self.state.entries().any(|entry| entry.kind == Kind::Query) {
             true => Err(Stop::Hold(Hold::Quiet)),
             false => Ok(()),

@@ -70,6 +70,16 @@ impl Settings {
         self.encoding == Known::Utf8 && self.has_utf8_server()
     }
 
+    /// The server reads other letters than ASCII as they are sent, in UTF8.
+    pub fn reads_as_sent(&self) -> bool {
+        self.has_utf8_server() && (self.encoding == Known::Utf8 || self.client == SQL_ASCII)
+    }
+
+    /// Some of its letters become ASCII signs (`~`), which end a word.
+    pub fn becomes_ascii(&self) -> bool {
+        self.client == b"SHIFT_JIS_2004"
+    }
+
     pub fn has_utf8_server(&self) -> bool {
         known(&self.server) == Known::Utf8
     }

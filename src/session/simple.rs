@@ -58,7 +58,7 @@ impl Relay {
         match self.knowledge(&text) {
             Err(hold) => Ok(Step::Wait(hold)),
             Ok(Knowledge::Harmless) => {
-                match self.check_letters(&text).and_then(|()| self.check_unseen(&text, None)) {
+                match self.check_letters(&text, false).and_then(|()| self.check_unseen(&text, None)) {
                     Ok(()) => Ok(self.pass_query(text, frame)),
                     Err(Stop::Hold(hold)) => Ok(Step::Wait(hold)),
                     Err(Stop::Refuse(refusal)) => {

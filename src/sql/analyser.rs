@@ -167,7 +167,7 @@ fn work(queue: &Mutex<mpsc::Receiver<Job>>, remembered: &Remembered, lookups: &L
 /// Does the text pass without being read? In another encoding than UTF8, a
 /// counted name that is not ASCII could hide.
 fn passes_unread(guard: &Guard, text: &[u8]) -> bool {
-    if guard.prefilter.has_non_ascii_names() && std::str::from_utf8(text).is_err() {
+    if guard.prefilter.hangs_on_encoding() && std::str::from_utf8(text).is_err() {
         return false;
     }
     !guard.prefilter.hits_any(text)

@@ -32,9 +32,9 @@ pub struct Statement {
     /// are for each. Empty: there is one reading. `outputs` unites those with
     /// as many columns as the first.
     pub readings: Vec<Reading>,
-    /// A reading of an unqualified name was left out, since something in it means
-    /// nothing: after DDL that is not committed it might.
-    pub leaves_out: bool,
+    /// An unqualified name may mean several relations, each with the columns that
+    /// are known: after DDL that is not committed, they may have others.
+    pub chooses: bool,
     /// Uses other than output. Decided one by one.
     pub uses: Vec<Use>,
     /// Every protected column of every relation that the statement names: who
@@ -452,7 +452,7 @@ impl Statement {
             outputs: None,
             witnessed: Vec::new(),
             readings: Vec::new(),
-            leaves_out: false,
+            chooses: false,
             uses: Vec::new(),
             named: Vec::new(),
             namesakes: Vec::new(),

@@ -52,6 +52,10 @@ const KEYWORDS: &[&str] = &[
 /// First words after which one of [`KEYWORDS`] may follow inside the same statement.
 const CARRIERS: &[&str] = &["explain", "prepare", "create", "declare"];
 
+/// A letter takes four bytes at most, so that of a name with one behind it that
+/// is cut at 63 no fewer are left.
+const NEARLY_CUT: usize = 60;
+
 /// A place in a text that holds it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
@@ -78,7 +82,7 @@ pub struct Prefilter {
     current_pattern: usize,
     /// Some counted name has bytes that a client encoding other than UTF8
     /// would spell differently.
-    non_ascii: bool,
+    hangs_on_encoding: bool,
 }
 
 /// The matcher could not be built: too many or too long names.
@@ -90,12 +94,12 @@ impl Prefilter {
     /// `names`: unqualified names as the catalog stores them.
     pub fn new<'a>(names: impl Iterator<Item = &'a str>) -> Result<Self, BuildError> {
         let mut patterns: Vec<Vec<u8>> = Vec::new();
-        let mut non_ascii = false;
+        let mut hangs_on_encoding = false;
         for name in names {
             if name.is_empty() {
                 continue;
             }
-            non_ascii |= !name.is_ascii();
+            hangs_on_encoding |= !name.is_ascii() || name.len() >= NEARLY_CUT;
             patterns.push(name.as_bytes().to_vec());
             if name.contains('"') {
                 patterns.push(name.replace('"', "\"\"").into_bytes());
@@ -111,13 +115,13 @@ impl Prefilter {
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .build(&patterns)?;
-        Ok(Self { names, escape_pattern, into_pattern, current_pattern, non_ascii })
+        Ok(Self { names, escape_pattern, into_pattern, current_pattern, hangs_on_encoding })
     }
 
-    /// Some counted name is not plain ASCII: a text in another encoding than
-    /// UTF8 can't be judged by it.
-    pub fn has_non_ascii_names(&self) -> bool {
-        self.non_ascii
+    /// Some counted name is not plain ASCII, or so long that a letter behind it may
+    /// be cut off: a text in another encoding than UTF8 can't be judged by it.
+    pub fn hangs_on_encoding(&self) -> bool {
+        self.hangs_on_encoding
     }
 
     /// Whether anything holds the text up.

@@ -125,7 +125,8 @@ impl Reason {
     /// of their own. None: this one says it already.
     pub(super) fn covering(&self, other: &Self) -> Option<Self> {
         if !self.paths.is_empty() && !other.paths.is_empty() {
-            let united = self.clone().with_paths([self.paths.clone(), other.paths.clone()].concat());
+            let own = self.paths.iter().map(|known| known.strict_with(&other.paths));
+            let united = self.clone().with_paths(own.chain(other.paths.iter().cloned()).collect());
             return (united.paths != self.paths).then_some(united);
         }
         (!self.hides_all_of(other)).then(|| self.redacted_with(other))
@@ -164,6 +165,32 @@ impl PathReason {
     fn hides(&self, other: &Self) -> bool {
         let (own, others) = (self.path.keys.len(), other.path.keys.len());
         own < others || (own == others && (!self.path.each || other.path.each))
+    }
+
+    /// The same, or redacted where it would tell more of a value than one of
+    /// these does.
+    fn strict_with(&self, others: &[Self]) -> Self {
+        let same_mask = |other: &Self| {
+            let same_domain = !self.method.method().takes_domain()
+                || self.domain == other.domain
+                || self.place == other.place;
+            self.method == other.method && same_domain
+        };
+        let hides = |other: &Self| {
+            (same_mask(other) || matches!(self.method.method(), Method::Redact | Method::Null))
+                && self.discloses <= other.discloses
+                && (other.writable || !self.writable)
+        };
+        let mut met = others.iter().filter(|other| self.path.overlaps(&other.path));
+        match met.all(hides) {
+            true => self.clone(),
+            false => Self {
+                method: MethodSpec::of(Method::Redact),
+                discloses: Disclosure::Nullness,
+                writable: false,
+                ..self.clone()
+            },
+        }
     }
 
     fn protected(&self, column: &ProtectedColumn) -> ProtectedPath {

@@ -64,7 +64,7 @@ impl Relay {
         let types = Bytes::copy_from_slice(parse.parameter_types);
         let (known, form) = match self.knowledge(&text).map_err(Stop::Hold)? {
             Knowledge::Harmless => {
-                self.check_letters(&text)?;
+                self.check_letters(&text, false)?;
                 self.check_unseen(&text, None)?;
                 (Known::Harmless, Form::plain(&types))
             }

@@ -64,7 +64,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         let mut statement = classifier.claims_no_mask(&raw.node, statement);
         statement.spells_counted = classifier.is_counted();
-        let unknown = (earlier_code && statement.spells_counted) || (earlier_change && statement.leaves_out);
+        let unknown = (earlier_code && statement.spells_counted) || (earlier_change && statement.chooses);
         if unknown && !unseen::runs_nothing(&raw.node) {
             statement.refusal = Some(uncommitted_code());
         }
@@ -73,7 +73,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
                 statement.refusal = Some(newer_number().at(classifier.position(at)));
             }
         }
-        earlier_change |= statement.catalog_change != CatalogChange::None;
+        earlier_change |= statement.catalog_change >= CatalogChange::Relations;
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
@@ -279,7 +279,7 @@ impl<'a> Classifier<'a> {
             outputs: Some(lineage.outputs),
             witnessed: lineage.witnessed,
             readings: lineage.readings,
-            leaves_out: lineage.leaves_out,
+            chooses: lineage.chooses,
             uses: lineage.uses,
             named: lineage.named,
             namesakes: self.namesakes(),

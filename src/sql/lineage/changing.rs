@@ -110,6 +110,31 @@ fn shifts<'t>(columns: impl IntoIterator<Item = (&'t Flow, bool)>) -> bool {
     })
 }
 
+/// Names the first columns. If another goes from before it or comes there, one of
+/// them is another than it was, and one behind them may get one of these names
+/// and lose its own.
+pub(super) fn take_names(fields: &mut [Field], names: impl IntoIterator<Item = String>) {
+    let mut names = names.into_iter().peekable();
+    let is_list = names.peek().is_some();
+    let mut may_go = false;
+    for field in fields {
+        may_go |= is_list && (field.loose || field.shifts);
+        match names.next() {
+            Some(name) => {
+                field.name = name;
+                field.unsure = false;
+                if may_go {
+                    field.type_oid = None;
+                    field.origin = None;
+                    field.listed = None;
+                    field.is_null = false;
+                }
+            }
+            None => field.unsure |= may_go,
+        }
+    }
+}
+
 /// The columns of a query, for those who name them. After a set operation, a
 /// name that a `*` gave may stand at another place.
 pub(super) fn fields_of(targets: &[Target]) -> Vec<Field> {

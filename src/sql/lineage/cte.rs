@@ -143,10 +143,7 @@ impl<'a> Walk<'a> {
             self.keeps_places(targets.iter().map(Target::place))?;
         }
         let mut fields = changing::fields_of(targets);
-        for (field, name) in fields.iter_mut().zip(names) {
-            field.name = name.to_owned();
-            field.unsure = false;
-        }
+        changing::take_names(&mut fields, names.into_iter().map(str::to_owned));
         if let Some(search) = &cte.search_clause {
             self.ordered_columns(&search.search_col_list, &fields)?;
             self.placeless(&[&search.search_seq_column]);

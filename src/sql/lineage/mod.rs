@@ -111,8 +111,8 @@ pub struct Lineage {
     pub touches_protected: bool,
     /// It writes to a relation.
     pub writes: bool,
-    /// As [`Statement::leaves_out`](super::analysis::Statement::leaves_out).
-    pub leaves_out: bool,
+    /// As [`Statement::chooses`](super::analysis::Statement::chooses).
+    pub chooses: bool,
     /// Literals that are compared with or written to a protected column.
     pub sensitive_literals: Vec<Range<usize>>,
     /// Spans of every identifier that the analysis resolved.
@@ -333,7 +333,7 @@ impl<'a> Walk<'a> {
             named: self.named,
             touches_protected: self.touches,
             writes: !self.written.is_empty(),
-            leaves_out: false,
+            chooses: false,
             sensitive_literals: found.sensitive,
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,

@@ -204,7 +204,11 @@ impl<'a> Walk<'a> {
         self.keeps_places(right.iter().map(Target::place))?;
         let compares = select.op() != SetOperation::SetopUnion || !select.all;
         let mut targets = Vec::with_capacity(left.len());
+        // Names are those of the first arm, at whatever places they come to stand.
+        let mut moving = false;
         for (mut a, mut b) in left.into_iter().zip(right) {
+            moving |= a.moves();
+            a.unsure |= moving;
             self.unites([&a.value, &b.value].into_iter());
             if !(compares || a.value.is_clean() && b.value.is_clean()) {
                 let met = self.meet(vec![a.value, b.value], self.show);

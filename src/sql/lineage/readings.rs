@@ -71,7 +71,7 @@ pub(super) fn analyse<'a>(
             continue;
         }
         return match (united(lineages), no_such_name) {
-            (Some(lineage), left_out) => Ok(Lineage { leaves_out: left_out.is_some(), ..lineage }),
+            (Some(lineage), _) => Ok(Lineage { chooses: !ambiguous.is_empty(), ..lineage }),
             (None, Some(error)) => Err(error),
             (None, None) => Err(too_many()),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pg_query::protobuf::RangeVar;
 
+use super::changing::take_names;
 use super::names::strings;
 use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
@@ -69,10 +70,7 @@ impl<'a> Walk<'a> {
         if !names.is_empty() {
             self.keeps_places(source.fields.iter().map(Field::place))?;
         }
-        for (field, name) in source.fields.iter_mut().zip(names) {
-            field.name = name;
-            field.unsure = false;
-        }
+        take_names(&mut source.fields, names);
         Ok(())
     }
 

@@ -162,3 +162,8 @@ INSERT INTO elders_b VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END);
 INSERT INTO shelved SELECT i, 'shelved' || i + 10 * :seed, 'n' FROM generate_series(1, 3) i;
 INSERT INTO earned SELECT i, 'c', 100 * i + :seed FROM generate_series(1, 3) i;
 INSERT INTO archive.earned VALUES (1);
+INSERT INTO one_column VALUES ('z');
+INSERT INTO other_column VALUES ('w');
+INSERT INTO archive.told_of VALUES (1);
+INSERT INTO told_of SELECT id, ssn FROM customers;
+INSERT INTO doc_child VALUES (1, jsonb_build_object('a', CASE :seed WHEN 0 THEN 'left-t' ELSE 'left-e' END));

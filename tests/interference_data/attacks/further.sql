@@ -153,3 +153,52 @@ RESET search_path
 SET search_path = archive
 BEGIN; ALTER TABLE archive.earned ADD COLUMN city text; SELECT (SELECT id::text || '' FROM earned WHERE city IS NULL LIMIT 1) FROM (SELECT ssn AS id FROM public.customers ORDER BY 1) q; ROLLBACK
 RESET search_path
+== a list of names shorter than the columns, of which one goes
+BEGIN
+ALTER TABLE one_column DROP COLUMN z
+SELECT (SELECT x::text || '' FROM (one_column CROSS JOIN (SELECT 'x'::text AS x, 1 AS y) s) AS j(c1) LIMIT 1) FROM (SELECT ssn AS x FROM customers ORDER BY id) q
+ROLLBACK
+== such a list of a subquery
+BEGIN
+ALTER TABLE one_column DROP COLUMN z
+SELECT (SELECT y::text || '' FROM (SELECT * FROM one_column, (SELECT 'x'::text AS y) s) AS j(c1) LIMIT 1) FROM (SELECT ssn AS y FROM customers ORDER BY id) q
+ROLLBACK
+== such a list of a CTE
+BEGIN
+ALTER TABLE one_column DROP COLUMN z
+WITH j(c1) AS (SELECT * FROM one_column, (SELECT 'x'::text AS y) s) SELECT (SELECT y::text || '' FROM j LIMIT 1) FROM (SELECT ssn AS y FROM customers ORDER BY id) q
+ROLLBACK
+== names of a set operation's first arm over places of the second
+BEGIN
+ALTER TABLE one_column DROP COLUMN z
+ALTER TABLE other_column ADD COLUMN w2 text
+SELECT w || '' FROM (SELECT t.*, 'y'::text AS y, e.* FROM one_column t, other_column e UNION ALL SELECT 'x', ssn, 'x' FROM customers) q ORDER BY 1
+ROLLBACK
+== names of a set operation's first arm over places of the second that come before
+BEGIN
+ALTER TABLE one_column DROP COLUMN z
+ALTER TABLE other_column ADD COLUMN w2 text
+SELECT y || '' FROM (SELECT t.*, 'y'::text AS y, e.* FROM one_column t, other_column e UNION ALL SELECT ssn, 'x', 'x' FROM customers) q ORDER BY 1
+ROLLBACK
+== a namesake that gains a column to compare with
+SET search_path = archive
+BEGIN
+ALTER TABLE archive.told_of ADD COLUMN g text
+UPDATE archive.told_of SET g = '007919'
+SELECT c.id FROM public.customers c, (SELECT ssn AS g FROM public.staff WHERE id = 1) s WHERE EXISTS (SELECT 1 FROM told_of WHERE c.ssn = g) ORDER BY 1
+ROLLBACK
+RESET search_path
+== names that a conversion makes longer, so that the server cuts them
+SET client_encoding = 'LATIN1'
+SELECT (SELECT string_agg(ééééééééééééééééy, ',') FROM (SELECT ssn AS ééééééééééééééééx FROM customers UNION ALL SELECT '') q) FROM (SELECT 'clean' AS ééééééééééééééééy) o
+RESET client_encoding
+== a list of names over a column that another type comes before
+BEGIN
+CREATE TYPE two_fields AS (street text, zip text)
+ALTER TABLE one_column ADD COLUMN w two_fields[]
+UPDATE one_column SET w = ARRAY[ROW('s', 'z')::two_fields]
+SELECT d4 || '' FROM ((SELECT j.c2 AS arr FROM (one_column CROSS JOIN (SELECT ARRAY['a'] AS x) s) AS j(c1, c2)) a CROSS JOIN LATERAL unnest(a.arr) u CROSS JOIN (SELECT ssn, city FROM customers ORDER BY id) cu) AS k(d1, d2, d3, d4)
+ROLLBACK
+== a child's field by the weaker rule of its parent
+SELECT body FROM doc_parent ORDER BY id
+SELECT body ->> 'a' FROM doc_parent ORDER BY id

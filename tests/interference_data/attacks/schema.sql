@@ -424,3 +424,9 @@ CREATE FUNCTION hides_shelf() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NE
 CREATE TRIGGER hides_shelf BEFORE INSERT ON shelf_log FOR EACH ROW EXECUTE FUNCTION hides_shelf();
 CREATE TABLE earned (id int PRIMARY KEY, city text, amount int);
 CREATE TABLE archive.earned (a0 int);
+CREATE TABLE one_column (z text);
+CREATE TABLE other_column (w text);
+CREATE TABLE archive.told_of (a0 int);
+CREATE TABLE told_of (id int PRIMARY KEY, ssn text);
+CREATE TABLE doc_parent (id int PRIMARY KEY, body jsonb);
+CREATE TABLE doc_child () INHERITS (doc_parent);
