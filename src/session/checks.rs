@@ -146,7 +146,8 @@ impl Relay {
         let hides_name = self.guard.prefilter.hangs_on_encoding() && !self.settings.reads_as_sent();
         let may_differ = is_unheard || hides_name || self.settings.becomes_ascii();
         let asks = is_held || !self.settings.has_utf8_server();
-        if !may_differ && !(asks && parse::names_other_letters(text)) {
+        let names_others = || asks && parse::names_other_letters(text);
+        if !may_differ && !names_others() {
             return Ok(());
         }
         let error = ClientError::new(

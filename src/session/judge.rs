@@ -446,8 +446,6 @@ impl Relay {
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
-        }
-        if verdict.tokens.has_originals() {
             self.need_settled_names(CatalogChange::Temporary)?;
         } else if statement.chooses && !observe {
             self.need_settled_names(CatalogChange::Relations)?;

@@ -68,10 +68,11 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         if unknown && !unseen::runs_nothing(&raw.node) {
             statement.refusal = Some(uncommitted_code());
         }
-        if guard.snapshot.server_version < NEWER_NUMBERS && classifier.is_counted() {
-            if let Some(at) = tokens.newer_number(text, &raw.span) {
-                statement.refusal = Some(newer_number().at(classifier.position(at)));
-            }
+        if guard.snapshot.server_version < NEWER_NUMBERS
+            && classifier.is_counted()
+            && let Some(at) = tokens.newer_number(text, &raw.span)
+        {
+            statement.refusal = Some(newer_number().at(classifier.position(at)));
         }
         earlier_change |= statement.catalog_change >= CatalogChange::Relations;
         earlier_code |= statement.catalog_change == CatalogChange::Code;
