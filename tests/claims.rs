@@ -95,6 +95,7 @@ fn nobody_makes_in_another_database_what_a_rule_would_mask_by_a_key() {
             "CREATE TABLE copy2 AS SELECT w.*, 1 AS n FROM wx w",
             "CREATE TABLE copy2 AS SELECT id, (SELECT * FROM wx LIMIT 1) FROM wx",
             "CREATE TABLE copy2 AS TABLE wx",
+            "SELECT DISTINCT ON (id) * INTO copy2 FROM wx",
             "CREATE TABLE copy2 (LIKE wx)",
             "CREATE TABLE copy2 () INHERITS (wx)",
             "CREATE TABLE copy2 OF pg_catalog.pg_class",

@@ -175,6 +175,19 @@ fn a_function_that_is_held_back_is_told_for_what() {
     }
 }
 
+/// A name in a string counts there too: what it runs may look it up.
+#[test]
+fn a_function_whose_body_holds_a_counted_name_in_a_string_is_held_back() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for body in ["BEGIN ATOMIC SELECT 'customers'::text; END", "LANGUAGE sql AS 'SELECT ''customers''::text'"]
+    {
+        let frames = ana.query(&format!("CREATE FUNCTION f() RETURNS text {body}"));
+        assert_eq!(code(&frames).as_deref(), Some("42501"), "{body}");
+    }
+}
+
 #[test]
 fn an_owner_does_not_force_policies_on_a_protected_table() {
     let server = Server::start();

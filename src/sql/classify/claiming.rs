@@ -194,7 +194,9 @@ impl Classifier<'_> {
                 matches!(*text, "," | ".")
                     || matches!(token, Token::All | Token::Distinct | Token::Returning | Token::Select)
             });
-            let ends = behind.is_none_or(|(text, token)| matches!(*text, "," | ")") || *token == Token::From);
+            let ends = behind.is_none_or(|(text, token)| {
+                matches!(*text, "," | ")") || matches!(token, Token::From | Token::Into)
+            });
             !counts && (begins || ends)
         };
         tables > 1 || stars.map(|(at, _)| at).any(is_columns)

@@ -95,11 +95,11 @@ impl Classifier<'_> {
             NodeEnum::CreateFunctionStmt(function) => {
                 function.options.iter().filter_map(definition_strings).flatten().collect()
             }
-            node => strings_that_name(node),
+            node => match strings_that_name(node) {
+                none if none.is_empty() => return false,
+                strings => strings,
+            },
         };
-        if strings.is_empty() {
-            return false;
-        }
         let counts = |text: &str| {
             let hits = self.guard.prefilter.hits(text.as_bytes());
             hits.iter().any(|hit| !hit.span.is_empty())
