@@ -31,7 +31,7 @@ use super::guard::{Facts, Guard, Reached, SetOff};
 use super::relied::{Paths, Reach, Relied};
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
-use crate::config::{Allow, Defaults, ProtectRule};
+use crate::config::{Allow, ColumnPattern, Defaults, ProtectRule};
 use crate::error::ClientError;
 use crate::mask::{self, Method, MethodSpec, ValueType};
 use crate::policy::rules::{ANY, Pattern, Rules, strongest};
@@ -99,10 +99,7 @@ pub fn bind(
     let relied_on = Relied::of(&paths, &counted, &trusted);
     let reached = reached(&snapshot, &paths, &binding.protected, &counted);
     let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
-    let keyed_rules = Rules::for_database(rules, &snapshot.database).keyed();
-    let bound =
-        guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)?;
-    Ok(Bound { guard: Guard { keyed_rules, ..bound.guard }, ..bound })
+    guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
@@ -115,6 +112,7 @@ type Filling = HashMap<Oid, Vec<Arc<ProtectedColumn>>>;
 struct Binding {
     protected: HashMap<ColumnId, Arc<ProtectedColumn>>,
     locked: HashMap<Oid, Arc<str>>,
+    keyed_rules: Arc<[ColumnPattern]>,
     known: Known,
     findings: Vec<Finding>,
 }
@@ -128,7 +126,7 @@ fn guard(
     trusts_code: bool,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
-    let Binding { protected, mut locked, known, mut findings } = binding;
+    let Binding { protected, mut locked, keyed_rules, known, mut findings } = binding;
     let set_off = set_off(&snapshot, &protected, &keyed, &counted);
     let running_types = running::types(&snapshot, &counted);
     let mut view_flows = HashMap::new();
@@ -191,7 +189,7 @@ fn guard(
         view_flows,
         counted_relations: counted.relations,
         locked_relations: locked,
-        keyed_rules: Arc::default(),
+        keyed_rules,
         opaque_functions: counted.functions,
         keyed,
         set_off,
@@ -348,11 +346,11 @@ fn reached(
         beyond.collect()
     };
     let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
-    let all = relations.map(|relation| {
+    let found = relations.map(|relation| {
         let by_read = columns(relation, Reach::Read);
         (relation.oid, Reached { by_read, by_write: columns(relation, Reach::Write) })
     });
-    all.filter(|(_, reached)| !reached.by_write.is_empty()).collect()
+    found.filter(|(_, reached)| !reached.by_write.is_empty()).collect()
 }
 
 /// A view over what is locked needs no finding of its own.
@@ -699,7 +697,8 @@ impl<'a> Binder<'a> {
             }
         }
         let known = self.known_now();
-        Binding { protected, locked: self.locked, known, findings: self.findings }
+        let keyed_rules = self.rules.keyed();
+        Binding { protected, locked: self.locked, keyed_rules, known, findings: self.findings }
     }
 }
 

@@ -111,10 +111,8 @@ impl Tokens {
     /// Where a number is spelled as only PostgreSQL 16 and later read it.
     pub fn newer_number(&self, text: &str, span: &Range<usize>) -> Option<usize> {
         let is_newer = |text: &str| {
-            text.contains('_')
-                || text.bytes().any(|byte| byte.is_ascii_alphabetic() && !matches!(byte, b'e' | b'E'))
-                || text.starts_with("0x")
-                || text.starts_with("0X")
+            text.bytes()
+                .any(|byte| byte == b'_' || byte.is_ascii_alphabetic() && !matches!(byte, b'e' | b'E'))
         };
         let mut numbers = self
             .within(span)

@@ -134,13 +134,17 @@ impl Reason {
 
     /// Does this one tell no more of a value than `other` does?
     fn hides_all_of(&self, other: &Self) -> bool {
-        let method = self.method.method();
-        // One rule for several tables gives each a domain, and means them all.
-        let same_domain = !method.takes_domain() || self.domain == other.domain || self.place == other.place;
-        let same = self.paths.is_empty() && self.method == other.method && same_domain;
-        (same || matches!(method, Method::Redact | Method::Null))
-            && self.discloses <= other.discloses
-            && (other.writable || !self.writable)
+        self.paths.is_empty() && self.said().hides_all_of(&other.said())
+    }
+
+    fn said(&self) -> Said<'_> {
+        Said {
+            method: &self.method,
+            domain: &self.domain,
+            place: &self.place,
+            discloses: self.discloses,
+            writable: self.writable,
+        }
     }
 
     /// No method of one fits the values of the other. A grant by tag shows both.
@@ -160,6 +164,28 @@ impl Reason {
     }
 }
 
+/// What a rule says of a value, that of a column or of a path.
+struct Said<'r> {
+    method: &'r MethodSpec,
+    domain: &'r str,
+    place: &'r str,
+    discloses: Disclosure,
+    writable: bool,
+}
+
+impl Said<'_> {
+    /// Does this tell no more of a value than `other` does?
+    fn hides_all_of(&self, other: &Self) -> bool {
+        let method = self.method.method();
+        // One rule for several tables gives each a domain, and means them all.
+        let same_domain = !method.takes_domain() || self.domain == other.domain || self.place == other.place;
+        let same = self.method == other.method && same_domain;
+        (same || matches!(method, Method::Redact | Method::Null))
+            && self.discloses <= other.discloses
+            && (other.writable || !self.writable)
+    }
+}
+
 impl PathReason {
     /// Does nothing of `other`, with which it overlaps, show past it?
     fn hides(&self, other: &Self) -> bool {
@@ -170,19 +196,8 @@ impl PathReason {
     /// The same, or redacted where it would tell more of a value than one of
     /// these does.
     fn strict_with(&self, others: &[Self]) -> Self {
-        let same_mask = |other: &Self| {
-            let same_domain = !self.method.method().takes_domain()
-                || self.domain == other.domain
-                || self.place == other.place;
-            self.method == other.method && same_domain
-        };
-        let hides = |other: &Self| {
-            (same_mask(other) || matches!(self.method.method(), Method::Redact | Method::Null))
-                && self.discloses <= other.discloses
-                && (other.writable || !self.writable)
-        };
         let mut met = others.iter().filter(|other| self.path.overlaps(&other.path));
-        match met.all(hides) {
+        match met.all(|other| self.said().hides_all_of(&other.said())) {
             true => self.clone(),
             false => Self {
                 method: MethodSpec::of(Method::Redact),
@@ -190,6 +205,16 @@ impl PathReason {
                 writable: false,
                 ..self.clone()
             },
+        }
+    }
+
+    fn said(&self) -> Said<'_> {
+        Said {
+            method: &self.method,
+            domain: &self.domain,
+            place: &self.place,
+            discloses: self.discloses,
+            writable: self.writable,
         }
     }
 
