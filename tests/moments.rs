@@ -5,6 +5,8 @@
 //! tables of the same names, of which one has a column more where the other has one
 //! less, or a Query in front sets what a Bind behind it is read by.
 
+use std::time::{Duration, Instant};
+
 use crate::handles::{code, rows, with_sync};
 use crate::harness::{Bauta, Frame, Raw, Server, message as m, password};
 use crate::interference::wait_for_lock;
@@ -106,6 +108,109 @@ fn a_bind_waits_for_a_query_that_may_set_the_encoding() {
         });
         assert_eq!(answers[0], answers[1], "{set}");
     }
+}
+
+/// Planning calls IMMUTABLE functions, and a literal is checked when it is read.
+const OFF: &str = "
+    CREATE FUNCTION sets(text) RETURNS boolean IMMUTABLE LANGUAGE sql AS
+        $$ SELECT set_config('standard_conforming_strings', $1, false) IS NOT NULL $$;
+    CREATE DOMAIN strings AS text CHECK (sets(VALUE));
+";
+
+/// What sets without an Execute.
+fn setting() -> [Vec<u8>; 2] {
+    let bound = [m::parse("", "SELECT sets('off')", &[]), m::bind("", "", &[], &[])].concat();
+    [bound, m::parse("", "SELECT '{off}'::strings[]", &[])]
+}
+
+#[test]
+fn no_message_changes_how_the_next_text_is_read() {
+    let server = Server::start();
+    server.sql("shop", OFF);
+    let bauta = Bauta::start(&server, POLICY);
+    let select = r"SELECT '\', ' , email || '' FROM customers -- '";
+    for before in setting() {
+        for synced in [false, true] {
+            let shows = [server.port(), bauta.port].map(|port| {
+                let mut ana = Raw::connect(port, "ana");
+                if synced {
+                    // What was sent behind a Sync is not answered by it.
+                    ana.exchange(&[m::sync(), before.clone()].concat());
+                } else {
+                    ana.send(&before);
+                }
+                is_raw(&ana.exchange(&by_messages(select)))
+            });
+            assert_eq!(shows, [true, false], "{synced}");
+        }
+    }
+}
+
+/// What was read when it was parsed is parsed once more for an original.
+#[test]
+fn no_message_changes_how_a_text_is_read_again() {
+    let server = Server::start();
+    server.sql("shop", OFF);
+    let bauta = Bauta::start(&server, TOKEN);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let token = rows(&ana.query("SELECT ssn FROM customers WHERE id = 1")).concat();
+    let select =
+        r"SELECT '\' FROM customers WHERE ssn = $1 AND '' <> ' || ssn FROM customers WHERE ssn = $1 -- '";
+    let parse = m::parse("t", select, &[]);
+    let run = [m::bind("", "t", &[Some(&token)], &[]), m::execute("", 0)].concat();
+    assert_eq!(rows(&ana.exchange(&with_sync(&[parse, run.clone()]))), [r"\"]);
+    for before in setting() {
+        let frames = ana.exchange(&with_sync(&[before, run.clone()]));
+        assert_eq!(code(&frames).as_deref(), Some("0A000"), "{frames:?}");
+    }
+}
+
+/// The server keeps the tree that it made of the text, while settings go by.
+#[test]
+fn what_was_read_otherwise_is_not_run_once_it_is_protected() {
+    let server = Server::start();
+    server.sql("shop", "CREATE VIEW soon AS SELECT 'none'::text AS email; GRANT SELECT ON soon TO ana");
+    let bauta = Bauta::start(&server, POLICY);
+    let both = [server.port(), bauta.port];
+    let mut clients = both.map(|port| Raw::connect(port, "ana"));
+    for ana in &mut clients {
+        ana.query("SET standard_conforming_strings = off");
+        let select = r"SELECT '\', ' , email || '' FROM soon -- '";
+        assert_eq!(code(&ana.exchange(&with_sync(&[m::parse("s", select, &[])]))), None);
+        ana.query("SET standard_conforming_strings = on");
+    }
+    server.sql("shop", "CREATE OR REPLACE VIEW soon AS SELECT email FROM customers");
+    let begun = Instant::now();
+    while is_raw(&Raw::connect(bauta.port, "ana").query("SELECT email FROM soon")) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the view is not seen");
+    }
+    let run = with_sync(&[m::bind("", "s", &[], &[]), m::execute("", 0)]);
+    let answers = clients.each_mut().map(|ana| ana.exchange(&run));
+    assert_eq!(answers.each_ref().map(|frames| is_raw(frames)), [true, false], "{answers:?}");
+    assert_eq!(code(&answers[1]).as_deref(), Some("0A000"), "{answers:?}");
+}
+
+#[test]
+fn no_client_makes_code_that_changes_how_texts_are_read() {
+    let server = Server::start();
+    server.sql("shop", "GRANT CREATE ON SCHEMA public TO ana");
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for body in [
+        "SELECT set_config('standard_conforming_strings', 'off', false)",
+        "SELECT set_config($1, 'off', false)",
+        "UPDATE pg_settings SET setting = 'off' WHERE name LIKE 'standard_c%' RETURNING setting",
+        // What a portal is bound to stands in the context that a function may read.
+        "SELECT set_config('log_parameter_max_length_on_error', '-1', true)",
+    ] {
+        let make = format!("CREATE FUNCTION mine(text) RETURNS text LANGUAGE sql AS $$ {body} $$");
+        assert_eq!(code(&ana.query(&make)).as_deref(), Some("42501"), "{body}");
+    }
+    let names = "CREATE FUNCTION mine(text) RETURNS text LANGUAGE sql SET NAMES 'LATIN1' AS 'SELECT $1'";
+    assert_eq!(code(&ana.query(names)).as_deref(), Some("42501"));
+    let set = "SELECT set_config('search_path', 'public', false)";
+    let make = format!("CREATE FUNCTION mine(text) RETURNS text LANGUAGE sql AS $$ {set} $$");
+    assert_eq!(code(&ana.query(&make)), None);
 }
 
 const TOKEN: &str = r#"

@@ -107,11 +107,16 @@ impl Relay {
         Ok(())
     }
 
+    /// May a message since the last Sync have set anything?
+    pub(super) fn may_have_set(&self) -> bool {
+        self.pipeline_sets || !self.reads.has_none()
+    }
+
     /// A text that was held up must have been read as the server reads it. One
     /// that settings read differently may look harmless in our reading only,
     /// so its analysis has no say here. In an open pipeline the server has not
-    /// reported yet what earlier messages set.
-    pub(super) fn check_reading(&self, text: &[u8]) -> Result<(), Stop> {
+    /// reported yet what earlier messages set, if they may have (`may_have_set`).
+    pub(super) fn check_reading(&self, text: &[u8], may_have_set: bool) -> Result<(), Stop> {
         if !hangs_on_settings(text) {
             return Ok(());
         }
@@ -119,7 +124,7 @@ impl Relay {
             return Err(why.into());
         }
         self.check_letters(text, true)?;
-        if !self.pipeline_sets {
+        if !may_have_set {
             return Ok(());
         }
         let error = ClientError::new(
@@ -183,7 +188,7 @@ impl Relay {
             return Ok(());
         }
         self.need_quiet()?;
-        if self.pipeline_sets {
+        if self.may_have_set() {
             // What a pipeline sets is reported at its end.
             return Err(ClientError::new(
                 sqlstate::FEATURE_NOT_SUPPORTED,

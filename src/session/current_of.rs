@@ -25,7 +25,7 @@ impl Relay {
         let open: Vec<(Arc<Prepared>, Arc<[u16]>)> =
             self.state.portals().map(|portal| (portal.prepared.clone(), portal.tokens.clone())).collect();
         for (prepared, tokens) in open {
-            let known = self.known(&prepared).map_err(Stop::Hold)?;
+            let known = self.known(&prepared)?;
             if let Some(chosen) = known.statement().and_then(choosing) {
                 self.check_chosen(&chosen, &prepared, Handed::kept(&tokens))?;
             }

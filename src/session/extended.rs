@@ -129,6 +129,7 @@ pub(super) fn copy_of(prepared: &Prepared) -> Prepared {
         by_sql: prepared.by_sql,
         may_copy_in: prepared.may_copy_in,
         may_recode: prepared.may_recode,
+        misread: prepared.misread,
         weight: prepared.weight.clone(),
     }
 }

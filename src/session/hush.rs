@@ -5,7 +5,7 @@
 //! says so: at the Bind (`exec_bind_message` in `postgres.c`). The client, its
 //! login's settings or a function may have set that, and the server does not
 //! report it. So before each Bind that carries an original, in the same batch and
-//! unseen, it is set to 0 for the transaction.
+//! unseen, it is set to 0 for the transaction; no code of a client's sets it.
 
 use bytes::Bytes;
 

@@ -203,8 +203,8 @@ impl Relay {
     }
 
     /// The statement that `prepared` holds, by today's guard.
-    pub(super) fn known(&mut self, prepared: &Prepared) -> Result<Known, Hold> {
-        self.fresh_guard()?;
+    pub(super) fn known(&mut self, prepared: &Prepared) -> Result<Known, Stop> {
+        self.fresh_guard().map_err(Stop::Hold)?;
         let (index, inner) = match &prepared.known {
             known if prepared.version == self.guard.version => return Ok(known.clone()),
             Known::Own(statement) => return Ok(Known::Own(statement.clone())),
@@ -212,8 +212,9 @@ impl Relay {
             Known::Analysed(lineage) => (lineage.index, lineage.inner),
             Known::Harmless => (0, false),
         };
-        Ok(match self.knowledge(&prepared.text)? {
+        Ok(match self.knowledge(&prepared.text).map_err(Stop::Hold)? {
             Knowledge::Harmless => Known::Harmless,
+            Knowledge::Analysed(_) if prepared.misread && !self.observes() => return Err(misread().into()),
             Knowledge::Analysed(analysis) => Known::Analysed(Lineage { analysis, index, inner }),
         })
     }
@@ -226,7 +227,7 @@ impl Relay {
         judge: impl Fn(&mut Self, &Arc<Prepared>) -> Result<Judged, Stop>,
     ) -> Result<Judged, Stop> {
         let prepared = &portal.prepared;
-        let today = self.known(prepared).map_err(Stop::Hold)?;
+        let today = self.known(prepared)?;
         if prepared.version == self.guard.version {
             return judge(self, prepared);
         }
@@ -251,7 +252,7 @@ impl Relay {
     /// EXECUTE, FETCH. The form that the server holds must fit, unless it can
     /// be made anew.
     pub(super) fn judge_prepared(&mut self, prepared: &Prepared, handed: Handed<'_>) -> Result<Judged, Stop> {
-        let known = self.known(prepared).map_err(Stop::Hold)?;
+        let known = self.known(prepared)?;
         self.check_unseen(&prepared.text, known.analysis())?;
         let judged = match &known {
             Known::Harmless => Judged::plain(),
@@ -680,4 +681,13 @@ pub(super) fn followed_too_far() -> ClientError {
 fn copy_by_name() -> ClientError {
     ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, "COPY of protected data can't be run by EXECUTE")
         .with_hint("Send the COPY itself.")
+}
+
+/// What it was read as names something protected by now.
+fn misread() -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        "the statement may name protected data, and was prepared under settings that change how it is read",
+    )
+    .with_hint("Prepare it again, with standard_conforming_strings = on and client_encoding = 'UTF8'.")
 }

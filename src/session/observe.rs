@@ -38,8 +38,12 @@ impl Relay {
     }
 
     /// [`check_reading`](Self::check_reading), whose refusal is only noted.
-    pub(super) fn observed_reading(&self, text: &[u8]) -> Result<Option<Cow<'static, str>>, Stop> {
-        match self.check_reading(text) {
+    pub(super) fn observed_reading(
+        &self,
+        text: &[u8],
+        may_have_set: bool,
+    ) -> Result<Option<Cow<'static, str>>, Stop> {
+        match self.check_reading(text, may_have_set) {
             Ok(()) => Ok(None),
             Err(Stop::Refuse(refusal)) if self.observes() => Ok(Some(refusal.error.code)),
             Err(stop) => Err(stop),

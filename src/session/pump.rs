@@ -2,11 +2,12 @@
 //! needs more bytes, room, or an answer. A frame that is too large to be kept
 //! is passed on, looked at or dropped in parts.
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 
+use super::extended::execute::is_begin;
 use super::relay::{End, HIGH_WATER, Hold, LARGE_FRAME, Relay, ShapeRef, Step};
 use super::runs::Reply;
-use super::state::{Entry, Kind};
+use super::state::{Change, Entry, Kind};
 use crate::wire::frame::{HEADER, Header, backend, frontend as tag};
 use crate::wire::frontend::{Bind, write_bare};
 use crate::wire::reader::Malformed;
@@ -138,13 +139,9 @@ impl Relay {
         self.note_grounds(&entry.run.runs);
         match entry.kind {
             Kind::Execute => self.pipeline_open = true,
-            Kind::Query
-            | Kind::Sync
-            | Kind::Parse
-            | Kind::Bind
-            | Kind::DescribeStatement
-            | Kind::DescribePortal
-            | Kind::Close => {}
+            Kind::Parse => self.reads.add(registered(&entry)),
+            Kind::DescribeStatement => self.reads = Reads::Several,
+            Kind::Query | Kind::Sync | Kind::Bind | Kind::DescribePortal | Kind::Close => {}
         }
         self.state.expect(entry);
     }
@@ -237,5 +234,52 @@ impl Relay {
         run.rows += 1;
         run.bytes += u64::try_from(header.total).unwrap_or(0);
         true
+    }
+}
+
+/// The text of a Parse, if it is the client's.
+fn registered(entry: &Entry<Reply, ShapeRef>) -> Option<&Bytes> {
+    entry.changes.iter().find_map(|(_, change)| match change {
+        Change::SetStatement(_, prepared) => Some(&prepared.text),
+        _ => None,
+    })
+}
+
+/// Texts that the server reads between two Syncs: what checks their literals may set
+/// something.
+#[derive(Default)]
+pub(super) enum Reads {
+    #[default]
+    Nothing,
+    One(Bytes),
+    Several,
+}
+
+impl Reads {
+    fn add(&mut self, text: Option<&Bytes>) {
+        let Some(text) = text.filter(|text| !is_begin(text)) else { return };
+        *self = match self {
+            Self::Nothing => Self::One(text.clone()),
+            Self::One(read) if read == text => return,
+            Self::One(_) | Self::Several => Self::Several,
+        };
+    }
+
+    /// A Sync is answered: what is left came behind it.
+    pub(super) fn part(&mut self, is_reading: bool) {
+        *self = if is_reading { Self::Several } else { Self::Nothing };
+    }
+
+    pub(super) fn has_none(&self) -> bool {
+        matches!(self, Self::Nothing)
+    }
+
+    /// Is any read but this one?
+    pub(super) fn has_others(&self, text: &Bytes) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::One(read) => read != text,
+            Self::Several => true,
+        }
     }
 }

@@ -62,7 +62,7 @@ impl Relay {
             // A Parse message may have named any statement, also one of these.
             StatementKind::Execute { name } => {
                 if let Lookup::Found(Slot { value: named, .. }) = self.state.statement(name.as_bytes())
-                    && let Known::Analysed(inner) = self.known(&named).map_err(Stop::Hold)?
+                    && let Known::Analysed(inner) = self.known(&named)?
                 {
                     if self.following >= MAX_FOLLOWED {
                         return Err(followed_too_far().into());
@@ -109,6 +109,7 @@ impl Relay {
             by_sql: true,
             may_copy_in: false,
             may_recode: true,
+            misread: self.check_reading(text, self.may_have_set()).is_err(),
             weight,
         })
     }

@@ -28,6 +28,7 @@ use super::hold::Held;
 use super::io::{Event, RevealCheck, Wants, poll_io, sleep_until};
 use super::meanwhile::Review;
 use super::overtime::Watch;
+use super::pump::Reads;
 use super::registry::{Room, Seat};
 use super::round_trip::RoundTrip;
 use super::runs::{Reply, Shape};
@@ -229,8 +230,11 @@ pub(super) struct Relay {
     pub unseen: Option<Box<Unseen>>,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
     pub pipeline_open: bool,
-    /// Since the last Sync something ran that may have changed settings: more than BEGIN.
+    /// Since the last Sync something was planned or ran that may have changed settings:
+    /// more than BEGIN.
     pub pipeline_sets: bool,
+    /// What the server read since the last Sync.
+    pub reads: Reads,
     /// Among that is what may have set `client_encoding`.
     pub pipeline_recodes: bool,
     /// `client_encoding` was set in this transaction, whose end may set it back.
@@ -309,6 +313,7 @@ impl Relay {
             unseen: None,
             pipeline_open: false,
             pipeline_sets: false,
+            reads: Reads::default(),
             pipeline_recodes: false,
             recoded: false,
             outer_recodes: false,

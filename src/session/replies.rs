@@ -369,8 +369,10 @@ impl Relay {
         }
         self.pipeline_open = self.state.has_running();
         self.at_rest = self.state.is_quiet();
-        self.pipeline_sets &= self.pipeline_open;
-        self.pipeline_recodes &= self.pipeline_open;
+        let is_calling = self.state.is_calling();
+        self.pipeline_sets &= is_calling;
+        self.pipeline_recodes &= is_calling;
+        self.reads.part(self.state.is_reading());
         if status == TransactionStatus::Idle {
             self.tainted = false;
             self.leaned.clear();

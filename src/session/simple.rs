@@ -104,7 +104,9 @@ impl Relay {
         let mut plan =
             QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), changes: SmallVec::new() };
         let settled = self.check_unseen(&plan.text, Some(&plan.analysis));
-        let readable = settled.and_then(|()| self.observed_reading(&plan.text)).map_err(|stop| (0, stop));
+        let readable = settled
+            .and_then(|()| self.observed_reading(&plan.text, self.may_have_set()))
+            .map_err(|stop| (0, stop));
         match readable.and_then(|unread| self.judge_all(&mut plan, unread)) {
             Ok(()) => {}
             Err((index, stop)) => {

@@ -99,6 +99,8 @@ pub struct Prepared {
     pub may_copy_in: bool,
     /// May set `client_encoding`.
     pub may_recode: bool,
+    /// The server may have read it otherwise than bauta: it named nothing protected then.
+    pub misread: bool,
     /// What its text takes of the session's room.
     pub weight: Option<Arc<Weight>>,
 }
@@ -254,10 +256,15 @@ impl Kind {
     fn runs(self) -> bool {
         matches!(self, Self::Query | Self::Execute)
     }
-    /// May call a function. A Bind has its statement planned, which calls
-    /// IMMUTABLE ones; a Sync that commits leaves no portal that could mean another.
+    /// May call a function. A Parse calls what checks its literals, and so does a
+    /// description that looks at the text again; a Bind has its statement planned,
+    /// which calls IMMUTABLE ones.
     fn may_call(self) -> bool {
-        matches!(self, Self::Query | Self::Execute | Self::Bind)
+        self.runs() || matches!(self, Self::Bind) || self.reads()
+    }
+    /// Has the server read a text.
+    fn reads(self) -> bool {
+        matches!(self, Self::Parse | Self::DescribeStatement)
     }
 }
 
@@ -312,6 +319,9 @@ pub struct State<R, S> {
     /// Number behind the last entry that may run code of the client's choosing,
     /// which may change what the server means by a name.
     ran: u64,
+    /// Number behind the last Sync: a commit calls deferred triggers. It leaves no
+    /// portal that could mean another.
+    synced: u64,
     savepoints: Savepoints,
     skipping: bool,
     /// Messages of the extended protocol were sent since the last Query or Sync.
@@ -333,6 +343,7 @@ impl<R, S: Clone> Default for State<R, S> {
             segment: 0,
             running: 0,
             ran: 0,
+            synced: 0,
             savepoints: Savepoints::default(),
             skipping: false,
             batch: false,
@@ -382,6 +393,16 @@ impl<R, S: Clone> State<R, S> {
         self.running > 0
     }
 
+    /// Messages are unanswered that may call a function, and so set something.
+    pub fn is_calling(&self) -> bool {
+        self.queue.iter().any(|entry| entry.kind.may_call())
+    }
+
+    /// Texts are unanswered that the server is to read.
+    pub fn is_reading(&self) -> bool {
+        self.queue.iter().any(|entry| entry.kind.reads())
+    }
+
     pub fn is_quiet(&self) -> bool {
         self.queue.is_empty()
     }
@@ -414,6 +435,9 @@ impl<R, S: Clone> State<R, S> {
         self.next_entry += 1;
         if entry.kind.may_call() {
             self.ran = self.next_entry;
+        }
+        if entry.kind == Kind::Sync {
+            self.synced = self.next_entry;
         }
         self.queue.push_back(entry);
     }
@@ -500,6 +524,11 @@ impl<R, S: Clone> State<R, S> {
     /// A function may have closed it, and made another.
     pub fn is_settled<T>(&self, slot: &Slot<T>) -> bool {
         self.ran <= slot.settled
+    }
+
+    /// The same for a statement, which outlives a transaction.
+    pub fn is_settled_statement(&self, slot: &Slot<Arc<Prepared>>) -> bool {
+        self.is_settled(slot) && self.synced <= slot.settled
     }
 
     /// An Execute of this portal was the last message. A portal that runs can't be

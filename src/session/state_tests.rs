@@ -16,6 +16,7 @@ fn prepared(text: &'static str) -> Arc<Prepared> {
         by_sql: false,
         may_copy_in: false,
         may_recode: false,
+        misread: false,
         weight: None,
     })
 }

@@ -166,8 +166,8 @@ impl Prefilter {
 }
 
 /// Could an identifier (or operator) begin and end exactly here? A digit
-/// before it may end a number, and a name that fills the identifier limit may
-/// go on.
+/// before it may end a number, a dollar a quoted string, and a name that fills the
+/// identifier limit may go on.
 fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
     let before = span.start.checked_sub(1).and_then(|at| text.get(at)).copied();
     let after = text.get(span.end).copied();
@@ -175,7 +175,8 @@ fn stands_alone(text: &[u8], span: &Range<usize>) -> bool {
     if !is_word {
         return true;
     }
-    let begins = !before.is_some_and(|byte| continues_identifier(byte) && !byte.is_ascii_digit());
+    let may_end_another = |byte: u8| byte.is_ascii_digit() || byte == b'$';
+    let begins = !before.is_some_and(|byte| continues_identifier(byte) && !may_end_another(byte));
     // Cut to whole characters: one that straddles the limit goes whole.
     let cut_before =
         span.len() > IDENTIFIER_BYTES - LONGEST_CHARACTER && after.is_some_and(|byte| byte >= 0x80);
@@ -312,6 +313,8 @@ mod tests {
             "select 'customers'",
             "select * from customers--x",
             "select 1customers",
+            "select $$x$$customers",
+            "select $a$x$a$customers",
             "select * from \"we\"\"ird\"",
             "select * from größe",
         ] {
@@ -372,6 +375,7 @@ mod tests {
             "VACUUM (FULL)",
             "truncate t cascade",
             "select 1 as a into b",
+            "select 1 as a, $$x$$into b",
             "(select 1) ; with x as (select 1) select * into temp y from x",
         ] {
             assert!(filter().hits_any(text.as_bytes()), "{text}");

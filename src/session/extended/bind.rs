@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::execute::is_begin;
 use super::{copy_of, touches, wants_shape};
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
@@ -58,9 +59,9 @@ impl Relay {
             return Ok(());
         };
         // A function may have given the name to another statement since.
-        let mut by_name = !bind.statement.is_empty() && !self.state.is_settled(&slot);
+        let mut by_name = !bind.statement.is_empty() && !self.state.is_settled_statement(&slot);
         let prepared = slot.value;
-        let known = self.known(&prepared).map_err(Stop::Hold)?;
+        let known = self.known(&prepared)?;
         self.check_types(&prepared.parameter_types)?;
         self.check_unseen(&prepared.text, known.analysis())?;
         self.leads(&prepared)?;
@@ -109,8 +110,8 @@ impl Relay {
         let own = !bind.statement.is_empty() && !prepared.by_sql && (judged.tokens.has_originals() || strict);
         let statement = if own { OWN_COPY } else { bind.statement };
         let rewritten = rewritten(bind, statement, &values, &judged, &declared, &form)?;
-        if !judged.tokens.is_empty() && judged.tokens.has_originals() {
-            self.hush();
+        if own {
+            self.check_parse_again(&prepared)?;
         }
         let prepared = match own {
             true => self.own_copy(&prepared, &lineage, form),
@@ -122,6 +123,10 @@ impl Relay {
         if let Some(unheld) = self.leads_to_unheld(&prepared).filter(|_| !self.observes()) {
             // Or the portal would have the columns of what nobody has seen.
             self.close_unheld(unheld);
+        }
+        if judged.tokens.has_originals() {
+            // Behind what parses the text, whose literals may be checked by anything.
+            self.hush();
         }
         self.upstream.queue(rewritten.as_deref().unwrap_or(frame));
         let tokens = judged.tokens.parameters.iter().map(|(number, _)| *number).collect();
@@ -184,6 +189,7 @@ impl Relay {
             );
             return Err(error.with_hint("DEALLOCATE and PREPARE the statement again.").into());
         }
+        self.check_parse_again(&prepared)?;
         if !name.is_empty() {
             self.close_lost(name, &prepared);
         }
@@ -226,6 +232,8 @@ impl Relay {
 
     fn expect_bind(&mut self, name: &[u8], bound: Bound, shape: ShapeRef, gate: Gate) {
         let Bound { prepared, tokens, by_name, values } = bound;
+        // It is planned, which calls its IMMUTABLE functions.
+        self.pipeline_sets |= !is_begin(&prepared.text);
         let reply = Reply { gate, ..Reply::new(Audience::Client) };
         let asks = shape.as_ref().is_some_and(|shape| shape.own.is_none()) && !is_copy(&prepared);
         let leads = self.leads(&prepared).ok().flatten();

@@ -163,9 +163,7 @@ impl Relay {
         // As it was opened, where it was read then.
         let known = match &portal.prepared.known {
             Known::Analysed(_) => portal.prepared.known.clone(),
-            Known::Harmless | Known::Own(_) | Known::Naming(_) => {
-                self.known(&portal.prepared).map_err(Stop::Hold)?
-            }
+            Known::Harmless | Known::Own(_) | Known::Naming(_) => self.known(&portal.prepared)?,
         };
         // It may have been bound before the DDL.
         self.check_unseen(&portal.prepared.text, known.analysis())?;
@@ -230,12 +228,18 @@ impl Relay {
         Err(Stop::Refuse(Refusal::of(error.with_hint("Bind the statement again."), judged.columns.to_vec())))
     }
 
+    /// The functions of what runs may set anything; what they set is reported at the
+    /// end of the pipeline.
+    fn sets(&mut self, prepared: &Prepared) {
+        self.pipeline_sets |= !is_begin(&prepared.text);
+        self.pipeline_recodes |= prepared.may_recode;
+    }
+
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let Judged { columns, observed, .. } = plan.judged;
         let mut run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
         run.ground = Some(Ground::harmless(&plan.prepared.text, &self.guard));
-        self.pipeline_sets |= !is_begin(&plan.prepared.text);
-        self.pipeline_recodes |= plan.prepared.may_recode;
+        self.sets(&plan.prepared);
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
         self.state.resumed(&plan.portal, plan.settled);
@@ -272,8 +276,7 @@ impl Relay {
                 reply.gate = Gate::Closed;
             }
         }
-        self.pipeline_sets = true;
-        self.pipeline_recodes |= plan.prepared.may_recode;
+        self.sets(&plan.prepared);
         if let Some(shape) = shape.filter(|_| plan.again) {
             self.ask_portal(&plan.portal, shape);
         }
@@ -332,7 +335,7 @@ fn opened_by_declare() -> ClientError {
 }
 
 /// BEGIN and START TRANSACTION, which drivers send in front of a pipeline.
-fn is_begin(text: &[u8]) -> bool {
+pub(in crate::session) fn is_begin(text: &[u8]) -> bool {
     let first = text.trim_ascii().split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
     first.eq_ignore_ascii_case(b"begin") || first.eq_ignore_ascii_case(b"start")
 }

@@ -44,7 +44,7 @@ impl Relay {
             Stop::Hold(hold) => Ok(Step::Wait(hold)),
             Stop::Refuse(refusal) => {
                 // Literals of a text that is refused may be anything.
-                let misread = self.check_reading(&text).is_err();
+                let misread = self.check_reading(&text, self.may_have_set()).is_err();
                 let sql = Sql::whole(text, Conceal::AllLiterals);
                 let sql = if misread { sql.doubtful() } else { sql };
                 if let Some(wait) = self.hold_refused(&sql, &refusal) {
@@ -78,7 +78,7 @@ impl Relay {
                     self.need_answers()?;
                 }
                 self.check_unseen(&text, Some(&analysis))?;
-                self.observed_reading(&text)?;
+                self.observed_reading(&text, self.may_have_set())?;
                 let lineage = Lineage { analysis, index: 0, inner: false };
                 // An empty text has no statement.
                 let judged = match lineage.statement() {
@@ -101,6 +101,7 @@ impl Relay {
             by_sql: false,
             may_copy_in,
             may_recode: may_recode(&text),
+            misread: self.check_reading(&text, self.may_have_set()).is_err(),
             text,
         };
         self.send_parse(parse.name, Arc::new(prepared), frame, Audience::Client, gate);
@@ -147,6 +148,7 @@ impl Relay {
             by_sql: false,
             may_copy_in: false,
             may_recode: false,
+            misread: false,
             text,
         };
         let set = Change::SetStatement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
@@ -193,11 +195,23 @@ impl Relay {
     /// Waits while statements that run, or ran in this pipeline, could change
     /// how a text is read.
     fn need_answers(&mut self) -> Result<(), Stop> {
-        if self.state.has_running() { Err(Stop::Hold(Hold::Quiet)) } else { Ok(()) }
+        if self.state.is_calling() { Err(Stop::Hold(Hold::Quiet)) } else { Ok(()) }
+    }
+
+    /// The server is sent the text once more: it must read it as it did when the
+    /// client sent it.
+    pub(super) fn check_parse_again(&mut self, prepared: &Prepared) -> Result<(), Stop> {
+        if hangs_on_settings(&prepared.text) {
+            self.need_answers()?;
+            // It may itself be in the pipeline.
+            let may_set = self.pipeline_sets || self.reads.has_others(&prepared.text);
+            self.observed_reading(&prepared.text, may_set)?;
+        }
+        Ok(())
     }
 
     pub(super) fn parse_again(&mut self, name: &[u8], prepared: Arc<Prepared>) -> Result<(), Stop> {
-        match self.known(&prepared).map_err(Stop::Hold)? {
+        match self.known(&prepared)? {
             Known::Harmless | Known::Own(_) | Known::Naming(_) => {
                 let form = Form::plain(&prepared.parameter_types);
                 self.in_form(name, prepared, None, form)?

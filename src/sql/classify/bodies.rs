@@ -75,7 +75,7 @@ impl Classifier<'_> {
             NodeEnum::SelectStmt(select) => into(select).is_none(),
             // SET NAMES is one of these.
             NodeEnum::VariableSetStmt(set) => {
-                set.kind() != VariableSetKind::VarResetAll && set.name != recoding::SETTING
+                set.kind() != VariableSetKind::VarResetAll && !recoding::is_setting(&set.name)
             }
             NodeEnum::InsertStmt(_)
             | NodeEnum::UpdateStmt(_)
@@ -140,7 +140,8 @@ impl Classifier<'_> {
         if self.guard.snapshot.server_version < NEWER_NUMBERS && reads_otherwise() {
             return Some(UNREAD.to_owned());
         }
-        recoding::body_recodes(body).then(|| "its body may set client_encoding".to_owned())
+        recoding::body_recodes(body)
+            .then(|| "its body may set client_encoding, or how texts are read".to_owned())
     }
 
     fn passes(&self, statement: &[Word]) -> bool {

@@ -1,6 +1,9 @@
-//! What may set `client_encoding`. The server converts the rows of the same
-//! message already, and fails where a value has a letter that the new encoding
-//! lacks; what it is now, it says only after the message.
+//! What may set `client_encoding`, `standard_conforming_strings` or
+//! `log_parameter_max_length_on_error`. By the first the server converts the rows of the
+//! same message already, and fails where a value has a letter that the new encoding
+//! lacks; by the second it reads the next text of the same pipeline; by the third it says
+//! what a portal is bound to. What they are now, it says only after the message, at a
+//! Sync, or never.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -10,7 +13,9 @@ use pg_query::protobuf::Token;
 
 use crate::sql::parse::Tokens;
 
-pub(super) const SETTING: &str = "client_encoding";
+const ENCODING: &str = "client_encoding";
+const STRINGS: &str = "standard_conforming_strings";
+const PARAMETERS: &str = "log_parameter_max_length_on_error";
 /// Sets what its argument names.
 const FUNCTION: &str = "set_config";
 /// Its rows can be updated, which sets what they show.
@@ -18,12 +23,17 @@ const VIEW: &str = "pg_settings";
 /// Identifiers with escapes.
 const ESCAPED: &str = "u&";
 
-/// The statement names the setting, or sets any.
+/// Is it one of the settings?
+pub(super) fn is_setting(name: &str) -> bool {
+    [ENCODING, STRINGS, PARAMETERS].iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
+/// The statement names one of the settings, or sets any.
 pub(super) fn is_spelled(tokens: &Tokens, text: &str, span: &Range<usize>) -> bool {
     let spelled = |at: Range<usize>| {
         let name = text.get(at.clone()).unwrap_or_default().trim_matches('"');
         let is = |known: &str| name.eq_ignore_ascii_case(known);
-        is(SETTING) || is(VIEW) || is(FUNCTION) && !sets_another(text.as_bytes().get(at.end..))
+        is_setting(name) || is(VIEW) || is(FUNCTION) && !sets_another(text.as_bytes().get(at.end..))
     };
     tokens.within(span).any(|(at, token)| token == Token::Uident || spelled(at)) || sets_all(tokens, span)
 }
@@ -34,6 +44,11 @@ fn sets_all(tokens: &Tokens, span: &Range<usize>) -> bool {
     match words.next() {
         Some(Token::Reset | Token::Discard) => true,
         Some(Token::Set) => words.take(2).any(|word| word == Token::Names),
+        // A function's own settings.
+        Some(Token::Create | Token::Alter) => {
+            let words: Vec<Token> = words.collect();
+            words.windows(2).any(|pair| pair == [Token::Set, Token::Names])
+        }
         _ => false,
     }
 }
@@ -64,7 +79,8 @@ pub(super) fn body_recodes(body: &str) -> bool {
 type Finder = LazyLock<Option<AhoCorasick>>;
 
 static NAMES: Finder = LazyLock::new(|| finder(&["names"]));
-static SPELLINGS: Finder = LazyLock::new(|| finder(&[SETTING, FUNCTION, VIEW, ESCAPED]));
+static SPELLINGS: Finder =
+    LazyLock::new(|| finder(&[ENCODING, STRINGS, PARAMETERS, FUNCTION, VIEW, ESCAPED]));
 
 fn finder(words: &[&str]) -> Option<AhoCorasick> {
     AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
@@ -83,7 +99,7 @@ fn names_it(text: &[u8]) -> bool {
     })
 }
 
-/// What follows `set_config` names another setting, plainly.
+/// What follows `set_config` names a setting that is none of these, plainly.
 fn sets_another(rest: Option<&[u8]>) -> bool {
     let name = || {
         let rest = rest?.strip_prefix(b"\"").or(rest)?.trim_ascii_start();
@@ -93,7 +109,7 @@ fn sets_another(rest: Option<&[u8]>) -> bool {
         rest.strip_prefix(b"'")?.trim_ascii_start().strip_prefix(b",")?;
         Some(name)
     };
-    name().is_some_and(|name| !name.eq_ignore_ascii_case(SETTING.as_bytes()))
+    name().is_some_and(|name| !std::str::from_utf8(name).is_ok_and(is_setting))
 }
 
 #[cfg(test)]
@@ -114,6 +130,8 @@ mod tests {
             "update pg_settings set setting = 'LATIN1'",
             "select U&\"set\\005fconfig\"('x', 'y', true)",
             "RESET ALL",
+            "set Standard_Conforming_Strings = off",
+            "select set_config('standard_conforming_strings', 'off', false)",
             "discard all",
             "execute p",
             "/* */ reset all",
