@@ -46,6 +46,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("steered", include_str!("interference_data/attacks/steered.sql")),
     ("stored", include_str!("interference_data/attacks/stored.sql")),
     ("further", include_str!("interference_data/attacks/further.sql")),
+    ("fields", include_str!("interference_data/attacks/fields.sql")),
     ("moments", include_str!("interference_data/attacks/moments.sql")),
     ("unnamed", include_str!("interference_data/attacks/unnamed.sql")),
 ];

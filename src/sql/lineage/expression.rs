@@ -584,13 +584,7 @@ impl<'a> Walk<'a> {
 /// fit its DISTINCT or ORDER BY.
 fn scalar(mut targets: Vec<Target>, span: &Range<usize>) -> Value {
     for target in &mut targets {
-        let value = &mut target.value;
-        let flow = value.flow.clone();
-        value.origin = None;
-        value.points = match value.is_clean() {
-            true => Vec::new(),
-            false => vec![Point::of(span.clone(), flow)],
-        };
+        target.value = target.value.clone().cut_at(span);
     }
     match targets.len() {
         1 => targets.remove(0).value,

@@ -464,7 +464,7 @@ impl<'a> Walk<'a> {
         if value.points.is_empty() {
             self.add_use(self.use_of(&value.flow, purpose, self.here..self.here, Otherwise::Refuse));
         }
-        for point in &value.points {
+        for point in value.points.iter() {
             let otherwise = match purpose.neutralise && self.show.neutralise {
                 true => Otherwise::Neutralise(vec![self.harmless(point)]),
                 false => Otherwise::Refuse,

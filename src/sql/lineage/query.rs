@@ -4,12 +4,12 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, ResTarget, SelectStmt, SetOperation};
+use pg_query::protobuf::{ColumnRef, Node, ResTarget, SelectStmt, SetOperation};
 
 use super::listed::Entry;
 use super::names::inner;
 use super::scope::{Field, Scope};
-use super::value::{Point, Purpose, Value, common_type, mixed};
+use super::value::{Point, Points, Purpose, Value, common_type, mixed};
 use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, UseKind};
@@ -226,8 +226,7 @@ impl<'a> Walk<'a> {
             let type_oid = common_type(&flow, [a.value.type_oid, b.value.type_oid].into_iter());
             let mut value = Value::of(flow);
             // A chain of a thousand arms must not copy what it has a thousand times.
-            value.points = a.value.points;
-            value.points.extend(b.value.points);
+            value.points = Points::of_all([(&a.value.flow, a.value.points), (&b.value.flow, b.value.points)]);
             value.type_oid = type_oid;
             value.collated = a.value.collated || b.value.collated;
             value.recased = a.value.recased || b.value.recased;
@@ -271,15 +270,13 @@ impl<'a> Walk<'a> {
         purpose: Purpose,
     ) -> Analysed<Value> {
         let mut items = Vec::with_capacity(nodes.len());
+        let mut parts = Vec::with_capacity(nodes.len());
         for node in nodes {
-            let first = items.len();
-            items.extend(self.list_items(std::slice::from_ref(node), scope, purpose)?);
-            if let (Some(NodeEnum::ColumnRef(_)), Some(columns)) = (inner(Some(node)), items.get_mut(first..))
-            {
-                cut_as_one(columns);
-            }
+            let columns = self.list_items(std::slice::from_ref(node), scope, purpose)?;
+            parts.push(places_of(node, &columns));
+            items.extend(columns);
         }
-        Ok(row_of(items))
+        Ok(Value { points: Points::of_all(parts), ..row_of(items) })
     }
 
     /// A list of outputs, stars expanded.
@@ -348,8 +345,7 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Option<Vec<Target>>> {
         match inner(Some(node)) {
             Some(NodeEnum::ColumnRef(reference)) => {
-                let is_star = |node: &Node| matches!(node.node, Some(NodeEnum::AStar(_)));
-                if !reference.fields.last().is_some_and(is_star) {
+                if !is_star(reference) {
                     return Ok(None);
                 }
                 self.at(reference.location);
@@ -396,7 +392,7 @@ impl<'a> Walk<'a> {
             };
             let target = |(name, value): (String, Value)| Target {
                 name,
-                value: Value { points: Vec::new(), ..value },
+                value: Value { points: Points::default(), ..value },
                 span: span.clone(),
                 loose: false,
                 unsure: false,
@@ -431,19 +427,28 @@ pub(super) fn row_of(items: Vec<Target>) -> Value {
     if moves { row.without_places() } else { row }
 }
 
-/// What is protected among the columns of a star goes with the star.
-fn cut_as_one(columns: &mut [Target]) {
+/// What an item of a row is in it, and where that is cut: the columns of `t.*`
+/// with the star.
+fn places_of(node: &Node, columns: &[Target]) -> (Flow, Points) {
     let flow = mixed(columns.iter().map(|column| &column.value.flow));
-    let is_star = |column: &&mut Target| !column.value.is_clean() && column.value.points.is_empty();
-    if let Some(first) = columns.iter_mut().find(is_star) {
-        first.value.points.push(Point { whole_row: true, ..Point::of(first.span.clone(), flow) });
-    }
+    let points = match (inner(Some(node)), columns.first()) {
+        (Some(NodeEnum::ColumnRef(reference)), Some(first)) if is_star(reference) => {
+            Points::at(Point { whole_row: true, ..Point::of(first.span.clone(), flow.clone()) })
+        }
+        _ => Points::of_all(columns.iter().map(|column| (&column.value.flow, column.value.points.clone()))),
+    };
+    (flow, points)
+}
+
+/// Is it `*` or `t.*`?
+fn is_star(reference: &ColumnRef) -> bool {
+    matches!(reference.fields.last().and_then(|last| last.node.as_ref()), Some(NodeEnum::AStar(_)))
 }
 
 /// An expanded star can't be cut in the text: its values have no point.
 fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
-    value.points.clear();
+    value.points = Points::default();
     let Field { loose, unsure, shifts, .. } = *field;
     Target { name: field.name.clone(), value, span: span.clone(), loose, unsure, shifts }
 }

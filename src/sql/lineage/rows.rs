@@ -127,7 +127,7 @@ impl<'a> Walk<'a> {
     /// stands in its place.
     pub(super) fn keep_name(&self, node: &Node, value: &mut Value, name: &str) {
         if is_reference(node, value) && name.is_ascii() {
-            for point in &mut value.points {
+            for point in value.points.iter_mut() {
                 let text = self.harmless(point).text;
                 let named = format!("{text} AS {}", quoted(name));
                 // In parentheses no name can stand, but that of a subquery's column.

@@ -2,7 +2,8 @@
 //! protected data, the places where a typed NULL would cut it off, and how
 //! two flows become one. The rows of "Disclosure" in `docs/LEAKS.md`.
 
-use std::ops::Range;
+use std::borrow::Borrow;
+use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,8 +18,7 @@ use crate::sql::analysis::{Flow, Given, UseKind};
 #[derive(Debug, Clone)]
 pub(super) struct Value {
     pub flow: Flow,
-    /// Cutting all of these leaves nothing protected.
-    pub points: Vec<Point>,
+    pub points: Points,
     /// A row constructor's elements, or the columns of a row-valued subquery.
     pub elements: Option<Vec<Value>>,
     /// The columns of a whole-row reference.
@@ -56,6 +56,13 @@ pub(super) struct Point {
     /// A row without what is protected, to stand here instead.
     pub rebuilt: Option<Rc<str>>,
 }
+
+/// The places of a protected value.
+///
+/// Invariant: cutting all of them leaves nothing protected. A value with a part
+/// that can't be cut has none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Points(Vec<Point>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Constant {
@@ -114,6 +121,40 @@ impl Point {
     }
 }
 
+impl Points {
+    /// All of the value stands there.
+    pub fn at(point: Point) -> Self {
+        Self(vec![point])
+    }
+
+    /// Those of something made of all of these.
+    pub fn of_all<F: Borrow<Flow>>(parts: impl IntoIterator<Item = (F, Self)>) -> Self {
+        let mut all = Self::default();
+        for (_, points) in parts.into_iter().filter(|(flow, _)| *flow.borrow() != Flow::Clean) {
+            match (points.is_empty(), all.is_empty()) {
+                (true, _) => return Self::default(),
+                (false, true) => all = points,
+                (false, false) => all.0.extend(points.0),
+            }
+        }
+        all
+    }
+}
+
+impl Deref for Points {
+    type Target = [Point];
+
+    fn deref(&self) -> &[Point] {
+        &self.0
+    }
+}
+
+impl DerefMut for Points {
+    fn deref_mut(&mut self) -> &mut [Point] {
+        &mut self.0
+    }
+}
+
 impl Value {
     pub fn clean() -> Self {
         Self::of(Flow::Clean)
@@ -123,7 +164,7 @@ impl Value {
     pub fn of(flow: Flow) -> Self {
         Self {
             flow,
-            points: Vec::new(),
+            points: Points::default(),
             elements: None,
             row: None,
             type_oid: None,
@@ -167,7 +208,7 @@ impl Value {
     pub fn of_field(field: &Field, span: Range<usize>) -> Self {
         let mut value = Self::of(field.flow.clone());
         if !value.is_clean() {
-            value.points.push(Point::of(span, field.flow.clone()));
+            value.points = Points::at(Point::of(span, field.flow.clone()));
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
@@ -185,7 +226,7 @@ impl Value {
         let mut value = Self::of(flow.clone());
         if !value.is_clean() {
             let rebuilt = rebuilt.map(Rc::from);
-            value.points.push(Point { whole_row: true, rebuilt, ..Point::of(span, flow) });
+            value.points = Points::at(Point { whole_row: true, rebuilt, ..Point::of(span, flow) });
         }
         value.runs = inside(fields.iter().map(|field| field.runs));
         value.row = Some(fields);
@@ -195,7 +236,7 @@ impl Value {
     /// A row made of these values.
     pub fn of_elements(elements: Vec<Value>) -> Self {
         let mut value = Self::of(mixed(elements.iter().map(|element| &element.flow)));
-        value.points = elements.iter().flat_map(|element| element.points.iter().cloned()).collect();
+        value.points = Points::of_all(elements.iter().map(|element| (&element.flow, element.points.clone())));
         value.runs = inside(elements.iter().map(|element| element.runs));
         value.elements = Some(elements);
         value
@@ -218,17 +259,17 @@ impl Value {
         value.collated = values.iter().any(|value| value.collated);
         value.recased = values.iter().any(|value| value.recased);
         value.runs = values.iter().filter_map(|value| value.runs).max();
-        value.points = values.into_iter().flat_map(|value| value.points).collect();
+        value.points = Points::of_all(values.into_iter().map(|value| (value.flow, value.points)));
         value
     }
 
     /// The same value, cut off at one place only.
     pub fn cut_at(mut self, span: &Range<usize>) -> Self {
-        self.points.clear();
         self.origin = None;
-        if !self.is_clean() {
-            self.points.push(Point::of(span.clone(), self.flow.clone()));
-        }
+        self.points = match self.is_clean() {
+            true => Points::default(),
+            false => Points::at(Point::of(span.clone(), self.flow.clone())),
+        };
         self
     }
 
@@ -238,13 +279,13 @@ impl Value {
 
     /// The same places, another flow: `lower(c)`, `(row).c`.
     pub fn becomes(mut self, flow: Flow) -> Self {
-        for point in &mut self.points {
+        for point in self.points.iter_mut() {
             point.flow = flow.clone();
             point.whole_row = false;
             point.rebuilt = None;
         }
         if flow == Flow::Clean {
-            self.points.clear();
+            self.points = Points::default();
         }
         let constant = Constant::No;
         let value = Self {

@@ -1,0 +1,19 @@
+## What has no place of its own to be cut at: columns of a row's star and of arms with stars. Lists in lists, and types that only several values together have.
+== a star of a row beside a column of it
+SELECT ROW((c).*, c.ssn)::text FROM customers c ORDER BY id
+== a star of a row beside a column of it as JSON
+SELECT row_to_json(ROW(c.email, (c).*)) FROM customers c ORDER BY id
+== stars of rows in a row of rows
+SELECT ROW(ROW((c).*), c.ssn)::text FROM customers c ORDER BY id
+== a star of a row in COPY
+COPY (SELECT ROW((c).*, c.ssn) FROM customers c ORDER BY id) TO STDOUT
+== an arm with a star in a chain
+SELECT * FROM (SELECT id, birth FROM customers) x UNION ALL SELECT id, birth FROM customers UNION ALL SELECT 0, timestamp '2020-01-01' ORDER BY 1
+== an arm with a star behind others
+SELECT id, salary FROM customers UNION ALL SELECT * FROM (SELECT id, salary FROM customers) x UNION ALL SELECT 0, 1.5::float8 ORDER BY 1
+== an arm that is TABLE
+SELECT id, bal, wealth, until, listed FROM accounts UNION ALL TABLE accounts UNION ALL SELECT 0, 1, 2.5::float8, NULL, NULL ORDER BY 1
+== a star of a row in VALUES that is an arm
+SELECT v.column1, v.column7 FROM customers c, LATERAL (VALUES ((c).*), (c.id, c.name, c.email, c.ssn, c.phone, c.salary, c.birth, c.vip, c.home, c.city, c.status, c.referrer) UNION ALL SELECT 0, '', '', '', '', 0, timestamp '2020-01-01', true, NULL, '', '', '') v ORDER BY 1, 2
+== a subquery whose outputs are stars
+SELECT (SELECT d FROM (SELECT * FROM (SELECT id, birth FROM customers) x UNION ALL SELECT id, birth FROM customers UNION ALL SELECT 0, timestamp '2020-01-01') u (n, d) WHERE n = c.id ORDER BY n LIMIT 1) FROM customers c ORDER BY c.id
