@@ -40,19 +40,13 @@ impl<'a> Walk<'a> {
         let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
         if !select.group_clause.iter().any(is_set) {
             let mut items = Vec::with_capacity(select.group_clause.len());
-            for node in &select.group_clause {
-                let parts = match node.node.as_ref() {
-                    Some(NodeEnum::RowExpr(row)) if is_list(row) => row.args.as_slice(),
-                    _ => std::slice::from_ref(node),
-                };
-                for node in parts {
-                    items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
-                }
+            for node in flattened(&select.group_clause) {
+                items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
             }
             self.same_groups(&items);
             return Ok(());
         }
-        for node in &select.group_clause {
+        for node in flattened(&select.group_clause) {
             self.group_item(node, scope, targets)?;
         }
         Ok(())
@@ -62,13 +56,7 @@ impl<'a> Walk<'a> {
         match node.node.as_ref() {
             Some(NodeEnum::GroupingSet(set)) => {
                 self.at(set.location);
-                for node in &set.content {
-                    self.deeper(|walk| walk.group_item(node, scope, targets))?;
-                }
-                Ok(())
-            }
-            Some(NodeEnum::RowExpr(row)) if is_list(row) => {
-                for node in &row.args {
+                for node in flattened(&set.content) {
                     self.deeper(|walk| walk.group_item(node, scope, targets))?;
                 }
                 Ok(())
@@ -310,7 +298,7 @@ impl<'a> Walk<'a> {
             // Of another window of this level: one by any of its columns.
             flows.extend(scope.items.iter().map(|item| item.source.as_field().flow));
         }
-        for node in &window.partition_clause {
+        for node in flattened(&window.partition_clause) {
             if let Some((value, span)) =
                 self.compared(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?
             {
@@ -352,6 +340,20 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// The items of GROUP BY or PARTITION BY, lists of lists taken apart
+/// (`flatten_grouping_sets` in `parse_clause.c`).
+fn flattened(nodes: &[Node]) -> Vec<&Node> {
+    let mut items = Vec::with_capacity(nodes.len());
+    let mut left: Vec<&Node> = nodes.iter().rev().collect();
+    while let Some(node) = left.pop() {
+        match node.node.as_ref() {
+            Some(NodeEnum::RowExpr(row)) if is_list(row) => left.extend(row.args.iter().rev()),
+            _ => items.push(node),
+        }
+    }
+    items
 }
 
 /// `(a, b)` in GROUP BY: not a row, two items.

@@ -17,3 +17,17 @@ SELECT id, bal, wealth, until, listed FROM accounts UNION ALL TABLE accounts UNI
 SELECT v.column1, v.column7 FROM customers c, LATERAL (VALUES ((c).*), (c.id, c.name, c.email, c.ssn, c.phone, c.salary, c.birth, c.vip, c.home, c.city, c.status, c.referrer) UNION ALL SELECT 0, '', '', '', '', 0, timestamp '2020-01-01', true, NULL, '', '', '') v ORDER BY 1, 2
 == a subquery whose outputs are stars
 SELECT (SELECT d FROM (SELECT * FROM (SELECT id, birth FROM customers) x UNION ALL SELECT id, birth FROM customers UNION ALL SELECT 0, timestamp '2020-01-01') u (n, d) WHERE n = c.id ORDER BY n LIMIT 1) FROM customers c ORDER BY c.id
+== ordinals in lists of lists
+SELECT vip, count(*) FROM customers GROUP BY ((1,1),(1,1)) ORDER BY 2
+== ordinals in lists of lists of lists
+SELECT vip, count(*) FROM customers GROUP BY id > 0, (((1,1),(1,1)),1) ORDER BY 2
+== a guess by an ordinal in lists of lists
+SELECT n FROM (SELECT s, array_agg(n ORDER BY n) AS n FROM (SELECT ssn AS s, id AS n FROM customers WHERE id < 4 UNION ALL SELECT '007919', -1) q GROUP BY ((1,1),(1,1))) z ORDER BY n
+== names of outputs in lists of lists
+SELECT vip AS v, count(*) FROM customers GROUP BY ((v,v),(v,v)) ORDER BY 2
+== ordinals in lists of lists of a ROLLUP
+SELECT vip, count(*) FROM customers GROUP BY ROLLUP (((1,1),(1,1))) ORDER BY 2
+== ordinals in lists of lists of GROUPING SETS
+SELECT vip, count(*) FROM customers GROUP BY GROUPING SETS (((1,1),(1,1)), CUBE (((1,1),1))) ORDER BY 2
+== ordinals in lists of lists under DISTINCT since 14
+SELECT vip, count(*) FROM customers GROUP BY DISTINCT ((1,1),(1,1)) ORDER BY 2
