@@ -475,7 +475,7 @@ impl<'a> Walk<'a> {
         let value = Value::one_of(values);
         let columns = super::value::columns(&mixed).to_vec();
         let flow = if computed { Flow::Computed { columns } } else { mixed };
-        Value { type_oid: super::value::common_type(&flow, types.into_iter()), flow, ..value }
+        Value { type_oid: self.common_type(&flow, types.into_iter()), flow, ..value }
     }
 
     fn cast(&mut self, cast: &'a TypeCast, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {

@@ -9,7 +9,7 @@ use pg_query::protobuf::{ColumnRef, Node, ResTarget, SelectStmt, SetOperation};
 use super::listed::Entry;
 use super::names::inner;
 use super::scope::{Field, Scope};
-use super::value::{Point, Points, Purpose, Value, common_type, mixed};
+use super::value::{Point, Points, Purpose, Value, mixed};
 use super::{Analysed, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, UseKind};
@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
                 (SetOperation::SetopExcept, _) if b.value.is_clean() => a.value.flow.clone(),
                 (_, united) => united,
             };
-            let type_oid = common_type(&flow, [a.value.type_oid, b.value.type_oid].into_iter());
+            let type_oid = self.common_type(&flow, [a.value.type_oid, b.value.type_oid].into_iter());
             let mut value = Value::of(flow);
             // A chain of a thousand arms must not copy what it has a thousand times.
             value.points = Points::of_all([(&a.value.flow, a.value.points), (&b.value.flow, b.value.points)]);

@@ -10,7 +10,7 @@ use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
 use super::functions::SCALAR_ARRAYS;
 use super::names::{BPCHAR, PG_CATALOG, TEXT, VARCHAR, strings};
 use super::scope::Scope;
-use super::value::{self, Literal, Purpose, Value, common_type, unite};
+use super::value::{self, Literal, Purpose, Value, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::TypeInfo;
@@ -24,6 +24,7 @@ const FLOAT4: Oid = Oid(700);
 const FLOAT8: Oid = Oid(701);
 const DATE: Oid = Oid(1082);
 const TIMESTAMP: Oid = Oid(1114);
+const TIMESTAMPTZ: Oid = Oid(1184);
 const NUMERIC: Oid = Oid(1700);
 const MACADDR8: Oid = Oid(774);
 
@@ -44,12 +45,15 @@ const NEVER_FAILING: &[Oid] = &[
     // cidr, inet, macaddr, money, bpchar, varchar, bit, varbit
     Oid(650), Oid(869), Oid(829), Oid(790), BPCHAR, VARCHAR, Oid(1560), Oid(1562),
     // time, timestamptz, interval, timetz, uuid, pg_lsn, tsvector, tsquery, jsonb, jsonpath
-    Oid(1083), Oid(1184), Oid(1186), Oid(1266), Oid(2950), Oid(3220), Oid(3614), Oid(3615), Oid(3802),
+    Oid(1083), TIMESTAMPTZ, Oid(1186), Oid(1266), Oid(2950), Oid(3220), Oid(3614), Oid(3615), Oid(3802),
     Oid(4072),
     // int4range, numrange, tsrange, tstzrange, daterange, int8range, and multiranges of these
     Oid(3904), Oid(3906), Oid(3908), Oid(3910), Oid(3912), Oid(3926), Oid(4451), Oid(4532), Oid(4533),
     Oid(4534), Oid(4535), Oid(4536),
 ];
+
+/// Types that values of several get, each cast implicitly to those behind it.
+const WIDER: &[Oid] = &[INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8, DATE, TIMESTAMP, TIMESTAMPTZ];
 
 /// Domains over domains; more would be a catalog that contradicts itself.
 const MAX_DOMAINS: usize = 32;
@@ -115,11 +119,36 @@ impl<'a> Walk<'a> {
 
     /// The types that a plain value may have, without domains.
     fn base_types(&self, value: &Value) -> Vec<Oid> {
-        let types: Vec<Oid> = match value.type_oid {
-            Some(oid) => vec![oid],
-            None => self.column_types(&value.flow).collect(),
+        let types: Vec<Oid> = match (value.type_oid, &value.flow) {
+            (Some(oid), _) => vec![oid],
+            (None, Flow::Plain { .. }) => self.column_types(&value.flow).collect(),
+            (None, _) => Vec::new(),
         };
-        types.into_iter().map(|oid| self.base(oid).map_or(oid, |info| info.oid)).collect()
+        types.into_iter().map(|oid| self.without_domain(oid)).collect()
+    }
+
+    fn without_domain(&self, oid: Oid) -> Oid {
+        self.base(oid).map_or(oid, |info| info.oid)
+    }
+
+    /// The type of what is one of these (`select_common_type` in `parse_coerce.c`).
+    /// Of what has no mask of its own, the category is enough where no cast fails.
+    pub(super) fn common_type(
+        &self,
+        flow: &Flow,
+        types: impl Iterator<Item = Option<Oid>> + Clone,
+    ) -> Option<Oid> {
+        let place = |oid: Oid| WIDER.iter().position(|known| *known == self.without_domain(oid));
+        let width = |oid: Oid| place(oid).unwrap_or(WIDER.len());
+        match flow {
+            Flow::Clean | Flow::Plain { .. } => {
+                let first = types.clone().flatten().next();
+                first.filter(|_| types.clone().all(|oid| oid == first))
+            }
+            Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => {
+                types.flatten().reduce(|widest, oid| if width(oid) > width(widest) { oid } else { widest })
+            }
+        }
     }
 
     /// Where two plain values meet, do they stay what they are? `bpchar` has
@@ -215,7 +244,7 @@ impl<'a> Walk<'a> {
             Flow::Plain { columns, .. } if !keeps => Flow::Mixed { columns },
             flow => flow,
         };
-        Value { type_oid: common_type(&flow, types.into_iter()), flow, ..value }
+        Value { type_oid: self.common_type(&flow, types.into_iter()), flow, ..value }
     }
 
     /// Is it certainly an array whose elements have no fields? Then `unnest`

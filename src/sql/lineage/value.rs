@@ -336,17 +336,6 @@ pub(super) fn same_domain(left: &Flow, right: &Flow) -> bool {
     }
 }
 
-/// The type of what is one of these. Types of one value are of one category
-/// (`select_common_type` in `parse_coerce.c`), which is all that matters of
-/// what has no mask of its own.
-pub(super) fn common_type(flow: &Flow, types: impl Iterator<Item = Option<Oid>> + Clone) -> Option<Oid> {
-    let first = types.clone().flatten().next();
-    match flow {
-        Flow::Clean | Flow::Plain { .. } => first.filter(|_| types.clone().all(|oid| oid == first)),
-        Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => first,
-    }
-}
-
 /// A value that is one or the other.
 pub(super) fn unite(left: &Flow, right: &Flow) -> Flow {
     if left == right {

@@ -31,3 +31,13 @@ SELECT vip, count(*) FROM customers GROUP BY ROLLUP (((1,1),(1,1))) ORDER BY 2
 SELECT vip, count(*) FROM customers GROUP BY GROUPING SETS (((1,1),(1,1)), CUBE (((1,1),1))) ORDER BY 2
 == ordinals in lists of lists under DISTINCT since 14
 SELECT vip, count(*) FROM customers GROUP BY DISTINCT ((1,1),(1,1)) ORDER BY 2
+== a number of which another arm made a wider one
+SELECT id FROM accounts UNION ALL SELECT wealth FROM accounts UNION ALL SELECT 1.5::float8
+== a number of which another branch made a wider one
+SELECT coalesce(CASE WHEN id < 0 THEN id ELSE wealth END, 1.5::float8) FROM accounts
+== a number beside what is wider than it seems
+SELECT wealth FROM accounts UNION ALL (SELECT id FROM accounts UNION ALL SELECT weight FROM patients)
+== a number beside what is wider than it seems in COALESCE
+SELECT coalesce(wealth, coalesce(id, weight)) FROM accounts JOIN patients USING (id)
+== a number beside what is wider than it seems in VALUES
+SELECT v.column1 FROM accounts, LATERAL (VALUES ((CASE WHEN id < 0 THEN id ELSE wealth END)), (1.5::float8)) v
