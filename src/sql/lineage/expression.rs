@@ -183,6 +183,9 @@ impl<'a> Walk<'a> {
         let Some((column, qualifiers)) = names.split_last() else { return self.unknown("a column") };
         if qualifiers.is_empty() {
             if let Some(field) = scope.column(column) {
+                // A view's text has bare names for merged columns of joins further
+                // out (`get_variable` in `ruleutils.c`), whatever is called so since.
+                let field = if self.view { scope.any_column(column).unwrap_or(field) } else { field };
                 return Ok(Value::of_field(&field, span));
             }
             return match scope.source(None, column) {

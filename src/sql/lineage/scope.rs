@@ -310,6 +310,12 @@ impl<'s, 'a> Scope<'s, 'a> {
         }
     }
 
+    /// A column named so at any level.
+    pub fn any_column(&'s self, name: &str) -> Option<Field> {
+        let all = self.levels().filter_map(|level| level.own_column(name));
+        all.chain(self.column(name)).reduce(|inner, outer| inner.or(&outer))
+    }
+
     /// What a bare name carries, be it a column or a whole row.
     pub fn carried(&'s self, name: &str) -> Flow {
         let row = self.source(None, name).map(|source| source.as_field());

@@ -167,3 +167,4 @@ INSERT INTO other_column VALUES ('w');
 INSERT INTO archive.told_of VALUES (1);
 INSERT INTO told_of SELECT id, ssn FROM customers;
 INSERT INTO doc_child VALUES (1, jsonb_build_object('a', CASE :seed WHEN 0 THEN 'left-t' ELSE 'left-e' END));
+INSERT INTO sides VALUES (1);

@@ -41,3 +41,7 @@ SELECT wealth FROM accounts UNION ALL (SELECT id FROM accounts UNION ALL SELECT 
 SELECT coalesce(wealth, coalesce(id, weight)) FROM accounts JOIN patients USING (id)
 == a number beside what is wider than it seems in VALUES
 SELECT v.column1 FROM accounts, LATERAL (VALUES ((CASE WHEN id < 0 THEN id ELSE wealth END)), (1.5::float8)) v
+== a merged column in a view's subquery
+SELECT * FROM v_sides ORDER BY id
+== a merged column in a view's LATERAL
+SELECT * FROM v_sides_lateral ORDER BY id

@@ -154,6 +154,11 @@ ALTER TABLE owned FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON owned USING (true) WITH CHECK (secret = owner);
 CREATE VIEW v_stay_rooms AS SELECT s.id FROM stays s JOIN rooms r ON r.id = s.room AND r.name <> '';
 CREATE TABLE accounts (id int PRIMARY KEY, bal int8, wealth numeric, until date, listed text[]);
+-- Text that, read back, names another column than the view's own.
+CREATE TABLE sides (id int PRIMARY KEY);
+CREATE VIEW v_sides AS SELECT k.id, (SELECT email FROM sides s WHERE s.id = 1) AS e FROM customers c FULL JOIN contacts k USING (email);
+CREATE VIEW v_sides_lateral AS SELECT k.id, s.e FROM customers c FULL JOIN contacts k USING (email), LATERAL (SELECT email AS e FROM sides s WHERE s.id = 1) s;
+ALTER TABLE sides ADD COLUMN email text DEFAULT 'zz';
 CREATE VIEW v_ranks AS SELECT id, array_agg(id) OVER (ORDER BY bal, id) AS ranks FROM accounts;
 DO $$ BEGIN
     IF current_setting('server_version_num')::int >= 160000 THEN
