@@ -11,7 +11,7 @@ use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a
 use super::names::inner;
 use super::query::Target;
 use super::scope::Scope;
-use super::value::{Purpose, Value, all_columns};
+use super::value::{Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk, changing};
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
@@ -281,10 +281,12 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Each window of WINDOW may build on those before it.
     pub(super) fn windows(&mut self, nodes: &'a [Node], scope: &Scope<'_, 'a>) -> Analysed<()> {
         for node in nodes {
             let Some(NodeEnum::WindowDef(window)) = node.node.as_ref() else { return self.unknown("WINDOW") };
-            self.window(window, scope)?;
+            let flows = self.window(window, scope)?;
+            scope.windows.borrow_mut().push((window.name.clone(), computed(all_columns(&flows))));
         }
         Ok(())
     }
@@ -293,11 +295,11 @@ impl<'a> Walk<'a> {
     /// by; and from what parts it, unless that may be told apart anyway.
     pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<Vec<Flow>> {
         self.placeless(&[&window.name, &window.refname]);
-        let mut flows = Vec::new();
-        if self.view && !(window.name.is_empty() && window.refname.is_empty()) {
-            // Of another window of this level: one by any of its columns.
-            flows.extend(scope.items.iter().map(|item| item.source.as_field().flow));
-        }
+        let named = [&window.name, &window.refname];
+        let known = scope.windows.borrow();
+        let mut flows: Vec<Flow> =
+            known.iter().filter(|(name, _)| named.contains(&name)).map(|(_, flow)| flow.clone()).collect();
+        drop(known);
         for node in flattened(&window.partition_clause) {
             if let Some((value, span)) =
                 self.compared(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?
@@ -315,7 +317,7 @@ impl<'a> Walk<'a> {
             flows.push(self.sorted(&value, UseKind::WindowOrder));
         }
         for node in window.start_offset.as_deref().into_iter().chain(window.end_offset.as_deref()) {
-            self.decide(node, scope)?;
+            flows.push(self.decide(node, scope)?);
         }
         Ok(flows)
     }

@@ -122,6 +122,7 @@ impl<'a> Walk<'a> {
         if let Some(condition) = select.where_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
+        self.windows(&select.window_clause, &scope)?;
         let purpose = self.show;
         let mark = self.mark();
         let targets = self.targets(&select.target_list, &scope, purpose)?;
@@ -132,7 +133,6 @@ impl<'a> Walk<'a> {
         if let Some(condition) = select.having_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
-        self.windows(&select.window_clause, &scope)?;
         self.distinct(select, &scope, &targets)?;
         self.order_by_clause(select, &scope, &targets)?;
         self.limit_and_locks(select, &scope)?;

@@ -93,6 +93,8 @@ pub(super) struct Scope<'s, 'a> {
     pub outer: Option<&'s Scope<'s, 'a>>,
     pub items: Vec<Item>,
     pub ctes: RefCell<Vec<Cte<'a>>>,
+    /// Windows by name, with what a view computes over them from.
+    pub windows: RefCell<Vec<(String, Flow)>>,
 }
 
 #[derive(Clone)]
@@ -267,7 +269,7 @@ impl Item {
 
 impl<'s, 'a> Scope<'s, 'a> {
     pub fn inside(outer: Option<&'s Scope<'s, 'a>>, items: Vec<Item>) -> Self {
-        Self { outer, items, ctes: RefCell::default() }
+        Self { outer, items, ctes: RefCell::default(), windows: RefCell::default() }
     }
 
     /// Is it the level of a statement's own SELECT?

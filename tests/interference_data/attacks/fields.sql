@@ -41,6 +41,18 @@ SELECT wealth FROM accounts UNION ALL (SELECT id FROM accounts UNION ALL SELECT 
 SELECT coalesce(wealth, coalesce(id, weight)) FROM accounts JOIN patients USING (id)
 == a number beside what is wider than it seems in VALUES
 SELECT v.column1 FROM accounts, LATERAL (VALUES ((CASE WHEN id < 0 THEN id ELSE wealth END)), (1.5::float8)) v
+== a view's window by name
+SELECT * FROM v_order_named ORDER BY id
+== a view's window inside LATERAL
+SELECT * FROM v_order_lateral ORDER BY id, n
+== a view's window that parts by a subquery
+SELECT * FROM v_order_parts ORDER BY id
+== a view's window copied from another
+SELECT * FROM v_order_copied ORDER BY id
+== a view's window built on another
+SELECT * FROM v_order_built ORDER BY id
+== a view's window whose frame a value bounds
+SELECT * FROM v_order_frame ORDER BY id
 == a merged column in a view's subquery
 SELECT * FROM v_sides ORDER BY id
 == a merged column in a view's LATERAL

@@ -154,6 +154,13 @@ ALTER TABLE owned FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON owned USING (true) WITH CHECK (secret = owner);
 CREATE VIEW v_stay_rooms AS SELECT s.id FROM stays s JOIN rooms r ON r.id = s.room AND r.name <> '';
 CREATE TABLE accounts (id int PRIMARY KEY, bal int8, wealth numeric, until date, listed text[]);
+CREATE VIEW v_order_named AS SELECT o.id, rank() OVER w AS place FROM orders o WINDOW w AS (ORDER BY (SELECT c.salary FROM customers c WHERE c.id = o.customer_id));
+CREATE VIEW v_order_lateral AS SELECT c.id, x.n, x.place FROM customers c, LATERAL (SELECT o.id AS n, sum(o.id) OVER w AS place FROM orders o WINDOW w AS (ORDER BY o.amount * (CASE WHEN c.vip THEN 1 ELSE -1 END))) x;
+CREATE VIEW v_order_parts AS SELECT o.id, count(*) OVER w AS place FROM orders o WINDOW w AS (PARTITION BY (SELECT c.vip FROM customers c WHERE c.id = o.customer_id));
+CREATE VIEW v_order_copied AS SELECT o.id, rank() OVER (w ORDER BY o.id) AS place FROM orders o WINDOW w AS (PARTITION BY (SELECT c.vip FROM customers c WHERE c.id = o.customer_id));
+CREATE VIEW v_order_built AS SELECT o.id, rank() OVER v AS place FROM orders o WINDOW w AS (PARTITION BY (SELECT c.vip FROM customers c WHERE c.id = o.customer_id)), v AS (w ORDER BY o.id);
+CREATE VIEW v_order_frame AS SELECT o.id, sum(o.id) OVER (ORDER BY o.id ROWS (SELECT c.salary::int % 7 FROM customers c WHERE c.id = 1) PRECEDING) AS place FROM orders o;
+CREATE VIEW v_order_clean AS SELECT c.id, rank() OVER w AS place FROM customers c WINDOW w AS (ORDER BY c.id);
 -- Text that, read back, names another column than the view's own.
 CREATE TABLE sides (id int PRIMARY KEY);
 CREATE VIEW v_sides AS SELECT k.id, (SELECT email FROM sides s WHERE s.id = 1) AS e FROM customers c FULL JOIN contacts k USING (email);
