@@ -63,8 +63,8 @@ impl<'a> Walk<'a> {
                 let (left, right) = self.both(operation, scope)?;
                 self.account_words(operation.location);
                 match (left.constant, right.constant) {
-                    (Constant::Null, _) => self.nullness_of(&right),
-                    (_, Constant::Null) => self.nullness_of(&left),
+                    (Constant::Null, _) => self.use_nullness(&right),
+                    (_, Constant::Null) => self.use_nullness(&left),
                     _ => self.compare(&left, &right, &names, operation.location)?,
                 }
             }
@@ -145,11 +145,6 @@ impl<'a> Walk<'a> {
         let left = self.expression(left, scope, Purpose::DECIDE)?;
         let right = self.expression(right, scope, Purpose::DECIDE)?;
         Ok((left, right))
-    }
-
-    fn nullness_of(&mut self, value: &Value) -> Flow {
-        self.use_nullness(value);
-        Flow::Clean
     }
 
     /// Two operands and an operator's name (none: `=`). Rows compare element by element.

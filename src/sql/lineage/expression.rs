@@ -377,8 +377,7 @@ impl<'a> Walk<'a> {
             // `row IS NULL` looks at each field of the row.
             return Ok(Value::of(self.spend(&value, purpose)));
         }
-        self.use_nullness(&value);
-        Ok(Value::clean())
+        Ok(Value::of(self.use_nullness(&value)))
     }
 
     /// Is it one value, protected as a whole, that has fields?
@@ -389,8 +388,9 @@ impl<'a> Walk<'a> {
         self.has_type(value, |oid| self.base_kind(oid) == Some('c'))
     }
 
-    /// Every mask shows whether a value is NULL.
-    pub(super) fn use_nullness(&mut self, value: &Value) {
+    /// Every mask shows whether a value is NULL. In a view, one that is computed
+    /// is NULL by what it is computed from.
+    pub(super) fn use_nullness(&mut self, value: &Value) -> Flow {
         let purpose = Purpose {
             kind: UseKind::NullTest,
             needs: Disclosure::Nullness,
@@ -400,6 +400,10 @@ impl<'a> Walk<'a> {
         if !value.is_clean() {
             let span = value.points.first().map_or(self.here..self.here, |point| point.span.clone());
             self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
+        }
+        match &value.flow {
+            Flow::Computed { .. } if self.view => value.flow.clone(),
+            _ => Flow::Clean,
         }
     }
 

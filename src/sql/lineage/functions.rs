@@ -148,8 +148,7 @@ impl<'a> Walk<'a> {
                 return Ok(Value::clean());
             }
             (Some("count"), [counted]) => {
-                self.use_nullness(counted);
-                return Ok(Value::clean());
+                return Ok(Value::of(self.use_nullness(counted)));
             }
             (Some("min" | "max"), [value]) if is_single(value) && !self.view => {
                 return Ok(self.extreme(value));

@@ -57,3 +57,7 @@ SELECT * FROM v_order_frame ORDER BY id
 SELECT * FROM v_sides ORDER BY id
 == a merged column in a view's LATERAL
 SELECT * FROM v_sides_lateral ORDER BY id
+== what a view counts of what it computes
+SELECT * FROM v_counted ORDER BY city
+== whether what a view computes is NULL, asked in the view
+SELECT * FROM v_is_null ORDER BY id

@@ -161,6 +161,8 @@ CREATE VIEW v_order_copied AS SELECT o.id, rank() OVER (w ORDER BY o.id) AS plac
 CREATE VIEW v_order_built AS SELECT o.id, rank() OVER v AS place FROM orders o WINDOW w AS (PARTITION BY (SELECT c.vip FROM customers c WHERE c.id = o.customer_id)), v AS (w ORDER BY o.id);
 CREATE VIEW v_order_frame AS SELECT o.id, sum(o.id) OVER (ORDER BY o.id ROWS (SELECT c.salary::int % 7 FROM customers c WHERE c.id = 1) PRECEDING) AS place FROM orders o;
 CREATE VIEW v_order_clean AS SELECT c.id, rank() OVER w AS place FROM customers c WINDOW w AS (ORDER BY c.id);
+CREATE VIEW v_counted AS SELECT city, count(CASE WHEN salary > 50000 THEN 1 END) AS n, count(NULLIF(vip, true)) AS m FROM customers GROUP BY city;
+CREATE VIEW v_is_null AS SELECT id, NULLIF(salary, 20137.50) IS NULL AS at_base, CASE WHEN vip THEN 1 END IS DISTINCT FROM NULL AS v FROM customers;
 -- Text that, read back, names another column than the view's own.
 CREATE TABLE sides (id int PRIMARY KEY);
 CREATE VIEW v_sides AS SELECT k.id, (SELECT email FROM sides s WHERE s.id = 1) AS e FROM customers c FULL JOIN contacts k USING (email);
