@@ -10,7 +10,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
-use super::scope::{Field, Scope, Source, meant};
+use super::scope::{Field, LOCK, Scope, Source, meant};
 use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
 use crate::catalog::guard::Runs;
@@ -216,7 +216,8 @@ impl<'a> Walk<'a> {
 
     fn whole_row(&mut self, source: &Source, names: &[&str], span: Range<usize>) -> Value {
         let rebuilt = self.rebuilt_row(source, names);
-        Value::of_row(source.fields.clone().into(), span, rebuilt)
+        let row = Value::of_row(source.fields.clone().into(), span, rebuilt);
+        Value { lock: source.lock(LOCK), ..row }
     }
 
     /// `c.row_to_json` is `row_to_json(c)`. There is nothing to splice: a NULL
@@ -347,8 +348,11 @@ impl<'a> Walk<'a> {
                 Ok(Value { type_oid, collated, runs, ..value })
             }
             None => {
+                // A reference to a row has system columns too (`ParseComplexProjection`).
+                let lock = if name == LOCK { value.lock.clone() } else { Flow::Clean };
                 let purpose = self.called_on_one(name, self.here, purpose)?;
-                Ok(Value::of(self.spend(&value, purpose)))
+                let called = self.spend(&value, purpose);
+                Ok(Value::of(super::value::computed(super::value::all_columns([&called, &lock]))))
             }
         }
     }

@@ -5,7 +5,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{CoercionForm, FuncCall, Node};
 
 use super::names::{PG_CATALOG, TEXT, strings};
-use super::scope::Scope;
+use super::scope::{LOCK, Scope};
 use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
 use crate::catalog::closure::SETS_SEQUENCE;
@@ -188,7 +188,8 @@ impl<'a> Walk<'a> {
     /// `ssn(c)` is `c.ssn` where no function is called so (`ParseFuncOrColumn`).
     fn is_projection(&self, call: &FuncCall, names: &[&str], row: &Value) -> bool {
         let [name] = names else { return false };
-        row.row.as_ref().is_some_and(|fields| fields.iter().any(|field| field.name == *name))
+        let is_lock = *name == LOCK && row.lock != Flow::Clean;
+        (is_lock || row.row.as_ref().is_some_and(|fields| fields.iter().any(|field| field.name == *name)))
             && !self.facts.snapshot.functions_by_name.contains_key(*name)
             && call.over.is_none()
             && call.agg_order.is_empty()

@@ -115,6 +115,9 @@ pub(super) enum CteState {
 /// `pg_attribute`'s system columns (PostgreSQL's `sysattr.h`).
 const SYSTEM_COLUMNS: &[&str] = &["ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"];
 
+/// The one that tells who locked a row.
+pub(super) const LOCK: &str = "xmax";
+
 /// Around a statement's SELECT: what stands outside, its WITH, its FROM.
 const STATEMENT_LEVELS: usize = 3;
 
@@ -193,8 +196,8 @@ impl Source {
     }
 
     /// What a system column tells of the keys that lead to the row.
-    fn lock(&self, name: &str) -> Flow {
-        if self.system && name == "xmax" { computed(self.locked_by.clone()) } else { Flow::Clean }
+    pub fn lock(&self, name: &str) -> Flow {
+        if self.system && name == LOCK { computed(self.locked_by.clone()) } else { Flow::Clean }
     }
 
     /// What a name means that means this, unless PostgreSQL calls this otherwise:

@@ -23,6 +23,8 @@ pub(super) struct Value {
     pub elements: Option<Vec<Value>>,
     /// The columns of a whole-row reference.
     pub row: Option<Rc<[Field]>>,
+    /// What `xmax` of that row tells.
+    pub lock: Flow,
     pub type_oid: Option<Oid>,
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
@@ -167,6 +169,7 @@ impl Value {
             points: Points::default(),
             elements: None,
             row: None,
+            lock: Flow::Clean,
             type_oid: None,
             collated: false,
             recased: false,
@@ -292,6 +295,7 @@ impl Value {
             flow,
             elements: None,
             row: None,
+            lock: Flow::Clean,
             type_oid: None,
             constant,
             literal: Literal::No,

@@ -61,3 +61,9 @@ SELECT * FROM v_sides_lateral ORDER BY id
 SELECT * FROM v_counted ORDER BY city
 == whether what a view computes is NULL, asked in the view
 SELECT * FROM v_is_null ORDER BY id
+== xmax as a field of a row
+SELECT id, (r).xmax <> 0 FROM rooms r ORDER BY id
+== xmax as a field of a row's star
+SELECT id FROM rooms r WHERE (r.*).xmax::text <> '0' ORDER BY id
+== xmax as a function of a row
+SELECT id, xmax(r) <> 0 FROM rooms r ORDER BY id
