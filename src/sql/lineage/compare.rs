@@ -6,7 +6,7 @@ use pg_query::protobuf::{AExpr, AExprKind, Node};
 
 use super::names::PG_CATALOG;
 use super::scope::Scope;
-use super::value::{self, Constant, Purpose, Value, all_columns, computed, same_domain};
+use super::value::{self, Constant, Literal, Purpose, Value, all_columns, computed, same_domain};
 use super::{Analysed, Walk};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::Function;
@@ -79,7 +79,10 @@ impl<'a> Walk<'a> {
                     Flow::Clean => flow,
                     compared => computed(all_columns([&flow, &compared])),
                 };
-                return Ok(Value { type_oid: left.type_oid, ..left.becomes(flow) });
+                // The operator may have wanted it as the other's type.
+                let keeps = right.literal == Literal::Plain || left.type_oid == right.type_oid;
+                let type_oid = left.type_oid.filter(|_| keeps);
+                return Ok(Value { type_oid, ..left.becomes(flow) });
             }
             AExprKind::AexprIn => {
                 let Some(left) = operation.lexpr.as_deref() else { return self.unknown("IN") };

@@ -385,13 +385,15 @@ fn may_have_others(left: &[Item], right: &[Item]) -> bool {
 }
 
 /// `buildMergedJoinVar` in `parse_clause.c`: a left join shows the left
-/// column, a right join the right one. An inner join shows the left one too, if
-/// it needs no cast.
+/// column, a right join the right one, as the type that both have. An inner join
+/// shows the left one too, if it needs no cast.
 fn merged_field(join: JoinType, left: &Field, right: &Field) -> Field {
     let type_oid = left.type_oid.filter(|oid| right.type_oid == Some(*oid));
+    let shown =
+        |side: &Field| Field { type_oid, origin: side.origin.filter(|_| type_oid.is_some()), ..side.clone() };
     match join {
-        JoinType::JoinLeft => left.clone(),
-        JoinType::JoinRight => right.clone(),
+        JoinType::JoinLeft => shown(left),
+        JoinType::JoinRight => shown(right),
         JoinType::JoinInner if type_oid.is_some_and(|oid| NO_MODIFIER.contains(&oid)) => left.clone(),
         _ => left.or(right),
     }

@@ -41,6 +41,12 @@ SELECT wealth FROM accounts UNION ALL (SELECT id FROM accounts UNION ALL SELECT 
 SELECT coalesce(wealth, coalesce(id, weight)) FROM accounts JOIN patients USING (id)
 == a number beside what is wider than it seems in VALUES
 SELECT v.column1 FROM accounts, LATERAL (VALUES ((CASE WHEN id < 0 THEN id ELSE wealth END)), (1.5::float8)) v
+== a number beside what NULLIF made wider
+SELECT coalesce(wealth, NULLIF(id, 1.5::float8)) FROM accounts ORDER BY id
+== a number beside a merged column that a left join made wider
+SELECT coalesce(wealth, x) FROM (SELECT id AS x FROM accounts) a LEFT JOIN (SELECT id::float8 AS x FROM accounts) q USING (x), accounts ORDER BY 1
+== a number beside a merged column that a right join made wider
+SELECT coalesce(wealth, x) FROM (SELECT id::float8 AS x FROM accounts) a NATURAL RIGHT JOIN (SELECT id AS x FROM accounts) q, accounts ORDER BY 1
 == a view's window by name
 SELECT * FROM v_order_named ORDER BY id
 == a view's window inside LATERAL
