@@ -188,9 +188,12 @@ impl<'a> Walk<'a> {
     /// `ssn(c)` is `c.ssn` where no function is called so (`ParseFuncOrColumn`).
     fn is_projection(&self, call: &FuncCall, names: &[&str], row: &Value) -> bool {
         let [name] = names else { return false };
+        let is_column =
+            || row.row.as_ref().is_some_and(|fields| fields.iter().any(|field| field.name == *name));
+        let is_function = || self.facts.snapshot.functions_by_name.contains_key(*name);
+        // Which function of the name takes a row is not looked at.
         let is_lock = *name == LOCK && row.lock != Flow::Clean;
-        (is_lock || row.row.as_ref().is_some_and(|fields| fields.iter().any(|field| field.name == *name)))
-            && !self.facts.snapshot.functions_by_name.contains_key(*name)
+        (is_lock || is_column() && !is_function())
             && call.over.is_none()
             && call.agg_order.is_empty()
             && !call.agg_distinct

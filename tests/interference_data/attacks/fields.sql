@@ -73,3 +73,7 @@ SELECT id, (r).xmax <> 0 FROM rooms r ORDER BY id
 SELECT id FROM rooms r WHERE (r.*).xmax::text <> '0' ORDER BY id
 == xmax as a function of a row
 SELECT id, xmax(r) <> 0 FROM rooms r ORDER BY id
+== xmax as a function of a row beside a function of that name
+CREATE FUNCTION xmax(n int) RETURNS int LANGUAGE sql AS 'SELECT 1'
+SELECT id, xmax(r) <> 0 FROM rooms r ORDER BY id
+DROP FUNCTION xmax(int)
