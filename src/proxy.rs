@@ -211,13 +211,15 @@ impl Proxy {
         }
         self.notifier.adopt(targets);
         self.sinks.adopt(sinks);
-        self.grants.set_roles(Roles::new(&config));
+        let roles = Roles::new(&config);
         let mut summary = format!("{} protect rules, {} roles", config.protect.len(), config.roles.len());
         if self.keys.load().newest_id() != keys.newest_id() {
             summary.push_str(&format!(", new tokens of key {}", keys.newest_id()));
         }
         self.keys.store(Arc::new(keys));
         self.config.store(Arc::new(config));
+        // Last: with it, sessions ask anew who they are.
+        self.grants.set_roles(roles);
         self.tell_policy().await;
         self.databases.settle().await;
         self.grants.flush().await;

@@ -257,6 +257,31 @@ fn what_one_person_opened_shows_nothing_to_another() {
 }
 
 #[test]
+fn what_one_person_asks_of_bauta_is_not_told_to_another() {
+    let bench = Bench::new();
+    let mut etl = bench.etl();
+    etl.query(&set(MARIA));
+    let ask = "SELECT id FROM bauta.request('tag:pii', '5m', 'INC-1')";
+    let first = value(&etl.query(ask));
+    bench.bauta.cli_ok(&["deny", &first, "--reason", "ask again"]);
+    let second = value(&etl.query(ask));
+    etl.query("BEGIN");
+    let select = "SELECT reason FROM bauta.requests()";
+    let begin = [m::parse("", select, &[]), m::bind("c", "", &[], &[]), m::execute("c", 1), m::sync()];
+    assert_eq!(value(&etl.exchange(&begin.concat())), "INC-1");
+    etl.query(&set("eve@example.com"));
+    bench.bauta.cli_ok(&["deny", &second, "--reason", "for her alone"]);
+    let frames = etl.exchange(&[m::execute("c", 1), m::sync()].concat());
+    let tells = |frames: &[Frame]| {
+        let text = frames.iter().map(|f| String::from_utf8_lossy(&f.body).into_owned()).collect::<String>();
+        text.contains("INC-1") || text.contains("alone")
+    };
+    assert!(!tells(&frames), "{frames:?}");
+    etl.query("ROLLBACK");
+    assert!(!tells(&etl.query("SELECT 1")));
+}
+
+#[test]
 fn a_once_grant_is_not_used_up_by_another_person() {
     let bench = Bench::new();
     bench.grant(MARIA, &["--once"]);

@@ -64,14 +64,14 @@ impl Registry {
     /// The session that asked; if it was asked outside one, all of the login.
     fn tell_asker(&self, request: &Request, message: String) {
         match request.asked_in.or(request.session) {
-            Some(id) => drop(self.notify(id, SessionNotice { message, hint: None })),
+            Some(id) => drop(self.notify(id, &request.user, SessionNotice { message, hint: None })),
             None => self.tell_login(&request.user, &message),
         }
     }
 
     fn tell_holder(&self, grant: &Grant, message: String) {
         match grant.session {
-            Some(id) => drop(self.notify(id, SessionNotice { message, hint: None })),
+            Some(id) => drop(self.notify(id, &grant.user, SessionNotice { message, hint: None })),
             None => self.tell_login(&grant.user, &message),
         }
     }
@@ -79,7 +79,7 @@ impl Registry {
     fn tell_login(&self, login: &str, message: &str) {
         for session in self.list().into_iter().filter(|s| s.subject() == login) {
             // It may have ended since: then nobody wants to know.
-            self.notify(session.id, SessionNotice { message: message.to_owned(), hint: None });
+            self.notify(session.id, login, SessionNotice { message: message.to_owned(), hint: None });
         }
     }
 }

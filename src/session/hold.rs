@@ -225,7 +225,7 @@ impl Waiting {
             hint: Some("Cancel the statement to withdraw the request.".to_owned()),
         };
         // It may have ended since: then `gone` says so.
-        self.proxy.sessions.notify(self.who.session, notice);
+        self.proxy.sessions.notify(self.who.session, &request.user, notice);
     }
 
     /// What has become of the request. None: it is still open.

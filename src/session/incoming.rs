@@ -212,7 +212,10 @@ impl Relay {
         observed: Option<Observed>,
     ) -> Result<Run, Stop> {
         let outcome = match &observed {
-            Some(Observed { would_refuse: Some(_) }) => Outcome::Refused,
+            Some(Observed { would_refuse: Some(_) }) => {
+                self.ran_refused = true;
+                Outcome::Refused
+            }
             _ => Outcome::of(&columns),
         };
         let misread = self.settings.unsafe_reading().is_some() && hangs_on_settings(sql.text());

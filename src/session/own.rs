@@ -34,7 +34,14 @@ pub struct OwnRows {
     formats: Vec<Format>,
     parameters: Vec<Parameter>,
     /// None: not run yet.
-    rows: Mutex<Option<Vec<Row>>>,
+    rows: Mutex<Option<Shown>>,
+}
+
+/// Rows for one person: a shared login's next one is shown none of them.
+#[derive(Debug, Default)]
+struct Shown {
+    to: Option<Arc<str>>,
+    rows: Vec<Row>,
 }
 
 /// What an execution of a stand-in is answered with.
@@ -50,7 +57,7 @@ impl Answer {
     /// PortalSuspended where the limit was reached. Returns how many.
     pub fn put(&self, out: &mut BytesMut) -> u64 {
         let mut held = self.own.rows.lock();
-        let rows = held.get_or_insert_default();
+        let rows = &mut held.get_or_insert_default().rows;
         let count = if self.limit == 0 { rows.len() } else { rows.len().min(self.limit) };
         let suspended = self.limit != 0 && count == self.limit;
         let mut shown: u64 = 0;
@@ -132,12 +139,13 @@ impl Relay {
 
     /// Has the function run, once; its rows are in `own` afterwards.
     fn run_own(&mut self, statement: &Arc<VirtualStatement>, own: &Arc<OwnRows>) -> Result<(), Stop> {
-        if self.state.status() == TransactionStatus::Failed || own.rows.lock().is_some() {
+        let is_known = own.rows.lock().as_ref().is_some_and(|shown| shown.to == self.who.end_user);
+        if self.state.status() == TransactionStatus::Failed || is_known {
             // The server refuses the stand-in; nothing must happen here.
             return Ok(());
         }
         if let Some(rows) = self.own_rows.take() {
-            *own.rows.lock() = Some(rows?);
+            *own.rows.lock() = Some(Shown { to: self.who.end_user.clone(), rows: rows? });
             return Ok(());
         }
         self.fresh_guard().map_err(Stop::Hold)?;

@@ -290,10 +290,14 @@ impl Registry {
         }
     }
 
-    /// Sends a NOTICE to a session. False: no such session.
-    pub fn notify(&self, id: i64, notice: SessionNotice) -> bool {
+    /// Sends a NOTICE to a session, if it is still this subject's. False: it isn't.
+    pub fn notify(&self, id: i64, subject: &str, notice: SessionNotice) -> bool {
         let Some(handle) = self.shared.sessions.get(&id) else { return false };
+        // Who comes next takes what waits by then.
         let mut notices = handle.notices.lock();
+        if handle.info().subject() != subject {
+            return false;
+        }
         if notices.len() >= MAX_PENDING_NOTICES {
             notices.remove(0);
         }
@@ -368,7 +372,9 @@ mod tests {
         let registry = Registry::new();
         let seat = registry.enter(ana(), 0, Timestamp::UNIX_EPOCH).unwrap();
         let notice = SessionNotice { message: "request 7 was approved".into(), hint: None };
-        assert!(registry.notify(seat.id, notice.clone()));
+        assert!(registry.notify(seat.id, "ana", notice.clone()));
+        seat.set_end_user(Some("bob".into()));
+        assert!(!registry.notify(seat.id, "ana", notice.clone()));
         assert_eq!(seat.take_notices(), vec![notice]);
         assert!(seat.take_notices().is_empty());
     }

@@ -226,6 +226,9 @@ pub(super) struct Relay {
     pub leaned: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// DDL of this transaction.
     pub uncommitted: CatalogChange,
+    /// While the policy was observed only, something ran that it refuses: the session's
+    /// names may mean what bauta has not seen.
+    pub ran_refused: bool,
     /// Names that DDL over protected data changed in this transaction.
     pub unseen: Option<Box<Unseen>>,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
@@ -310,6 +313,7 @@ impl Relay {
             tainted: false,
             leaned: Vec::new(),
             uncommitted: CatalogChange::None,
+            ran_refused: false,
             unseen: None,
             pipeline_open: false,
             pipeline_sets: false,
@@ -517,6 +521,9 @@ impl Relay {
 
     /// Killed? Notices from elsewhere? Time to drain?
     fn check_calls(&mut self) -> Result<(), End> {
+        if self.ran_refused && !self.observes() {
+            return Err(End::Fault(enforced()));
+        }
         if self.seat.is_killed() {
             return Err(End::Fault(ClientError::new(
                 sqlstate::ADMIN_SHUTDOWN,
@@ -620,4 +627,12 @@ async fn outcome<T>(task: &mut Option<Pin<Box<dyn Future<Output = T>>>>) -> T {
         Some(task) => task.await,
         None => std::future::pending().await,
     }
+}
+
+fn enforced() -> ClientError {
+    ClientError::new(
+        sqlstate::ADMIN_SHUTDOWN,
+        "the policy is enforced now, and this session ran what it refuses while it was only observed",
+    )
+    .with_hint("Connect again.")
 }
