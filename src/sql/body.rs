@@ -8,6 +8,7 @@
 //! Invariant: of every statement, also of what this does not understand, the
 //! first word is among those that are given.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use pg_query::NodeEnum;
@@ -93,6 +94,15 @@ fn word(text: &str, token: Token) -> Option<Word> {
         },
     };
     Some(Word { text, kind, is_keyword: kind == WordKind::Bare && token != Token::Ident })
+}
+
+/// A statement of a body, without comments, for PostgreSQL's grammar.
+pub fn spelled(words: &[Word]) -> String {
+    let spelled = words.iter().map(|word| match word.kind {
+        WordKind::Quoted => Cow::Owned(format!("\"{}\"", word.text.replace('"', "\"\""))),
+        WordKind::Bare | WordKind::Literal | WordKind::Sign => Cow::Borrowed(word.text.as_str()),
+    });
+    spelled.collect::<Vec<_>>().join(" ")
 }
 
 /// Behind which a name that stands behind AS is no type, but what an output or

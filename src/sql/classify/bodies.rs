@@ -10,8 +10,7 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{DropBehavior, DropStmt, ObjectType, VariableSetKind};
 
-use super::change::{into, is_temporary};
-use super::making::made_names;
+use super::change::{into, is_temporary, is_temporary_table};
 use super::recoding;
 use super::{Classifier, NEWER_NUMBERS};
 use crate::catalog::functions::{has_word, takes_current};
@@ -93,21 +92,26 @@ impl Classifier<'_> {
                 truncate.behavior() == DropBehavior::DropRestrict && !truncate.restart_seqs
             }
             NodeEnum::DropStmt(drop) => drops_tables(drop),
-            NodeEnum::CreateStmt(create) => {
-                create.inh_relations.is_empty()
-                    && is_temporary(create.relation.as_ref())
-                    && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
-            }
-            NodeEnum::CreateTableAsStmt(create) => {
-                matches!(
-                    create.query.as_deref().and_then(|query| query.node.as_ref()),
-                    Some(NodeEnum::SelectStmt(_))
-                ) && is_temporary(create.into.as_ref().and_then(|into| into.rel.as_ref()))
-                    && !made_names(node).into_iter().any(|name| self.is_relied_on(name))
-            }
+            NodeEnum::CreateStmt(_) | NodeEnum::CreateTableAsStmt(_) => self.makes_plain_table(node),
             // Names, code, settings, cursors: to be sent by themselves.
             _ => false,
         }
+    }
+
+    /// A temporary table of a name that it may have outside, too. A child would be
+    /// changed with its parent, which need not be spelled elsewhere.
+    fn makes_plain_table(&self, node: &NodeEnum) -> bool {
+        let is_plain = match node {
+            NodeEnum::CreateStmt(create) => is_temporary_table(create),
+            NodeEnum::CreateTableAsStmt(create) => {
+                let query = create.query.as_deref().and_then(|query| query.node.as_ref());
+                let table = create.into.as_ref().and_then(|into| into.rel.as_ref());
+                matches!(query, Some(NodeEnum::SelectStmt(_))) && is_temporary(table)
+            }
+            // Makes none.
+            _ => false,
+        };
+        is_plain && self.makes_relied_on(node).is_none()
     }
 
     /// What a function with this body in PL/pgSQL would do that nobody sees.
@@ -158,34 +162,12 @@ impl Classifier<'_> {
             [first, ..] if first.is("reset") => !says("all"),
             [first, ..] if first.is("truncate") => !says("cascade") && !says("restart"),
             [first, ..] if first.is("drop") => second("table") && !says("cascade"),
-            [first, next, table, made @ ..] if first.is("create") => {
-                let is_temporary = next.is("temp") || next.is("temporary");
-                // A child would be changed with its parent, which need not be spelled elsewhere.
-                is_temporary && table.is("table") && !says("inherits") && !self.makes_relied_on(made)
+            [first, ..] if first.is("create") => {
+                let made = body::sql_statements(&body::spelled(statement));
+                matches!(made.as_deref(), Some([table]) if self.makes_plain_table(table))
             }
             _ => false,
         }
-    }
-
-    /// The names of a table and its constraints.
-    fn makes_relied_on(&self, made: &[Word]) -> bool {
-        let made = match made {
-            [by, not, exists, rest @ ..] if by.is("if") && not.is("not") && exists.is("exists") => rest,
-            _ => made,
-        };
-        // Behind its schema, and that behind its database.
-        let table = match made {
-            [_, dot, _, other, table, ..] if dot.is_sign(".") && other.is_sign(".") => Some(table),
-            [_, dot, table, ..] if dot.is_sign(".") => Some(table),
-            _ => made.first(),
-        };
-        let constraints = made.iter().zip(made.iter().skip(1));
-        let named = constraints.filter(|(word, _)| word.is("constraint")).map(|(_, name)| name);
-        table.into_iter().chain(named).any(|word| self.is_relied_on(&word.text))
-    }
-
-    fn is_relied_on(&self, name: &str) -> bool {
-        self.guard.relied_on.includes(&self.guard.snapshot, name)
     }
 }
 

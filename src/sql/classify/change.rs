@@ -47,7 +47,7 @@ const fn relations(temporary: bool) -> CatalogChange {
 }
 
 /// One that inherits is also a part of what others read.
-fn is_temporary_table(create: &CreateStmt) -> bool {
+pub(super) fn is_temporary_table(create: &CreateStmt) -> bool {
     create.inh_relations.is_empty() && is_temporary(create.relation.as_ref())
 }
 

@@ -25,6 +25,17 @@ const SERIAL: &[&str] = &["bigserial", "serial", "serial2", "serial4", "serial8"
 impl Classifier<'_> {
     /// Holds the statement back if it makes something of a name relied on.
     pub(super) fn keeps_names(&self, node: &NodeEnum, statement: Statement) -> Statement {
+        match self.makes_relied_on(node) {
+            Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
+                Statement { needs_exempt: Some(self.relied_on(name)), ..statement }
+            }
+            Some(_) | None => statement,
+        }
+    }
+
+    /// A name that the statement gives, or a table that it gives a sequence, which
+    /// is relied on so.
+    pub(super) fn makes_relied_on<'n>(&self, node: &'n NodeEnum) -> Option<&'n str> {
         let relied_on = |name: &&str| {
             self.guard.relied_on.includes(&self.guard.snapshot, name)
                 // The type of its arrays.
@@ -37,12 +48,7 @@ impl Classifier<'_> {
         let is_sequence_relied_on =
             |table: &&str| self.guard.relied_on.spells_sequence_of(table) || self.names_sequence_of(table);
         let counted = made_names(node).into_iter().find(relied_on);
-        match counted.or_else(|| sequence_makers(node).into_iter().find(is_sequence_relied_on)) {
-            Some(name) if statement.refusal.is_none() && statement.needs_exempt.is_none() => {
-                Statement { needs_exempt: Some(self.relied_on(name)), ..statement }
-            }
-            Some(_) | None => statement,
-        }
+        counted.or_else(|| sequence_makers(node).into_iter().find(is_sequence_relied_on))
     }
 
     /// Does something protected get its numbers of a sequence that could be called
