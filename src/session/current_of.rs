@@ -10,10 +10,9 @@ use super::relay::Relay;
 use super::state::Prepared;
 use super::tokens::{Handed, Keys};
 use crate::error::{ClientError, sqlstate};
-use crate::policy::Disclosure;
 use crate::policy::decide::{self, Decision};
 use crate::sql::Statement;
-use crate::sql::analysis::UseKind;
+use crate::sql::analysis::{Use, UseKind};
 
 impl Relay {
     /// May rows be changed that the open cursors chose?
@@ -67,7 +66,7 @@ fn choosing(cursor: &Statement) -> Option<Statement> {
     let shows = |kind| {
         matches!(kind, UseKind::Expression | UseKind::WholeRow | UseKind::MinMax | UseKind::Statistics)
     };
-    chosen.uses.retain(|use_| use_.needs >= Disclosure::Order && !shows(use_.kind));
+    chosen.uses.retain(|use_| use_.needs >= Use::CHOOSING && !shows(use_.kind));
     chosen.uses.iter_mut().for_each(|use_| use_.export = true);
     (!chosen.uses.is_empty()).then_some(chosen)
 }

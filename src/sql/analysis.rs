@@ -319,6 +319,13 @@ pub struct Use {
     pub detail: Option<Arc<str>>,
 }
 
+impl Use {
+    /// What a use of this disclosure or more decides (which rows there are, which
+    /// are one group, which come first under LIMIT) can be read off what is kept
+    /// of its outcome.
+    pub const CHOOSING: Disclosure = Disclosure::Equality;
+}
+
 /// Values that may be tokens of a use's columns: they are all of one method,
 /// domain and type.
 #[derive(Debug, Clone, PartialEq)]

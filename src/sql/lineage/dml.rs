@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction, OnConflictClause,
-    RangeVar, ReturningClause, ReturningOptionKind, SelectStmt, SetOperation, UpdateStmt,
+    BoolExprType, CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction,
+    OnConflictClause, RangeVar, ReturningClause, ReturningOptionKind, SelectStmt, SetOperation, UpdateStmt,
 };
 
 use super::names::inner;
@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
         let scope = Scope::inside(Some(outer), vec![to.item.clone(), excluded]);
         self.assignments(&conflict.target_list, &scope, to, Some("excluded"))?;
         if let Some(condition) = conflict.where_clause.as_deref() {
-            self.choosing(|walk| walk.decide(condition, &scope))?;
+            self.match_rows(condition, &scope, &to.item)?;
         }
         Ok(())
     }
@@ -290,7 +290,7 @@ impl<'a> Walk<'a> {
         let scope = Scope::inside(Some(&level), items);
         self.assignments(&update.target_list, &scope, &to, None)?;
         if let Some(condition) = update.where_clause.as_deref() {
-            self.choosing(|walk| walk.decide(condition, &scope))?;
+            self.match_rows(condition, &scope, &to.item)?;
         }
         self.returning(update.returning_clause.as_ref(), &scope, &to)
     }
@@ -322,9 +322,9 @@ impl<'a> Walk<'a> {
         let makes_rows = merge.merge_when_clauses.iter().any(makes_row);
         if let Some(condition) = merge.join_condition.as_deref() {
             match makes_rows {
-                true => self.making(|walk| walk.decide(condition, &scope))?,
-                false => self.choosing(|walk| walk.decide(condition, &scope))?,
-            };
+                true => self.making(|walk| walk.decide(condition, &scope)).map(drop)?,
+                false => self.match_rows(condition, &scope, &to.item.clone().missing())?,
+            }
         }
         for node in &merge.merge_when_clauses {
             let Some(NodeEnum::MergeWhenClause(when)) = node.node.as_ref() else {
@@ -335,6 +335,23 @@ impl<'a> Walk<'a> {
         self.returning(merge.returning_clause.as_ref(), &scope, &to)
     }
 
+    /// A condition that decides which rows of `own` are changed, to what else stands
+    /// in `scope`. What it asks of such a row alone shows in which rows those are;
+    /// what it holds against the others shows in what is written, too.
+    fn match_rows(&mut self, condition: &'a Node, scope: &Scope<'_, 'a>, own: &Item) -> Analysed<()> {
+        let alone = Scope::inside(scope.outer, vec![own.clone()]);
+        let mark = self.mark();
+        for part in conjuncts(condition) {
+            let before = self.mark();
+            if self.choosing(|walk| walk.decide(part, &alone)).is_err() {
+                self.forget_since(&before);
+                self.making(|walk| walk.decide(part, scope))?;
+            }
+        }
+        self.hide_literals(&mark);
+        Ok(())
+    }
+
     fn merge_when(
         &mut self,
         when: &'a MergeWhenClause,
@@ -343,9 +360,9 @@ impl<'a> Walk<'a> {
     ) -> Analysed<()> {
         if let Some(condition) = when.condition.as_deref() {
             match when.command_type() {
-                CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope))?,
-                _ => self.choosing(|walk| walk.decide(condition, scope))?,
-            };
+                CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope)).map(drop)?,
+                _ => self.match_rows(condition, scope, &to.item.clone().missing())?,
+            }
         }
         match when.command_type() {
             CmdType::CmdUpdate => {
@@ -502,6 +519,21 @@ impl<'a> Walk<'a> {
         let purpose = Purpose { kind: UseKind::Write, needs, export: false, neutralise: false };
         Use { only_grant: false, ..self.use_of(flow, purpose, span, Otherwise::Refuse) }
     }
+}
+
+/// What AND connects.
+fn conjuncts(condition: &Node) -> Vec<&Node> {
+    let mut parts = Vec::new();
+    let mut work = vec![condition];
+    while let Some(node) = work.pop() {
+        match node.node.as_ref() {
+            Some(NodeEnum::BoolExpr(both)) if both.boolop() == BoolExprType::AndExpr => {
+                work.extend(both.args.iter().rev());
+            }
+            _ => parts.push(node),
+        }
+    }
+    parts
 }
 
 fn makes_row(node: &Node) -> bool {

@@ -294,8 +294,7 @@ impl<'a> Walk<'a> {
         self.keep_since(&Mark::default());
         let mut found = std::mem::take(&mut self.kept);
         if self.traces {
-            // An order chooses too, under LIMIT.
-            let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Disclosure::Order);
+            let choices = found.uses.iter_mut().filter(|use_| use_.needs >= Use::CHOOSING);
             choices.for_each(|use_| use_.export = true);
         }
         self.count_choices_as_copied(&mut found.uses);
@@ -351,8 +350,7 @@ impl<'a> Walk<'a> {
             self.written.iter().any(|tables| !tables.iter().any(is_it))
         };
         for use_ in uses.iter_mut().filter(|use_| use_.kind != UseKind::Write) {
-            // An order chooses too, under LIMIT or DISTINCT ON.
-            use_.export |= use_.needs >= Disclosure::Order && use_.columns.iter().any(is_elsewhere);
+            use_.export |= use_.needs >= Use::CHOOSING && use_.columns.iter().any(is_elsewhere);
         }
     }
 
@@ -443,7 +441,7 @@ impl<'a> Walk<'a> {
     fn add_use(&mut self, mut use_: Use) {
         if !self.view && !use_.columns.is_empty() {
             // What decides a value that is stored can be read off it.
-            use_.export |= self.show.export && use_.needs >= Disclosure::Order && use_.kind != UseKind::Write;
+            use_.export |= self.show.export && use_.needs >= Use::CHOOSING && use_.kind != UseKind::Write;
             self.found.uses.push(use_);
         }
     }
@@ -566,7 +564,7 @@ impl Lineage {
     /// neutralised, since NULLs would be stored.
     pub fn exported(mut self) -> Self {
         for use_ in &mut self.uses {
-            use_.export |= use_.needs >= Disclosure::Order;
+            use_.export |= use_.needs >= Use::CHOOSING;
             if matches!(use_.kind, UseKind::Expression | UseKind::WholeRow | UseKind::MinMax) {
                 use_.otherwise = Otherwise::Refuse;
             }
