@@ -11,7 +11,7 @@ use super::Walk;
 use super::defaults::is_constant;
 use super::dml::Destination;
 use super::scope::Field;
-use super::value::{Value, is_plain, mixed, same_domain};
+use super::value::{Value, columns, is_plain, mixed, same_domain};
 use super::writes::Written;
 use crate::catalog::snapshot::{Column, Constraint, Relation};
 use crate::policy::Disclosure;
@@ -24,6 +24,8 @@ struct Told {
     searched: Vec<Flow>,
     /// Whether other protected columns of two rows are equal.
     compared: Vec<Flow>,
+    /// Whether a column that a foreign key leads to holds its original.
+    led_to: Vec<Flow>,
 }
 
 /// A table that a row with a written token may lie in.
@@ -64,6 +66,10 @@ impl<'a> Walk<'a> {
             let given = self.null_for(field.type_oid, &written.value).filter(|_| is_alone);
             self.use_write(&mixed(&told.searched), Disclosure::Search, written.span.clone(), given);
         }
+        for there in told.led_to {
+            let given = self.null_for(field.type_oid, &written.value);
+            self.use_write(&there, Disclosure::Equality, written.span.clone(), given);
+        }
         for other in told.compared {
             self.use_write(&other, Disclosure::Equality, written.span.clone(), None);
         }
@@ -76,9 +82,7 @@ impl<'a> Walk<'a> {
             Some(name) => *known.name == *name,
             None => {
                 let here = self.flow_at(table, known.attribute);
-                super::value::columns(&here)
-                    .iter()
-                    .any(|one| super::value::columns(flow).iter().any(|other| one.is_same(other)))
+                columns(&here).iter().any(|one| columns(flow).iter().any(|other| one.is_same(other)))
             }
         };
         let places: Vec<i16> = table.columns.iter().filter(is_it).map(|known| known.attribute).collect();
@@ -104,6 +108,8 @@ impl<'a> Walk<'a> {
     }
 
     /// By a foreign key: whether the table that it leads to holds the original.
+    /// Tokens tell that of another column, if both are of one domain. Who may write
+    /// anything here, by a grant on this column alone, asks about that one.
     fn told_by_key(
         &self,
         row: &Row<'_, 'a>,
@@ -118,11 +124,20 @@ impl<'a> Walk<'a> {
             let is_alike = same_domain(&flow, &there)
                 && self.are_alike(&Value::of(flow.clone()), &Value::of(there.clone()));
             let is_asked = row.own.contains(held) || row.steers(held);
-            if flow != Flow::Clean && is_asked && !is_alike {
-                told.searched.push(flow);
+            if flow != Flow::Clean && is_asked {
+                match is_alike {
+                    true if is_writable(&flow) => {}
+                    true => told.led_to.push(there),
+                    false => told.searched.push(flow),
+                }
             }
         }
     }
+}
+
+/// `allow = ["write"]`: what its keys answer is the policy's to disclose.
+fn is_writable(flow: &Flow) -> bool {
+    columns(flow).iter().all(|column| column.writable)
 }
 
 impl Row<'_, '_> {
