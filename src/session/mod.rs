@@ -26,6 +26,7 @@ mod hush;
 mod incoming;
 mod io;
 mod judge;
+mod lapsed;
 pub mod login;
 mod meanwhile;
 mod observe;

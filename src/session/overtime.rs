@@ -99,7 +99,7 @@ impl Relay {
 
     /// Nothing more goes upstream until the signal was sent, so that it hits
     /// nothing else. A job that runs goes on after that.
-    fn cancel_running(&mut self) {
+    pub(super) fn cancel_running(&mut self) {
         if self.hold.is_none() {
             self.wait_for(Hold::Quiet);
         }

@@ -217,6 +217,8 @@ pub(super) struct Relay {
     pub flushed: bool,
     /// What the server works on, where its time is limited.
     pub watch: Option<Watch>,
+    /// The first of the messages that were cancelled because access had ended.
+    pub lapsed: Option<u64>,
     /// Revealed rows in the client's queue.
     pub revealed: Revealed,
     /// Something protected ran in this transaction without a full grant:
@@ -309,6 +311,7 @@ impl Relay {
             at_rest: true,
             flushed: false,
             watch: None,
+            lapsed: None,
             revealed: Revealed::default(),
             tainted: false,
             leaned: Vec::new(),
@@ -437,7 +440,7 @@ impl Relay {
         let idle = (!idle.is_zero() && self.state.is_quiet() && self.job.is_none())
             .then(|| self.last_activity + idle);
         let farewell = self.client_closed.map(|_| self.last_activity + FAREWELL);
-        [idle, farewell, self.overtime(), self.attention()].into_iter().flatten().min()
+        [idle, farewell, self.overtime(), self.attention(), self.lapses()].into_iter().flatten().min()
     }
 
     fn on_io(&mut self, event: Event) -> Result<(), End> {
@@ -541,6 +544,7 @@ impl Relay {
 
     fn check_ends(&mut self) -> Result<(), End> {
         self.check_time()?;
+        self.check_access();
         self.check_running()?;
         let quiet = self.state.is_quiet() && self.job.is_none();
         if let Some(_since) = self.client_closed {

@@ -158,6 +158,9 @@ impl Relay {
                 _ => {}
             }
         }
+        if self.tells_after_end(tag) {
+            return self.on_lapsed_end(tag, body);
+        }
         self.send_notices();
         match tag {
             tag::ROW_DESCRIPTION => self.on_rows_begin(body, frame),

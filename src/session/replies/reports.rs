@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::audit::{Conceal, Sql};
+use crate::session::lapsed::lapsed;
 use crate::session::relay::{CopyIn, End, Relay};
 use crate::session::replies::out_of_step;
 use crate::session::reports::{self, Gate};
@@ -68,7 +69,8 @@ impl Relay {
         let Some(entry) = self.state.front() else { return };
         let reply = &entry.run;
         let overtime = self.overtime_error().filter(|error| fields.sqlstate() == error.code);
-        match (&reply.audience, overtime) {
+        let own = if self.has_lapsed() { Some(lapsed()) } else { overtime };
+        match (&reply.audience, own) {
             _ if reply.cut => {}
             (Audience::Stub, _) => {}
             (Audience::Refusal(error), _) => report::put(self.client.output(), Severity::Error, error),

@@ -171,7 +171,7 @@ impl Relay {
     }
 
     /// May the next revealed row still be shown?
-    fn may_reveal(&mut self) -> bool {
+    pub(in crate::session) fn may_reveal(&mut self) -> bool {
         if !self.current_run().is_some_and(|run| run.reveals()) {
             return true;
         }
@@ -233,7 +233,7 @@ impl Relay {
         Ok(())
     }
 
-    pub(super) fn on_cut_reply(&mut self, tag: u8, body: &[u8]) -> Result<(), End> {
+    pub(in crate::session) fn on_cut_reply(&mut self, tag: u8, body: &[u8]) -> Result<(), End> {
         match (self.state.front().map(|entry| entry.kind), tag) {
             (
                 Some(Kind::Execute),

@@ -1,0 +1,89 @@
+//! Access that ends while a statement waits to be run, or runs.
+//!
+//! A statement is judged when it is sent. The server may come to it much later:
+//! behind what stands before it in its text, behind a lock; and what it looks at
+//! then may have been stored after the grant had ended. Rows are cut one by one
+//! (`replies/rows`). How many rows there were to change, and an error, tell too,
+//! and a change stays. So the server is told to end what it works on as soon as
+//! something in it leans on access that has ended. What it says of that in spite
+//! of it does not pass.
+
+use std::time::Instant;
+
+use super::relay::{CopyIn, End, Relay};
+use super::runs::Run;
+use super::state::Kind;
+use crate::error::{ClientError, sqlstate};
+use crate::wire::frame::backend as tag;
+
+impl Relay {
+    /// Cancels what the server works on, if something in it may not be done any more.
+    pub(super) fn check_access(&mut self) {
+        let message = self.state.answered();
+        // A COPY asks with each piece of its data.
+        if !self.state.has_running() || self.lapsed == Some(message) || self.copy_in != CopyIn::Off {
+            return;
+        }
+        self.fresh_permits();
+        if self.has_lapsed() {
+            tracing::info!(session = self.seat.id, "what runs leans on access that has ended");
+            self.lapsed = Some(message);
+            self.cancel_running();
+        }
+    }
+
+    /// When access may next end that something leans on which runs.
+    pub(super) fn lapses(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let ends = self.taken_together().filter_map(|run| run.guarded.as_deref()?.verdict.until);
+        ends.filter(|until| *until > now).min()
+    }
+
+    /// Does something that the server works on, or comes to before it next listens,
+    /// lean on access that has ended?
+    pub(super) fn has_lapsed(&self) -> bool {
+        let now = self.proxy.clock.now();
+        let mut bases =
+            self.taken_together().filter_map(|run| run.guarded.as_deref()).flat_map(|it| &it.bases);
+        bases.any(|(basis, column)| !self.permits.holds(basis, column, now))
+    }
+
+    /// What is not answered yet, as far as an error would end it: to the end of a
+    /// Query, or to a Sync.
+    fn taken_together(&self) -> impl Iterator<Item = &Run> {
+        let mut is_over = false;
+        let entries = self.state.entries().take_while(move |entry| {
+            !std::mem::replace(&mut is_over, matches!(entry.kind, Kind::Query | Kind::Sync))
+        });
+        let replies = entries.map(|entry| &entry.run).filter(|reply| !reply.cut);
+        replies.flat_map(|reply| reply.runs.iter().skip(reply.current)).filter(|run| !run.finished)
+    }
+
+    /// The end of a statement whose access has ended meanwhile.
+    ///
+    /// # Errors
+    /// It has written: to be told that it failed would be wrong, and how many rows
+    /// it changed is not to be told.
+    pub(super) fn on_lapsed_end(&mut self, tag: u8, body: &[u8]) -> Result<(), End> {
+        if self.current_guarded().is_some_and(|guarded| guarded.only_reads) {
+            self.end_reveal()?;
+            return self.on_cut_reply(tag, body);
+        }
+        self.insists = true;
+        Err(End::Fault(lapsed().with_hint("It may have been done: look before you ask for access anew.")))
+    }
+
+    /// May the server's answer of this kind tell what is not to be known any more?
+    pub(super) fn tells_after_end(&mut self, tag: u8) -> bool {
+        matches!(tag, tag::COMMAND_COMPLETE | tag::PORTAL_SUSPENDED) && !self.may_reveal()
+    }
+}
+
+/// What the client is told in the place of an error of the server's.
+pub(super) fn lapsed() -> ClientError {
+    ClientError::new(
+        sqlstate::INSUFFICIENT_PRIVILEGE,
+        "the access that the statement was let in by has ended",
+    )
+    .with_hint("Run the statement again to see masks, or request access anew.")
+}
