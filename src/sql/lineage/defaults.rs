@@ -30,23 +30,29 @@ use crate::sql::parse;
 enum Steady {
     /// Constants, a sequence, unique numbers.
     Fixed,
-    /// The time. As a text it would end with a zone's name, which the client
-    /// makes up.
-    Clock,
+    /// A moment, which is the same in every zone. As a date, a time of day or a
+    /// text it is read in the session's, and so is a day that is added to it: the
+    /// client makes up a zone of any offset, with a change of the clock in it.
+    Moment,
+    /// What a clock shows in a zone that the default names.
+    Shown,
 }
 
 /// Functions of `pg_catalog` that give what nobody chooses.
 const FIXED: &[&str] = &["gen_random_uuid", "uuidv4", "uuidv7"];
-const CLOCK: &[&str] =
-    &["clock_timestamp", "now", "statement_timestamp", "timezone", "date_trunc", "transaction_timestamp"];
+const MOMENTS: &[&str] = &["clock_timestamp", "now", "statement_timestamp", "transaction_timestamp"];
 /// Those that make something of what is fixed.
 const MAKING: &[&str] =
     &["abs", "concat", "encode", "left", "lower", "lpad", "md5", "replace", "right", "upper"];
 /// Extensions, and what of theirs is fixed.
 const OF_EXTENSIONS: &[(&str, &str)] =
     &[("pgcrypto", "gen_random_uuid"), ("uuid-ossp", "uuid_generate_v4"), ("pg_uuidv7", "uuid_generate_v7")];
-/// Types that the time is given as.
-const TIMES: &[&str] = &["date", "time", "timestamp", "timestamptz", "timetz"];
+/// Types that what a clock shows is given as, and those that are the same moment.
+const SHOWN: &[&str] = &["date", "time", "timestamp"];
+const MOMENT: &str = "timestamptz";
+/// Types whose values are read from a text by settings, when it is not a literal.
+const READ_BY_SETTINGS: &[&str] =
+    &["date", "interval", "money", "time", "timestamp", "timestamptz", "timetz"];
 
 /// Longer ones are cut (`NAMEDATALEN`).
 const LONGEST_NAME: usize = 63;
@@ -205,7 +211,7 @@ impl<'a> Walk<'a> {
     }
 
     /// May the client choose what the column's default gives?
-    fn is_chosen(&self, table: &Relation, column: &Column) -> bool {
+    pub(super) fn is_chosen(&self, table: &Relation, column: &Column) -> bool {
         let Some(default) = column.default.as_deref().filter(|_| !column.is_identity) else { return false };
         // Nobody watches over the sequences of a view's own defaults.
         let is_view = table.kind == RelationKind::View && !column.sequences.is_empty();
@@ -221,8 +227,12 @@ impl<'a> Walk<'a> {
                 let is_constant = matches!(inner.node, Some(NodeEnum::AConst(_)));
                 let name = builtin_type(cast.type_name.as_ref()?);
                 match self.steady(inner)? {
-                    Steady::Fixed => (is_constant || name.is_some()).then_some(Steady::Fixed),
-                    Steady::Clock => name.filter(|name| TIMES.contains(name)).map(|_| Steady::Clock),
+                    Steady::Fixed if is_constant => Some(Steady::Fixed),
+                    Steady::Fixed => {
+                        name.filter(|name| !READ_BY_SETTINGS.contains(name)).map(|_| Steady::Fixed)
+                    }
+                    Steady::Moment => name.filter(|name| *name == MOMENT).map(|_| Steady::Moment),
+                    Steady::Shown => name.filter(|name| SHOWN.contains(name)).map(|_| Steady::Shown),
                 }
             }
             NodeEnum::SqlvalueFunction(function) => match function.op() {
@@ -231,19 +241,32 @@ impl<'a> Walk<'a> {
                 | SqlValueFunctionOp::SvfopUser
                 | SqlValueFunctionOp::SvfopSessionUser
                 | SqlValueFunctionOp::SvfopCurrentCatalog => Some(Steady::Fixed),
-                SqlValueFunctionOp::SvfopCurrentSchema | SqlValueFunctionOp::SqlvalueFunctionOpUndefined => {
-                    None
+                SqlValueFunctionOp::SvfopCurrentTimestamp | SqlValueFunctionOp::SvfopCurrentTimestampN => {
+                    Some(Steady::Moment)
                 }
-                _ => Some(Steady::Clock),
+                SqlValueFunctionOp::SvfopCurrentDate
+                | SqlValueFunctionOp::SvfopCurrentTime
+                | SqlValueFunctionOp::SvfopCurrentTimeN
+                | SqlValueFunctionOp::SvfopLocaltime
+                | SqlValueFunctionOp::SvfopLocaltimeN
+                | SqlValueFunctionOp::SvfopLocaltimestamp
+                | SqlValueFunctionOp::SvfopLocaltimestampN
+                | SqlValueFunctionOp::SvfopCurrentSchema
+                | SqlValueFunctionOp::SqlvalueFunctionOpUndefined => None,
             },
             NodeEnum::AExpr(operation) if operation.kind() == AExprKind::AexprOp => {
                 let names = strings(&operation.name)?;
                 let [name] = names.as_slice() else { return None };
-                let operands = operation.lexpr.iter().chain(&operation.rexpr);
-                let operands: Vec<Steady> = operands.map(|node| self.steady(node)).collect::<Option<_>>()?;
-                match operands.contains(&Steady::Clock) {
-                    true => matches!(*name, "+" | "-").then_some(Steady::Clock),
-                    false => Some(Steady::Fixed),
+                let operands = || operation.lexpr.iter().chain(&operation.rexpr);
+                let kinds: Vec<Steady> = operands().map(|node| self.steady(node)).collect::<Option<_>>()?;
+                let adds = matches!(*name, "+" | "-");
+                match kinds.iter().find(|kind| **kind != Steady::Fixed) {
+                    None => Some(Steady::Fixed),
+                    Some(Steady::Moment) if adds && operands().any(|node| is_hours(node)) => {
+                        Some(Steady::Moment)
+                    }
+                    Some(Steady::Shown) if adds && !kinds.contains(&Steady::Moment) => Some(Steady::Shown),
+                    Some(_) => None,
                 }
             }
             NodeEnum::AArrayExpr(array) => self.all_fixed(&array.elements),
@@ -259,15 +282,28 @@ impl<'a> Walk<'a> {
 
     fn steady_call(&self, call: &FuncCall) -> Option<Steady> {
         let names = strings(&call.funcname)?;
-        match names.as_slice() {
+        // `AT TIME ZONE` says where it is from.
+        let names = names.strip_prefix(&[PG_CATALOG]).unwrap_or(&names);
+        match names {
             ["nextval"] => call.args.first().and_then(named_relation).map(|_| Steady::Fixed),
             [name] if FIXED.contains(name) => Some(Steady::Fixed),
             [name] if MAKING.contains(name) => self.all_fixed(&call.args),
-            [name] if CLOCK.contains(name) => {
-                call.args.iter().all(|node| self.steady(node).is_some()).then_some(Steady::Clock)
-            }
+            [name] if MOMENTS.contains(name) => Some(Steady::Moment),
+            ["timezone"] => match call.args.as_slice() {
+                [zone, time] if names_zone(zone) => match self.steady(time)? {
+                    Steady::Moment => Some(Steady::Shown),
+                    Steady::Shown => Some(Steady::Moment),
+                    Steady::Fixed => None,
+                },
+                _ => None,
+            },
+            ["date_trunc"] => match call.args.as_slice() {
+                [_, time] => self.steady(time).filter(|kind| *kind == Steady::Shown),
+                [_, time, zone] if names_zone(zone) => self.steady(time),
+                _ => None,
+            },
             [_, name] => {
-                let mut named = self.candidates_of(&names).peekable();
+                let mut named = self.candidates_of(names).peekable();
                 let is_known = |extension: &str| OF_EXTENSIONS.contains(&(extension, *name));
                 let is_there = named.peek().is_some();
                 let all_known = named.all(|function| function.extension.as_deref().is_some_and(is_known));
@@ -275,6 +311,26 @@ impl<'a> Walk<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// An interval of hours and less, as the server prints one: no zone changes that.
+fn is_hours(node: &Node) -> bool {
+    let text = literal_within(node).unwrap_or_default();
+    text.contains(':') && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ':' | '.'))
+}
+
+/// A zone that means the same in every session. What an abbreviation means hangs
+/// on a setting (`timezone_abbreviations`).
+fn names_zone(node: &Node) -> bool {
+    literal_within(node).is_some_and(|zone| zone.contains('/') || zone.eq_ignore_ascii_case("utc"))
+}
+
+/// The text of a literal, or of one that is cast.
+fn literal_within(node: &Node) -> Option<&str> {
+    match node.node.as_ref()? {
+        NodeEnum::TypeCast(cast) => literal(cast.arg.as_deref()?),
+        _ => literal(node),
     }
 }
 
