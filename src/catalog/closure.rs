@@ -70,6 +70,11 @@ struct Closure<'a> {
 struct Links<'a> {
     mentions: Mentions<'a>,
     relation_readers: HashMap<Oid, Vec<Oid>>,
+    children: HashMap<Oid, Vec<Oid>>,
+    /// Relation → tables whose triggers are told its name.
+    told: HashMap<Oid, Vec<Oid>>,
+    /// Table → its columns that foreign keys lead to.
+    keys_led_to: HashMap<Oid, Vec<i16>>,
     /// Table → foreign tables that lead to one of its name.
     far_tables: HashMap<Oid, Vec<Oid>>,
     function_users: HashMap<Oid, Vec<Oid>>,
@@ -316,6 +321,9 @@ impl<'a> Links<'a> {
         let mut links = Self::default();
         for relation in snapshot.relations.values() {
             links.add_relation(relation);
+            for meant in snapshot.told_to_triggers(relation) {
+                links.told.entry(meant).or_default().push(relation.oid);
+            }
             let remote = relation.remote.as_ref();
             if let Some(target) = remote.and_then(|remote| snapshot.relation(&remote.schema, &remote.table)) {
                 links.far_tables.entry(target.oid).or_default().push(relation.oid);
@@ -388,6 +396,12 @@ impl<'a> Links<'a> {
         ];
         for base in read.into_iter().flatten() {
             self.relation_readers.entry(*base).or_default().push(relation.oid);
+        }
+        for parent in &relation.parents {
+            self.children.entry(*parent).or_default().push(relation.oid);
+        }
+        for (target, keys) in relation.constraints.iter().filter_map(|key| key.references.as_ref()) {
+            self.keys_led_to.entry(*target).or_default().extend(keys);
         }
         let called =
             [&relation.definition_functions, &relation.trigger_functions, &relation.depends_on_functions];

@@ -476,6 +476,9 @@ impl Builder {
             if !relation.trigger_functions.contains(&function) {
                 relation.trigger_functions.push(function);
             }
+            for told in get::<&[u8]>(&row, 3)?.split(|byte| *byte == 0).filter(|told| !told.is_empty()) {
+                relation.trigger_arguments.push(String::from_utf8_lossy(told).into());
+            }
             relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
             relation.update_triggers |= fired_by & FIRED_BY_UPDATE != 0;
             if fired_by & FIRED_BY_INSERT != 0 {
@@ -532,12 +535,13 @@ impl Builder {
                 on_delete: match get::<String>(&row, 6)?.as_str() {
                     "c" => Action::Delete,
                     "n" => Action::SetNull,
-                    "d" => Action::Change,
+                    "d" => Action::SetDefault,
                     _ => Action::None,
                 },
                 on_update: match get::<String>(&row, 7)?.as_str() {
-                    "c" | "d" => Action::Change,
+                    "c" => Action::Change,
                     "n" => Action::SetNull,
+                    "d" => Action::SetDefault,
                     _ => Action::None,
                 },
                 is_primary: get(&row, 8)?,

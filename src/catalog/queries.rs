@@ -163,12 +163,13 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
-/// A trigger's function, and those that its WHEN calls; what fires it.
+/// A trigger's function, and those that its WHEN calls; what fires it; what the
+/// function is told.
 pub(super) const TRIGGERS: &str = concat!(
     "
-SELECT t.tgrelid, t.tgfoid, t.tgtype FROM pg_trigger t WHERE NOT t.tgisinternal
+SELECT t.tgrelid, t.tgfoid, t.tgtype, t.tgargs FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
-SELECT t.tgrelid, d.refobjid, t.tgtype
+SELECT t.tgrelid, d.refobjid, t.tgtype, t.tgargs
 FROM pg_trigger t
 JOIN ",
     dependence!(),
@@ -245,7 +246,7 @@ WHERE f.function >= 16384 AND a.attnum > 0"
 /// Functions of the server's own that policies call: `pg_depend` leaves them out.
 pub(super) const POLICY_BUILTINS: &str = r"
 SELECT DISTINCT p.polrelid, f.called[1]::oid
-FROM pg_policy p, regexp_matches(concat(p.polqual, p.polwithcheck), ':funcid (\d+) ', 'g') f (called)
+FROM pg_policy p, regexp_matches(concat(p.polqual, p.polwithcheck), ':funcid ([0-9]+) ', 'g') f (called)
 WHERE f.called[1]::oid < 16384";
 
 /// Constraints, and unique indexes that are none. An index has also the columns
@@ -382,7 +383,7 @@ WHERE d.classid = 'pg_proc'::regclass AND d.deptype = 'n'
   AND d.refclassid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)
 UNION
 SELECT p.oid, f.called[1]::oid
-FROM pg_proc p, regexp_matches(p.proargdefaults, ':funcid (\d+) ', 'g') f (called)
+FROM pg_proc p, regexp_matches(p.proargdefaults, ':funcid ([0-9]+) ', 'g') f (called)
 WHERE p.oid >= 16384 AND f.called[1]::oid < 16384"
 );
 
@@ -430,7 +431,7 @@ JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.re
 WHERE t.typtype IN ('r', 'm')
 UNION
 SELECT c.domain, 'f', f.called[1]::oid
-FROM code c, regexp_matches(c.expression, ':funcid (\d+) ', 'g') f (called)
+FROM code c, regexp_matches(c.expression, ':funcid ([0-9]+) ', 'g') f (called)
 WHERE f.called[1]::oid < 16384"
 );
 
@@ -501,6 +502,11 @@ SELECT concat_ws(' ',
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_amproc WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_cast WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_collation WHERE oid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_statistic_ext),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_sequence WHERE seqrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_partitioned_table WHERE partrelid NOT IN (SELECT oid FROM passing)),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_range WHERE rngtypid >= 16384),
+ (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_opclass WHERE oid >= 16384),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_extension),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_table),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_server),

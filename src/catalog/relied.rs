@@ -22,11 +22,14 @@ use super::functions::{TRIGGER, Trusted, has_word};
 use super::mentions::{fold, is_word, words};
 use super::snapshot::{Function, Named, Relation, RelationKind, Snapshot};
 use super::{Oid, closure::Counted};
-use crate::sql::body::naming_texts;
+use crate::sql::body::{Word, WordKind, naming_texts, plpgsql_words};
 
 /// Words without which a body changes no table. UPDATE and INSERT stand in
 /// MERGE and ON CONFLICT too.
 const WRITING: &[&str] = &["insert", "update", "delete", "merge", "truncate", "copy"];
+
+/// What takes a number of the sequence that its argument names, or sets it.
+const NUMBERING: &[&str] = &["currval", "nextval", "setval"];
 
 /// So much of a table's name is always in that of a sequence made for it: of 63
 /// bytes `__seq` takes five, and the longer of two names is cut until both are
@@ -207,6 +210,29 @@ fn named_in(function: &Function) -> Option<Vec<String>> {
     }
 }
 
+/// Does it take a sequence's number by a name that is given to it, or that it puts
+/// together? What its text spells as one literal is known by its name.
+fn numbers_by_any_name(function: &Function) -> bool {
+    let words = plpgsql_words(&function.body).filter(|_| !builds_sql(function));
+    let Some(words) = words else { return has_word(&function.body, NUMBERING) };
+    let ends = |word: &Word| word.is_sign(")") || word.is_sign(",");
+    // `$1` is one too.
+    let is_name = |word: &Word| word.kind == WordKind::Literal && !word.text.starts_with('$');
+    let calls = (0..words.len()).filter_map(|at| match words.get(at..) {
+        Some([name, open, argument @ ..]) if open.is_sign("(") && NUMBERING.contains(&&*name.text) => {
+            Some(argument)
+        }
+        _ => None,
+    });
+    calls.into_iter().any(|argument| match argument {
+        [name, end, ..] if ends(end) => !is_name(name),
+        [name, cast, kind, end, ..] if cast.is_sign("::") && kind.is("regclass") && ends(end) => {
+            !is_name(name)
+        }
+        _ => true,
+    })
+}
+
 /// What it names can't be told from its words.
 fn builds_sql(function: &Function) -> bool {
     match &*function.language {
@@ -236,7 +262,7 @@ impl<'a> Paths<'a> {
     }
 
     /// Sequences that a table's triggers and defaults, and the functions that
-    /// these call, spell.
+    /// these call, spell, or may take numbers of by a name that is no literal.
     pub(super) fn sequences_of(&self, relation: &Relation) -> Vec<Oid> {
         let mut functions: Vec<Oid> =
             relation.trigger_functions.iter().chain(&relation.depends_on_functions).copied().collect();
@@ -247,6 +273,9 @@ impl<'a> Paths<'a> {
             let Some(function) = self.snapshot.functions.get(&oid).filter(|_| !oid.is_builtin()) else {
                 continue;
             };
+            if numbers_by_any_name(function) {
+                sequences.extend(self.found_by_any_name(function));
+            }
             for named in &self.read(function).named {
                 match named {
                     Named::Function(called) if !functions.contains(called) => functions.push(*called),
@@ -256,6 +285,22 @@ impl<'a> Paths<'a> {
             }
         }
         sequences
+    }
+
+    /// Those of a name like one that the function puts together, and those that are
+    /// no column's: one that is a column's fills that.
+    fn found_by_any_name(&self, function: &Function) -> impl Iterator<Item = Oid> + use<> {
+        let mut put_together = Relied::default();
+        put_together.take_fragments(&function.body);
+        let relations = || self.snapshot.relations.values();
+        let owned: HashSet<Oid> =
+            relations().flat_map(|it| &it.columns).flat_map(|it| it.sequences.iter().copied()).collect();
+        let is_meant = |relation: &&Relation| {
+            relation.kind == RelationKind::Sequence
+                && (!owned.contains(&relation.oid) || put_together.puts_together(&fold(&relation.name)))
+        };
+        let found: Vec<Oid> = relations().filter(is_meant).map(|relation| relation.oid).collect();
+        found.into_iter()
     }
 
     fn is_sequence(&self, oid: Oid) -> bool {
@@ -297,6 +342,7 @@ impl<'a> Following<'a> {
             let called =
                 [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
             self.functions(called.into_iter().flatten());
+            self.told(relation);
             let read = [&relation.definition_relations, &relation.depends_on_relations];
             self.relations(read.into_iter().flatten(), Reach::Read);
             self.relations(&relation.rule_references, Reach::Write);
@@ -330,6 +376,16 @@ impl<'a> Following<'a> {
 
     fn columns(&mut self, relation: &Relation) {
         self.work.extend(relation.columns.iter().map(|column| Item::Type(column.type_oid)));
+    }
+
+    /// What triggers are told counts as spelled by their functions. Which of these
+    /// does what with it, nobody knows.
+    fn told(&mut self, relation: &Relation) {
+        let meant = self.snapshot.told_to_triggers(relation);
+        if !meant.is_empty() {
+            self.relied.words.extend(relation.trigger_arguments.iter().flat_map(|told| words(told)));
+        }
+        self.relations(&meant, Reach::Write);
     }
 
     /// Those of its columns, and those that its expressions cast to.
@@ -406,6 +462,7 @@ impl<'a> Following<'a> {
         self.casts_of_view(relation);
         if reach == Reach::Write {
             self.functions(relation.trigger_functions.iter().chain(&relation.depends_on_functions));
+            self.told(relation);
             self.relations(&relation.depends_on_relations, Reach::Read);
             self.relations(&relation.rule_references, Reach::Write);
             self.relations(self.paths.changing.get(&oid).into_iter().flatten(), Reach::Write);

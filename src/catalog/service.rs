@@ -154,7 +154,14 @@ impl Service {
         // Or a client's own `concat_ws` in schema public would run as this role.
         // Compiling a query of the catalog takes longer than running it, and
         // planning it anew often too.
-        config.options("-c search_path=pg_catalog -c jit=off -c plan_cache_mode=force_generic_plan");
+        // What is set for the database, whose owner may be a client's role, must not
+        // change what a query means.
+        config.options(
+            "-c search_path=pg_catalog -c jit=off -c plan_cache_mode=force_generic_plan \
+             -c standard_conforming_strings=on -c quote_all_identifiers=off -c statement_timeout=0 \
+             -c lock_timeout=0 -c default_transaction_isolation=read\\ committed -c row_security=on \
+             -c IntervalStyle=postgres -c DateStyle=ISO -c bytea_output=hex -c xmloption=content",
+        );
         if let Some(password) = &self.password {
             config.password(password.expose());
         }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
+use super::functions::{has_word, takes_names};
 use super::load::Builtins;
 use super::mentions::{fold, is_word, words};
 
@@ -92,6 +93,8 @@ pub struct Relation {
     pub trigger_functions: Vec<Oid>,
     /// Those that a new row sets off.
     pub insert_trigger_functions: Vec<Oid>,
+    /// What CREATE TRIGGER tells them (`TG_ARGV`).
+    pub trigger_arguments: Vec<Arc<str>>,
     /// TRUNCATE runs one of them, UPDATE does.
     pub truncate_triggers: bool,
     pub update_triggers: bool,
@@ -149,7 +152,8 @@ pub enum Action {
     /// ON DELETE CASCADE.
     Delete,
     SetNull,
-    /// ON UPDATE CASCADE, SET DEFAULT.
+    SetDefault,
+    /// ON UPDATE CASCADE.
     Change,
 }
 
@@ -363,6 +367,27 @@ impl Snapshot {
         }
         named
     }
+    /// The relations that a table's triggers may mean by a name that their text does
+    /// not spell: what they are told, or what the table is called.
+    pub fn told_to_triggers(&self, table: &Relation) -> HashSet<Oid> {
+        let functions = table.trigger_functions.iter().filter_map(|oid| self.functions.get(oid));
+        let taking: Vec<&Function> = functions.filter(|it| !it.oid.is_builtin() && takes_names(it)).collect();
+        if taking.is_empty() {
+            return HashSet::new();
+        }
+        let told = table.trigger_arguments.iter().flat_map(|told| self.spelled_in(told));
+        let mut meant: HashSet<Oid> = told
+            .filter_map(|named| match named {
+                Named::Relation(oid) => Some(oid),
+                Named::Function(_) | Named::Type(_) => None,
+            })
+            .collect();
+        if taking.iter().any(|it| has_word(&it.body, &["tg_table_name", "tg_relname"])) {
+            meant.extend(self.relations_named(&table.name).map(|known| known.oid));
+        }
+        meant.remove(&table.oid);
+        meant
+    }
     /// The relations of that name, in every schema.
     pub fn relations_named(&self, name: &str) -> impl Iterator<Item = &Relation> {
         let oids = self.relations_by_name.get(name).into_iter().flatten();
@@ -408,6 +433,17 @@ impl Snapshot {
     pub fn checks_of(&self, types: impl IntoIterator<Item = Oid>) -> Vec<Oid> {
         let parts = self.type_parts(types);
         parts.iter().filter_map(|oid| self.domain_functions.get(oid)).flatten().copied().collect()
+    }
+    /// The functions that a value of this type may run although no text names them:
+    /// those of its CHECKs and defaults, and of casts from and to it.
+    pub fn run_by_type(&self, oid: Oid) -> Vec<Oid> {
+        let parts = self.type_parts([oid]);
+        if parts.is_empty() {
+            return Vec::new();
+        }
+        let of_it = |cast: &&Cast| parts.contains(&cast.source) || parts.contains(&cast.target);
+        let casts = self.casts.iter().filter(of_it).filter_map(|cast| cast.function);
+        casts.chain(self.checks_of([oid])).collect()
     }
     /// These types and what they are made of: what a domain is over and casts to, a
     /// range's bounds, elements, fields. The server's own are left out.

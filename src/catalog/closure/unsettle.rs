@@ -11,8 +11,9 @@ use std::collections::{BTreeSet, HashSet};
 use super::super::mentions::{self, Text};
 use super::{Closure, written_from};
 use crate::catalog::Oid;
-use crate::catalog::functions::{self, has_word};
-use crate::catalog::snapshot::{Function, Relation};
+use crate::catalog::functions::{self, has_word, takes_names};
+use crate::catalog::snapshot::{Column, Function, Relation, RelationKind};
+use crate::sql::body::{Word, WordKind, plpgsql_words};
 
 /// What a write to a relation asks, whatever it writes there.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +40,6 @@ enum Way {
 /// The work of one table of keys.
 struct Search {
     keys: Oid,
-    /// The columns that foreign keys lead to.
-    columns: Vec<String>,
     work: Vec<(Oid, Way)>,
     seen: HashSet<(Oid, Way)>,
 }
@@ -49,6 +48,10 @@ impl Search {
     fn add(&mut self, relations: impl IntoIterator<Item = Oid>, way: Way) {
         let new = relations.into_iter().map(|oid| (oid, way)).filter(|step| self.seen.insert(*step));
         self.work.extend(new);
+    }
+
+    fn work_on(&mut self, found: Vec<(Oid, Way)>) {
+        found.into_iter().for_each(|(oid, way)| self.add([oid], way));
     }
 }
 
@@ -80,8 +83,7 @@ impl Closure<'_> {
     }
 
     fn search_from(&mut self, keys: Oid, start: Oid, way: Way) {
-        let mut search =
-            Search { keys, columns: self.key_columns(keys), work: Vec::new(), seen: HashSet::new() };
+        let mut search = Search { keys, work: Vec::new(), seen: HashSet::new() };
         search.add([start], way);
         while let Some((oid, way)) = search.work.pop() {
             let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
@@ -92,19 +94,34 @@ impl Closure<'_> {
                 entry.by_insert |= way == Way::Writes;
             }
             self.follow_way(relation, way, &mut search);
-            for function in self.writers(relation, way, &search) {
+            for function in self.writers(relation, way) {
                 self.count_writer(function, &mut search);
             }
+            search.work_on(self.told_writers(relation));
         }
     }
 
-    /// The columns of a table that any foreign key leads to, folded as words are.
-    fn key_columns(&self, keys: Oid) -> Vec<String> {
-        let Some(table) = self.snapshot.relations.get(&keys) else { return Vec::new() };
-        let constraints = self.snapshot.relations.values().flat_map(|relation| &relation.constraints);
-        let led_to = constraints.filter_map(|key| key.references.as_ref()).filter(|(to, _)| *to == keys);
-        let columns = led_to.flat_map(|(_, columns)| columns).filter_map(|at| table.attribute(*at));
-        columns.map(|column| mentions::fold(&column.name)).collect()
+    /// The columns of a relation that may be keys which any foreign key leads to,
+    /// folded as words are: its own, those of its children, any of a view's.
+    fn key_columns(&self, relation: &Relation) -> HashSet<String> {
+        let snapshot = self.snapshot;
+        let folded = |column: &Column| mentions::fold(&column.name);
+        if relation.kind == RelationKind::View {
+            return relation.columns.iter().map(folded).collect();
+        }
+        let mut family = vec![relation];
+        let mut next = 0;
+        while let Some(parent) = family.get(next) {
+            next += 1;
+            let children = self.links.children.get(&parent.oid).into_iter().flatten();
+            let new: Vec<&Relation> = children.filter_map(|oid| snapshot.relations.get(oid)).collect();
+            family.extend(new);
+        }
+        let led_to = |table: &&Relation| {
+            let keys = self.links.keys_led_to.get(&table.oid).into_iter().flatten();
+            keys.filter_map(|at| table.attribute(*at)).map(folded).collect::<Vec<_>>()
+        };
+        family.iter().flat_map(led_to).collect()
     }
 
     fn follow_way(&self, relation: &Relation, way: Way, search: &mut Search) {
@@ -134,19 +151,39 @@ impl Closure<'_> {
     }
 
     /// The functions whose text does to the relation what changes keys.
-    fn writers(&self, relation: &Relation, way: Way, search: &Search) -> Vec<Oid> {
+    fn writers(&self, relation: &Relation, way: Way) -> Vec<Oid> {
         let named = self.links.mentions.of(&relation.name).into_iter().filter_map(|text| match text {
             Text::Function(oid) => Some(oid),
             Text::View(_) => None,
         });
         let recorded = self.links.dependent_functions.get(&relation.oid).into_iter().flatten().copied();
+        let keys = match way {
+            Way::Keys => self.key_columns(relation),
+            Way::Writes | Way::Changes | Way::Updates => HashSet::new(),
+        };
         let writes = |function: &Function| match way {
-            Way::Keys => takes_keys(&function.body, &search.columns),
+            Way::Keys => takes_keys(&function.body, &keys),
             Way::Writes => has_word(&function.body, &["insert", "update", "delete", "merge", "copy"]),
             Way::Changes => has_word(&function.body, &["update", "delete", "merge"]),
             Way::Updates => has_word(&function.body, &["update", "merge"]),
         };
         named.chain(recorded).filter(|oid| self.snapshot.functions.get(oid).is_some_and(writes)).collect()
+    }
+
+    /// The tables whose triggers build SQL, and are told the relation's name.
+    fn told_writers(&self, relation: &Relation) -> Vec<(Oid, Way)> {
+        let tables = self.links.told.get(&relation.oid).into_iter().flatten();
+        let tables = tables.filter_map(|oid| self.snapshot.relations.get(oid));
+        let writes = |oid: &Oid| {
+            let function = self.snapshot.functions.get(oid).filter(|it| !self.trusted.includes(it));
+            function.is_some_and(|it| takes_names(it) && has_word(&it.body, &["update", "delete", "merge"]))
+        };
+        tables
+            .flat_map(|table| {
+                let writers = table.trigger_functions.iter().filter(|oid| writes(oid));
+                writers.map(|oid| (table.oid, way_of(table, *oid)))
+            })
+            .collect()
     }
 
     /// The function is opaque, and so is what calls it; a write to a table of
@@ -189,35 +226,76 @@ fn way_of(user: &Relation, function: Oid) -> Way {
 
 /// Does a body that names a table of keys take rows from it, or SET one of
 /// these columns?
-fn takes_keys(body: &str, columns: &[String]) -> bool {
+fn takes_keys(body: &str, columns: &HashSet<String>) -> bool {
     if has_word(body, &["delete", "merge"]) {
         return true;
     }
-    body.split(';').any(|statement| {
-        let mut is_set = false;
-        mentions::words(statement).any(|word| {
-            match word.as_str() {
-                "set" => is_set = true,
-                "where" | "from" | "returning" => is_set = false,
+    match plpgsql_words(body) {
+        Some(words) => set_columns(&words).any(|word| columns.contains(&mentions::fold(&word.text))),
+        None => has_word(body, &["update"]),
+    }
+}
+
+/// What SET lists assign to: the name behind SET or a comma of the list, or the
+/// names in parentheses there. A list ends with its statement, or where its own
+/// FROM, WHERE or RETURNING begins.
+fn set_columns(words: &[Word]) -> impl Iterator<Item = &Word> {
+    let mut depth = 0_usize;
+    // How deep the list stands, and whether a target is to come.
+    let mut list: Option<(usize, bool)> = None;
+    words
+        .iter()
+        .enumerate()
+        .filter(move |(at, word)| {
+            let is_target = word.is_name() && list.is_some_and(|(_, comes)| comes);
+            let before = at.checked_sub(1).and_then(|at| words.get(at));
+            list = match list {
+                _ if word.is("set") => Some((depth, true)),
+                _ if word.is_sign(";") => None,
+                Some((of, _)) if word.is_sign(")") && depth <= of => None,
+                Some((of, _)) if depth == of && word.is_sign(",") => Some((of, true)),
+                Some((of, true)) if depth == of && !word.is_sign("(") => Some((of, false)),
+                Some((of, true)) if depth == of.saturating_add(1) && word.is_sign(")") => Some((of, false)),
+                Some((of, _)) if depth == of && (word.is("where") || word.is("returning")) => None,
+                Some((of, _))
+                    if depth == of && word.is("from") && before.is_none_or(|it| !it.is("distinct")) =>
+                {
+                    None
+                }
+                list => list,
+            };
+            match &*word.text {
+                "(" | "[" if word.kind == WordKind::Sign => depth = depth.saturating_add(1),
+                ")" | "]" if word.kind == WordKind::Sign => depth = depth.saturating_sub(1),
                 _ => {}
             }
-            is_set && columns.contains(&word)
+            is_target
         })
-    })
+        .map(|(_, word)| word)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::takes_keys;
+    use super::*;
 
     #[test]
     fn what_changes_no_key_takes_none() {
-        let keys = ["id".to_owned()];
+        let keys = HashSet::from(["id".to_owned()]);
         for (body, takes) in [
             ("SELECT name FROM rooms WHERE id = i", false),
             ("UPDATE rooms SET name = 'x' WHERE id = i", false),
             ("BEGIN UPDATE rooms SET name = 'x'; RETURN id; END", false),
             ("UPDATE rooms SET name = 'x', \"id\" = 4 WHERE id = i", true),
+            ("UPDATE rooms SET name = substring(name FROM 1 FOR 3), id = j WHERE id = i", true),
+            ("UPDATE rooms SET name = (a IS DISTINCT FROM b)::text, id = j", true),
+            ("UPDATE rooms SET open = a IS DISTINCT FROM b, id = j", true),
+            ("UPDATE rooms SET name = (SELECT name FROM x WHERE id = 3, 4) WHERE id = i", false),
+            ("UPDATE rooms SET (name, id) = (SELECT 'x', 4)", true),
+            ("UPDATE rooms SET (name, open) = (id, true)", false),
+            ("WITH w AS (UPDATE rooms SET name = 'x') SELECT a, id FROM w", false),
+            ("UPDATE rooms SET name[1] = 'x', ID = 4", true),
+            ("UPDATE rooms SET set = 1, id = 4", true),
+            ("UPDATE rooms SET U&\"id\" = 4", true),
             ("DELETE FROM rooms", true),
             ("MERGE INTO rooms USING x ON true WHEN MATCHED THEN DELETE", true),
         ] {

@@ -64,7 +64,7 @@ impl Walk<'_> {
         self.leave_trace(vec![Named::Function(function.oid)])
     }
 
-    /// Does a view, a policy, or what these read and call?
+    /// Does a view, a policy, what these read and call, or a column's type?
     pub(super) fn reading_leaves_trace(&self, relation: &Relation) -> bool {
         !self.view && self.leave_trace(vec![Named::Relation(relation.oid)])
     }
@@ -103,8 +103,10 @@ impl Walk<'_> {
                         return true;
                     }
                     work.extend(self.run_on_reading(relation));
+                    // What is made of its columns' values runs the code of their types.
+                    work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
                 }
-                Named::Type(oid) => work.extend(snapshot.checks_of([oid]).into_iter().map(Named::Function)),
+                Named::Type(oid) => work.extend(snapshot.run_by_type(oid).into_iter().map(Named::Function)),
             }
         }
         false

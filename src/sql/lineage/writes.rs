@@ -268,6 +268,9 @@ impl<'a> Walk<'a> {
             next += 1;
             for (child, constraint, keys) in self.foreign_keys_to(table, &change) {
                 let pairs = constraint.columns.iter().zip(keys);
+                if action_on(constraint, &change) == Action::SetDefault {
+                    beside.push(self.put_by_default(child, table, pairs.clone()));
+                }
                 let flows = pairs.map(|(held, key)| (self.flow_at(table, *key), self.flow_at(child, *held)));
                 found.extend(flows.filter(|(_, held)| *held != Flow::Clean));
                 let Some((change, written)) = follows(constraint, &change) else { continue };
@@ -280,6 +283,20 @@ impl<'a> Walk<'a> {
             }
         }
         (found, mixed(&beside))
+    }
+
+    /// SET DEFAULT: what a key is held against, in its own column and where it
+    /// leads to, when it becomes a default that the client chooses.
+    fn put_by_default<'k>(
+        &self,
+        child: &Relation,
+        table: &Relation,
+        pairs: impl Iterator<Item = (&'k i16, &'k i16)>,
+    ) -> Flow {
+        let chosen = pairs
+            .filter(|(held, _)| child.attribute(**held).is_some_and(|column| self.is_chosen(child, column)));
+        let asked = chosen.flat_map(|(held, key)| [self.flow_at(child, *held), self.flow_at(table, *key)]);
+        mixed(&asked.collect::<Vec<_>>())
     }
 
     /// What the constraints ask that the columns of a foreign key are part of,
@@ -372,18 +389,22 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn action_on(key: &Constraint, change: &Change) -> Action {
+    match change {
+        Change::Gone => key.on_delete,
+        Change::Somewhere | Change::Columns(_) => key.on_update,
+    }
+}
+
 /// What a foreign key does to its own table's rows after a change of those
 /// that they refer to, and what it writes there.
 fn follows(key: &Constraint, change: &Change) -> Option<(Change, Option<Constant>)> {
-    let action = match change {
-        Change::Gone => key.on_delete,
-        Change::Somewhere | Change::Columns(_) => key.on_update,
-    };
     let changed = |written| Some((Change::Columns(key.columns.clone()), Some(written)));
-    match action {
+    match action_on(key, change) {
         Action::None => None,
         Action::Delete => Some((Change::Gone, None)),
         Action::SetNull => changed(Constant::Null),
+        Action::SetDefault => changed(Constant::Default),
         Action::Change => changed(Constant::No),
     }
 }
