@@ -434,6 +434,17 @@ const TRACES: &[&str] = &[
     "ALTER TABLE labels ENABLE ROW LEVEL SECURITY",
 ];
 
+/// Types whose CHECK keeps what becomes a value of theirs.
+const KEPT_TYPES: &[&str] = &[
+    "CREATE TYPE kept_row AS (f kept)",
+    "CREATE TABLE kept_rows (k kept, c kept_row)",
+    "INSERT INTO kept_rows VALUES ('a', ROW('b'))",
+    "CREATE FUNCTION made_like(x anyelement, t text) RETURNS anyelement LANGUAGE plpgsql STABLE AS \
+     $$ BEGIN x := t; RETURN x; END $$",
+    "CREATE FUNCTION made_in(t text) RETURNS text LANGUAGE plpgsql STABLE AS \
+     $$ DECLARE r kept_rows; BEGIN r.k := t; RETURN ''; END $$",
+];
+
 #[test]
 fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     let bench = Bench::new();
@@ -453,7 +464,7 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     ] {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
     }
-    for sql in TRACES {
+    for sql in TRACES.iter().chain(KEPT_TYPES) {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
     }
     let mut copies = vec![
@@ -500,11 +511,41 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
          WHERE customers.id = r.id",
         "INSERT INTO customers (id, name) SELECT id + 1000, 'copy' FROM customers WHERE email LIKE '%1@%' AND id < 1000",
         "SELECT id FROM customers WHERE email LIKE '%1@%' FOR UPDATE",
+        // Which rows are alike is as good as a value to who writes one more.
+        "INSERT INTO hits SELECT x.id, y.id::text FROM customers x JOIN customers y ON x.email = y.email",
+        "INSERT INTO hits SELECT x.id, y.id::text FROM customers x JOIN customers y USING (email)",
+        "INSERT INTO hits SELECT min(id), 'one' FROM customers GROUP BY email",
+        "INSERT INTO hits SELECT id, (first_value(id) OVER (PARTITION BY email))::text FROM customers",
+        "INSERT INTO hits SELECT DISTINCT ON (email) id, 'one' FROM customers",
+        "INSERT INTO hits SELECT count(DISTINCT email), 'all' FROM customers",
+        "INSERT INTO hits SELECT id, 'one' FROM customers WHERE email IN (SELECT email FROM customers WHERE id = 3)",
+        "CREATE TEMP TABLE alike AS SELECT min(id) AS id FROM customers GROUP BY email",
+        "SELECT nextval('told') FROM customers GROUP BY email",
+        "SELECT h.id FROM hits h JOIN customers x ON x.id = h.id JOIN customers y ON x.email = y.email FOR UPDATE OF h",
+        // What stands beside a row that is chosen is written into it.
+        "UPDATE customers c SET name = h.t FROM hits h WHERE h.t = c.email",
+        "UPDATE customers c SET name = h.t FROM hits h WHERE c.id > 0 AND (h.id = 1 AND c.email LIKE 'a%' OR h.id = 2)",
+        "UPDATE customers c SET name = d.id::text FROM customers d WHERE d.email = c.email",
+        "UPDATE customers c SET name = h.t FROM hits h WHERE c.id IN (SELECT id FROM customers WHERE email = h.t)",
+        "INSERT INTO customers AS k (id, name) SELECT id, t FROM hits \
+         ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name WHERE k.email = EXCLUDED.name",
+        // Nobody writes these types' names.
+        "SELECT r.c FROM customers, kept_rows r WHERE email LIKE '%1@%' \
+         AND jsonb_populate_record(r.c, '{\"f\": \"hit\"}') IS NOT NULL",
+        "SELECT made_in(email) FROM customers",
+    ];
+    let blanked = [
+        "SELECT jsonb_populate_record(r.c, jsonb_build_object('f', email)) FROM customers, kept_rows r",
+        "SELECT jsonb_populate_record(r, jsonb_build_object('k', email)) FROM customers, kept_rows r",
+        "SELECT made_like(r.k, email) FROM customers, kept_rows r",
     ];
     if bench.server.major() >= 15 {
         copies.push(
             "MERGE INTO hits USING customers c ON c.id = hits.id AND c.email LIKE '%1@%' \
              WHEN NOT MATCHED THEN INSERT VALUES (c.id, 'x')",
+        );
+        copies.push(
+            "MERGE INTO customers c USING hits h ON h.t = c.email WHEN MATCHED THEN UPDATE SET name = h.t",
         );
     }
     bench.grant("1m", &[]);
@@ -516,6 +557,8 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         "SELECT tidied(name) FROM customers WHERE email LIKE '%1@%' ORDER BY random()",
         "SELECT c.id, l.t FROM customers c JOIN labels l USING (id) WHERE email LIKE '%1@%' AND now() > created_at",
         "UPDATE customers SET name = name WHERE email LIKE '%1@%'",
+        "UPDATE customers c SET name = h.t FROM hits h WHERE h.id = c.id AND c.email LIKE '%1@%'",
+        "SELECT count(*) FROM customers GROUP BY email",
         "SELECT id, email FROM customers WHERE id = 1 FOR UPDATE",
         "INSERT INTO hits SELECT id, name FROM customers WHERE id < 3",
     ] {
@@ -523,10 +566,14 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
     }
     // An order chooses the rows: without that right it is left out.
     let noticed = |frames: &[Frame]| frames.iter().any(|frame| frame.tag == b'N');
+    for sql in blanked {
+        assert!(noticed(&ana.query(sql)), "{sql}");
+    }
     let chosen = "CREATE TEMP TABLE chosen AS SELECT id FROM customers ORDER BY email, id LIMIT 3";
     assert!(noticed(&ana.query(chosen)));
     bench.grant("1m", &["--export"]);
     ana.query("DROP TABLE chosen");
+    ana.query("TRUNCATE hits");
     assert!(!noticed(&ana.query(chosen)));
     for sql in &copies {
         assert_eq!(error(&ana.query(sql)), None, "{sql}");
@@ -572,6 +619,10 @@ fn a_cursor_that_a_grant_opened_chooses_no_row_to_write_to() {
     let hidden =
         "CREATE FUNCTION hit() RETURNS void LANGUAGE sql AS 'UPDATE hits SET t = 1 WHERE CURRENT OF c'";
     assert_eq!(error(&ana.query(hidden)).as_deref(), Some("42501"));
+    let by_equality = "SELECT id FROM hits WHERE id IN (SELECT x.id FROM customers x JOIN customers y \
+                       ON x.email = y.email WHERE y.id = 1)";
+    let change = "UPDATE hits SET t = 'hit' WHERE CURRENT OF c";
+    assert_eq!(codes(&mut ana, &opened(by_equality, change))[0], "42501");
     // What chose by nothing protected may be written to.
     let plain = "SELECT id FROM hits h WHERE id = 2";
     assert_eq!(codes(&mut ana, &opened(plain, "UPDATE hits SET t = 'x' WHERE CURRENT OF c")), [""; 0]);

@@ -49,6 +49,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("fields", include_str!("interference_data/attacks/fields.sql")),
     ("moments", include_str!("interference_data/attacks/moments.sql")),
     ("unnamed", include_str!("interference_data/attacks/unnamed.sql")),
+    ("copied", include_str!("interference_data/attacks/copied.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

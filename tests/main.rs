@@ -32,6 +32,7 @@ mod handles;
 mod harness_test;
 mod hold;
 mod interference;
+mod lapsed;
 mod leaks;
 mod lifecycle;
 mod limits;

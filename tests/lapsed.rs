@@ -1,0 +1,123 @@
+//! Goal: when access ends, what was sent under it and is not done yet tells
+//! nothing more and changes nothing more; and access to one column is none to
+//! another that a key leads to. Method: a statement that waits, a revocation
+//! meanwhile, and then another value in the row that it is about.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::harness::{Bauta, Frame, Raw, Server, message as m};
+
+const POLICY: &str = r#"
+    [[protect]]
+    columns = ["public.customers.email", "public.named.mail"]
+    method = "email"
+"#;
+
+fn error(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'C'))
+}
+
+fn grant(bauta: &Bauta, columns: &[&str]) {
+    let columns = columns.iter().flat_map(|column| ["--column", column]);
+    let mut arguments = vec!["grant", "ana"];
+    arguments.extend(columns);
+    arguments.extend(["--for", "5m", "--reason", "INC-4711"]);
+    bauta.cli_ok(&arguments);
+}
+
+fn revoke(bauta: &Bauta) {
+    let grants = bauta.cli_ok(&["grants"]);
+    let id = grants.lines().find(|l| l.contains("active")).and_then(|l| l.split_whitespace().next());
+    bauta.cli_ok(&["revoke", id.expect("an active grant")]);
+}
+
+/// What the command tags say of what `sql` changed.
+fn changed(frames: &[Frame]) -> bool {
+    frames.iter().any(|f| f.tag == b'C' && f.body.starts_with(b"UPDATE"))
+}
+
+#[test]
+fn what_is_sent_under_a_grant_asks_nothing_when_that_has_ended() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    for (number, sql) in [
+        "SELECT pg_sleep(3); UPDATE customers SET name = 'hit' WHERE id = 7 AND email LIKE 'new%'",
+        "BEGIN; SELECT pg_sleep(3); UPDATE customers SET name = 'hit' WHERE id = 7 AND email LIKE 'new%'; COMMIT",
+        "SELECT pg_sleep(3); UPDATE customers SET name = (1 / (id - 7))::text WHERE id = 7 AND email LIKE 'new%'",
+        "SELECT pg_sleep(3); DECLARE c CURSOR WITH HOLD FOR SELECT 1 FROM customers WHERE email LIKE 'new%'; MOVE ALL FROM c",
+        "SELECT pg_sleep(3); SELECT 1 FROM customers WHERE id = 7 AND email LIKE 'new%'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        grant(&bauta, &["public.customers.email"]);
+        ana.send(&m::query(sql));
+        sleep(Duration::from_millis(500));
+        revoke(&bauta);
+        server.sql("shop", &format!("UPDATE customers SET email = 'new{number}@example.com' WHERE id = 7"));
+        let frames = ana.until_ready();
+        assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {frames:?}");
+        assert!(!changed(&frames) && !frames.iter().any(|f| f.tag == b'C' && f.body.starts_with(b"MOVE")), "{sql}");
+        assert_ne!(server.sql("shop", "SELECT name FROM customers WHERE id = 7").trim(), "hit", "{sql}");
+        ana.query("ROLLBACK");
+        assert_eq!(error(&ana.query("SELECT id FROM customers WHERE id = 1")), None, "the session goes on");
+    }
+}
+
+#[test]
+fn what_waits_for_a_row_under_a_grant_reads_no_later_value_of_it() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let mut other = Raw::connect(server.port(), "postgres");
+    grant(&bauta, &["public.customers.email"]);
+    other.query("BEGIN");
+    other.query("UPDATE customers SET email = 'new@example.com' WHERE id = 7");
+    let sql = "UPDATE customers SET name = 'hit' WHERE id = 7 AND email LIKE '%@%'";
+    ana.send(&[m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()].concat());
+    sleep(Duration::from_millis(500));
+    revoke(&bauta);
+    sleep(Duration::from_secs(1));
+    other.query("COMMIT");
+    let frames = ana.until_ready();
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
+    assert!(!changed(&frames));
+    assert_ne!(server.sql("shop", "SELECT name FROM customers WHERE id = 7").trim(), "hit");
+}
+
+/// A foreign key's error would tell whether the other column holds a guess.
+#[test]
+fn a_grant_on_a_key_answers_nothing_about_the_column_that_it_leads_to() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE named (mail text PRIMARY KEY); INSERT INTO named VALUES ('a@b.c');
+         CREATE TABLE calls (id int PRIMARY KEY, mail text REFERENCES named, note text);
+         INSERT INTO calls VALUES (1, 'a@b.c');
+         GRANT ALL ON named, calls TO PUBLIC",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let guesses = [
+        "INSERT INTO calls VALUES (2, 'guess@b.c')",
+        "UPDATE calls SET mail = 'guess@b.c' WHERE id = 1",
+        "INSERT INTO calls (id, note) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET mail = 'guess@b.c'",
+    ];
+    grant(&bauta, &["public.calls.mail"]);
+    for sql in guesses {
+        assert_eq!(error(&ana.query(sql)).as_deref(), Some("42501"), "{sql}");
+    }
+    let null = |ana: &mut Raw| {
+        let insert = m::parse("", "INSERT INTO calls (id, mail) VALUES (3, $1)", &[]);
+        ana.exchange(&[insert, m::bind("", "", &[None], &[]), m::execute("", 0), m::sync()].concat())
+    };
+    let frames = null(&mut ana);
+    assert_eq!(error(&frames), None, "{frames:?}");
+    assert_eq!(error(&ana.query("UPDATE calls SET note = 'x' WHERE mail LIKE 'a%'")), None);
+    grant(&bauta, &["public.calls.mail", "public.named.mail"]);
+    for sql in guesses {
+        assert_eq!(error(&ana.query(sql)).as_deref(), Some("23503"), "{sql}");
+    }
+}
