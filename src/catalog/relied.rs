@@ -266,7 +266,8 @@ impl<'a> Paths<'a> {
     pub(super) fn sequences_of(&self, relation: &Relation) -> Vec<Oid> {
         let mut functions: Vec<Oid> =
             relation.trigger_functions.iter().chain(&relation.depends_on_functions).copied().collect();
-        let mut sequences = Vec::new();
+        let told = self.snapshot.told_to_triggers(relation);
+        let mut sequences: Vec<Oid> = told.into_iter().filter(|oid| self.is_sequence(*oid)).collect();
         let mut next = 0;
         while let Some(oid) = functions.get(next).copied() {
             next += 1;
@@ -566,6 +567,24 @@ mod tests {
             extension: None,
             support: Vec::new(),
             state_types: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_sequence_that_no_literal_names_may_be_any() {
+        for (body, any) in [
+            ("BEGIN NEW.no := nextval('numbers'); END", false),
+            (
+                "BEGIN NEW.no := nextval('app.numbers'::regclass) + 1; PERFORM setval('numbers', 3); END",
+                false,
+            ),
+            ("BEGIN NEW.no := nextval(TG_ARGV[0]); END", true),
+            ("BEGIN NEW.no := nextval(TG_TABLE_NAME || '_seq'); END", true),
+            ("BEGIN NEW.no := nextval('numbers_' || x); END", true),
+            ("BEGIN NEW.no := nextval($1); END", true),
+            ("BEGIN EXECUTE 'SELECT nextval(' || x || ')'; END", true),
+        ] {
+            assert_eq!(numbers_by_any_name(&function(30_001, "numbered", body)), any, "{body}");
         }
     }
 
