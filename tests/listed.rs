@@ -255,3 +255,77 @@ fn a_grant_on_one_column_opens_no_other_of_the_domain() {
     assert_eq!(error(&raw.exchange(&run(&original))).as_deref(), Some("42501"));
     assert_eq!(first(&raw.exchange(&run(&one))), one);
 }
+
+/// What SQLAlchemy sends for new records: a column that has no value yet is NULL
+/// in each row, whatever its mask; numbers are cast to the column's own type.
+#[test]
+fn nulls_and_numbers_in_a_list_are_stored() {
+    let (shop, mut raw) = Shop::open();
+    let (one, number) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "c_int8", "vault", 1));
+    let original = shop.server.sql("shop", "SELECT c_int8 FROM vault WHERE id = 1").trim().to_owned();
+    let insert = |rows: &str| {
+        format!(
+            "INSERT INTO customers (id, name, email, salary, birth_date, ssn) SELECT p0::INTEGER, p1::VARCHAR, p2::VARCHAR, \
+             p3::NUMERIC(10, 2), p4::DATE, p5::VARCHAR FROM (VALUES {rows}) AS imp_sen(p0, p1, p2, p3, p4, p5, sen_counter) \
+             ORDER BY sen_counter RETURNING customers.id, customers.id AS id__1"
+        )
+    };
+    let bound = insert(
+        "($1::INTEGER, $2::VARCHAR, $3::VARCHAR, $4, $5::DATE, $6::VARCHAR, 0), \
+         ($7::INTEGER, $8::VARCHAR, $9::VARCHAR, $10, $11::DATE, $12::VARCHAR, 1)",
+    );
+    let run = |email: Option<&str>| {
+        let row = |id| [Some(id), Some("x"), None, None, None, Some(&*one)];
+        let mut values = [row("900"), row("901")].concat();
+        values[8] = email;
+        extended(&bound, &[], &values)
+    };
+    assert_eq!(error(&raw.exchange(&run(Some("a@b.org")))).as_deref(), Some("42501"));
+    let frames = raw.exchange(&run(None));
+    assert_eq!(error(&frames), None, "{}", text(&frames));
+    let spelled = insert(&format!(
+        "(902, 'x', NULL, NULL::NUMERIC, NULL, '{one}', 0), (903, 'x', NULL, NULL, NULL, NULL, 1)"
+    ));
+    assert_eq!(error(&raw.query(&spelled)), None);
+    let seen = "SELECT count(*), count(email), count(salary), count(ssn) FROM customers WHERE id >= 900";
+    assert_eq!(shop.server.sql("shop", seen).trim(), "4|0|0|3");
+
+    let numbers = |rows: &str| {
+        format!(
+            "INSERT INTO vault (id, c_int8) SELECT p0::INTEGER, p1::BIGINT FROM (VALUES {rows}) AS l (p0, p1, n) ORDER BY n"
+        )
+    };
+    assert_eq!(error(&raw.query(&numbers(&format!("(900, {number}, 0), (901, NULL, 1)")))), None);
+    let sent = extended(&numbers("($1::INTEGER, $2::BIGINT, 0)"), &[], &[Some("902"), Some(&number)]);
+    assert_eq!(error(&raw.exchange(&sent)), None);
+    let stored = shop.server.sql(
+        "shop",
+        "SELECT string_agg(coalesce(c_int8::text, '-'), ' ' ORDER BY id) FROM vault WHERE id >= 900",
+    );
+    assert_eq!(stored.trim(), format!("{original} - {original}"));
+    // INSERT … SELECT of parameters, as a guarded insert is written.
+    let guarded = "INSERT INTO customers (id, name, email) SELECT $1::int, $2, $3::text WHERE NOT EXISTS (SELECT FROM customers WHERE id = $1::int)";
+    for (email, code) in [(Some("a@b.org"), Some("42501")), (None, None)] {
+        let frames = raw.exchange(&extended(guarded, &[], &[Some("910"), Some("x"), email]));
+        assert_eq!(error(&frames).as_deref(), code, "{}", text(&frames));
+    }
+    for sql in [
+        // A value, a computation, a choice or another cast is none of these.
+        insert("(920, 'x', 'a@b.org', NULL, NULL, NULL, 0)"),
+        insert("(920, 'x', coalesce(NULL, 'a@b.org'), NULL, NULL, NULL, 0)"),
+        numbers("(920, length('abc'), 0)"),
+        numbers(&format!("(920, '{number}'::numeric, 0)")),
+        format!("INSERT INTO vault (id, c_int8) SELECT 920, p1::int FROM (VALUES ({number})) AS l (p1)"),
+        format!(
+            "INSERT INTO vault (id, c_int8) SELECT 920, p1::bigint + 1 FROM (VALUES ({number})) AS l (p1)"
+        ),
+    ] {
+        for frames in [raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {}", text(&frames));
+        }
+    }
+    assert_eq!(shop.server.sql("shop", "SELECT count(*) FROM vault WHERE id = 920").trim(), "0");
+    // A cast to a column's own type shows the column's mask.
+    let own = "SELECT c_int8::bigint, c_int8 FROM vault WHERE id = 1";
+    assert_eq!(rows(&raw.query(own)), [[Some(number.clone()), Some(number)]]);
+}

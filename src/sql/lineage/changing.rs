@@ -128,6 +128,7 @@ pub(super) fn take_names(fields: &mut [Field], names: impl IntoIterator<Item = S
                     field.origin = None;
                     field.listed = None;
                     field.is_null = false;
+                    field.null_with.clear();
                 }
             }
             None => field.unsure |= may_go,

@@ -44,7 +44,7 @@ impl<'a> Walk<'a> {
             NodeEnum::ParamRef(parameter) => {
                 self.at(parameter.location);
                 let given = self.given_parameter(parameter);
-                Ok(Value { null_with: given.first().cloned(), given, ..Value::clean() })
+                Ok(Value { null_with: given.clone(), given, ..Value::clean() })
             }
             NodeEnum::SetToDefault(_) => Ok(Value::constant(Constant::Default)),
             NodeEnum::SqlvalueFunction(function) => {
@@ -513,6 +513,7 @@ impl<'a> Walk<'a> {
         }
         let keeps = self
             .keeping_type(type_name)
+            .or_else(|| self.own_type(&value, type_name))
             .filter(|_| value.row.is_none() && value.elements.is_none() && !self.may_be_document(&value));
         match keeps {
             Some(oid) => {

@@ -144,11 +144,12 @@ impl<'a> Walk<'a> {
         self.given_values(&field.flow, field.type_oid, &written.given, written.type_oid).filter(|_| usable)
     }
 
-    /// A parameter whose NULL may be written where no token leads.
+    /// Parameters whose NULL may be written where no token leads.
     pub(super) fn null_for(&self, type_oid: Option<Oid>, written: &Value) -> Option<GivenValues> {
-        let given = written.null_with.clone().filter(|_| written.is_clean())?;
+        let values = written.null_with.clone();
         let ty = ValueType::resolve(self.facts.snapshot, type_oid.unwrap_or(Oid(0)), -1);
-        Some(GivenValues { ty, values: vec![given], only_null: true })
+        let usable = written.is_clean() && !values.is_empty();
+        usable.then_some(GivenValues { ty, values, only_null: true })
     }
 
     pub(super) fn given_values(

@@ -21,7 +21,7 @@ use super::{Mark, Walk};
 use crate::catalog::Oid;
 use crate::mask::ValueType;
 use crate::policy::{Disclosure, ProtectedColumn};
-use crate::sql::analysis::{Flow, Given, GivenValues, Otherwise, Use, UseKind, declared_type};
+use crate::sql::analysis::{Flow, Given, GivenAs, GivenValues, Otherwise, Use, UseKind, declared_type};
 
 /// What a column of VALUES holds originals of.
 #[derive(Clone)]
@@ -41,9 +41,12 @@ pub(super) type WantedColumns = HashMap<usize, Option<Listed>>;
 
 /// What stands in a row of VALUES.
 pub(super) enum Entry {
-    Null,
+    /// True: a token may stand beside it, whose type it does not change.
+    Null(bool),
     /// With the type that it is cast to.
     Given(Given, Option<Oid>),
+    /// No token, but a parameter that may be NULL.
+    Nullable(Given),
 }
 
 impl Entry {
@@ -53,10 +56,32 @@ impl Entry {
             return None;
         }
         let is_simple = value.literal == Literal::Plain || value.type_oid.is_some();
-        match value.given.as_slice() {
-            [] if value.constant == Constant::Null && is_simple => Some(Self::Null),
-            [given] if !given.array => Some(Self::Given(given.clone(), value.type_oid)),
+        match (value.given.as_slice(), value.null_with.as_slice()) {
+            ([], []) if value.constant == Constant::Null && value.literal != Literal::No => {
+                Some(Self::Null(is_simple))
+            }
+            ([given], _) if !given.array => Some(Self::Given(given.clone(), value.type_oid)),
+            (_, [parameter]) => Some(Self::Nullable(parameter.clone())),
             _ => None,
+        }
+    }
+
+    /// The parameter that decides whether it is NULL. None: nothing does.
+    fn null_with(&self) -> Option<Option<Given>> {
+        match self {
+            Self::Null(_) => Some(None),
+            Self::Given(given, _) | Self::Nullable(given) => {
+                matches!(given.what, GivenAs::Parameter(_)).then(|| Some(given.clone()))
+            }
+        }
+    }
+
+    /// What may be a token, with its type. None: none may stand beside it.
+    fn token(self) -> Option<Option<(Given, Option<Oid>)>> {
+        match self {
+            Self::Null(is_simple) => is_simple.then_some(None),
+            Self::Given(given, cast) => Some(Some((given, cast))),
+            Self::Nullable(_) => None,
         }
     }
 }
@@ -67,16 +92,13 @@ impl<'a> Walk<'a> {
     pub(super) fn listed_column(&mut self, value: Value, entries: Vec<Option<Entry>>, mark: &Mark) -> Value {
         let entries: Option<Vec<Entry>> = entries.into_iter().collect();
         let Some(entries) = entries.filter(|_| !self.view) else { return value };
-        let (given, casts): (Vec<Given>, Vec<Option<Oid>>) = entries
-            .into_iter()
-            .filter_map(|entry| match entry {
-                Entry::Null => None,
-                Entry::Given(given, cast) => Some((given, cast)),
-            })
-            .unzip();
-        let Some(place) = given.first().map(|first| first.span.start) else {
-            return Value { is_null: true, ..value };
-        };
+        let nulls = entries.iter().map(Entry::null_with).collect::<Option<Vec<_>>>();
+        let is_null = nulls.as_ref().is_some_and(|all| all.iter().all(Option::is_none));
+        let null_with = nulls.into_iter().flatten().flatten().collect();
+        let value = Value { is_null, null_with, ..value };
+        let tokens = entries.into_iter().map(Entry::token).collect::<Option<Vec<_>>>();
+        let (given, casts): (Vec<Given>, Vec<Option<Oid>>) = tokens.into_iter().flatten().flatten().unzip();
+        let Some(place) = given.first().map(|first| first.span.start) else { return value };
         let value = Value { listed: Some(place), ..value };
         let Some(Listed { columns, type_oid }) = self.listed.get(&place).cloned() else { return value };
         let flow = Flow::Plain { columns, cast: false };

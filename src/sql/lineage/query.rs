@@ -69,6 +69,7 @@ impl Target {
             shifts: self.shifts,
             listed: self.value.listed,
             is_null: self.value.is_null,
+            null_with: self.value.null_with.clone(),
             runs: self.value.runs,
         }
     }
@@ -314,7 +315,8 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.placeless(&[&target.name]);
-        let mut value = self.expression(node, scope, purpose)?.not_given();
+        let value = self.expression(node, scope, purpose)?;
+        let mut value = Value { null_with: value.null_with.clone(), ..value.not_given() };
         let (name, unsure) = match target.name.is_empty() {
             true => self.output_name(node),
             false => (target.name.clone(), false),

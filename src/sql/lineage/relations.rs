@@ -264,6 +264,7 @@ impl<'a> Walk<'a> {
                     shifts: false,
                     listed: None,
                     is_null: false,
+                    null_with: Vec::new(),
                     runs: self.runs_of(column.type_oid),
                 }
             })

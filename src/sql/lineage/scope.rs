@@ -19,7 +19,7 @@ use super::value::{computed, inside, mixed, unite};
 use crate::catalog::Oid;
 use crate::catalog::guard::Runs;
 use crate::policy::ProtectedColumn;
-use crate::sql::analysis::Flow;
+use crate::sql::analysis::{Flow, Given};
 
 /// A column of something that stands in FROM.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,8 @@ pub(super) struct Field {
     pub listed: Option<usize>,
     /// NULL in every row of a VALUES.
     pub is_null: bool,
+    /// NULL in every row if all of these parameters are NULL.
+    pub null_with: Vec<Given>,
     /// What its type runs: see [`running`](super::running).
     pub runs: Option<Runs>,
 }
@@ -136,6 +138,7 @@ impl Field {
             shifts: false,
             listed: None,
             is_null: false,
+            null_with: Vec::new(),
             runs: None,
         }
     }
@@ -173,6 +176,7 @@ impl Field {
             shifts: self.shifts || other.shifts,
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
             is_null: self.is_null && other.is_null,
+            null_with: Vec::new(),
             runs: self.runs.max(other.runs),
         }
     }

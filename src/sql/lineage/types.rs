@@ -59,7 +59,21 @@ const WIDER: &[Oid] = &[INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8, DATE, TIMESTA
 const MAX_DOMAINS: usize = 32;
 
 /// Types without fields whose names are no keywords.
-const SCALARS: &[&str] = &["bytea", "date", "inet", "json", "jsonb", "name", "oid", "timestamptz"];
+const SCALARS: &[&str] = &[
+    "bool",
+    "bytea",
+    "date",
+    "float8",
+    "inet",
+    "int2",
+    "json",
+    "jsonb",
+    "name",
+    "numeric",
+    "oid",
+    "timestamp",
+    "timestamptz",
+];
 
 /// Is it the name of a type of `pg_catalog` that arrays in FROM may be of?
 pub(super) fn is_scalar_type(name: &str) -> bool {
@@ -229,6 +243,18 @@ impl<'a> Walk<'a> {
         match oids.iter().find(|oid| oid.is_builtin()) {
             Some(oid) => Literal::Cast(*oid),
             None => Literal::No,
+        }
+    }
+
+    /// A cast to the type that the value has already, without a length, is none
+    /// (`coerce_type` in `parse_coerce.c`).
+    pub(super) fn own_type(&self, value: &Value, name: &TypeName) -> Option<Oid> {
+        let names = strings(&name.names)?;
+        let is_known = names.last().is_some_and(|name| is_scalar_type(name));
+        let is_plain = is_known && name.typmods.is_empty() && name.array_bounds.is_empty();
+        match self.cast_to(name) {
+            Literal::Cast(oid) if is_plain && value.type_oid == Some(oid) => Some(oid),
+            Literal::Cast(_) | Literal::No | Literal::Plain => None,
         }
     }
 

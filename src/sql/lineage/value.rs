@@ -39,8 +39,8 @@ pub(super) struct Value {
     pub given: Vec<Given>,
     /// The elements of `ARRAY[…]`, likewise.
     pub given_elements: Vec<Given>,
-    /// If this parameter is NULL, so is the value.
-    pub null_with: Option<Given>,
+    /// If all of these parameters are NULL, so is the value.
+    pub null_with: Vec<Given>,
     /// It is a column of VALUES, unchanged: see [`listed`](super::listed).
     pub listed: Option<usize>,
     /// It is a column of VALUES that is NULL in every row.
@@ -178,7 +178,7 @@ impl Value {
             origin: None,
             given: Vec::new(),
             given_elements: Vec::new(),
-            null_with: None,
+            null_with: Vec::new(),
             listed: None,
             is_null: false,
             runs: None,
@@ -198,7 +198,7 @@ impl Value {
     pub fn not_given(mut self) -> Self {
         self.given.clear();
         self.given_elements.clear();
-        self.null_with = None;
+        self.null_with.clear();
         self.elements = self.elements.map(|all| all.into_iter().map(Self::not_given).collect());
         self
     }
@@ -219,6 +219,7 @@ impl Value {
         value.origin = field.origin;
         value.listed = field.listed;
         value.is_null = field.is_null;
+        value.null_with.clone_from(&field.null_with);
         value.runs = field.runs;
         value
     }
