@@ -379,3 +379,36 @@ fn no_encoding_hides_what_a_text_names() {
         assert!(refused(&ana.exchange(&query_of(text))), "{}", String::from_utf8_lossy(text));
     }
 }
+
+/// What is known to set no encoding holds nothing back in its text.
+#[test]
+fn what_runs_by_a_name_and_sets_no_encoding_stands_before_masked_columns() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, TOKEN);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let select = "SELECT ssn FROM customers WHERE id = 1";
+    for text in [
+        format!("PREPARE p AS {select}; EXECUTE p; EXECUTE p"),
+        format!("EXECUTE p; {select}; DEALLOCATE p"),
+        format!(
+            "BEGIN; DECLARE c CURSOR FOR {select}; FETCH c; FETCH ALL FROM c; MOVE BACKWARD ALL FROM c; FETCH c; COMMIT"
+        ),
+        format!("RESET statement_timeout; RESET ROLE; {select}"),
+        format!("DISCARD PLANS; {select}"),
+        format!("PREPARE n AS SELECT 1; EXPLAIN ANALYZE EXECUTE n; {select}; DEALLOCATE n"),
+    ] {
+        let frames = ana.query(&text);
+        assert_eq!(code(&frames), None, "{text}");
+        assert!(rows(&frames).iter().any(|row| row.starts_with("tok_")), "{text}");
+    }
+    for text in [
+        format!("PREPARE e AS SELECT set_config('client_encoding', 'LATIN1', false); EXECUTE e; {select}"),
+        format!("RESET ALL; {select}"),
+        format!("DISCARD ALL; {select}"),
+        format!("CALL nothing(); {select}"),
+    ] {
+        let frames = ana.query(&text);
+        assert!(code(&frames).is_some() && rows(&frames).is_empty(), "{text}");
+        ana.query("SET client_encoding = 'UTF8'");
+    }
+}

@@ -144,7 +144,7 @@ impl Relay {
             return Ok(());
         }
         self.need_encoding()?;
-        let is_unheard = self.pipeline_recodes || (self.recoded && self.pipeline_open);
+        let is_unheard = self.pipeline_recodes || (self.pipeline_open && self.end_recodes());
         if self.settings.reads_as_sent() && !is_unheard {
             return Ok(());
         }

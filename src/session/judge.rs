@@ -301,7 +301,31 @@ impl Relay {
     /// What an EXECUTE or FETCH runs comes behind what is before it in its text.
     fn may_recode_by_name(&self, lineage: &Lineage) -> bool {
         let statement = lineage.statement();
-        statement.is_some_and(|s| s.may_recode || (self.recoded && s.follows_end))
+        statement.is_some_and(|s| s.may_recode || (s.follows_end && self.end_recodes()))
+    }
+
+    /// The end of a transaction may set `client_encoding`: back to what it was, or
+    /// by the query of a cursor WITH HOLD, which runs then.
+    pub(super) fn end_recodes(&self) -> bool {
+        self.recoded || self.state.portals().any(|portal| portal.hold && portal.prepared.may_recode)
+    }
+
+    /// Does what a statement of this kind runs by a name set `client_encoding`, or
+    /// may it?
+    pub(super) fn runs_recoding(&self, kind: &StatementKind) -> bool {
+        match kind {
+            StatementKind::Execute { name } | StatementKind::ExplainExecute { name } => {
+                match self.state.statement(name.as_bytes()) {
+                    Lookup::Found(slot) => slot.value.may_recode,
+                    Lookup::Missing | Lookup::Wait => true,
+                }
+            }
+            StatementKind::Fetch { cursor, .. } => match self.state.portal(cursor.as_bytes()) {
+                Lookup::Found(slot) => slot.value.prepared.may_recode,
+                Lookup::Missing | Lookup::Wait => true,
+            },
+            _ => false,
+        }
     }
 
     fn judge_fetch(&mut self, cursor: &str) -> Result<Judged, Stop> {
@@ -467,7 +491,7 @@ impl Relay {
     /// Why masked values can't be shown, nor tokens be led back: the server's
     /// conversion of their originals could fail.
     fn lossy_output(&self, statement: &Statement) -> Option<ClientError> {
-        let set_back = self.recoded && (statement.follows_end || self.pipeline_open);
+        let set_back = (statement.follows_end || self.pipeline_open) && self.end_recodes();
         let unheard = statement.may_recode || self.outer_recodes || self.pipeline_recodes || set_back;
         self.settings.lossy_output().or_else(|| unheard.then(unheard_encoding))
     }

@@ -98,7 +98,9 @@ impl Relay {
     }
 
     fn by_sql(&mut self, lineage: &Lineage, text: &Bytes, edits: &[Edit]) -> Arc<Prepared> {
-        let known = Known::Analysed(Lineage { inner: true, ..lineage.clone() });
+        let inner = Lineage { inner: true, ..lineage.clone() };
+        let may_recode = inner.statement().is_none_or(|statement| statement.may_recode);
+        let known = Known::Analysed(inner);
         let weight = Some(self.kept.text(text, &known));
         Arc::new(Prepared {
             text: text.clone(),
@@ -108,7 +110,7 @@ impl Relay {
             form: Some(Form { edits: edits.to_vec(), ..Form::default() }),
             by_sql: true,
             may_copy_in: false,
-            may_recode: true,
+            may_recode,
             misread: self.check_reading(text, self.may_have_set()).is_err(),
             weight,
         })

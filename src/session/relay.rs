@@ -244,7 +244,8 @@ pub(super) struct Relay {
     pub pipeline_recodes: bool,
     /// `client_encoding` was set in this transaction, whose end may set it back.
     pub recoded: bool,
-    /// The EXECUTE or FETCH that is being followed may have set it.
+    /// The EXECUTE or FETCH that is being followed, or one before it in its text,
+    /// may have set it.
     pub outer_recodes: bool,
     /// Bytes of a client frame that is passed on, or dropped, in parts.
     pub client_pass: usize,

@@ -139,7 +139,9 @@ impl Relay {
         unread: Option<Cow<'static, str>>,
     ) -> Result<(), (usize, Stop)> {
         let mut trial = Trial::default();
+        let outer = self.outer_recodes;
         let judged = self.judge_each(plan, unread, &mut trial);
+        self.outer_recodes = outer;
         self.spent.clear();
         // They are made when the text is sent.
         self.state.end_trial(trial);
@@ -161,6 +163,8 @@ impl Relay {
             if !judged.tokens.is_empty() && plan.analysis.statements.len() > 1 {
                 return Err((index, tokens_among_several().into()));
             }
+            // What follows it in the text comes behind what it runs.
+            self.outer_recodes |= lineage.statement().is_some_and(|s| self.runs_recoding(&s.kind));
             let known = plan.changes.len();
             self.changes(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.changes)
                 .map_err(|stop| (index, stop))?;

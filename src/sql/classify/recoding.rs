@@ -42,7 +42,7 @@ pub(super) fn is_spelled(tokens: &Tokens, text: &str, span: &Range<usize>) -> bo
 fn sets_all(tokens: &Tokens, span: &Range<usize>) -> bool {
     let mut words = tokens.within(span).map(|(_, token)| token);
     match words.next() {
-        Some(Token::Reset | Token::Discard) => true,
+        Some(Token::Reset | Token::Discard) => words.next() == Some(Token::All),
         Some(Token::Set) => words.take(2).any(|word| word == Token::Names),
         // A function's own settings.
         Some(Token::Create | Token::Alter) => {
@@ -53,10 +53,11 @@ fn sets_all(tokens: &Tokens, span: &Range<usize>) -> bool {
     }
 }
 
-/// What it runs is not in its text.
+/// What it runs is not in its text, and nobody knows it. What EXECUTE, FETCH and
+/// MOVE run, the session knows by its name.
 pub(super) fn is_hidden(tokens: &Tokens, span: &Range<usize>) -> bool {
     let first = tokens.within(span).map(|(_, token)| token).next();
-    matches!(first, Some(Token::Execute | Token::Fetch | Token::Move | Token::Call | Token::Do))
+    matches!(first, Some(Token::Call | Token::Do))
 }
 
 /// May a text that nobody has read set it? Functions that it calls may.
@@ -66,9 +67,19 @@ pub fn may_recode(text: &[u8]) -> bool {
     let begins = |with: &str| word.eq_ignore_ascii_case(with.as_bytes());
     // A comment may hide the first word.
     word.is_empty() && !text.is_empty()
-        || ["reset", "discard", "execute", "fetch", "move", "call", "do"].into_iter().any(begins)
+        || ["execute", "fetch", "move", "call", "do"].into_iter().any(begins)
+        || ["reset", "discard"].into_iter().any(begins) && !is_one(text.get(word.len()..))
         || begins("set") && contains(text, &NAMES)
+        // EXPLAIN ANALYZE runs it.
+        || begins("explain") && contains(text, &EXECUTE)
         || names_it(text)
+}
+
+/// What follows RESET or DISCARD, plainly, is one thing and not ALL.
+fn is_one(rest: Option<&[u8]>) -> bool {
+    let rest = rest.unwrap_or_default().trim_ascii_start();
+    let word = rest.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    !word.is_empty() && !word.eq_ignore_ascii_case(b"all")
 }
 
 /// Would a function with this body set it, unless by SET NAMES?
@@ -79,6 +90,7 @@ pub(super) fn body_recodes(body: &str) -> bool {
 type Finder = LazyLock<Option<AhoCorasick>>;
 
 static NAMES: Finder = LazyLock::new(|| finder(&["names"]));
+static EXECUTE: Finder = LazyLock::new(|| finder(&["execute"]));
 static SPELLINGS: Finder =
     LazyLock::new(|| finder(&[ENCODING, STRINGS, PARAMETERS, FUNCTION, VIEW, ESCAPED]));
 
@@ -132,6 +144,10 @@ mod tests {
             "RESET ALL",
             "set Standard_Conforming_Strings = off",
             "select set_config('standard_conforming_strings', 'off', false)",
+            "reset\nall",
+            "reset /* */ all",
+            "reset client_encoding",
+            "explain analyze execute p",
             "discard all",
             "execute p",
             "/* */ reset all",
@@ -142,6 +158,9 @@ mod tests {
             "",
             "select names, reset from moves",
             "set search_path = sales",
+            "reset statement_timeout",
+            "RESET ROLE",
+            "discard plans",
             "select set_config('app.tenant', '7', true), set_config('role', $1, true)",
             "begin",
         ] {

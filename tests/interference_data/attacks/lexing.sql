@@ -53,6 +53,34 @@ SET NAMES 'LATIN1'; SELECT id, code FROM patients ORDER BY id
 == an encoding set in the same message by what was prepared
 PREPARE enc3 AS SELECT set_config('client_encoding', 'LATIN1', false)
 EXECUTE enc3; SELECT id, code FROM patients ORDER BY id
+== an encoding set in the same message by what EXPLAIN runs
+PREPARE enc10 AS SELECT set_config('client_encoding', 'LATIN1', false)
+EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE enc10; SELECT id, code FROM patients ORDER BY id
+== an encoding set in a pipeline by what EXPLAIN runs
+PREPARE enc11 AS SELECT set_config('client_encoding', 'LATIN1', false)
+| EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) EXECUTE enc11
+| SELECT id, code FROM patients ORDER BY id
+== an encoding set by a cursor that COMMIT holds
+BEGIN
+DECLARE enc12 CURSOR WITH HOLD FOR SELECT set_config('client_encoding', 'LATIN1', false)
+COMMIT; SELECT id, code FROM patients ORDER BY id
+CLOSE enc12
+== an encoding set in a pipeline by a cursor that COMMIT holds
+BEGIN
+DECLARE enc13 CURSOR WITH HOLD FOR SELECT set_config('client_encoding', 'LATIN1', false)
+| COMMIT
+| SELECT id, code FROM patients ORDER BY id
+CLOSE enc13
+== an encoding set in the same message by a cursor that goes on
+BEGIN
+DECLARE enc14 CURSOR FOR SELECT set_config('client_encoding', 'LATIN1', false)
+MOVE enc14; SELECT id, code FROM patients ORDER BY id
+ROLLBACK
+== an encoding set in the same message by what is prepared in it
+PREPARE enc15 AS SELECT set_config('client_encoding', 'LATIN1', false); EXECUTE enc15; SELECT id, code FROM patients ORDER BY id
+== an encoding reset with all else
+SET client_encoding = 'UTF8'
+RESET ALL; SELECT id, code FROM patients ORDER BY id
 == an encoding set behind a view
 CREATE TEMP VIEW enc4 AS SELECT set_config('client_encoding', 'LATIN1', false) AS e
 SELECT e, id, code FROM enc4, patients ORDER BY id
