@@ -329,3 +329,119 @@ fn nulls_and_numbers_in_a_list_are_stored() {
     let own = "SELECT c_int8::bigint, c_int8 FROM vault WHERE id = 1";
     assert_eq!(rows(&raw.query(own)), [[Some(number.clone()), Some(number)]]);
 }
+
+/// Django writes many rows at once as arrays, one for each column.
+#[test]
+fn arrays_of_tokens_and_of_nulls_are_stored() {
+    let (shop, mut raw) = Shop::open();
+    let (one, two) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "ssn", "customers", 2));
+    let number = token(&mut raw, "c_int8", "vault", 1);
+    let stored = |what: &str, table: &str, from: u32| {
+        let sql = format!(
+            "SELECT string_agg(coalesce({what}::text, '-'), ' ' ORDER BY id) FROM {table} WHERE id >= {from}"
+        );
+        shop.server.sql("shop", &sql).trim().to_owned()
+    };
+    let original = |column: &str, table: &str, id: u32| {
+        shop.server.sql("shop", &format!("SELECT {column} FROM {table} WHERE id = {id}")).trim().to_owned()
+    };
+    let ssns = format!("{} {}", original("ssn", "customers", 1), original("ssn", "customers", 2));
+    let insert = |ids: &str, emails: &str, ssns: &str| {
+        format!(
+            "INSERT INTO \"customers\" (\"id\", \"name\", \"email\", \"ssn\") SELECT * FROM UNNEST(({ids})::integer[], \
+             ('{{a,b}}')::varchar[], ({emails})::text[], ({ssns})::text[]) RETURNING \"customers\".\"id\""
+        )
+    };
+    let tokens = format!("'{{{one},{two}}}'");
+    for (from, sql, expected) in [
+        (700, insert("'{700,701}'::int4[]", "'{NULL,NULL}'", "'{NULL,NULL}'"), "- -"),
+        (710, insert("'{710,711}'::int4[]", "'{NULL,null}'", &tokens), &*ssns),
+        (720, insert("'{720,721}'", "'{NULL,NULL}'", &format!("{tokens}::varchar[]")), &*ssns),
+    ] {
+        for setting in ["array_nulls = on", "array_nulls = off"] {
+            raw.query("BEGIN");
+            raw.query(&format!("SET LOCAL {setting}"));
+            let frames = raw.query(&sql);
+            assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
+            assert_eq!(column(&frames), [from.to_string(), (from + 1).to_string()]);
+            raw.query(if setting.ends_with("off") { "COMMIT" } else { "ROLLBACK" });
+        }
+        assert_eq!(stored("ssn", "customers", from), expected);
+        assert_eq!(stored("email", "customers", from), "- -");
+        shop.server.sql("shop", &format!("DELETE FROM customers WHERE id >= {from}"));
+    }
+    let sql = format!(
+        "INSERT INTO vault (id, c_int8) SELECT * FROM unnest('{{700,701}}'::int[], '{{{number},{number}}}'::bigint[])"
+    );
+    assert_eq!(error(&raw.query(&sql)), None);
+    assert_eq!(stored("c_int8", "vault", 700), vec![original("c_int8", "vault", 1); 2].join(" "));
+    // Bound, and compared.
+    let list = format!("{{{one},{two}}}");
+    let bound = insert("$1", "$2", "$3");
+    let frames = raw.exchange(&extended(&bound, &[], &[Some("{730,731}"), None, Some(&list)]));
+    assert_eq!((error(&frames), stored("ssn", "customers", 730)), (None, ssns.clone()));
+    shop.server.sql("shop", "DELETE FROM customers WHERE id >= 730");
+    let found = "SELECT c.id FROM customers c JOIN unnest($1::text[]) WITH ORDINALITY AS l (t, n) ON c.ssn = l.t ORDER BY n";
+    assert_eq!(column(&raw.exchange(&extended(found, &[], &[Some(&list)]))), ["1", "2"]);
+    let shown =
+        format!("SELECT t FROM customers c JOIN unnest({tokens}::text[]) t ON c.ssn = t ORDER BY c.id");
+    assert_eq!(column(&raw.query(&shown)), [one.clone(), two.clone()]);
+
+    let first = original("ssn", "customers", 1);
+    for sql in [
+        insert("'{740,741}'", "'{NULL,a@b.org}'", "'{NULL,NULL}'"),
+        insert("'{740,741}'", "'{NULL,\"NULL\"}'", "'{NULL,NULL}'"),
+        insert("'{740,741}'", "'{NULL, NULL }'", "'{NULL,x}'"),
+        insert("'{740,741}'", "'NULL'", "'{NULL,NULL}'"),
+        insert("'{740,741}'", &tokens, "'{NULL,NULL}'"),
+        insert("'{740,741}'", "'{NULL,NULL}'", &format!("'{{{first},{one}}}'")),
+        // The server may read a text for NULL.
+        insert("'{740,741}'", "'{NULL,NULL}'", &format!("'{{{one},NULL}}'")),
+        insert("'{740,741}'", "'{NULL,NULL}'", &format!("{tokens}::varchar(3)[]")),
+        insert("'{740,741}'", "'{NULL,NULL}'", &format!("{tokens}::name[]")),
+        insert("'{740,741}'", "'{NULL,NULL}'", &format!("{tokens}::text[] || '{{x}}'::text[]")),
+        format!("INSERT INTO customers (id, name, ssn) SELECT 740, t, t FROM unnest({tokens}::text[]) t"),
+        format!(
+            "INSERT INTO customers (id, name, email) SELECT 740, 'x', t FROM unnest('{{NULL,a}}'::text[]) t"
+        ),
+        format!(
+            "INSERT INTO customers (id, name, email) SELECT 740, 'x', coalesce(t, 'a') FROM unnest('{{NULL}}'::text[]) t"
+        ),
+        "INSERT INTO customers (id, name, email) VALUES (740, 'x', '{NULL}')".to_owned(),
+        "INSERT INTO customers (id, name, email) SELECT 740, 'x', t FROM (VALUES ('{NULL}')) l (t)"
+            .to_owned(),
+        format!("SELECT 1 FROM customers c JOIN unnest({tokens}::text[]) t ON c.ssn = t AND t LIKE '0%'"),
+        format!("SELECT 1 FROM customers c JOIN unnest({tokens}::text[]) t ON c.ssn = t AND t = c.name"),
+        format!("SELECT 1 FROM customers c JOIN unnest('{{{first}}}'::text[]) t ON c.ssn = t"),
+    ] {
+        for frames in [raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {}", text(&frames));
+        }
+    }
+    for (emails, ssns) in [(Some("{NULL,x}"), None), (Some("{NULL,NULL}"), None), (None, Some("{x,NULL}"))] {
+        let frames = raw.exchange(&extended(&bound, &[], &[Some("{740,741}"), emails, ssns]));
+        assert_eq!(error(&frames).as_deref(), Some("42501"), "{emails:?} {ssns:?}");
+    }
+    for what in ["t || 'x'", "length(t)", "md5(t)", "min(t)", "array_agg(t)"] {
+        let sql = format!("SELECT {what} FROM customers c JOIN unnest({tokens}::text[]) t ON c.ssn = t");
+        let frames = raw.query(&sql);
+        assert!(!text(&frames).contains(&first), "{sql}");
+    }
+    assert_eq!(stored("ssn", "customers", 740), "");
+}
+
+/// `array_nulls = off` makes a text of each NULL in an array's text.
+#[test]
+fn no_null_in_an_array_is_a_guess() {
+    let (shop, mut raw) = Shop::open();
+    let one = token(&mut raw, "ssn", "customers", 1);
+    shop.server.sql("shop", "UPDATE customers SET ssn = 'NULL' WHERE id = 2");
+    raw.query("SET array_nulls = off");
+    for list in ["{NULL}".to_owned(), format!("{{{one},null}}")] {
+        let spelled = format!("SELECT id FROM customers WHERE ssn = ANY ('{list}')");
+        let bound = extended("SELECT id FROM customers WHERE ssn = ANY ($1)", &[], &[Some(&list)]);
+        for frames in [raw.query(&spelled), raw.exchange(&bound)] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{list}");
+        }
+    }
+}

@@ -62,7 +62,7 @@ pub fn originals(
     };
     Some(match ty.element {
         None => back,
-        Some(_) => Box::new(ArrayMask { element: back, unreadable }),
+        Some(_) => Box::new(ArrayMask { element: back, unreadable, is_sent: true }),
     })
 }
 

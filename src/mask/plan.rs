@@ -163,7 +163,7 @@ fn in_array(element: Box<dyn Mask>, ty: &ValueType, wire: Wire) -> Box<dyn Mask>
         None => element,
         Some(_) => {
             let unreadable = UnreadableValue { oid: ty.oid, format: wire.format };
-            Box::new(ArrayMask { element, unreadable })
+            Box::new(ArrayMask { element, unreadable, is_sent: false })
         }
     }
 }

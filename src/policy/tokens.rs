@@ -9,6 +9,7 @@
 //! means itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -26,8 +27,9 @@ pub trait Tokens {
     /// What `given` leads to, as a value of type `ty`.
     fn lead(&self, column: &ProtectedColumn, ty: &ValueType, given: &Given) -> Lead;
 
-    /// Is this parameter NULL? None: it is bound later.
-    fn is_null(&self, number: u16) -> Option<bool>;
+    /// Is this parameter NULL, or (`array`) an array of NULLs? None: it is bound
+    /// later.
+    fn is_null(&self, number: u16, array: bool) -> Option<bool>;
 
     /// Parameters that the client has declared: those of bauta's own are
     /// numbered after them.
@@ -55,7 +57,7 @@ impl Tokens for NoTokens {
         Lead::Nowhere
     }
 
-    fn is_null(&self, _: u16) -> Option<bool> {
+    fn is_null(&self, _: u16, _: bool) -> Option<bool> {
         Some(false)
     }
 }
@@ -151,6 +153,8 @@ pub(super) struct Giving<'a> {
     /// different things.
     fixed: BTreeSet<u16>,
     literals: BTreeMap<usize, (Edit, Oid, Original)>,
+    /// What stands for literals that are arrays of NULLs.
+    nulls: BTreeMap<usize, Edit>,
     parameters: BTreeMap<u16, Option<Original>>,
     streamed: Vec<Streamed>,
 }
@@ -163,6 +167,7 @@ impl<'a> Giving<'a> {
             statement,
             fixed,
             literals: BTreeMap::new(),
+            nulls: BTreeMap::new(),
             parameters: BTreeMap::new(),
             streamed: Vec::new(),
         }
@@ -275,12 +280,16 @@ impl<'a> Giving<'a> {
     }
 
     fn take_nulls(&mut self, given: &GivenValues) -> bool {
-        let numbers = given.values.iter().filter_map(|value| match value.what {
-            GivenAs::Parameter(number) => Some(number),
-            GivenAs::Text(_) | GivenAs::Number(_) => None,
-        });
-        for number in numbers {
-            if self.tokens.is_null(number) == Some(false) {
+        for value in &given.values {
+            let GivenAs::Parameter(number) = value.what else {
+                let Some(count) = nulls_in(value) else { return false };
+                // Under `array_nulls = off` the literal would hold texts.
+                let text = format!(" ARRAY[{}] ", vec!["NULL"; count].join(","));
+                let Range { start, end } = value.span;
+                self.nulls.insert(start, Edit { start, end, text });
+                continue;
+            };
+            if self.tokens.is_null(number, value.array) == Some(false) {
                 return false;
             }
             self.parameters.entry(number).or_insert(None);
@@ -314,9 +323,11 @@ impl<'a> Giving<'a> {
         let parameters = std::mem::take(&mut self.parameters).into_iter().collect();
         let streamed = std::mem::take(&mut self.streamed);
         let mut handover = Handover { own, literals: Vec::new(), parameters, streamed };
-        let mut edits = Vec::new();
+        let is_there =
+            |edit: &Edit| !others.iter().any(|other| other.start <= edit.start && edit.end <= other.end);
+        let mut edits: Vec<Edit> = std::mem::take(&mut self.nulls).into_values().filter(is_there).collect();
         for (edit, oid, original) in std::mem::take(&mut self.literals).into_values() {
-            if others.iter().any(|other| other.start <= edit.start && edit.end <= other.end) {
+            if !is_there(&edit) {
                 continue;
             }
             let place = u16::try_from(handover.literals.len() + 1).ok();
@@ -343,6 +354,14 @@ impl Meaning<'_> {
             && declared_type(self.ty.oid, false) == declared_type(other.ty.oid, false)
             && self.means.is_some() == other.means.is_some()
     }
+}
+
+/// How many NULLs a literal is an array of. None: it is another thing.
+pub(crate) fn nulls_in(given: &Given) -> Option<usize> {
+    let GivenAs::Text(text) = &given.what else { return None };
+    let inside = text.strip_prefix('{')?.strip_suffix('}').filter(|_| given.array)?;
+    let is_null = inside.split(',').all(|element| element.eq_ignore_ascii_case("null"));
+    is_null.then(|| inside.split(',').count())
 }
 
 /// Is there no value of the type that is not a token?

@@ -93,13 +93,18 @@ impl Tokens for Keys<'_> {
         }
     }
 
-    fn is_null(&self, number: u16) -> Option<bool> {
+    fn is_null(&self, number: u16, array: bool) -> Option<bool> {
         match self.handed.values {
             Values::Open => None,
             Values::Kept(numbers) => Some(numbers.contains(&number)),
             Values::Bound(values) => {
                 let value = number.checked_sub(1).and_then(|index| values.get(usize::from(index)));
-                Some(matches!(value, Some((_, None))))
+                Some(match value {
+                    Some((_, None)) => true,
+                    // In text, `array_nulls = off` makes texts of them.
+                    Some((1, Some(value))) => array && holds_nulls_alone(value),
+                    Some((_, Some(_))) | None => false,
+                })
             }
         }
     }
@@ -159,6 +164,15 @@ impl<'a> Keys<'a> {
             Some(Err(_)) | None => Lead::Nowhere,
         }
     }
+}
+
+/// Is nothing but NULL in this array, in binary (`array_send` in `arrayfuncs.c`)?
+fn holds_nulls_alone(value: &[u8]) -> bool {
+    let dimensions = value.first_chunk::<4>().map(|number| u32::from_be_bytes(*number));
+    let header = dimensions.and_then(|number| usize::try_from(number).ok()?.checked_mul(8)?.checked_add(12));
+    // A NULL is a length of -1.
+    let elements = header.and_then(|header| value.get(header..));
+    elements.is_some_and(|elements| elements.iter().all(|byte| *byte == u8::MAX))
 }
 
 /// The type of an array of `ty`, as far as its elements go.
@@ -360,6 +374,22 @@ mod tests {
         let wide = i64::MAX.to_be_bytes();
         assert!(widened(&wide, 1, Oid(20), Oid(23)).is_none());
         assert!(widened(&narrow, 1, Oid(23), Oid(20)).is_none());
+    }
+
+    #[test]
+    fn an_array_of_nulls_holds_nothing_else() {
+        let array = |dimensions: i32, bounds: &[i32], elements: &[u8]| {
+            let head = [dimensions, 1, 25];
+            let words = head.iter().chain(bounds).flat_map(|word| word.to_be_bytes());
+            words.chain(elements.iter().copied()).collect::<Vec<u8>>()
+        };
+        assert!(holds_nulls_alone(&array(1, &[2, 1], &[255; 8])));
+        assert!(holds_nulls_alone(&array(0, &[], &[])));
+        assert!(!holds_nulls_alone(&array(1, &[2, 1], &[255, 255, 255, 255, 0, 0, 0, 0])));
+        assert!(!holds_nulls_alone(&array(1, &[1, 1], &[0, 0, 0, 1, 255])));
+        assert!(!holds_nulls_alone(&array(3, &[1, 1], &[255; 4])));
+        assert!(!holds_nulls_alone(&array(-1, &[1, 1], &[255; 4])));
+        assert!(!holds_nulls_alone(b"{NULL}"));
     }
 
     #[test]

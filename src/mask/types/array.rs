@@ -18,6 +18,9 @@ const MAX_DIMENSIONS: usize = 6;
 pub struct ArrayMask {
     pub element: Box<dyn Mask>,
     pub unreadable: UnreadableValue,
+    /// It goes to the server, which under `array_nulls = off` reads a bare NULL
+    /// as a text.
+    pub is_sent: bool,
 }
 
 /// An array without elements: what hides how many there are.
@@ -77,6 +80,9 @@ impl Nested for ArrayMask {
                 (_, Last::Open | Last::Comma) if depth > 0 => {
                     rest = bare(byte, tail, &mut element)?;
                     if element.eq_ignore_ascii_case(b"NULL") {
+                        if self.is_sent {
+                            return None;
+                        }
                         out.put_slice(b"NULL");
                     } else {
                         self.put_text(&element, out)?;

@@ -270,6 +270,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         source: &mut Source,
     ) -> Analysed<()> {
+        let mark = self.mark();
         let value = self.expression(call, scope, Purpose::DECIDE)?;
         let runs = value.runs;
         let flow = match value.is_clean() {
@@ -286,7 +287,12 @@ impl<'a> Walk<'a> {
         // A definition list is what the columns are; else a name may be wrong.
         let unsure = !is_defined && !self.has_certain_columns(call, scope);
         let loose = !self.view && unsure;
-        let column = |name: &str| Field { flow: flow.clone(), loose, unsure, runs, ..Field::clean(name) };
+        let is_alone = function.functions.len() == 1 && !unsure && !is_defined;
+        let listed = if is_alone { self.unnested(call, &mark) } else { Vec::new() };
+        let column = |name: &str, place: usize| match listed.get(place) {
+            Some(value) => Field { name: name.to_owned(), ..Field::of_value(value) },
+            None => Field { flow: flow.clone(), loose, unsure, runs, ..Field::clean(name) },
+        };
         // A scalar function's column is called as the alias says; one of a
         // definition list keeps its name (`addRangeTableEntryForFunction`).
         let alias = function.alias.as_ref().map(|alias| alias.aliasname.clone());
@@ -294,11 +300,12 @@ impl<'a> Walk<'a> {
             Some([only]) if !is_defined && *only == name && function.functions.len() == 1 => {
                 let called = alias.clone().unwrap_or(name);
                 source.alias = Some(called.clone());
-                source.fields.push(column(&called));
+                source.fields.push(column(&called, 0));
             }
             Some(columns) if !columns.is_empty() => {
                 source.alias.get_or_insert(name);
-                source.fields.extend(columns.iter().map(|name| column(name)));
+                let places = columns.iter().enumerate();
+                source.fields.extend(places.map(|(place, name)| column(name, place)));
             }
             _ if flow != Flow::Clean => return self.unknown("what is in the columns of a function"),
             _ => {

@@ -44,7 +44,7 @@ pub(super) const ONE_COLUMN: &[&str] = &[
     "string_to_table",
     UNNEST,
 ];
-const UNNEST: &str = "unnest";
+pub(super) const UNNEST: &str = "unnest";
 
 /// Functions that give arrays of scalars.
 pub(super) const SCALAR_ARRAYS: &[&str] = &["regexp_split_to_array", "string_to_array"];

@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The element's type of an array, or the type itself.
-    fn cast_target(&self, name: &TypeName) -> Option<(Oid, bool)> {
+    pub(super) fn cast_target(&self, name: &TypeName) -> Option<(Oid, bool)> {
         if name.setof || name.pct_type || !name.typmods.is_empty() || name.array_bounds.len() > 1 {
             return None;
         }

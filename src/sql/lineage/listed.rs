@@ -1,4 +1,4 @@
-//! Columns of VALUES that are compared with protected columns, or stored in
+//! Columns of VALUES, and of arrays that `unnest` takes apart, that are compared with protected columns, or stored in
 //! them, where each of their values may be a token: `JOIN (VALUES ('tok_…'),
 //! ('tok_…')) AS v (t) ON c.ssn = v.t`, `INSERT INTO c (ssn) SELECT t FROM …`.
 //!
@@ -14,12 +14,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use pg_query::NodeEnum;
+use pg_query::protobuf::Node;
+
+use super::functions::UNNEST;
 use super::given::{keeps, leads_back};
+use super::names::strings;
 use super::scope::Field;
 use super::value::{Constant, Literal, Purpose, Value, all_columns};
 use super::{Mark, Walk};
 use crate::catalog::Oid;
 use crate::mask::ValueType;
+use crate::policy::tokens::nulls_in;
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Given, GivenAs, GivenValues, Otherwise, Use, UseKind, declared_type};
 
@@ -43,9 +49,9 @@ pub(super) type WantedColumns = HashMap<usize, Option<Listed>>;
 pub(super) enum Entry {
     /// True: a token may stand beside it, whose type it does not change.
     Null(bool),
-    /// With the type that it is cast to.
-    Given(Given, Option<Oid>),
-    /// No token, but a parameter that may be NULL.
+    /// With the types that it is cast to.
+    Given(Given, Vec<Oid>),
+    /// No token, but a parameter that may be NULL, or an array of NULLs.
     Nullable(Given),
 }
 
@@ -60,7 +66,9 @@ impl Entry {
             ([], []) if value.constant == Constant::Null && value.literal != Literal::No => {
                 Some(Self::Null(is_simple))
             }
-            ([given], _) if !given.array => Some(Self::Given(given.clone(), value.type_oid)),
+            ([given], _) if !given.array => {
+                Some(Self::Given(given.clone(), value.type_oid.into_iter().collect()))
+            }
             (_, [parameter]) => Some(Self::Nullable(parameter.clone())),
             _ => None,
         }
@@ -70,14 +78,13 @@ impl Entry {
     fn null_with(&self) -> Option<Option<Given>> {
         match self {
             Self::Null(_) => Some(None),
-            Self::Given(given, _) | Self::Nullable(given) => {
-                matches!(given.what, GivenAs::Parameter(_)).then(|| Some(given.clone()))
-            }
+            Self::Given(given, _) => matches!(given.what, GivenAs::Parameter(_)).then(|| Some(given.clone())),
+            Self::Nullable(given) => Some(Some(given.clone())),
         }
     }
 
     /// What may be a token, with its type. None: none may stand beside it.
-    fn token(self) -> Option<Option<(Given, Option<Oid>)>> {
+    fn token(self) -> Option<Option<(Given, Vec<Oid>)>> {
         match self {
             Self::Null(is_simple) => is_simple.then_some(None),
             Self::Given(given, cast) => Some(Some((given, cast))),
@@ -97,12 +104,13 @@ impl<'a> Walk<'a> {
         let null_with = nulls.into_iter().flatten().flatten().collect();
         let value = Value { is_null, null_with, ..value };
         let tokens = entries.into_iter().map(Entry::token).collect::<Option<Vec<_>>>();
-        let (given, casts): (Vec<Given>, Vec<Option<Oid>>) = tokens.into_iter().flatten().flatten().unzip();
+        let (given, casts): (Vec<Given>, Vec<Vec<Oid>>) = tokens.into_iter().flatten().flatten().unzip();
         let Some(place) = given.first().map(|first| first.span.start) else { return value };
         let value = Value { listed: Some(place), ..value };
         let Some(Listed { columns, type_oid }) = self.listed.get(&place).cloned() else { return value };
         let flow = Flow::Plain { columns, cast: false };
-        let all_keep = |values: &GivenValues| casts.iter().all(|cast| keeps(*cast, values.ty.oid));
+        let all_keep =
+            |values: &GivenValues| casts.iter().flatten().all(|cast| keeps(Some(*cast), values.ty.oid));
         let values = self.given_values(&flow, Some(type_oid), &given, None).filter(all_keep);
         let Some(values) = values else { return value };
         let span = given.first().map_or(place..place, |first| first.span.clone());
@@ -113,6 +121,47 @@ impl<'a> Walk<'a> {
         self.add_use(Use { given: Some(values), ..use_ });
         self.hide_all_literals(mark);
         Value { type_oid: Some(declared), listed: Some(place), ..Value::of(flow) }
+    }
+
+    /// The columns that `unnest` makes of arrays which the client gives: each is a
+    /// list of tokens, or of NULLs, as a column of VALUES is.
+    pub(super) fn unnested(&mut self, call: &'a Node, mark: &Mark) -> Vec<Value> {
+        let Some(NodeEnum::FuncCall(call)) = call.node.as_ref() else { return Vec::new() };
+        let names = strings(&call.funcname).unwrap_or_default();
+        if self.builtin(&names) != Some(UNNEST) || call.func_variadic {
+            return Vec::new();
+        }
+        let entries: Vec<Option<Entry>> = call.args.iter().map(|node| self.array_entry(node)).collect();
+        entries.into_iter().map(|entry| self.listed_column(Value::clean(), vec![entry], mark)).collect()
+    }
+
+    fn array_entry(&self, node: &Node) -> Option<Entry> {
+        let (given, casts) = self.given_array(node)?;
+        // Casts to other types are none that tokens pass through.
+        match casts.into_iter().collect::<Option<Vec<Oid>>>() {
+            Some(casts) if nulls_in(&given).is_none() => Some(Entry::Given(given, casts)),
+            _ => Some(Entry::Nullable(given)),
+        }
+    }
+
+    /// A literal or parameter behind casts to arrays of the server's own types.
+    fn given_array(&self, node: &Node) -> Option<(Given, Vec<Option<Oid>>)> {
+        let given = match node.node.as_ref()? {
+            NodeEnum::AConst(constant) => self.given_literal(constant),
+            NodeEnum::ParamRef(parameter) => self.given_parameter(parameter),
+            NodeEnum::TypeCast(cast) => {
+                let name = cast.type_name.as_ref().filter(|name| !name.array_bounds.is_empty())?;
+                let (given, mut casts) = self.given_array(cast.arg.as_deref()?)?;
+                casts.push(self.cast_target(name).map(|(element, _)| element));
+                let may_be_null = matches!(given.what, GivenAs::Parameter(_)) || nulls_in(&given).is_some();
+                let is_known = self.cast_to(name) != Literal::No;
+                return (is_known && (may_be_null || casts.iter().all(Option::is_some)))
+                    .then_some((given, casts));
+            }
+            _ => return None,
+        };
+        let given = given.into_iter().next()?;
+        Some((Given { array: true, ..given }, Vec::new()))
     }
 
     /// `side`, a protected value, is compared with `other`.

@@ -58,19 +58,10 @@ impl Target {
     pub fn field(&self) -> Field {
         Field {
             name: self.name.clone(),
-            flow: self.value.flow.clone(),
-            type_oid: self.value.type_oid,
-            collated: self.value.collated,
-            recased: self.value.recased,
-            hidden: false,
-            origin: None,
             loose: self.loose,
             unsure: self.unsure,
             shifts: self.shifts,
-            listed: self.value.listed,
-            is_null: self.value.is_null,
-            null_with: self.value.null_with.clone(),
-            runs: self.value.runs,
+            ..Field::of_value(&self.value)
         }
     }
 }

@@ -15,7 +15,7 @@ use pg_query::protobuf::CommonTableExpr;
 
 use super::keys::Origin;
 use super::rows::RowShape;
-use super::value::{computed, inside, mixed, unite};
+use super::value::{Value, computed, inside, mixed, unite};
 use crate::catalog::Oid;
 use crate::catalog::guard::Runs;
 use crate::policy::ProtectedColumn;
@@ -140,6 +140,26 @@ impl Field {
             is_null: false,
             null_with: Vec::new(),
             runs: None,
+        }
+    }
+
+    /// A column that holds this value, without its name.
+    pub fn of_value(value: &Value) -> Self {
+        Self {
+            name: String::new(),
+            flow: value.flow.clone(),
+            type_oid: value.type_oid,
+            collated: value.collated,
+            recased: value.recased,
+            hidden: false,
+            origin: None,
+            loose: false,
+            unsure: false,
+            shifts: false,
+            listed: value.listed,
+            is_null: value.is_null,
+            null_with: value.null_with.clone(),
+            runs: value.runs,
         }
     }
 
