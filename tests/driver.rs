@@ -95,7 +95,7 @@ fn an_orm_that_saves_what_it_read_leaves_it_as_it_was() {
     let before = values();
     let seen = run("sqlalchemy_tokens.py", bauta.port, "ana", "shop");
     let said = "tokens True\nfound by token\nfound by list [1, 2, 3]\nfound by fpe [4]\nsaved whole\ncopied\n\
-                refused email 42501\nrefused ssn 42501\nrefused phone 42501\n";
+                bulk [204, 205]\nrefused email 42501\nrefused ssn 42501\nrefused phone 42501\n";
     assert_eq!(seen, said, "log:\n{}", bauta.log());
     assert_eq!(values(), before);
     let one = |sql: &str| server.sql("shop", sql).trim().to_owned();
@@ -104,6 +104,9 @@ fn an_orm_that_saves_what_it_read_leaves_it_as_it_was() {
     let twin = "SELECT count(*) FROM customers c JOIN customers t ON t.id = 2 AND t.ssn = c.ssn";
     assert_eq!(one(&format!("{twin} WHERE c.id IN (201, 202)")), "2");
     assert_eq!(one("SELECT ssn IS NULL FROM customers WHERE id = 203"), "t");
+    let many =
+        "SELECT string_agg(t.id::text, ' ' ORDER BY t.id) FROM customers c JOIN customers t USING (ssn)";
+    assert_eq!(one(&format!("{many} WHERE c.id IN (204, 205) AND t.id < 4")), "1 2");
 }
 
 /// The same for Django, which writes values into the text or has the server bind them.
@@ -135,8 +138,11 @@ fn django_saves_what_it_read_or_is_refused_before_it_writes() {
     let before = one(values);
     let seen = run("django_tokens.py", bauta.port, "ana", "shop");
     let said = "tokens True\nfound by token 2\nfound by list [1, 2, 3]\nnot found 1\nsaved what was loaded\n\
-                refused whole 42501\nsaved fields\nrefused update 42501\ncopied True\nrefused half 42501\n";
-    assert_eq!(seen, said.repeat(2), "log:\n{}", bauta.log());
+                refused whole 42501\nsaved fields\nrefused update 42501\ncopied True\n\
+                bulk [True, True]\nrefused half 42501\n";
+    // Bound as text, an array may hold a text where it seems to hold NULL.
+    let bound = said.replace("bulk [True, True]", "bulk 42501");
+    assert_eq!(seen, format!("{said}{bound}"), "log:\n{}", bauta.log());
     assert_eq!(one("SELECT country FROM customers WHERE id = 2"), "SE");
     assert_eq!(one("SELECT count(*) FROM customers WHERE name LIKE 'must not%'"), "0");
     assert_eq!(one("SELECT name FROM customers WHERE id = 2"), "bound two");

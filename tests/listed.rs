@@ -356,6 +356,7 @@ fn arrays_of_tokens_and_of_nulls_are_stored() {
     for (from, sql, expected) in [
         (700, insert("'{700,701}'::int4[]", "'{NULL,NULL}'", "'{NULL,NULL}'"), "- -"),
         (710, insert("'{710,711}'::int4[]", "'{NULL,null}'", &tokens), &*ssns),
+        (715, insert("'{715,716}'", "ARRAY[NULL, NULL]", &tokens), &*ssns),
         (720, insert("'{720,721}'", "'{NULL,NULL}'", &format!("{tokens}::varchar[]")), &*ssns),
     ] {
         for setting in ["array_nulls = on", "array_nulls = off"] {
@@ -393,6 +394,7 @@ fn arrays_of_tokens_and_of_nulls_are_stored() {
         insert("'{740,741}'", "'{NULL,\"NULL\"}'", "'{NULL,NULL}'"),
         insert("'{740,741}'", "'{NULL, NULL }'", "'{NULL,x}'"),
         insert("'{740,741}'", "'NULL'", "'{NULL,NULL}'"),
+        insert("'{740,741}'", "ARRAY[NULL, 'x']", "'{NULL,NULL}'"),
         insert("'{740,741}'", &tokens, "'{NULL,NULL}'"),
         insert("'{740,741}'", "'{NULL,NULL}'", &format!("'{{{first},{one}}}'")),
         // The server may read a text for NULL.
@@ -401,12 +403,8 @@ fn arrays_of_tokens_and_of_nulls_are_stored() {
         insert("'{740,741}'", "'{NULL,NULL}'", &format!("{tokens}::name[]")),
         insert("'{740,741}'", "'{NULL,NULL}'", &format!("{tokens}::text[] || '{{x}}'::text[]")),
         format!("INSERT INTO customers (id, name, ssn) SELECT 740, t, t FROM unnest({tokens}::text[]) t"),
-        format!(
-            "INSERT INTO customers (id, name, email) SELECT 740, 'x', t FROM unnest('{{NULL,a}}'::text[]) t"
-        ),
-        format!(
-            "INSERT INTO customers (id, name, email) SELECT 740, 'x', coalesce(t, 'a') FROM unnest('{{NULL}}'::text[]) t"
-        ),
+        "INSERT INTO customers (id, name, email) SELECT 740, 'x', t FROM unnest('{NULL,a}'::text[]) t".to_owned(),
+        "INSERT INTO customers (id, name, email) SELECT 740, 'x', coalesce(t, 'a') FROM unnest('{NULL}'::text[]) t".to_owned(),
         "INSERT INTO customers (id, name, email) VALUES (740, 'x', '{NULL}')".to_owned(),
         "INSERT INTO customers (id, name, email) SELECT 740, 'x', t FROM (VALUES ('{NULL}')) l (t)"
             .to_owned(),

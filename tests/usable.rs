@@ -39,6 +39,7 @@ pub const FILES: &[(&str, &str, &str)] = &[
     ("tpcds", "tpcds", include_str!("usable_data/tpcds.sql")),
     ("functions", "work", include_str!("usable_data/functions.sql")),
     ("namesakes", "work", include_str!("usable_data/namesakes.sql")),
+    ("everyday", "work", include_str!("usable_data/everyday.sql")),
 ];
 
 pub const POLICY: &str = include_str!("usable_data/policy.toml");

@@ -344,7 +344,7 @@ impl Relay {
         match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
             CatalogChange::None => {}
             CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
-            CatalogChange::Relations | CatalogChange::Code => {
+            CatalogChange::Indexes | CatalogChange::Relations | CatalogChange::Code => {
                 self.database.mark_stale();
             }
         }

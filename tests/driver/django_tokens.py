@@ -100,6 +100,15 @@ def play(using, base):
     people.bulk_create([Customer(id=base, name="copy", ssn=other.ssn, phone=other.phone)], **upsert)
     print("copied", people.get(id=base).ssn == other.ssn)
 
+    # Many rows at once, as arrays.
+    rows = [Customer(id=base + n, name="bulk", ssn=tokens[n], email=None, birth_date=None) for n in (1, 2)]
+    try:
+        people.bulk_create(rows)
+        print("bulk", [people.get(id=base + n).ssn == tokens[n] for n in (1, 2)])
+        people.filter(id__gt=base).delete()
+    except DatabaseError as error:
+        print("bulk", error.__cause__.sqlstate)
+
     # All or nothing.
     def half():
         with transaction.atomic(using=using):

@@ -9,7 +9,7 @@ Prints what it found, one line a step.
 
 import sys
 
-from sqlalchemy import Date, Numeric, create_engine, select, update
+from sqlalchemy import Date, Numeric, create_engine, insert, select, update
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.orm.attributes import flag_modified
@@ -70,6 +70,13 @@ def main():
         session.add_all([Customer(id=202, name="x", ssn=shown["ssn"]), Customer(id=203, name="y", ssn=None)])
         session.commit()
     print("copied")
+
+    # Many rows at once, as a list of VALUES; what has no value yet is NULL.
+    rows = [{"id": 204 + n, "name": "bulk", "ssn": tokens[n], "email": None, "phone": None} for n in range(2)]
+    with Session(engine) as session:
+        many = insert(Customer).returning(Customer.id, sort_by_parameter_order=True)
+        print("bulk", session.scalars(many, rows).all())
+        session.commit()
 
     # A mask that leads nowhere must not be saved in the value's place.
     for column, value in [("email", None), ("ssn", "123-45-6789"), ("phone", "***")]:

@@ -21,7 +21,10 @@ impl Classifier<'_> {
             NodeEnum::IndexStmt(index) => {
                 let table = index.relation.as_ref().map(|table| table.relname.as_str());
                 let is_known = |name| self.guard.snapshot.relations_named(name).next().is_some();
-                relations(table.is_some_and(|name| is_known(name) && !self.is_permanent(name)))
+                match table.is_some_and(|name| is_known(name) && !self.is_permanent(name)) {
+                    true => CatalogChange::Temporary,
+                    false => CatalogChange::Indexes,
+                }
             }
             NodeEnum::DropStmt(drop) => relations(self.drops_temporary_only(drop)),
             node => change(node),

@@ -1,6 +1,7 @@
-//! Columns of VALUES, and of arrays that `unnest` takes apart, that are compared with protected columns, or stored in
-//! them, where each of their values may be a token: `JOIN (VALUES ('tok_…'),
-//! ('tok_…')) AS v (t) ON c.ssn = v.t`, `INSERT INTO c (ssn) SELECT t FROM …`.
+//! Columns of VALUES, and of arrays that `unnest` takes apart, that are compared
+//! with protected columns, or stored in them, where each of their values may be a
+//! token: `JOIN (VALUES ('tok_…'), ('tok_…')) AS v (t) ON c.ssn = v.t`, `INSERT
+//! INTO c (ssn) SELECT t FROM …`.
 //!
 //! Upstream the originals stand in the list, so its column is a protected one
 //! of the same domain wherever it is used: masked in outputs, refused where the
@@ -136,11 +137,28 @@ impl<'a> Walk<'a> {
     }
 
     fn array_entry(&self, node: &Node) -> Option<Entry> {
+        if self.is_array_of_nulls(node) {
+            return Some(Entry::Null(false));
+        }
         let (given, casts) = self.given_array(node)?;
         // Casts to other types are none that tokens pass through.
         match casts.into_iter().collect::<Option<Vec<Oid>>>() {
             Some(casts) if nulls_in(&given).is_none() => Some(Entry::Given(given, casts)),
             _ => Some(Entry::Nullable(given)),
+        }
+    }
+
+    /// `ARRAY[NULL, …]`, likewise.
+    fn is_array_of_nulls(&self, node: &Node) -> bool {
+        let is_null = |node: &Node| matches!(&node.node, Some(NodeEnum::AConst(constant)) if constant.isnull);
+        match node.node.as_ref() {
+            Some(NodeEnum::AArrayExpr(array)) => array.elements.iter().all(is_null),
+            Some(NodeEnum::TypeCast(cast)) => {
+                let name = cast.type_name.as_ref().filter(|name| !name.array_bounds.is_empty());
+                name.is_some_and(|name| self.cast_to(name) != Literal::No)
+                    && cast.arg.as_deref().is_some_and(|node| self.is_array_of_nulls(node))
+            }
+            _ => false,
         }
     }
 
