@@ -9,7 +9,11 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use super::journal::{FileId, Restorable};
 use super::log::OpenError;
 
 /// What the writer needs of a file.
@@ -46,7 +50,11 @@ impl DiskFile {
         let fail = |source| OpenError::Open { path: path.to_owned(), source };
         let file = open_file(path).map_err(fail)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), id: id(&file.metadata().map_err(fail)?), file }),
+            Ok(()) => {
+                // What the journal holds is of this file, so its name must last.
+                sync_directory(path).map_err(fail)?;
+                Ok(Self { path: path.to_owned(), id: id(&file.metadata().map_err(fail)?), file })
+            }
             Err(fs::TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
             Err(fs::TryLockError::Error(source)) => Err(fail(source)),
         }
@@ -54,11 +62,7 @@ impl DiskFile {
 
     /// What the path names, if it is still our file.
     fn in_place(&self) -> io::Result<Option<Metadata>> {
-        match fs::metadata(&self.path) {
-            Ok(named) => Ok(Some(named).filter(|named| id(named) == self.id)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(e),
-        }
+        named(&self.path, self.id)
     }
 
     /// Opens the path anew, locked.
@@ -132,15 +136,47 @@ impl LogFile for DiskFile {
     }
 }
 
-fn id(file: &Metadata) -> (u64, u64) {
+impl Restorable for DiskFile {
+    fn id(&mut self) -> io::Result<FileId> {
+        let metadata = self.file.metadata()?;
+        let age = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born = age.and_then(|age| u64::try_from(age.as_nanos()).ok()).unwrap_or_default();
+        Ok(FileId { inode: metadata.ino(), born })
+    }
+
+    fn own_length(&mut self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn restore(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        // A file that is open for appending is written to at its end, whatever
+        // the offset (Linux, pwrite(2)).
+        fcntl(&self.file, FcntlArg::F_SETFL(OFlag::empty()))?;
+        let written = self.file.write_all_at(bytes, offset);
+        fcntl(&self.file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+        written
+    }
+}
+
+/// Device and inode.
+pub(super) fn id(file: &Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
+}
+
+/// What the path names, if it is this file.
+pub(super) fn named(path: &Path, wanted: (u64, u64)) -> io::Result<Option<Metadata>> {
+    match fs::metadata(path) {
+        Ok(named) => Ok(Some(named).filter(|named| id(named) == wanted)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)
 }
 
-fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+pub(super) fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; len];
     let mut filled = 0;
     while filled < len {
@@ -154,7 +190,7 @@ fn read_at(file: &File, offset: u64, len: usize) -> io::Result<Vec<u8>> {
 }
 
 /// A new name is on disk only when its directory is.
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }

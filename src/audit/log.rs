@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use super::chain::{Head, Sealer};
 use super::desk;
 use super::file::{DiskFile, LogFile};
+use super::journal::{DiskPlace, Journaled};
 use super::queue::{Queue, Rejected, Ticket};
 use super::record::Record;
 use super::recover::{self, RecoverError};
@@ -98,6 +99,10 @@ pub enum OpenError {
     Open { path: PathBuf, source: std::io::Error },
     #[error("the audit log {path} is in use by another bauta")]
     InUse { path: PathBuf },
+    #[error("the audit log's journal {path} could not be opened")]
+    Journal { path: PathBuf, source: std::io::Error },
+    #[error("what the journal of the audit log {path} holds could not be written to it")]
+    Replay { path: PathBuf, source: std::io::Error },
     #[error("the audit log {path} can't be continued")]
     Recover { path: PathBuf, source: RecoverError },
     #[error("the audit writer's thread could not be started")]
@@ -122,14 +127,18 @@ struct Inner {
 }
 
 impl Log {
-    /// Opens or creates the file, closes what a crash left behind, and starts
-    /// the writer.
+    /// Opens or creates the file and its journal, closes what a crash left
+    /// behind, and starts the writer.
     ///
     /// # Errors
-    /// The file can't be opened or locked, or its end is not of a chain made
-    /// with this key.
+    /// The file or its journal can't be opened or locked, or its end is not of
+    /// a chain made with this key.
     pub fn open(settings: LogSettings, key: &Key, clock: SharedClock) -> Result<Self, OpenError> {
         let file = DiskFile::open(&settings.file)?;
+        // Behind the lock on the log: the journal is of whoever writes it.
+        let place = DiskPlace::open(&settings.file)?;
+        let file = Journaled::open(file, place, &Sealer::new(key))
+            .map_err(|source| OpenError::Replay { path: settings.file.clone(), source })?;
         Self::start(Box::new(file), settings, key, clock)
     }
 

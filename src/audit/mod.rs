@@ -6,12 +6,12 @@
 //! know that its intent is on disk, for one wait a flush.
 //!
 //! ```text
-//! session ── submit ──> queue (bounded) ──> writer: encode · seal · append · fdatasync
+//! session ── submit ──> queue (bounded) ──> writer: encode · seal · journal (durable) · append
 //!    └────── durable(ticket) <── watermark ────────────┘
 //! ```
 //!
 //! Invariants: no record is dropped that was accepted; a ticket is durable only
-//! after its line and all before it are on disk; while the log can't be
+//! after its line and all before it are on disk, in the log or its journal; while the log can't be
 //! written, intents are refused at once and outcomes are kept.
 //! The format, to the byte, is `docs/AUDIT-FORMAT.md`.
 
@@ -21,6 +21,7 @@ mod crowd;
 mod desk;
 mod encode;
 pub mod file;
+pub mod journal;
 pub mod log;
 mod marks;
 mod queue;
