@@ -170,3 +170,46 @@ impl Blocks {
         self.bytes.get(skipped..skipped + length).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beginning(before: u8) -> Beginning {
+        let file = FileId { inode: 2, born: 3 };
+        Beginning { generation: 7, file, offset: 100, before: [before; 32] }
+    }
+
+    /// A journal of one block a part.
+    fn journal(parts: &[&[&[u8]]]) -> Vec<u8> {
+        parts.iter().flat_map(|part| Blocks::default().fill(part).to_vec()).collect()
+    }
+
+    fn bytes(journal: &[u8]) -> Vec<u8> {
+        read(journal).unwrap().bytes
+    }
+
+    #[test]
+    fn an_entry_counts_in_its_generation_at_its_place_and_behind_its_own_past_only() {
+        let (begun, first) = beginning(1).encode();
+        let (one, second) = header(7, &first, 100, b"one");
+        let (two, _) = header(7, &second, 103, b"two");
+        assert_eq!(bytes(&journal(&[&[&begun], &[&one, b"one"], &[&two, b"two"]])), b"onetwo");
+        assert_eq!(bytes(&journal(&[&[&begun], &[&two, b"two"]])), b"");
+        let (_, elsewhere) = beginning(2).encode();
+        for (generation, last, offset) in [(6, first, 100), (7, first, 99), (7, elsewhere, 100)] {
+            let (one, _) = header(generation, &last, offset, b"one");
+            assert_eq!(bytes(&journal(&[&[&begun], &[&one, b"one"]])), b"", "{generation} {offset}");
+        }
+        assert!(read(&journal(&[&[&one, b"one"]])).is_none());
+        assert!(read(&[]).is_none());
+    }
+
+    #[test]
+    fn a_length_beyond_the_journal_is_no_entry() {
+        let (begun, first) = beginning(1).encode();
+        let (mut one, _) = header(7, &first, 100, b"one");
+        one.get_mut(24..32).unwrap().copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(bytes(&journal(&[&[&begun], &[&one, b"one"]])), b"");
+    }
+}

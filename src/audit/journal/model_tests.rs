@@ -65,10 +65,13 @@ impl File {
 
 #[derive(Default)]
 struct Machine {
-    files: Vec<File>,
+    file: File,
     archived: Vec<File>,
     journal: Vec<u8>,
     made: bool,
+    forbidden: bool,
+    /// Somebody has moved the file: healing begins another.
+    moved: bool,
     operations: u64,
     /// These fail, in part.
     failing: std::ops::Range<u64>,
@@ -84,7 +87,7 @@ struct Shared(Arc<Mutex<Machine>>);
 impl Shared {
     fn new() -> Self {
         let shared = Self::default();
-        shared.0.lock().files.push(File { number: 1, ..File::default() });
+        shared.0.lock().file.number = 1;
         shared
     }
 
@@ -105,8 +108,10 @@ impl Shared {
 }
 
 impl Machine {
-    fn file(&mut self) -> &mut File {
-        self.files.last_mut().unwrap()
+    fn begin_file(&mut self) {
+        let number = self.file.number + 1;
+        let old = std::mem::replace(&mut self.file, File { number, ..File::default() });
+        self.archived.push(old);
     }
 }
 
@@ -116,11 +121,11 @@ fn part(bytes: &[u8], halves: usize) -> &[u8] {
 
 impl LogFile for Shared {
     fn length(&mut self) -> io::Result<u64> {
-        Ok(self.0.lock().file().cache.len() as u64)
+        Ok(self.0.lock().file.cache.len() as u64)
     }
     fn read_at(&mut self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let mut machine = self.0.lock();
-        let cache = &machine.file().cache;
+        let machine = self.0.lock();
+        let cache = &machine.file.cache;
         let from = (offset as usize).min(cache.len());
         Ok(cache[from..(from + len).min(cache.len())].to_vec())
     }
@@ -129,30 +134,33 @@ impl LogFile for Shared {
     }
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.run(|machine, halves| {
-            let at = machine.file().cache.len();
-            machine.file().write(at, part(bytes, halves));
+            let at = machine.file.cache.len();
+            machine.file.write(at, part(bytes, halves));
         })
     }
     fn sync(&mut self) -> io::Result<()> {
         self.run(|machine, halves| {
             machine.syncs += 1;
             match halves {
-                2 => machine.file().sync(),
+                2 => machine.file.sync(),
                 // Clean now, and not on disk.
-                _ => machine.file().dirty.clear(),
+                _ => machine.file.dirty.clear(),
             }
         })
     }
     fn heal(&mut self, good: u64) -> io::Result<u64> {
-        self.run(|machine, _| machine.file().cache.truncate(good as usize))?;
-        Ok(good)
+        self.run(|machine, _| {
+            machine.file.cache.truncate(good as usize);
+            if std::mem::take(&mut machine.moved) {
+                machine.begin_file();
+            }
+        })?;
+        self.length()
     }
     fn rotate(&mut self, _: u64) -> io::Result<()> {
         self.run(|machine, halves| {
             if halves == 2 {
-                let number = machine.file().number + 1;
-                let old = std::mem::replace(machine.file(), File { number, ..File::default() });
-                machine.archived.push(old);
+                machine.begin_file();
             }
         })
     }
@@ -160,13 +168,13 @@ impl LogFile for Shared {
 
 impl Restorable for Shared {
     fn id(&mut self) -> io::Result<FileId> {
-        Ok(FileId { inode: self.0.lock().file().number, born: 0 })
+        Ok(FileId { inode: self.0.lock().file.number, born: 0 })
     }
     fn own_length(&mut self) -> io::Result<u64> {
         self.length()
     }
     fn restore(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.run(|machine, halves| machine.file().write(offset as usize, part(bytes, halves)))
+        self.run(|machine, halves| machine.file.write(offset as usize, part(bytes, halves)))
     }
 }
 
@@ -178,6 +186,9 @@ impl Place for Shared {
         Ok(self.0.lock().made)
     }
     fn make(&mut self) -> io::Result<()> {
+        if self.0.lock().forbidden {
+            return Err(io::Error::from(io::ErrorKind::PermissionDenied));
+        }
         self.run(|machine, halves| {
             machine.made = halves == 2;
             machine.journal = vec![0; SIZE];
@@ -259,13 +270,12 @@ fn operations() -> u64 {
 fn restart(machine: &Shared, cut: Cut) -> Vec<u8> {
     {
         let mut machine = machine.0.lock();
-        machine.off = None;
-        machine.failing = 0..0;
-        machine.file().cut(cut);
+        (machine.off, machine.failing) = (None, 0..0);
+        machine.file.cut(cut);
     }
-    std::mem::forget(Journaled::open(machine.clone(), machine.clone(), &sealer()).unwrap());
-    let mut machine = machine.0.lock();
-    let file = machine.file();
+    std::mem::forget(open(machine));
+    let machine = machine.0.lock();
+    let file = &machine.file;
     assert!(file.cache == file.disk, "what a start gives back is on disk");
     file.disk.clone()
 }
@@ -304,7 +314,7 @@ fn whichever_operation_fails_what_was_acknowledged_outlasts_a_power_cut() {
             machine.0.lock().failing = k..k + count;
             let acknowledged = script(&machine);
             check(&machine, &acknowledged, Cut::Nothing, &format!("{count} failed from {k}"));
-            assert!(machine.0.lock().file().disk == acknowledged, "{k}: nothing but what was acknowledged");
+            assert!(machine.0.lock().file.disk == acknowledged, "{k}: nothing but what was acknowledged");
         }
     }
 }
@@ -312,7 +322,7 @@ fn whichever_operation_fails_what_was_acknowledged_outlasts_a_power_cut() {
 #[test]
 fn the_log_itself_is_synced_once_a_round_only() {
     let machine = Shared::new();
-    let mut file = Journaled::open(machine.clone(), machine.clone(), &sealer()).unwrap();
+    let mut file = open(&machine);
     let began = machine.0.lock().syncs;
     let mut groups = Groups { seq: 0, mac: FIRST };
     for _ in 1..SIZE / BLOCK {
@@ -326,13 +336,13 @@ fn the_log_itself_is_synced_once_a_round_only() {
 #[test]
 fn a_group_that_the_journal_can_not_hold_is_synced_in_the_log() {
     let machine = Shared::new();
-    let mut file = Journaled::open(machine.clone(), machine.clone(), &sealer()).unwrap();
+    let mut file = open(&machine);
     let mut groups = Groups { seq: 0, mac: FIRST };
     let written: Vec<Vec<u8>> = [10, SIZE, 10].map(|length| groups.next(length)).into();
     let mut on_disk = Vec::new();
     for group in &written {
         file.append(group).and_then(|()| file.sync()).unwrap();
-        on_disk.push(machine.0.lock().file().disk.len());
+        on_disk.push(machine.0.lock().file.disk.len());
     }
     let upto_long = written[0].len() + written[1].len();
     assert_eq!(on_disk, [0, upto_long, upto_long]);
@@ -341,17 +351,133 @@ fn a_group_that_the_journal_can_not_hold_is_synced_in_the_log() {
 }
 
 #[test]
+fn where_no_journal_can_be_made_each_group_is_synced_in_the_log() {
+    let machine = Shared::new();
+    machine.0.lock().forbidden = true;
+    let mut file = open(&machine);
+    let mut groups = Groups { seq: 0, mac: FIRST };
+    for _ in 0..3 {
+        file.append(&groups.next(10)).and_then(|()| file.sync()).unwrap();
+        assert!(machine.0.lock().file.dirty.is_empty());
+    }
+    let length = file.length().unwrap();
+    machine.0.lock().file.write(length as usize, b"torn");
+    assert_eq!(file.heal(length).unwrap(), length);
+    file.rotate(1).unwrap();
+    file.append(b"new\n").and_then(|()| file.sync()).unwrap();
+    assert_eq!(machine.0.lock().file.disk, b"new\n");
+}
+
+#[test]
 fn a_start_that_can_not_sync_the_log_does_not_begin_the_journal_anew() {
     let machine = Shared::new();
     let acknowledged = script(&machine);
     {
         let mut machine = machine.0.lock();
-        machine.file().cut(Cut::Nothing);
+        machine.file.cut(Cut::Nothing);
         // Restored, not synced; and once more.
         machine.failing = machine.operations + 2..machine.operations + 4;
     }
-    let mut file = Journaled::open(machine.clone(), machine.clone(), &sealer()).unwrap();
+    let mut file = open(&machine);
     assert!(file.append(b"more\n").is_err());
     std::mem::forget(file);
     check(&machine, &acknowledged, Cut::Nothing, "not synced at the start");
+}
+
+fn open(machine: &Shared) -> Journaled<Shared, Shared> {
+    Journaled::open(machine.clone(), machine.clone(), &sealer()).unwrap()
+}
+
+/// The `n`-th operation from now on fails.
+fn fail(machine: &Shared, n: u64) {
+    let mut machine = machine.0.lock();
+    machine.failing = machine.operations + n..machine.operations + n + 1;
+}
+
+#[test]
+fn a_group_that_was_reported_as_failed_is_not_replayed_after_it_was_healed() {
+    let machine = Shared::new();
+    let mut file = open(&machine);
+    let mut groups = Groups { seq: 0, mac: FIRST };
+    let good = groups.next(10);
+    file.append(&good).and_then(|()| file.sync()).unwrap();
+    // It is in the journal, and in the log by half.
+    fail(&machine, 2);
+    assert!(file.append(&groups.next(10)).is_err());
+    assert_eq!(file.heal(good.len() as u64).unwrap(), good.len() as u64);
+    std::mem::forget(file);
+    assert!(restart(&machine, Cut::Nothing) == good);
+}
+
+#[test]
+fn what_the_journal_held_of_a_file_that_was_moved_away_is_on_disk_before_another_begins() {
+    let machine = Shared::new();
+    let mut file = open(&machine);
+    let group = Groups { seq: 0, mac: FIRST }.next(10);
+    file.append(&group).and_then(|()| file.sync()).unwrap();
+    machine.0.lock().moved = true;
+    assert_eq!(file.heal(group.len() as u64).unwrap(), 0);
+    assert!(machine.0.lock().archived[0].disk == group);
+    std::mem::forget(file);
+    check(&machine, b"", Cut::Nothing, "moved");
+}
+
+#[test]
+fn a_sync_that_failed_does_not_bring_back_what_somebody_cut_off() {
+    let machine = Shared::new();
+    let mut groups = Groups { seq: 0, mac: FIRST };
+    let mut file = open(&machine);
+    file.append(&groups.next(10)).and_then(|()| file.sync()).unwrap();
+    drop(file);
+    let mut file = open(&machine);
+    file.append(&groups.next(10)).and_then(|()| file.sync()).unwrap();
+    let end = file.length().unwrap();
+    machine.0.lock().file.cache.clear();
+    fail(&machine, 1);
+    assert!(file.heal(end).is_err());
+    assert_eq!(file.heal(end).unwrap(), 0, "no hole before it either");
+    std::mem::forget(file);
+}
+
+#[test]
+fn a_sync_that_failed_does_not_write_to_the_log_what_is_another_logs() {
+    let machine = Shared::new();
+    let mut file = open(&machine);
+    file.append(&Groups { seq: 0, mac: FIRST }.next(10)).and_then(|()| file.sync()).unwrap();
+    std::mem::forget(file);
+    let other = Groups { seq: 0, mac: FIRST }.next(12);
+    {
+        let mut machine = machine.0.lock();
+        machine.file.cache = other.clone();
+        machine.file.disk = other.clone();
+        machine.file.dirty.clear();
+    }
+    // The sync behind that which keeps the journal's bytes.
+    fail(&machine, 2);
+    let mut file = open(&machine);
+    assert_eq!(machine.0.lock().kept, 1);
+    file.append(b"more\n").and_then(|()| file.sync()).unwrap();
+    assert!(machine.0.lock().file.cache == [&other[..], b"more\n"].concat());
+    std::mem::forget(file);
+}
+
+#[test]
+fn a_sync_that_failed_does_not_write_a_rotated_files_records_to_the_new_one() {
+    let machine = Shared::new();
+    let mut groups = Groups { seq: 0, mac: FIRST };
+    let mut file = open(&machine);
+    file.append(&groups.next(10)).and_then(|()| file.sync()).unwrap();
+    {
+        let mut machine = machine.0.lock();
+        (machine.made, machine.forbidden) = (false, true);
+    }
+    file.append(&groups.next(10)).and_then(|()| file.sync()).unwrap();
+    file.rotate(1).unwrap();
+    let group = groups.next(500);
+    file.append(&group).unwrap();
+    fail(&machine, 1);
+    assert!(file.sync().is_err());
+    file.sync().unwrap();
+    assert!(machine.0.lock().file.cache == group);
+    std::mem::forget(file);
 }

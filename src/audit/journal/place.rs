@@ -19,7 +19,7 @@ use super::super::log::OpenError;
 use super::format::Checksum;
 
 /// Once a round, the log itself is synced: so much of it at most.
-pub(super) const SIZE: usize = 8 << 20;
+const SIZE: usize = 8 << 20;
 
 /// What the journal needs of its file. A trait, so that tests can make the
 /// k-th operation fail.
@@ -43,6 +43,7 @@ pub trait Place: Send {
 pub struct DiskPlace {
     log: PathBuf,
     path: PathBuf,
+    size: usize,
     held: Option<Held>,
 }
 
@@ -57,6 +58,11 @@ struct Held {
 impl DiskPlace {
     /// Opens and locks the journal of the log at this path, if it has one.
     pub fn open(log: &Path) -> Result<Self, OpenError> {
+        Self::open_sized(log, SIZE)
+    }
+
+    /// [`DiskPlace::open`] for a journal of so many bytes, of whole blocks.
+    pub(in super::super) fn open_sized(log: &Path, size: usize) -> Result<Self, OpenError> {
         let path = beside(log, "journal");
         let fail = |source| OpenError::Journal { path: path.clone(), source };
         let held = match options().open(&path) {
@@ -68,7 +74,7 @@ impl DiskPlace {
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => return Err(fail(e)),
         };
-        Ok(Self { log: log.to_owned(), path, held })
+        Ok(Self { log: log.to_owned(), path, size, held })
     }
 
     #[cfg(test)]
@@ -111,18 +117,19 @@ impl Held {
 
 impl Place for DiskPlace {
     fn size(&self) -> usize {
-        SIZE
+        self.size
     }
 
     fn is_ready(&mut self) -> io::Result<bool> {
-        Ok(self.in_place()?.is_some_and(|named| named.len() == SIZE as u64))
+        Ok(self.in_place()?.is_some_and(|named| named.len() == self.size as u64))
     }
 
     fn make(&mut self) -> io::Result<()> {
         if self.in_place()?.is_none() {
             self.held = Some(self.create()?);
         }
-        let made = self.held()?.buffered(fill);
+        let size = self.size;
+        let made = self.held()?.buffered(|file| fill(file, size));
         if made.is_err() {
             // Where there is no room it takes none, and its length says that it isn't made.
             self.held()?.file.set_len(0)?;
@@ -132,7 +139,7 @@ impl Place for DiskPlace {
 
     fn read(&mut self) -> io::Result<Vec<u8>> {
         match &mut self.held {
-            Some(held) => held.buffered(|file| file::read_at(file, 0, SIZE)),
+            Some(held) => held.buffered(|file| file::read_at(file, 0, self.size)),
             None => Ok(Vec::new()),
         }
     }
@@ -176,12 +183,9 @@ fn options() -> OpenOptions {
 
 /// Zeros that are written, not only reserved: a block that is reserved is
 /// marked as written by a commit of the file system's journal.
-fn fill(file: &File) -> io::Result<()> {
+fn fill(file: &File, size: usize) -> io::Result<()> {
     file.set_len(0)?;
-    let zeros = vec![0; SIZE / 8];
-    for at in (0..SIZE).step_by(zeros.len()) {
-        file.write_all_at(&zeros, at as u64)?;
-    }
+    file.write_all_at(&vec![0; size], 0)?;
     file.sync_all()
 }
 

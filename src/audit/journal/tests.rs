@@ -14,9 +14,12 @@ use super::super::log::{Log, OpenError};
 use super::super::tests::{key, sealer, settings, start};
 use super::super::verify;
 use super::format::{self, BLOCK};
-use super::place::{self, DiskPlace, Place as _, SIZE};
+use super::place::{self, DiskPlace, Place as _};
 use super::*;
 use crate::clock::SystemClock;
+
+/// Of the journal.
+const SIZE: usize = 8 << 20;
 
 struct Desk {
     directory: tempfile::TempDir,
