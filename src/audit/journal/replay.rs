@@ -29,11 +29,11 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     #[error("the log is another file")]
-    OtherFile,
+    File,
     #[error("the log has other records before them, or ends there")]
-    OtherPast,
+    Past,
     #[error("the log has other records in their place")]
-    OtherRecords,
+    Records,
 }
 
 /// Writes to the log what the journal holds. On disk only after a sync.
@@ -49,13 +49,13 @@ pub fn replay(file: &mut impl Restorable, contents: &Contents, sealer: &Sealer) 
         return restore(file, contents, Outcome::Whole);
     }
     if file.id()? != beginning.file {
-        return Ok(Outcome::Foreign(Reason::OtherFile));
+        return Ok(Outcome::Foreign(Reason::File));
     }
     if !same_past {
-        return Ok(Outcome::Foreign(Reason::OtherPast));
+        return Ok(Outcome::Foreign(Reason::Past));
     }
     if holds_others(&there, bytes, common, sealer) {
-        return Ok(Outcome::Foreign(Reason::OtherRecords));
+        return Ok(Outcome::Foreign(Reason::Records));
     }
     restore(file, contents, Outcome::Restored(missing))
 }

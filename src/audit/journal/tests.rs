@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -281,7 +281,7 @@ fn a_log_with_another_past_is_not_written_to() {
         fs::write(&desk.path, &past).unwrap();
         drop(desk.open_file());
         assert_eq!(desk.log(), past);
-        assert_eq!(desk.kept(), [records.clone()]);
+        assert_eq!(desk.kept(), std::slice::from_ref(&records));
     }
 }
 
@@ -298,7 +298,7 @@ fn records_that_the_log_got_without_the_journal_are_not_overwritten() {
         fs::write(desk.journal(), &crash.journal).unwrap();
         drop(desk.open(0));
         assert_eq!(desk.log(), before);
-        assert_eq!(desk.kept(), [crash.log.clone()]);
+        assert_eq!(desk.kept(), std::slice::from_ref(&crash.log));
         desk.cut(0);
         fs::OpenOptions::new().append(true).open(&desk.path).unwrap().write_all(&crash.log).unwrap();
     }
@@ -337,12 +337,13 @@ fn two_proxies_do_not_share_a_journal_even_if_the_log_was_moved() {
 fn a_journal_that_somebody_removes_or_cuts_is_made_again_before_the_next_record() {
     let desk = Desk::new();
     let log = desk.open(0);
-    let damages: [fn(&Path); 2] = [
-        |journal| fs::remove_file(journal).unwrap(),
-        |journal| {
-            fs::OpenOptions::new().write(true).open(journal).unwrap().set_len(BLOCK as u64).unwrap();
-        },
-    ];
+    let resize = |journal: &Path, length: usize| {
+        fs::OpenOptions::new().write(true).open(journal).unwrap().set_len(length as u64).unwrap();
+    };
+    let damages: [&dyn Fn(&Path); 3] =
+        [&|journal| fs::remove_file(journal).unwrap(), &|journal| resize(journal, BLOCK), &|journal| {
+            resize(journal, 2 * SIZE)
+        }];
     for (number, damage) in (1..).zip(damages) {
         write(&log, &format!("SELECT {number}, 1"));
         damage(&desk.journal());
@@ -372,6 +373,9 @@ fn the_journal_is_written_past_the_page_cache_and_through_it_where_that_is_refus
     let mut place = DiskPlace::open(&desk.path).unwrap();
     place.make().unwrap();
     let direct = place.is_direct();
+    let flags = nix::fcntl::OFlag::O_DIRECT.bits();
+    let takes_it = fs::OpenOptions::new().read(true).custom_flags(flags).open(desk.journal()).is_ok();
+    assert_eq!(direct, takes_it);
     let mut blocks = Blocks::default();
     for length in [1, BLOCK, 5 * BLOCK + 1, 100] {
         let filled = blocks.fill(&[&vec![7; length]]);
