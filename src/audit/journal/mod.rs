@@ -1,7 +1,7 @@
 //! A write-ahead journal beside the log: `audit.jsonl.journal`, a few megabytes
 //! that are written in place, round and round.
 //!
-//! A group is durable in the journal first, which costs half of what a growing
+//! A group is durable in the journal first, which costs less than a growing
 //! file's sync does, and then stands in the log, where all readers see it at
 //! once; the log itself is synced once a lap, before a rotation and at the end.
 //! A start writes to the log what a power cut took from it (`replay`). The
