@@ -193,10 +193,25 @@ fn what_was_read_otherwise_is_not_run_once_it_is_protected() {
 #[test]
 fn no_client_makes_code_that_changes_how_texts_are_read() {
     let server = Server::start();
-    server.sql("shop", "GRANT CREATE ON SCHEMA public TO ana");
+    server.sql(
+        "shop",
+        "GRANT CREATE ON SCHEMA public TO ana;
+         CREATE FUNCTION app_set(key text, value text) RETURNS text LANGUAGE sql AS
+             $$ SELECT set_config(key, value, false) $$;
+         CREATE FUNCTION app_sets(key text, value text) RETURNS void LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM app_set(key, value); END $$;
+         CREATE TABLE preferences (key text, value text);
+         CREATE FUNCTION prefers() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM set_config(NEW.key, NEW.value, false); RETURN NEW; END $$;
+         CREATE TRIGGER prefers BEFORE INSERT ON preferences FOR EACH ROW EXECUTE FUNCTION prefers();",
+    );
     let bauta = Bauta::start(&server, POLICY);
     let mut ana = Raw::connect(bauta.port, "ana");
     for body in [
+        // A function of a DBA's that hands the name on.
+        "SELECT app_set('standard_' || 'conforming_strings', $1)",
+        "SELECT app_sets($1, 'off')",
+        "INSERT INTO preferences VALUES ('standard_' || 'conforming_strings', $1) RETURNING value",
         "SELECT set_config('standard_conforming_strings', 'off', false)",
         "SELECT set_config($1, 'off', false)",
         "UPDATE pg_settings SET setting = 'off' WHERE name LIKE 'standard_c%' RETURNING setting",

@@ -29,6 +29,7 @@ use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
 use super::guard::{Facts, Guard, Reached, SetOff};
 use super::relied::{Paths, Reach, Relied};
+use super::setters::Setters;
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::{Allow, ColumnPattern, Defaults, ProtectRule};
@@ -198,6 +199,7 @@ fn guard(
         running_types,
         relied_on,
         trusts_code,
+        setters: Setters::of(&snapshot)?,
         far_tables: foreign::far_tables(&snapshot),
         prefilter,
         snapshot,

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::relied::Relied;
+use super::setters::Setters;
 use super::snapshot::Snapshot;
 use super::{ColumnId, Oid};
 use crate::config::ColumnPattern;
@@ -38,6 +39,8 @@ pub struct Guard {
     /// The policy trusts a function by name that nobody reads: it may do anything,
     /// also to the names of a session's statements and cursors.
     pub trusts_code: bool,
+    /// Functions that set what texts and values are read by.
+    pub setters: Setters,
     /// Names that code running over protected data relies on: a new object of
     /// one of them could receive values.
     pub relied_on: Relied,

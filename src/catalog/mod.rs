@@ -16,6 +16,7 @@ pub(crate) mod mentions;
 mod queries;
 mod relied;
 pub mod service;
+pub mod setters;
 pub mod snapshot;
 mod verifiers;
 

@@ -27,6 +27,7 @@ fn guard() -> Guard {
         keyed_rules: Default::default(),
         opaque_functions: Default::default(),
         trusts_code: false,
+        setters: Default::default(),
         relied_on: Default::default(),
         keyed: Default::default(),
         set_off: Default::default(),

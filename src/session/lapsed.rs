@@ -21,7 +21,7 @@ impl Relay {
     pub(super) fn check_access(&mut self) {
         let message = self.state.answered();
         // A COPY asks with each piece of its data.
-        if !self.state.has_running() || self.lapsed == Some(message) || self.copy_in != CopyIn::Off {
+        if self.lapsed == Some(message) || self.copy_in != CopyIn::Off || !self.leans() {
             return;
         }
         self.fresh_permits();
@@ -34,9 +34,16 @@ impl Relay {
 
     /// When access may next end that something leans on which runs.
     pub(super) fn lapses(&self) -> Option<Instant> {
+        let mut ends =
+            self.taken_together().filter_map(|run| run.guarded.as_deref()?.verdict.until).peekable();
+        ends.peek()?;
         let now = Instant::now();
-        let ends = self.taken_together().filter_map(|run| run.guarded.as_deref()?.verdict.until);
         ends.filter(|until| *until > now).min()
+    }
+
+    fn leans(&self) -> bool {
+        let mut guarded = self.taken_together().filter_map(|run| run.guarded.as_deref());
+        guarded.any(|it| !it.bases.is_empty())
     }
 
     /// Does something that the server works on, or comes to before it next listens,

@@ -23,10 +23,15 @@ impl Relay {
     }
 
     /// What was judged, or what it would have been.
-    pub(super) fn observed(&self, lineage: &Lineage, judged: Result<Judged, Stop>) -> Result<Judged, Stop> {
+    pub(super) fn observed(
+        &mut self,
+        lineage: &Lineage,
+        judged: Result<Judged, Stop>,
+    ) -> Result<Judged, Stop> {
         let Some(statement) = lineage.statement() else { return judged };
         match judged {
             Err(Stop::Refuse(Refusal { error, columns, .. })) => {
+                self.ran_refused = true;
                 let judged = self.judged(statement, untouched(columns), true);
                 Ok(Judged { observed: Some(Observed { would_refuse: Some(error.code) }), ..judged })
             }

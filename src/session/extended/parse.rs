@@ -100,7 +100,7 @@ impl Relay {
             form: Some(form),
             by_sql: false,
             may_copy_in,
-            may_recode: may_recode(&text),
+            may_recode: may_recode(&text) || self.guard.setters.are_in(&text),
             misread: self.check_reading(&text, self.may_have_set()).is_err(),
             text,
         };

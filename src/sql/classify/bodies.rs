@@ -144,8 +144,8 @@ impl Classifier<'_> {
         if self.guard.snapshot.server_version < NEWER_NUMBERS && reads_otherwise() {
             return Some(UNREAD.to_owned());
         }
-        recoding::body_recodes(body)
-            .then(|| "its body may set client_encoding, or how texts are read".to_owned())
+        let sets = recoding::body_recodes(body) || self.guard.setters.are_in(body);
+        sets.then(|| "its body may set client_encoding, or how texts are read".to_owned())
     }
 
     fn passes(&self, statement: &[Word]) -> bool {

@@ -18,7 +18,7 @@ mod recoding;
 mod reshaping;
 mod unseen;
 
-pub use recoding::may_recode;
+pub use recoding::{body_recodes, may_recode};
 pub use unseen::Unseen;
 
 use std::ops::Range;
@@ -79,7 +79,8 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
         let recodes = recoding::is_spelled(&tokens, text, &raw.span)
-            || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes);
+            || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes)
+            || guard.setters.are_in(part);
         statement.may_recode = recodes || recoded;
         statement.follows_end = ended;
         statement.current_of = tokens.follow(&raw.span, &[Token::CurrentP, Token::Of]);

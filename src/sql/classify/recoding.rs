@@ -83,7 +83,7 @@ fn is_one(rest: Option<&[u8]>) -> bool {
 }
 
 /// Would a function with this body set it, unless by SET NAMES?
-pub(super) fn body_recodes(body: &str) -> bool {
+pub fn body_recodes(body: &str) -> bool {
     names_it(body.as_bytes())
 }
 

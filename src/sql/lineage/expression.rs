@@ -392,8 +392,8 @@ impl<'a> Walk<'a> {
         self.has_type(value, |oid| self.base_kind(oid) == Some('c'))
     }
 
-    /// Every mask shows whether a value is NULL. In a view, one that is computed
-    /// is NULL by what it is computed from.
+    /// Every mask shows whether a value is NULL. In a view, one that is computed, or
+    /// a row of such, is NULL by what it is computed from.
     pub(super) fn use_nullness(&mut self, value: &Value) -> Flow {
         let purpose = Purpose {
             kind: UseKind::NullTest,
@@ -406,7 +406,7 @@ impl<'a> Walk<'a> {
             self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
         }
         match &value.flow {
-            Flow::Computed { .. } if self.view => value.flow.clone(),
+            Flow::Computed { .. } | Flow::Mixed { .. } if self.view => value.flow.clone(),
             _ => Flow::Clean,
         }
     }

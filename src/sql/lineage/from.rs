@@ -288,7 +288,9 @@ impl<'a> Walk<'a> {
         let unsure = !is_defined && !self.has_certain_columns(call, scope);
         let loose = !self.view && unsure;
         let is_alone = function.functions.len() == 1 && !unsure && !is_defined;
-        let listed = if is_alone { self.unnested(call, &mark) } else { Vec::new() };
+        // What of the call is the client's own and runs nothing.
+        let is_given = !self.view && flow == Flow::Clean && runs.is_none();
+        let listed = if is_alone && is_given { self.unnested(call, &mark) } else { Vec::new() };
         let column = |name: &str, place: usize| match listed.get(place) {
             Some(value) => Field { name: name.to_owned(), ..Field::of_value(value) },
             None => Field { flow: flow.clone(), loose, unsure, runs, ..Field::clean(name) },

@@ -77,3 +77,7 @@ SELECT id, xmax(r) <> 0 FROM rooms r ORDER BY id
 CREATE FUNCTION xmax(n int) RETURNS int LANGUAGE sql AS 'SELECT 1'
 SELECT id, xmax(r) <> 0 FROM rooms r ORDER BY id
 DROP FUNCTION xmax(int)
+== what a view takes an array of values apart into
+SELECT * FROM v_words_apart ORDER BY id
+== what a view takes a list of values apart into
+SELECT * FROM v_words_listed ORDER BY id

@@ -481,3 +481,5 @@ CREATE TEXT SEARCH CONFIGURATION shop_cfg (COPY = pg_catalog.english);
 CREATE TABLE articles (id int PRIMARY KEY, body text, note text);
 CREATE INDEX ON articles USING gin (to_tsvector('shop_cfg', body));
 CREATE INDEX ON articles (note);
+CREATE VIEW v_words_apart AS SELECT c.id, u.w FROM customers c, unnest(string_to_array(c.email, '@')) u(w);
+CREATE VIEW v_words_listed AS SELECT c.id, u.w FROM customers c CROSS JOIN LATERAL unnest(ARRAY[c.email, c.ssn]) WITH ORDINALITY u(w, n);
