@@ -644,3 +644,42 @@ async fn a_default_in_the_catalog_is_protected_and_its_other_columns_are_left_al
     assert_eq!(outputs("SELECT * FROM pg_attribute ORDER BY attnum"), 1);
     assert_eq!(outputs("TABLE pg_catalog.pg_attribute"), 1);
 }
+
+#[tokio::test]
+async fn statistics_and_sequences_that_columns_get_behind_bautas_back_are_noticed() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    server.sql(&shop, "CREATE SEQUENCE some_numbers");
+    let databases = databases(server, EMAIL);
+    databases.guard(&shop).await.expect("guard");
+    server.sql(&shop, "ALTER SEQUENCE some_numbers OWNED BY customers.email");
+    eventually(&databases, &shop, "a sequence", |g| {
+        g.sequences.contains_key(&relation(g, "public.some_numbers"))
+    })
+    .await;
+    if server.major() >= 14 {
+        server.sql(&shop, "CREATE STATISTICS told ON (length(email)) FROM customers");
+        eventually(&databases, &shop, "statistics", |g| {
+            let table = g.snapshot.relation("public", "customers").expect("customers");
+            table.constraints.iter().any(|constraint| &*constraint.name == "told")
+        })
+        .await;
+    }
+}
+
+/// A database's owner may set what strings mean in it.
+#[tokio::test]
+async fn the_catalog_is_read_by_no_setting_of_its_database() {
+    let server = Server::shared();
+    let shop = server.copy_of_shop();
+    server.sql(
+        &shop,
+        "CREATE FUNCTION shown(x text DEFAULT query_to_xml('SELECT 1', false, false, '')::text) RETURNS text
+             LANGUAGE sql AS 'SELECT x'",
+    );
+    server.sql(&shop, &format!("ALTER DATABASE {shop} SET standard_conforming_strings = off"));
+    server.sql(&shop, &format!("ALTER DATABASE {shop} SET quote_all_identifiers = on"));
+    let databases = databases(server, EMAIL);
+    let guard = databases.guard(&shop).await.expect("guard");
+    assert!(is_opaque(&guard, "shown"));
+}
