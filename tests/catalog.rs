@@ -468,7 +468,7 @@ async fn nobody_waits_for_a_temporary_table_of_somebody_else() {
 /// Whom DDL concerns: a temporary table only who made it.
 #[tokio::test]
 async fn ddl_of_temporary_tables_is_told_from_other_ddl() {
-    use bauta::sql::CatalogChange::{Code, None, Relations, Temporary};
+    use bauta::sql::CatalogChange::{Code, Indexes, None, Relations, Temporary};
     let server = Server::shared();
     let shop = server.copy_of_shop();
     let maker = client(server.port(), "postgres", &shop).await;

@@ -352,3 +352,50 @@ fn what_changes_with_a_table_that_a_trigger_writes_takes_no_code_of_the_clients(
         passes(&server, sql);
     }
 }
+
+#[test]
+fn a_function_makes_no_table_of_a_name_that_a_client_could_not_give() {
+    let server = Server::start();
+    server.sql("shop", "CREATE SCHEMA mine AUTHORIZATION ana");
+    is_held_back(
+        &server,
+        "CREATE FUNCTION mine.makes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE \"text\" (a int); END $$",
+    );
+    is_held_back(
+        &server,
+        "CREATE FUNCTION mine.makes() RETURNS void LANGUAGE sql AS $$ CREATE TEMP TABLE \"text\" (a int) $$",
+    );
+    passes(
+        &server,
+        "CREATE FUNCTION mine.makes() RETURNS void LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE texts (a serial); END $$",
+    );
+}
+
+#[test]
+fn a_trigger_may_take_numbers_of_any_sequence() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SEQUENCE some_numbers; ALTER SEQUENCE some_numbers OWNER TO ana;
+         CREATE FUNCTION takes() RETURNS trigger LANGUAGE plpgsql AS
+             $$ DECLARE s text := NEW.name; BEGIN NEW.email := nextval(s); RETURN NEW; END $$;
+         CREATE TRIGGER takes BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION takes()",
+    );
+    is_held_back(&server, "ALTER SEQUENCE some_numbers RESTART 3");
+    is_held_back(&server, "CREATE TEMP SEQUENCE some_numbers");
+    passes(&server, "CREATE TEMP SEQUENCE other_numbers");
+}
+
+#[test]
+fn a_table_in_place_of_one_that_a_triggers_argument_names_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN EXECUTE format('INSERT INTO %I VALUES ($1)', TG_ARGV[0]) USING NEW.email; RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep('kept', 'Größe')",
+    );
+    is_held_back(&server, "CREATE TEMP TABLE kept (what text)");
+    is_held_back(&server, "CREATE TEMP TABLE \"Größe\" (what text)");
+    passes(&server, "CREATE TEMP TABLE kept_not (what text)");
+}

@@ -9,6 +9,7 @@
 mod spellings;
 mod unsettle;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Oid;
@@ -61,6 +62,9 @@ struct Closure<'a> {
     snapshot: &'a Snapshot,
     trusted: &'a Trusted<'a>,
     links: Links<'a>,
+    /// Relations, and the tables and functions of triggers that are handed their
+    /// names.
+    handed: OnceCell<HashMap<Oid, Vec<(&'a Relation, Oid)>>>,
     counted: Counted,
     work: Vec<Item>,
 }
@@ -71,8 +75,6 @@ struct Links<'a> {
     mentions: Mentions<'a>,
     relation_readers: HashMap<Oid, Vec<Oid>>,
     children: HashMap<Oid, Vec<Oid>>,
-    /// Relation → tables whose triggers are told its name.
-    told: HashMap<Oid, Vec<Oid>>,
     /// Table → its columns that foreign keys lead to.
     keys_led_to: HashMap<Oid, Vec<i16>>,
     /// Table → foreign tables that lead to one of its name.
@@ -106,6 +108,7 @@ pub fn close(
         snapshot,
         trusted,
         links: Links::of(snapshot),
+        handed: OnceCell::new(),
         counted: Counted::default(),
         work: Vec::new(),
     };
@@ -321,9 +324,6 @@ impl<'a> Links<'a> {
         let mut links = Self::default();
         for relation in snapshot.relations.values() {
             links.add_relation(relation);
-            for meant in snapshot.told_to_triggers(relation) {
-                links.told.entry(meant).or_default().push(relation.oid);
-            }
             let remote = relation.remote.as_ref();
             if let Some(target) = remote.and_then(|remote| snapshot.relation(&remote.schema, &remote.table)) {
                 links.far_tables.entry(target.oid).or_default().push(relation.oid);

@@ -280,15 +280,6 @@ pub(crate) fn has_word(body: &str, wanted: &[&str]) -> bool {
         .any(|word| wanted.iter().any(|w| word.eq_ignore_ascii_case(w)))
 }
 
-/// May it take the name of a relation from what it is given? C code may.
-pub(crate) fn takes_names(function: &Function) -> bool {
-    match &*function.language {
-        "internal" => false,
-        "sql" | "plpgsql" => has_word(&function.body, &["execute"]),
-        _ => true,
-    }
-}
-
 /// WHERE CURRENT OF: may it change what a cursor of the session has chosen?
 pub(crate) fn takes_current(body: &str) -> bool {
     has_word(body, &["current"]) && has_word(body, &["of"])

@@ -476,8 +476,8 @@ impl Builder {
             if !relation.trigger_functions.contains(&function) {
                 relation.trigger_functions.push(function);
             }
-            for told in get::<&[u8]>(&row, 3)?.split(|byte| *byte == 0).filter(|told| !told.is_empty()) {
-                relation.trigger_arguments.push(String::from_utf8_lossy(told).into());
+            if let Some(arguments) = get::<Option<String>>(&row, 3)? {
+                relation.trigger_arguments.push((function, arguments.into()));
             }
             relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
             relation.update_triggers |= fired_by & FIRED_BY_UPDATE != 0;

@@ -10,6 +10,7 @@ pub mod databases;
 pub mod finding;
 pub mod functions;
 pub mod guard;
+mod handed;
 mod keeper;
 pub mod load;
 pub(crate) mod mentions;

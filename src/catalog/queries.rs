@@ -163,13 +163,17 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
-/// A trigger's function, and those that its WHEN calls; what fires it; what the
-/// function is told.
+/// A trigger's function, and those that its WHEN calls; what fires it; its
+/// arguments, which are stored with a byte of zero behind each, one a line.
 pub(super) const TRIGGERS: &str = concat!(
-    "
-SELECT t.tgrelid, t.tgfoid, t.tgtype, t.tgargs FROM pg_trigger t WHERE NOT t.tgisinternal
+    r"
+SELECT t.tgrelid, t.tgfoid, t.tgtype,
+       CASE WHEN t.tgnargs > 0 THEN
+           convert_from(decode(replace(regexp_replace(encode(t.tgargs, 'hex'), '(..)', E'\\1 ', 'g'), '00 ', '0a '),
+                               'hex'), getdatabaseencoding()) END
+FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
-SELECT t.tgrelid, d.refobjid, t.tgtype, t.tgargs
+SELECT t.tgrelid, d.refobjid, t.tgtype, NULL
 FROM pg_trigger t
 JOIN ",
     dependence!(),

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
-use super::functions::{has_word, takes_names};
 use super::load::Builtins;
 use super::mentions::{fold, is_word, words};
 
@@ -93,8 +92,8 @@ pub struct Relation {
     pub trigger_functions: Vec<Oid>,
     /// Those that a new row sets off.
     pub insert_trigger_functions: Vec<Oid>,
-    /// What CREATE TRIGGER tells them (`TG_ARGV`).
-    pub trigger_arguments: Vec<Arc<str>>,
+    /// What its triggers hand to these (`TG_ARGV`), an argument a line.
+    pub trigger_arguments: Vec<(Oid, Arc<str>)>,
     /// TRUNCATE runs one of them, UPDATE does.
     pub truncate_triggers: bool,
     pub update_triggers: bool,
@@ -366,27 +365,6 @@ impl Snapshot {
             named.extend(self.by_sign.iter().filter(|(name, _)| is_in(name)).map(|(_, named)| *named));
         }
         named
-    }
-    /// The relations that a table's triggers may mean by a name that their text does
-    /// not spell: what they are told, or what the table is called.
-    pub fn told_to_triggers(&self, table: &Relation) -> HashSet<Oid> {
-        let functions = table.trigger_functions.iter().filter_map(|oid| self.functions.get(oid));
-        let taking: Vec<&Function> = functions.filter(|it| !it.oid.is_builtin() && takes_names(it)).collect();
-        if taking.is_empty() {
-            return HashSet::new();
-        }
-        let told = table.trigger_arguments.iter().flat_map(|told| self.spelled_in(told));
-        let mut meant: HashSet<Oid> = told
-            .filter_map(|named| match named {
-                Named::Relation(oid) => Some(oid),
-                Named::Function(_) | Named::Type(_) => None,
-            })
-            .collect();
-        if taking.iter().any(|it| has_word(&it.body, &["tg_table_name", "tg_relname"])) {
-            meant.extend(self.relations_named(&table.name).map(|known| known.oid));
-        }
-        meant.remove(&table.oid);
-        meant
     }
     /// The relations of that name, in every schema.
     pub fn relations_named(&self, name: &str) -> impl Iterator<Item = &Relation> {

@@ -6,13 +6,15 @@
 //!
 //! Reading a table of keys tells nothing: what only reads it need not count.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::super::handed;
 use super::super::mentions::{self, Text};
+use super::super::relied::builds_sql;
 use super::{Closure, written_from};
 use crate::catalog::Oid;
-use crate::catalog::functions::{self, has_word, takes_names};
-use crate::catalog::snapshot::{Column, Function, Relation, RelationKind};
+use crate::catalog::functions::{self, has_word};
+use crate::catalog::snapshot::{Column, Function, Named, Relation, RelationKind};
 use crate::sql::body::{Word, WordKind, plpgsql_words};
 
 /// What a write to a relation asks, whatever it writes there.
@@ -49,13 +51,9 @@ impl Search {
         let new = relations.into_iter().map(|oid| (oid, way)).filter(|step| self.seen.insert(*step));
         self.work.extend(new);
     }
-
-    fn work_on(&mut self, found: Vec<(Oid, Way)>) {
-        found.into_iter().for_each(|(oid, way)| self.add([oid], way));
-    }
 }
 
-impl Closure<'_> {
+impl<'a> Closure<'a> {
     /// Follows what changes rows of `keys`, to which protected foreign keys lead.
     pub(super) fn count_keys(&mut self, keys: Vec<Oid>) {
         for table in keys {
@@ -94,10 +92,16 @@ impl Closure<'_> {
                 entry.by_insert |= way == Way::Writes;
             }
             self.follow_way(relation, way, &mut search);
-            for function in self.writers(relation, way) {
+            let keys = match way {
+                Way::Keys => self.key_columns(relation),
+                Way::Writes | Way::Changes | Way::Updates => HashSet::new(),
+            };
+            for function in self.writers(relation, way, &keys) {
                 self.count_writer(function, &mut search);
             }
-            search.work_on(self.told_writers(relation));
+            for (table, function) in self.handed_writers(relation, way, &keys) {
+                search.add([table.oid], way_of(table, function));
+            }
         }
     }
 
@@ -151,39 +155,74 @@ impl Closure<'_> {
     }
 
     /// The functions whose text does to the relation what changes keys.
-    fn writers(&self, relation: &Relation, way: Way) -> Vec<Oid> {
+    fn writers(&self, relation: &Relation, way: Way, keys: &HashSet<String>) -> Vec<Oid> {
         let named = self.links.mentions.of(&relation.name).into_iter().filter_map(|text| match text {
             Text::Function(oid) => Some(oid),
             Text::View(_) => None,
         });
         let recorded = self.links.dependent_functions.get(&relation.oid).into_iter().flatten().copied();
-        let keys = match way {
-            Way::Keys => self.key_columns(relation),
-            Way::Writes | Way::Changes | Way::Updates => HashSet::new(),
-        };
-        let writes = |function: &Function| match way {
-            Way::Keys => takes_keys(&function.body, &keys),
-            Way::Writes => has_word(&function.body, &["insert", "update", "delete", "merge", "copy"]),
-            Way::Changes => has_word(&function.body, &["update", "delete", "merge"]),
-            Way::Updates => has_word(&function.body, &["update", "merge"]),
-        };
+        let writes = |function: &Function| changes_keys(&function.body, way, keys);
         named.chain(recorded).filter(|oid| self.snapshot.functions.get(oid).is_some_and(writes)).collect()
     }
 
-    /// The tables whose triggers build SQL, and are told the relation's name.
-    fn told_writers(&self, relation: &Relation) -> Vec<(Oid, Way)> {
-        let tables = self.links.told.get(&relation.oid).into_iter().flatten();
-        let tables = tables.filter_map(|oid| self.snapshot.relations.get(oid));
-        let writes = |oid: &Oid| {
-            let function = self.snapshot.functions.get(oid).filter(|it| !self.trusted.includes(it));
-            function.is_some_and(|it| takes_names(it) && has_word(&it.body, &["update", "delete", "merge"]))
-        };
-        tables
-            .flat_map(|table| {
-                let writers = table.trigger_functions.iter().filter(|oid| writes(oid));
-                writers.map(|oid| (table.oid, way_of(table, *oid)))
-            })
-            .collect()
+    /// Other tables whose triggers hand the relation's name to a function that does
+    /// so by SQL that it builds, or calls one that does.
+    fn handed_writers(
+        &self,
+        relation: &Relation,
+        way: Way,
+        keys: &HashSet<String>,
+    ) -> Vec<(&'a Relation, Oid)> {
+        let handed = self.handed.get_or_init(|| self.names_handed());
+        let named = handed.get(&relation.oid).into_iter().flatten();
+        let writes = |function: Oid| changes_keys(&self.code_of(function), way, keys);
+        let writing = named.filter(|(table, function)| table.oid != relation.oid && writes(*function));
+        writing.copied().collect()
+    }
+
+    /// Relations, and triggers that hand their names to functions that can use them.
+    fn names_handed(&self) -> HashMap<Oid, Vec<(&'a Relation, Oid)>> {
+        let mut taking: HashMap<Oid, bool> = HashMap::new();
+        let mut named: HashMap<Oid, Vec<(&Relation, Oid)>> = HashMap::new();
+        for table in self.snapshot.relations.values() {
+            for (function, text) in handed::texts(self.snapshot, table, handed::asks_for_table) {
+                let takes = || !self.code_of(function.oid).is_empty();
+                if !*taking.entry(function.oid).or_insert_with(takes) {
+                    continue;
+                }
+                for name in self.snapshot.spelled_in(&text) {
+                    if let Named::Relation(oid) = name {
+                        named.entry(oid).or_default().push((table, function.oid));
+                    }
+                }
+            }
+        }
+        named
+    }
+
+    /// The text of a function that builds SQL, and of those that it calls. Empty:
+    /// none of them does, or it is trusted.
+    fn code_of(&self, function: Oid) -> String {
+        let (mut work, mut reached) = (vec![function], HashSet::new());
+        let (mut code, mut is_dynamic) = (String::new(), false);
+        while let Some(oid) = work.pop() {
+            let Some(function) = self.snapshot.functions.get(&oid).filter(|_| !oid.is_builtin()) else {
+                continue;
+            };
+            if self.trusted.includes(function) || !reached.insert(oid) {
+                continue;
+            }
+            // Nobody knows what code in C does with a name.
+            let is_c = &*function.language == "c";
+            is_dynamic |= is_c || builds_sql(function);
+            code.push_str(if is_c { "delete" } else { &function.body });
+            code.push_str(";\n");
+            work.extend(self.snapshot.named_by(function).into_iter().filter_map(|named| match named {
+                Named::Function(called) => Some(called),
+                Named::Relation(_) | Named::Type(_) => None,
+            }));
+        }
+        if is_dynamic { code } else { String::new() }
     }
 
     /// The function is opaque, and so is what calls it; a write to a table of
@@ -224,16 +263,28 @@ fn way_of(user: &Relation, function: Oid) -> Way {
     if by_change_alone { Way::Changes } else { Way::Writes }
 }
 
+/// Does a body that names a relation do to it what changes keys?
+fn changes_keys(body: &str, way: Way, keys: &HashSet<String>) -> bool {
+    match way {
+        Way::Keys => takes_keys(body, keys),
+        Way::Writes => has_word(body, &["insert", "update", "delete", "merge", "copy"]),
+        Way::Changes => has_word(body, &["update", "delete", "merge"]),
+        Way::Updates => has_word(body, &["update", "merge"]),
+    }
+}
+
 /// Does a body that names a table of keys take rows from it, or SET one of
 /// these columns?
 fn takes_keys(body: &str, columns: &HashSet<String>) -> bool {
     if has_word(body, &["delete", "merge"]) {
         return true;
     }
-    match plpgsql_words(body) {
-        Some(words) => set_columns(&words).any(|word| columns.contains(&mentions::fold(&word.text))),
-        None => has_word(body, &["update"]),
+    if !has_word(body, &["update"]) {
+        return false;
     }
+    // What SQL in a string sets may be told to it.
+    let words = plpgsql_words(body).filter(|_| !has_word(body, &["execute"]));
+    words.is_none_or(|words| set_columns(&words).any(|word| columns.contains(&mentions::fold(&word.text))))
 }
 
 /// What SET lists assign to: the name behind SET or a comma of the list, or the
@@ -296,6 +347,9 @@ mod tests {
             ("UPDATE rooms SET name[1] = 'x', ID = 4", true),
             ("UPDATE rooms SET set = 1, id = 4", true),
             ("UPDATE rooms SET U&\"id\" = 4", true),
+            ("EXECUTE 'UPDATE rooms SET id = $1' USING j", true),
+            ("EXECUTE format('UPDATE rooms SET %I = 1', x)", true),
+            ("EXECUTE format('SELECT id FROM rooms WHERE %I = 1', x)", false),
             ("DELETE FROM rooms", true),
             ("MERGE INTO rooms USING x ON true WHEN MATCHED THEN DELETE", true),
         ] {

@@ -180,3 +180,10 @@ INSERT INTO wards_a VALUES (1, CASE :seed WHEN 0 THEN 'left' ELSE 'rite' END, ''
 INSERT INTO wards_b SELECT * FROM wards_a;
 INSERT INTO room_extras SELECT i, '' FROM generate_series(1, 8) i;
 INSERT INTO articles VALUES (1, CASE :seed WHEN 0 THEN 'write to anna@example.com now' ELSE 'write to anna at once now' END, '');
+INSERT INTO cots SELECT * FROM wards_a;
+INSERT INTO cribs SELECT * FROM wards_a;
+INSERT INTO bunks SELECT * FROM wards_a;
+INSERT INTO stamped_then SELECT id, no FROM bought;
+INSERT INTO room_costs SELECT i, '' FROM generate_series(1, 8) i;
+INSERT INTO days_told SELECT day, revenue FROM days_shut;
+INSERT INTO days_cut VALUES ((date_trunc('day', (now() AT TIME ZONE 'UTC') - interval '12 hours') + interval '12 hours') AT TIME ZONE 'UTC' - :seed * interval '1 hour', 1);
