@@ -124,6 +124,7 @@ fn email() -> ColumnDecision {
         because: "proxy.toml:1".into(),
         path: None,
         paths: Arc::new([]),
+        below: Arc::new([]),
     };
     ColumnDecision { column: Arc::new(column), use_: "output", what: What::Masked("email") }
 }

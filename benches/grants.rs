@@ -39,6 +39,7 @@ fn column(number: usize) -> ProtectedColumn {
         because: "proxy.toml:1".into(),
         path: None,
         paths: std::sync::Arc::new([]),
+        below: std::sync::Arc::new([]),
     }
 }
 

@@ -50,6 +50,7 @@ fn column(name: &str, method: Method) -> Arc<ProtectedColumn> {
         because: "proxy.toml:1".into(),
         path: None,
         paths: [].into(),
+        below: [].into(),
     })
 }
 

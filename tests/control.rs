@@ -54,6 +54,7 @@ impl Directory for Shop {
                     because: "proxy.toml:9".into(),
                     path: None,
                     paths: [].into(),
+                    below: [].into(),
                 })
             })
             .to_vec()

@@ -76,6 +76,46 @@ fn is_masked(email: &str) -> bool {
     email.contains("***")
 }
 
+/// What a parent shows of a child that another rule names is the child's to show.
+#[test]
+fn a_grant_on_a_parents_column_is_none_on_its_childs() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE kin (id int, s text); CREATE TABLE kin_below () INHERITS (kin); \
+         CREATE TABLE kin_plain () INHERITS (kin); INSERT INTO kin_below VALUES (1, 'below'); \
+         INSERT INTO kin_plain VALUES (2, 'plain'); GRANT ALL ON kin, kin_below, kin_plain TO ana",
+    );
+    let policy = "[[protect]]\ncolumn = \"public.kin.s\"\nmethod = \"partial\"\n\
+                  [[protect]]\ncolumn = \"public.kin_below.s\"\nmethod = \"redact\"\n";
+    let bauta = Bauta::start(&server, policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let grant = |column: &str| {
+        bauta.cli_ok(&["grant", "ana", "--column", column, "--for", "5m", "--reason", "r"]);
+    };
+    let all = "SELECT string_agg(s, ',' ORDER BY id) FROM (SELECT id, s FROM kin ORDER BY id) x";
+    let code = |frames: &[Frame]| frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'C'));
+    let told =
+        |frames: &[Frame]| frames.iter().any(|frame| String::from_utf8_lossy(&frame.body).contains("below,"));
+    grant("public.kin.s");
+    for sql in ["SELECT s || ',' FROM kin", "SELECT s FROM kin", all] {
+        let frames = ana.query(sql);
+        let shown =
+            frames.iter().any(|f| f.tag == b'D' && String::from_utf8_lossy(&f.body).contains("below"));
+        assert!(!shown, "{sql}: {frames:?}");
+    }
+    assert_eq!(code(&ana.query("SELECT id FROM kin WHERE s LIKE 'b%'")).as_deref(), Some("42501"));
+    grant("public.kin_below.s");
+    assert!(told(&ana.query(all)));
+    assert_eq!(code(&ana.query("SELECT id FROM kin WHERE s LIKE 'b%'")), None);
+    bauta.cli_ok(&["revoke", "2"]);
+    assert!(!told(&ana.query(all)));
+    // A child that only its parent's rule protects is the parent's.
+    bauta.write_config("[[protect]]\ncolumn = \"public.kin.s\"\nmethod = \"partial\"\n");
+    bauta.cli_ok(&["reload"]);
+    assert!(told(&ana.query(all)));
+}
+
 #[test]
 fn a_running_session_sees_from_its_next_statement_until_the_end() {
     let bench = Bench::new();

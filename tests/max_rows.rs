@@ -194,6 +194,58 @@ fn an_aggregate_puts_no_more_rows_into_one() {
     assert!(!told.contains('@'), "{told}");
 }
 
+/// Values that stand side by side are as many as in rows of their own.
+#[test]
+fn values_of_one_column_side_by_side_cost_a_row_each() {
+    let bench = Bench::new();
+    let mut ana = bench.ana();
+    let three = "customers a, customers b, customers c WHERE a.id = 1 AND b.id = 2 AND c.id = 3";
+    for columns in [
+        format!("a.email, b.email, c.email FROM {three}"),
+        format!("a.email, lower(b.email), COALESCE(c.email, b.email) FROM {three}"),
+        "(SELECT email FROM customers WHERE id = 1), (SELECT email FROM customers WHERE id = 2), \
+         (SELECT email FROM customers WHERE id = 3)"
+            .to_owned(),
+    ] {
+        for sql in [format!("SELECT {columns}"), format!("COPY (SELECT {columns}) TO STDOUT")] {
+            bench.grant(2);
+            let frames = ana.query(&sql);
+            assert_eq!(error(&frames), "42501", "{sql}");
+            assert!(!frames.iter().any(|f| f.body.windows(7).any(|w| w == b"example")), "{sql}: {frames:?}");
+            // What is left is given back, and shows as many rows.
+            eventually("two rows are left", || raw(&bench.ana().query(ALL)).len() == 2);
+        }
+    }
+    bench.grant(3);
+    let frames = ana.query(&format!("SELECT a.email, b.email, c.email FROM {three}"));
+    assert_eq!((raw(&frames).len(), error(&frames).as_str()), (1, ""));
+    assert_eq!(raw(&ana.query(ALL)).len(), 0);
+    bench.grant(2);
+    for sql in [
+        format!("SELECT ARRAY[a.email, b.email, c.email]::text FROM {three}"),
+        format!("SELECT ARRAY[a.email, b.email, c.email] FROM {three}"),
+        format!("SELECT ROW(a.email, b.email, c.email) FROM {three}"),
+        format!("SELECT a, b, c FROM {three}"),
+    ] {
+        assert_eq!(raw(&ana.query(&sql)), Vec::<String>::new(), "{sql}");
+    }
+}
+
+/// A message of many statements pays for each.
+#[test]
+fn each_predicate_of_a_message_is_counted() {
+    let bench = Bench::new();
+    let mut ana = bench.ana();
+    let miss = "SELECT id FROM customers WHERE email = 'nobody'";
+    bench.grant(3);
+    assert_eq!(error(&ana.query(&[miss; 4].join("; "))), "42501");
+    assert_eq!(error(&ana.query(miss)), "42501");
+    bench.grant(3);
+    assert_eq!(error(&ana.query(&[miss; 2].join("; "))), "");
+    assert_eq!(error(&ana.query(miss)), "");
+    assert_eq!(error(&ana.query(miss)), "42501");
+}
+
 #[test]
 fn answers_of_a_predicate_are_counted_too() {
     let bench = Bench::new();

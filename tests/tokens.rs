@@ -832,3 +832,27 @@ fn a_grid_that_compares_all_old_values_saves_or_is_refused() {
     assert_eq!(error(&frames).as_deref(), Some("42501"), "{frames:?}");
     assert_eq!(state(), before);
 }
+
+/// A text whose own literal sets how the next text is read, and which bauta parses
+/// again with another parameter.
+#[test]
+fn a_text_that_changes_how_it_is_read_is_not_parsed_again_behind_itself() {
+    let (shop, mut raw) = Shop::open();
+    shop.server.sql(
+        "shop",
+        "CREATE SCHEMA mine; GRANT ALL ON SCHEMA mine TO ana; \
+         CREATE FUNCTION mine.isok(text) RETURNS boolean LANGUAGE sql AS \
+         $$ SELECT set_config('standard_conforming_strings', $1, false) IS NOT NULL $$; \
+         CREATE DOMAIN mine.dom AS text CHECK (mine.isok(VALUE))",
+    );
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let known = token(&mut raw, "ssn", "customers", 1);
+    let sql = "SELECT '{off}'::mine.dom[], '\\', ' , ssn||chr(97), $1::text FROM public.customers -- ', name \
+               FROM public.customers WHERE ssn = $1";
+    let original = first(&shop.direct().query("SELECT ssn FROM customers WHERE id = 1"));
+    let pipeline = [m::parse("s", sql, &[]), m::bind("", "s", &[Some(&known)], &[]), m::execute("", 0)];
+    let frames = raw.exchange(&[pipeline.concat(), m::sync()].concat());
+    assert!(rows(&frames).is_empty() && error(&frames).is_some(), "{frames:?}");
+    let told = frames.iter().any(|f| String::from_utf8_lossy(&f.body).contains(&original));
+    assert!(!told, "{frames:?}");
+}

@@ -440,6 +440,8 @@ struct Reason {
     follows: Option<Names>,
     /// Not its values as they are, but what is computed from them.
     computed: bool,
+    /// The place of the rule that names the column itself.
+    named_by: Option<Arc<str>>,
     /// If it is masked inside its documents.
     paths: Vec<PathReason>,
 }
@@ -580,6 +582,7 @@ impl<'a> Binder<'a> {
             place: rule.place.as_str().into(),
             follows: Some(origin),
             computed: false,
+            named_by: Some(rule.place.as_str().into()),
             paths: Vec::new(),
         };
         let reason = self.fitted(relation, column, reason, Severity::Error);
@@ -695,7 +698,12 @@ impl<'a> Binder<'a> {
         let mut protected = HashMap::with_capacity(self.columns.len());
         for (id, reason) in &self.columns {
             if let Some((relation, column)) = self.column(*id) {
-                protected.insert(*id, Arc::new(protected_column(relation, column, reason)));
+                protected.insert(*id, Arc::new(protected_column(relation, column, reason, [].into())));
+            }
+        }
+        for (id, below) in self.below(&protected) {
+            if let (Some(reason), Some((relation, column))) = (self.columns.get(&id), self.column(id)) {
+                protected.insert(id, Arc::new(protected_column(relation, column, reason, below.into())));
             }
         }
         let known = self.known_now();
@@ -741,7 +749,12 @@ fn type_family(value: &ValueType) -> String {
     }
 }
 
-fn protected_column(relation: &Relation, column: &Column, reason: &Reason) -> ProtectedColumn {
+fn protected_column(
+    relation: &Relation,
+    column: &Column,
+    reason: &Reason,
+    below: Arc<[Arc<ProtectedColumn>]>,
+) -> ProtectedColumn {
     let column = ProtectedColumn {
         name: column_name(relation, &column.name).into(),
         schema: Arc::clone(&relation.schema),
@@ -755,6 +768,7 @@ fn protected_column(relation: &Relation, column: &Column, reason: &Reason) -> Pr
         because: Arc::clone(&reason.because),
         path: None,
         paths: [].into(),
+        below,
     };
     let paths = reason.protected_paths(&column);
     ProtectedColumn { paths, ..column }

@@ -5,8 +5,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Oid;
+use super::functions::is_of_extension;
 use super::load::Builtins;
 use super::mentions::{fold, is_word, words};
+
+/// `pg_catalog.set_config`.
+const SET_CONFIG: Oid = Oid(2078);
 
 /// `pg_class.relkind`, as far as bauta distinguishes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -411,6 +415,15 @@ impl Snapshot {
     pub fn checks_of(&self, types: impl IntoIterator<Item = Oid>) -> Vec<Oid> {
         let parts = self.type_parts(types);
         parts.iter().filter_map(|oid| self.domain_functions.get(oid)).flatten().copied().collect()
+    }
+    /// May a literal set something while its text is read? A domain's CHECK runs
+    /// then, if the domain stands in an array, a range or a row.
+    pub fn literals_may_set(&self) -> bool {
+        let may_set = |oid: &Oid| {
+            let known = self.functions.get(oid);
+            *oid == SET_CONFIG || !oid.is_builtin() && known.is_none_or(|f| !is_of_extension(f))
+        };
+        self.domain_functions.values().flatten().any(may_set)
     }
     /// The functions that a value of this type may run although no text names them:
     /// those of its CHECKs and defaults, and of casts from and to it.

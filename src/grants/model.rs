@@ -269,6 +269,7 @@ pub mod sample {
             because: "proxy.toml:1".into(),
             path: None,
             paths: [].into(),
+            below: [].into(),
         }
     }
 

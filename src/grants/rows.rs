@@ -79,48 +79,76 @@ impl Rows {
         self.reserved.store(0, Ordering::Release);
     }
 
+    fn take_or_empty(&self, rows: u64) -> bool {
+        let rest = |left: u64| Some(left.saturating_sub(rows));
+        self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest).is_ok_and(|left| left >= rows)
+    }
+
     fn take(&self, rows: u64) -> bool {
         self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(rows)).is_ok()
     }
 }
 
-/// One statement's leave to take rows of a grant.
+/// A message's leave to take rows of a grant.
 #[derive(Debug)]
 pub struct Lease {
     grant: Arc<LiveGrant>,
-    /// A row was taken ahead.
-    ahead: AtomicBool,
+    /// Rows that were taken ahead, one for each statement that pays so.
+    ahead: AtomicU64,
 }
 
 impl Lease {
     /// None: the grant's rows are not counted.
     pub(super) fn of(grant: &Arc<LiveGrant>) -> Option<Self> {
         grant.rows()?.leases.fetch_add(1, Ordering::AcqRel);
-        Some(Self { grant: grant.clone(), ahead: AtomicBool::new(false) })
+        Some(Self { grant: grant.clone(), ahead: AtomicU64::new(0) })
     }
 
     pub fn grant(&self) -> GrantId {
         self.grant.id
     }
 
+    /// So many statements tell something even without a row: that costs each one.
+    /// False: so many are not left, and those that are have gone, so that a grant
+    /// opens no message that can't be paid for.
+    pub fn take_ahead(&self, statements: u64) -> bool {
+        let taken = self.grant.rows().is_none_or(|count| count.take_or_empty(statements));
+        self.ahead.store(if taken { statements } else { 0 }, Ordering::Release);
+        taken
+    }
+
+    /// What one statement takes, each of whose rows costs `cost`. `leans`: one was
+    /// taken ahead for it.
+    pub fn share(self: &Arc<Self>, cost: u64, leans: bool) -> Share {
+        let one_less = |ahead: u64| ahead.checked_sub(1);
+        let paid = leans && self.ahead.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less).is_ok();
+        Share { lease: self.clone(), cost: cost.max(1), paid: AtomicBool::new(paid) }
+    }
+}
+
+/// One statement's part of a [`Lease`].
+#[derive(Debug)]
+pub struct Share {
+    lease: Arc<Lease>,
+    /// Values of one column that a row shows side by side: as many rows.
+    cost: u64,
+    /// A row was taken ahead.
+    paid: AtomicBool,
+}
+
+impl Share {
     /// Takes rows before they are sent. False: so many are not left, and they
     /// must not be sent.
     pub fn take(&self, rows: u64) -> bool {
-        let ahead = rows > 0 && self.ahead.swap(false, Ordering::AcqRel);
-        self.grant.rows().is_none_or(|count| count.take(rows - u64::from(ahead)))
-    }
-
-    /// The statement tells something even without a row: that costs one.
-    pub fn take_ahead(&self) -> bool {
-        let taken = self.grant.rows().is_none_or(|count| count.take(1));
-        self.ahead.store(taken, Ordering::Release);
-        taken
+        let paid = rows > 0 && self.paid.swap(false, Ordering::AcqRel);
+        let price = rows.saturating_mul(self.cost) - u64::from(paid);
+        self.lease.grant.rows().is_none_or(|count| count.take(price))
     }
 
     /// No row is left for it.
     pub fn is_used_up(&self) -> bool {
-        let none_left = self.grant.rows().is_some_and(|count| count.left.load(Ordering::Acquire) == 0);
-        none_left && !self.ahead.load(Ordering::Acquire)
+        let price = self.cost - u64::from(self.paid.load(Ordering::Acquire));
+        self.lease.grant.rows().is_some_and(|count| count.left.load(Ordering::Acquire) < price)
     }
 }
 

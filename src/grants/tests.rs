@@ -16,6 +16,7 @@ use super::engine::Parts;
 use super::event::{Answer, Event, Journal, JournalError, Listener};
 use super::model::sample::{ask, root, shop};
 use super::model::{Actor, Ask, RequestStatus};
+use super::rows::{Lease, Share};
 use super::sqlite::Sqlite;
 use super::*;
 use crate::clock::{Clock, Now};
@@ -241,6 +242,15 @@ impl Bench {
     pub(super) fn sees(&self, login: &str, column: usize) -> bool {
         self.access(login, column) != Access::Masked
     }
+}
+
+/// What a statement gets of each lease, some rows taken ahead.
+fn shares(leases: Vec<Lease>, cost: u64, ahead: u64) -> Vec<Share> {
+    let share = |lease: Lease| {
+        assert!(lease.take_ahead(ahead));
+        Arc::new(lease).share(cost, ahead > 0)
+    };
+    leases.into_iter().map(share).collect()
 }
 
 #[test]
@@ -492,8 +502,8 @@ fn max_rows_ends_what_it_limits() {
     let mut wanted = ask("ana", &[0], 60);
     wanted.max_rows = Some(10);
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let one = bench.run(bench.engine.used(&[id], 1)).unwrap();
-    let two = bench.run(bench.engine.used(&[id], 2)).unwrap();
+    let one = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 1, 0);
+    let two = shares(bench.run(bench.engine.used(&[id], 2)).unwrap(), 1, 0);
     assert!(one[0].take(9) && !two[0].take(2) && two[0].take(1) && !one[0].take(1));
     assert!(!bench.sees("ana", 0) && bench.run(bench.engine.used(&[id], 3)).is_err());
     bench.run(bench.engine.flush());
@@ -511,14 +521,14 @@ fn rows_that_were_not_taken_are_there_again() {
     let bench = Bench::new(1);
     let wanted = Ask { max_rows: Some(10), ..ask("ana", &[0], 60) };
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 1, 0);
     assert!(leases[0].take(3));
     assert_eq!(bench.engine.grants(false)[0].grant.rows, 3);
     drop(leases);
     bench.run(bench.engine.flush());
     let bench = bench.restart();
     assert!(bench.sees("ana", 0));
-    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 1, 0);
     assert!(!leases[0].take(8) && leases[0].take(7) && !leases[0].take(1));
 }
 
@@ -527,7 +537,7 @@ fn a_crash_never_gives_rows_twice() {
     let bench = Bench::new(1);
     let wanted = Ask { max_rows: Some(10), ..ask("ana", &[0], 60) };
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 1, 0);
     assert!(leases[0].take(1));
     let bench = bench.crash();
     drop(leases);
@@ -541,14 +551,43 @@ fn a_predicate_costs_a_row_even_if_it_finds_none() {
     let bench = Bench::new(1);
     let wanted = Ask { max_rows: Some(2), ..ask("ana", &[0], 60) };
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let asks = || bench.run(bench.engine.used(&[id], 1)).is_ok_and(|leases| leases[0].take_ahead());
+    let asks = || bench.run(bench.engine.used(&[id], 1)).is_ok_and(|leases| leases[0].take_ahead(1));
     assert!(asks() && asks() && !asks());
     // The row that was taken ahead is the first one shown.
     let wanted = Ask { max_rows: Some(2), ..ask("eve", &[0], 60) };
     let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
-    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
-    assert!(leases[0].take_ahead() && !leases[0].is_used_up());
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 1, 1);
+    assert!(!leases[0].is_used_up());
     assert!(leases[0].take(1) && leases[0].take(1) && leases[0].is_used_up() && !leases[0].take(1));
+}
+
+#[test]
+fn values_side_by_side_cost_as_many_rows() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(6), ..ask("ana", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 3, 0);
+    assert!(leases[0].take(1) && !leases[0].is_used_up() && !leases[0].take(2));
+    drop(leases);
+    let leases = shares(bench.run(bench.engine.used(&[id], 1)).unwrap(), 2, 1);
+    assert!(leases[0].take(1) && leases[0].is_used_up() && !leases[0].take(1));
+}
+
+#[test]
+fn each_statement_of_a_message_pays_for_its_predicate() {
+    let bench = Bench::new(1);
+    let wanted = Ask { max_rows: Some(3), ..ask("ana", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let lease = Arc::new(bench.run(bench.engine.used(&[id], 1)).unwrap().remove(0));
+    assert!(lease.take_ahead(3));
+    let statements: Vec<Share> = (0..3).map(|_| lease.share(1, true)).collect();
+    // None shows a second row at the cost of another.
+    assert!(statements.iter().all(|share| share.take(1) && !share.take(1)));
+    // What can't be paid for takes what is left.
+    let wanted = Ask { max_rows: Some(3), ..ask("eve", &[0], 60) };
+    let id = bench.run(bench.engine.give(wanted, root())).unwrap().grant.id;
+    let leases = bench.run(bench.engine.used(&[id], 1)).unwrap();
+    assert!(!leases[0].take_ahead(4) && !leases[0].take_ahead(1));
 }
 
 #[test]

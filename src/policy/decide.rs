@@ -1,5 +1,6 @@
 //! THE decision: a pure function of (analysis, permits, now).
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -184,6 +185,12 @@ impl Verdict {
         all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
     }
 
+    /// The most values of one column that a row may show, side by side.
+    pub fn values_of_one_column(&self) -> u64 {
+        let of_readings = self.readings.iter().map(|reading| &reading.outputs);
+        of_readings.chain([&self.outputs]).map(|outputs| most_of_one_column(outputs)).max().unwrap_or(0)
+    }
+
     /// Does it mask an output by a method that needs a key?
     pub fn has_keyed_masks(&self) -> bool {
         let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
@@ -251,6 +258,19 @@ impl Verdict {
             self.readings.iter().filter(|reading| fits(reading)).map(|reading| reading.outputs.clone());
         fitting.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a.or(b)).collect()).unwrap_or_default()
     }
+}
+
+fn most_of_one_column(outputs: &[OutputAction]) -> u64 {
+    let mut counts: HashMap<(&str, Option<&str>), u64> = HashMap::new();
+    for output in outputs {
+        let OutputAction::Reveal { columns } = output else { continue };
+        let shown: HashSet<(&str, Option<&str>)> =
+            columns.iter().map(|column| (&*column.name, column.path.as_deref())).collect();
+        for column in shown {
+            *counts.entry(column).or_default() += 1;
+        }
+    }
+    counts.into_values().max().unwrap_or(0)
 }
 
 impl ReadingActions {
@@ -346,7 +366,16 @@ impl<'a> Ruling<'a> {
     }
 
     fn standings(&self, use_: &Use) -> Standings {
-        use_.columns.iter().map(|column| (Arc::clone(column), self.standing(use_, column))).collect()
+        let mut standings = Standings::new();
+        for column in &use_.columns {
+            let standing = self.standing(use_, column);
+            let is_open = matches!(standing, Standing::Disclosed);
+            standings.push((Arc::clone(column), standing));
+            // A grant on a parent's column is none on a child's.
+            let below = column.below.iter().filter(|_| !is_open);
+            standings.extend(below.map(|column| (Arc::clone(column), self.granted(use_, column))));
+        }
+        standings
     }
 
     /// `tokens`: it is given nothing but tokens, which tells no more than the mask.
@@ -401,6 +430,10 @@ impl<'a> Ruling<'a> {
         if use_.needs == Disclosure::Nullness || own || written {
             return Standing::Disclosed;
         }
+        self.granted(use_, column)
+    }
+
+    fn granted(&self, use_: &Use, column: &ProtectedColumn) -> Standing {
         match self.permits.access(column, self.now) {
             // An aggregate would show any number of values in one row.
             Access::Revealed { counted: true, .. } if use_.needs == Disclosure::Value => Standing::Lacking,
@@ -408,6 +441,12 @@ impl<'a> Ruling<'a> {
             Access::Revealed { .. } => Standing::NoExport,
             Access::Masked => Standing::Lacking,
         }
+    }
+
+    /// To these columns, and to what they show of columns below them.
+    fn accesses(&self, columns: &[Arc<ProtectedColumn>]) -> Vec<(Arc<ProtectedColumn>, Access)> {
+        let all = columns.iter().flat_map(|column| std::iter::once(column).chain(&*column.below));
+        all.map(|column| (Arc::clone(column), self.permits.access(column, self.now))).collect()
     }
 
     fn lean_on(&mut self, access: &Access) {
@@ -499,15 +538,15 @@ impl<'a> Ruling<'a> {
             Flow::Derived { columns, case_only } => (columns, *case_only && keeps_case(columns)),
             Flow::Mixed { columns } | Flow::Computed { columns } => (columns, false),
         };
-        let accesses: Vec<Access> =
-            columns.iter().map(|column| self.permits.access(column, self.now)).collect();
+        let accesses = self.accesses(columns);
         let computed = matches!(output.flow, Flow::Computed { .. });
         let hidden = |access: &Access| match access {
             Access::Masked => true,
             Access::Revealed { counted, .. } => *counted && computed,
         };
-        let revealed = !accesses.iter().any(hidden);
-        for (column, access) in columns.iter().zip(&accesses) {
+        let revealed = !accesses.iter().any(|(_, access)| hidden(access));
+        let is_own = |column: &Arc<ProtectedColumn>| columns.iter().any(|own| Arc::ptr_eq(own, column));
+        for (column, access) in accesses.iter().filter(|(column, _)| revealed || is_own(column)) {
             let what = match access {
                 Access::Revealed { until, .. } if revealed => {
                     self.ends(*until);
@@ -526,17 +565,16 @@ impl<'a> Ruling<'a> {
     }
 
     fn look_for_full_grant(&mut self, statement: &Statement) {
-        let accesses: Vec<Access> =
-            statement.named.iter().map(|column| self.permits.access(column, self.now)).collect();
+        let accesses = self.accesses(&statement.named);
         // What depends on protected data without naming a column is nobody's to see whole.
         let nameless = statement.touches_protected && statement.named.is_empty();
         // The values in an error's text would not be counted.
         let whole = |access: &Access| matches!(access, Access::Revealed { counted: false, .. });
-        self.verdict.full_grant = !nameless && accesses.iter().all(whole);
+        self.verdict.full_grant = !nameless && accesses.iter().all(|(_, access)| whole(access));
         if self.verdict.full_grant {
-            for (access, column) in accesses.into_iter().zip(&statement.named) {
+            for (column, access) in accesses {
                 if let Access::Revealed { until, basis, .. } = access {
-                    self.verdict.full_by.push((basis, column.clone()));
+                    self.verdict.full_by.push((basis, column));
                     self.ends(until);
                 }
             }

@@ -40,6 +40,8 @@ pub struct ProtectedColumn {
     pub path: Option<Arc<str>>,
     /// The protected paths below, if it is masked inside.
     pub paths: Arc<[ProtectedPath]>,
+    /// Columns of children, by rules of their own, whose values it shows too.
+    pub below: Arc<[Arc<ProtectedColumn>]>,
 }
 
 impl ProtectedColumn {

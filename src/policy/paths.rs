@@ -33,6 +33,9 @@ pub enum Inside {
 pub enum Step {
     Member(String),
     Element,
+    /// Of jsonb, where a value that is no array and no object has itself for an
+    /// element (`jsonb_array_element`).
+    ElementOrSelf,
     /// Of a path such as `{items,0}`: an array has an element there, an object a member.
     Either(String),
 }
@@ -94,7 +97,9 @@ pub fn follow(column: &ProtectedColumn, steps: &[Step], form: Form) -> Reached {
                 name.push_str(&member(key));
                 behind(key)
             }
-            Step::Element => in_element(),
+            // Whether it is NULL tells one kind of protected value from another.
+            Step::ElementOrSelf if is_array => return Reached::Unclear,
+            Step::Element | Step::ElementOrSelf => in_element(),
             Step::Either(key) if !is_array && behind(key).is_empty() => in_element(),
             Step::Member(_) | Step::Either(_) => return Reached::Unclear,
         };

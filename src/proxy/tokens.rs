@@ -126,7 +126,7 @@ impl Proxy {
             seen.push(ColumnDecision { column, use_: "output", what: What::Revealed(access) });
         }
         let leases = self.grants.used(&grants, who.session).await?;
-        match leases.iter().find(|lease| !lease.take(1)) {
+        match leases.iter().find(|lease| !lease.take_ahead(1)) {
             Some(lease) => Err(Problem::forbidden(format!("grant {} has no rows left", lease.grant()))),
             None => Ok(seen),
         }

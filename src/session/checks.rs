@@ -166,6 +166,33 @@ impl Relay {
         Err(error.with_hint(hint).into())
     }
 
+    /// A key of a document must be the one that the server reads: else what seems to
+    /// be another may be a protected one.
+    pub(super) fn check_keys(&self, statement: &Statement) -> Result<(), Stop> {
+        if !statement.spells_letters || self.observes() {
+            return Ok(());
+        }
+        self.need_encoding()?;
+        if self.reads_keys() {
+            return Ok(());
+        }
+        let error = ClientError::new(
+            sqlstate::FEATURE_NOT_SUPPORTED,
+            "a document's key with other letters than ASCII cannot be read as the server reads it",
+        );
+        Err(error.with_hint("SET client_encoding = 'UTF8', by itself.").into())
+    }
+
+    fn reads_keys(&self) -> bool {
+        let is_unheard = self.pipeline_recodes || (self.pipeline_open && self.end_recodes());
+        self.settings.reads_letters() && !is_unheard
+    }
+
+    /// May the server have read other keys in it than those that it spells?
+    pub(super) fn may_misread_keys(&self, text: &[u8]) -> bool {
+        !text.is_ascii() && !self.reads_keys()
+    }
+
     /// Statements whose meaning hangs on what earlier ones did wait for them.
     pub(super) fn need_quiet(&self) -> Result<(), Stop> {
         if self.state.is_quiet() { Ok(()) } else { Err(Stop::Hold(Hold::Quiet)) }

@@ -130,6 +130,7 @@ pub(super) fn copy_of(prepared: &Prepared) -> Prepared {
         may_copy_in: prepared.may_copy_in,
         may_recode: prepared.may_recode,
         misread: prepared.misread,
+        misread_keys: prepared.misread_keys,
         weight: prepared.weight.clone(),
     }
 }

@@ -98,10 +98,13 @@ impl Judged {
 
     /// Its rows are taken from these, where it leans on their grants.
     pub(super) fn under(&mut self, leases: &[Arc<Lease>]) {
+        let leaning: Vec<GrantId> = self.leans_on().collect();
         let Some(guarded) = &mut self.guarded else { return };
         let of_mine = |lease: &&Arc<Lease>| guarded.grants.contains(&lease.grant());
-        guarded.leases = leases.iter().filter(of_mine).cloned().collect();
-        guarded.reveals |= !guarded.leases.is_empty();
+        let cost = guarded.verdict.values_of_one_column();
+        let share = |lease: &Arc<Lease>| lease.share(cost, leaning.contains(&lease.grant()));
+        guarded.shares = leases.iter().filter(of_mine).map(share).collect();
+        guarded.reveals |= !guarded.shares.is_empty();
     }
 
     /// Would a value of the client's choosing, in the place of one of its outputs,
@@ -215,7 +218,14 @@ impl Relay {
         Ok(match self.knowledge(&prepared.text).map_err(Stop::Hold)? {
             Knowledge::Harmless => Known::Harmless,
             Knowledge::Analysed(_) if prepared.misread && !self.observes() => return Err(misread().into()),
-            Knowledge::Analysed(analysis) => Known::Analysed(Lineage { analysis, index, inner }),
+            Knowledge::Analysed(analysis) => {
+                let lineage = Lineage { analysis, index, inner };
+                let spells_letters = lineage.statement().is_some_and(|statement| statement.spells_letters);
+                if spells_letters && prepared.misread_keys && !self.observes() {
+                    return Err(misread().into());
+                }
+                Known::Analysed(lineage)
+            }
         })
     }
 
@@ -452,6 +462,7 @@ impl Relay {
         let now = self.proxy.clock.now();
         let keys = self.proxy.keys.load_full();
         let tokens = Keys::new(&keys, self.settings.encoding_of_tokens(), handed);
+        self.check_keys(statement)?;
         let exempt = self.permits.exempt();
         let permits = self.permits.behind(&self.spent);
         let decision = decide::decide_with(statement, &permits, exempt, now, &tokens);
@@ -513,7 +524,7 @@ impl Relay {
             Box::new(Guarded {
                 grants: grants(&bases),
                 bases,
-                leases: Vec::new(),
+                shares: Vec::new(),
                 has_outputs: statement.outputs.is_some() && !observe,
                 plan: Plan::None,
                 copy: copy_format(&statement.kind),
@@ -554,16 +565,16 @@ fn bases(columns: &[ColumnDecision]) -> Vec<(Basis, Arc<ProtectedColumn>)> {
     bases
 }
 
-/// The grants that these statements run under, each once; true: what a
-/// predicate finds out under it is told even without a row.
-pub(super) fn grants_of(judged: &[Judged]) -> Vec<(GrantId, bool)> {
-    let mut grants: Vec<(GrantId, bool)> = Vec::new();
+/// The grants that these statements run under, each once, and how many of them have
+/// a predicate under it: what that finds out is told even without a row.
+pub(super) fn grants_of(judged: &[Judged]) -> Vec<(GrantId, u64)> {
+    let mut grants: Vec<(GrantId, u64)> = Vec::new();
     for judged in judged {
         let leaning: Vec<GrantId> = judged.leans_on().collect();
         for grant in judged.guarded.iter().flat_map(|guarded| &guarded.grants) {
-            let leans = leaning.contains(grant);
+            let leans = u64::from(leaning.contains(grant));
             match grants.iter_mut().find(|(known, _)| known == grant) {
-                Some((_, ahead)) => *ahead |= leans,
+                Some((_, ahead)) => *ahead += leans,
                 None => grants.push((*grant, leans)),
             }
         }

@@ -112,6 +112,7 @@ impl Relay {
             may_copy_in: false,
             may_recode,
             misread: self.check_reading(text, self.may_have_set()).is_err(),
+            misread_keys: self.may_misread_keys(text),
             weight,
         })
     }

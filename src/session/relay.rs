@@ -41,7 +41,7 @@ use crate::audit::{AuditError, Ticket, Who};
 use crate::catalog::Database;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
-use crate::grants::rows::Lease;
+use crate::grants::rows::{Lease, Share};
 use crate::grants::{GrantId, SessionPermits};
 use crate::net::Stream;
 use crate::policy::{Basis, ProtectedColumn};
@@ -433,7 +433,7 @@ impl Relay {
         let reply = self.state.front().map(|entry| &entry.run);
         let run = reply.and_then(|reply| reply.runs.get(reply.current));
         let guarded = run.and_then(|run| run.guarded.as_deref());
-        guarded.is_some_and(|guarded| guarded.leases.iter().any(|lease| lease.is_used_up()))
+        guarded.is_some_and(|guarded| guarded.shares.iter().any(Share::is_used_up))
     }
 
     fn deadline(&self) -> Option<Instant> {

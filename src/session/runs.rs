@@ -18,7 +18,7 @@ use crate::audit::tally::{Cells, Ended, Outcome};
 use crate::audit::{Event, Log, Record, StatementEnd, Ticket, Who};
 use crate::error::ClientError;
 use crate::grants::GrantId;
-use crate::grants::rows::Lease;
+use crate::grants::rows::Share;
 use crate::policy::decide::Verdict;
 use crate::policy::tokens::Streamed;
 use crate::policy::{Basis, ProtectedColumn};
@@ -267,7 +267,7 @@ pub struct Guarded {
     /// The grants among them.
     pub grants: Vec<GrantId>,
     /// Leave to take rows of those that count them.
-    pub leases: Vec<Arc<Lease>>,
+    pub shares: Vec<Share>,
     /// Rows carry revealed values, or are counted as if they did.
     pub reveals: bool,
     /// bauta's own rows, put in place of the stand-in's CommandComplete.
@@ -317,7 +317,7 @@ impl Guarded {
             shape: None,
             bases: Vec::new(),
             grants: Vec::new(),
-            leases: Vec::new(),
+            shares: Vec::new(),
             reveals: false,
             answer: None,
             observed: false,

@@ -75,6 +75,12 @@ impl Settings {
         self.has_utf8_server() && (self.encoding == Known::Utf8 || self.client == SQL_ASCII)
     }
 
+    /// The server takes a literal for the letters that it has in UTF8.
+    pub fn reads_letters(&self) -> bool {
+        let converts_one_to_one = self.encoding == Known::Utf8 && known(&self.server) == Known::SingleByte;
+        self.reads_as_sent() || (converts_one_to_one && self.server != SQL_ASCII)
+    }
+
     /// Some of its letters become ASCII signs (`~`), which end a word.
     pub fn becomes_ascii(&self) -> bool {
         self.client == b"SHIFT_JIS_2004"

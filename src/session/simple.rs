@@ -308,7 +308,7 @@ impl Relay {
     }
 
     /// Grants that a statement uses up have to end first. True: a job asks.
-    pub(super) fn park(&mut self, grants: &[(GrantId, bool)]) -> bool {
+    pub(super) fn park(&mut self, grants: &[(GrantId, u64)]) -> bool {
         if grants.is_empty() {
             return false;
         }
@@ -317,8 +317,11 @@ impl Relay {
         self.job = Some(Box::pin(async move {
             let ids: Vec<GrantId> = grants.iter().map(|(id, _)| *id).collect();
             let Ok(leases) = proxy.grants.used(&ids, session).await else { return JobDone::Used(None) };
-            let ahead = |lease: &&Lease| grants.contains(&(lease.grant(), true));
-            let paid = leases.iter().filter(ahead).all(Lease::take_ahead);
+            let ahead = |lease: &Lease| {
+                let mut known = grants.iter().filter(|(id, _)| *id == lease.grant());
+                known.next().map_or(0, |(_, statements)| *statements)
+            };
+            let paid = leases.iter().all(|lease| lease.take_ahead(ahead(lease)));
             JobDone::Used(paid.then(|| leases.into_iter().map(Arc::new).collect()))
         }));
         true

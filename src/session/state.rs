@@ -101,6 +101,8 @@ pub struct Prepared {
     pub may_recode: bool,
     /// The server may have read it otherwise than bauta: it named nothing protected then.
     pub misread: bool,
+    /// The server may have read other keys of documents in it.
+    pub misread_keys: bool,
     /// What its text takes of the session's room.
     pub weight: Option<Arc<Weight>>,
 }

@@ -17,6 +17,7 @@ fn prepared(text: &'static str) -> Arc<Prepared> {
         may_copy_in: false,
         may_recode: false,
         misread: false,
+        misread_keys: false,
         weight: None,
     })
 }

@@ -73,6 +73,8 @@ pub struct Statement {
     pub follows_end: bool,
     /// `WHERE CURRENT OF`: an open cursor chose what it changes.
     pub current_of: bool,
+    /// It goes into a document by a key of other letters than ASCII.
+    pub spells_letters: bool,
     pub names: Names,
 }
 
@@ -476,6 +478,7 @@ impl Statement {
             may_recode: false,
             follows_end: false,
             current_of: false,
+            spells_letters: false,
             names: Names::default(),
         }
     }

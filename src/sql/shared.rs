@@ -42,6 +42,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         may_recode: false,
         follows_end: false,
         current_of: false,
+        spells_letters,
         names,
     } = statement
     else {
@@ -70,6 +71,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         may_recode: false,
         follows_end: false,
         current_of: false,
+        spells_letters: *spells_letters,
         names: names.clone(),
     })
 }

@@ -49,9 +49,10 @@ impl<'a> Binder<'a> {
             discloses: Disclosure::Nullness,
             writable: false,
             because: Arc::clone(&because),
-            place: because,
+            place: because.clone(),
             follows: Some(origin.clone()),
             computed: false,
+            named_by: Some(because),
             paths: Vec::new(),
         };
         Some(reason.with_paths(paths))
@@ -154,6 +155,7 @@ impl Reason {
             tags: self.tags.iter().filter(|tag| other.tags.contains(tag)).cloned().collect(),
             discloses: Disclosure::Nullness,
             writable: false,
+            named_by: self.named_by.clone(),
             paths: Vec::new(),
             ..other.clone()
         }

@@ -45,7 +45,7 @@ impl<'a> Binder<'a> {
         {
             let because = format!("foreign table over {name} ({})", reason.place).into();
             // What it shows is not stored in it.
-            return Some(Reason { because, follows: None, ..reason.clone() });
+            return Some(Reason { because, follows: None, named_by: None, ..reason.clone() });
         }
         let place = match lineage::holds_statistics(target, there) {
             true => Some(Arc::from("statistics")),

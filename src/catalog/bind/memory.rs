@@ -93,6 +93,7 @@ impl<'a> Binder<'a> {
                         place: "defaults.new_columns".into(),
                         follows: None,
                         computed: false,
+                        named_by: None,
                         paths: Vec::new(),
                     },
                 ));

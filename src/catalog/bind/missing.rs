@@ -41,8 +41,9 @@ pub(super) fn bound(
         place: "".into(),
         follows: None,
         computed: false,
+        named_by: None,
         paths: Vec::new(),
     };
     let id = ColumnId { relation: relation.oid, attribute: column.attribute };
-    Some((id, Arc::new(protected_column(relation, column, &reason))))
+    Some((id, Arc::new(protected_column(relation, column, &reason, [].into()))))
 }

@@ -25,6 +25,7 @@ impl Reason {
             place,
             follows: None,
             computed: true,
+            named_by: None,
             paths: Vec::new(),
         }
     }
@@ -55,14 +56,16 @@ impl Binder<'_> {
             for child in self.children.get(&relation.oid).into_iter().flatten() {
                 let Some((child, same)) = self.named(*child, &column.name) else { continue };
                 if !self.shown.contains(&same) {
-                    found.push((same, Reason { because: because(relation, "child"), ..reason.clone() }));
+                    let because = because(relation, "child");
+                    found.push((same, Reason { because, named_by: None, ..reason.clone() }));
                 }
                 let _ = child;
             }
             // A parent shows its children's rows, whatever its own rule says.
             for parent in &relation.parents {
                 if let Some((_, same)) = self.named(*parent, &column.name) {
-                    let reason = Reason { because: because(relation, "parent"), ..reason.clone() };
+                    let because = because(relation, "parent");
+                    let reason = Reason { because, named_by: None, ..reason.clone() };
                     match self.columns.get(&same) {
                         None => found.push((same, reason)),
                         // Its own rule need not hide all that its children's do.
@@ -87,6 +90,28 @@ impl Binder<'_> {
         self.take(found) || added
     }
 
+    /// For each parent's column, those of its children, however deep, that another
+    /// rule names: who may see the one need not be who may see the other.
+    pub(super) fn below(
+        &self,
+        protected: &HashMap<ColumnId, Arc<ProtectedColumn>>,
+    ) -> BTreeMap<ColumnId, Vec<Arc<ProtectedColumn>>> {
+        let mut below: BTreeMap<ColumnId, Vec<Arc<ProtectedColumn>>> = BTreeMap::new();
+        for (id, reason) in self.columns.iter().filter(|(_, reason)| reason.named_by.is_some()) {
+            let (Some(known), Some((relation, column))) = (protected.get(id), self.column(*id)) else {
+                continue;
+            };
+            for parent in self.snapshot.above(relation) {
+                let Some((_, same)) = self.named(parent.oid, &column.name) else { continue };
+                let named_by = self.columns.get(&same).map(|reason| &reason.named_by);
+                if named_by.is_some_and(|named_by| *named_by != reason.named_by) {
+                    below.entry(same).or_default().push(Arc::clone(known));
+                }
+            }
+        }
+        below
+    }
+
     pub(super) fn spread_foreign_keys(&mut self) -> bool {
         let mut found: Vec<(ColumnId, Reason)> = Vec::new();
         for relation in self.relations() {
@@ -100,7 +125,7 @@ impl Binder<'_> {
                     let name = column_name(referenced, &column.name);
                     if !self.shown.contains(&from) {
                         let because = format!("foreign key to {name} ({})", reason.place).into();
-                        found.push((from, Reason { because, ..reason.clone() }));
+                        found.push((from, Reason { because, named_by: None, ..reason.clone() }));
                     }
                 }
             }

@@ -40,6 +40,7 @@ fn column() -> Arc<ProtectedColumn> {
         because: "".into(),
         path: None,
         paths: [].into(),
+        below: [].into(),
     })
 }
 

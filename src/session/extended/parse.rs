@@ -102,6 +102,7 @@ impl Relay {
             may_copy_in,
             may_recode: may_recode(&text) || self.guard.setters.are_in(&text),
             misread: self.check_reading(&text, self.may_have_set()).is_err(),
+            misread_keys: self.may_misread_keys(&text),
             text,
         };
         self.send_parse(parse.name, Arc::new(prepared), frame, Audience::Client, gate);
@@ -149,6 +150,7 @@ impl Relay {
             may_copy_in: false,
             may_recode: false,
             misread: false,
+            misread_keys: false,
             text,
         };
         let set = Change::SetStatement(Bytes::copy_from_slice(parse.name), Arc::new(prepared));
@@ -203,8 +205,14 @@ impl Relay {
     pub(super) fn check_parse_again(&mut self, prepared: &Prepared) -> Result<(), Stop> {
         if hangs_on_settings(&prepared.text) {
             self.need_answers()?;
-            // It may itself be in the pipeline.
-            let may_set = self.pipeline_sets || self.reads.has_others(&prepared.text);
+            // It may itself be in the pipeline, and a literal in it set something when
+            // it was read: what then reads a backslash as another sign.
+            let counts_itself = prepared.text.contains(&b'\\') && self.guard.snapshot.literals_may_set();
+            let is_read = match counts_itself {
+                true => !self.reads.has_none(),
+                false => self.reads.has_others(&prepared.text),
+            };
+            let may_set = self.pipeline_sets || is_read;
             self.observed_reading(&prepared.text, may_set)?;
         }
         Ok(())

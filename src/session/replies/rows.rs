@@ -81,7 +81,10 @@ impl Relay {
         let permits = &self.permits;
         let sees = |column: &ProtectedColumn| {
             // What came unannounced is not counted.
-            matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
+            let whole = |column: &ProtectedColumn| {
+                matches!(permits.access(column, now), Access::Revealed { counted: false, .. })
+            };
+            whole(column) && column.below.iter().all(|below| whole(below))
         };
         let witness = Witness {
             guard: &self.guard,
@@ -184,7 +187,7 @@ impl Relay {
 
     /// Takes rows of the grants that count them, before they are sent.
     fn take_rows(&mut self, rows: u64) -> bool {
-        self.current_guarded().is_none_or(|guarded| guarded.leases.iter().all(|lease| lease.take(rows)))
+        self.current_guarded().is_none_or(|guarded| guarded.shares.iter().all(|share| share.take(rows)))
     }
 
     /// No row is left of the grant. Its last ones were written before (see
@@ -317,7 +320,7 @@ impl Relay {
         let size = client.queued().saturating_sub(before);
         match rows {
             // The message's own rows: PostgreSQL sends one in each, and none with a header.
-            Ok(rows) if !run.guarded.iter().flat_map(|g| &g.leases).all(|lease| lease.take(rows)) => {
+            Ok(rows) if !run.guarded.iter().flat_map(|g| &g.shares).all(|share| share.take(rows)) => {
                 self.client.output().truncate(before);
                 self.end_counted()
             }

@@ -103,6 +103,7 @@ impl Classifier<'_> {
         if copy.where_clause.is_some() {
             let chosen = self.chosen_by(relation)?;
             lineage.uses.extend(chosen.uses);
+            lineage.spells_letters |= chosen.spells_letters;
             lineage.sensitive_literals.extend(chosen.sensitive_literals);
         }
         let kind = CopyIn { columns: columns.len(), format: self.copy_in_format(copy, &columns) };

@@ -282,6 +282,7 @@ impl<'a> Classifier<'a> {
             witnessed: lineage.witnessed,
             readings: lineage.readings,
             chooses: lineage.chooses,
+            spells_letters: lineage.spells_letters,
             uses: lineage.uses,
             named: lineage.named,
             namesakes: self.namesakes(),

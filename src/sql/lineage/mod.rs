@@ -113,6 +113,8 @@ pub struct Lineage {
     pub writes: bool,
     /// As [`Statement::chooses`](super::analysis::Statement::chooses).
     pub chooses: bool,
+    /// As [`Statement::spells_letters`](super::analysis::Statement::spells_letters).
+    pub spells_letters: bool,
     /// Literals that are compared with or written to a protected column.
     pub sensitive_literals: Vec<Range<usize>>,
     /// Spans of every identifier that the analysis resolved.
@@ -192,6 +194,8 @@ struct Walk<'a> {
     asked: Vec<(Flow, Disclosure)>,
     /// A function that leaves a trace is called, or rows are locked.
     traces: bool,
+    /// A key of other letters than ASCII led into a document.
+    spells_letters: bool,
     /// The first place where a type runs code that may read protected data.
     fault: Option<ClientError>,
     /// For each relation that is written to, schemas and names of the tables
@@ -268,6 +272,7 @@ impl<'a> Walk<'a> {
             view: false,
             asked: Vec::new(),
             traces: false,
+            spells_letters: false,
             fault: None,
             written: Vec::new(),
             outermost: true,
@@ -333,6 +338,7 @@ impl<'a> Walk<'a> {
             touches_protected: self.touches,
             writes: !self.written.is_empty(),
             chooses: false,
+            spells_letters: self.spells_letters,
             sensitive_literals: found.sensitive,
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,

@@ -42,11 +42,11 @@ pub(super) fn is_extracting(name: &str) -> bool {
 impl<'a> Walk<'a> {
     /// What an operator takes out of `document`. None: it is no accessor, or
     /// not one with a constant path.
-    pub(super) fn accessed(&self, names: &[&str], document: &Value, right: &Node) -> Option<Value> {
+    pub(super) fn accessed(&mut self, names: &[&str], document: &Value, right: &Node) -> Option<Value> {
         let own = self.document_type(document)?;
         let (steps, operand, form) = match *names.last()? {
-            "->" => (step(right)?, key_type(right)?, Form::Json),
-            "->>" => (step(right)?, key_type(right)?, Form::Text),
+            "->" => (step(right, own)?, key_type(right)?, Form::Json),
+            "->>" => (step(right, own)?, key_type(right)?, Form::Text),
             "#>" => (path(right)?, TEXT_ARRAY, Form::Json),
             "#>>" => (path(right)?, TEXT_ARRAY, Form::Text),
             _ => return None,
@@ -55,20 +55,22 @@ impl<'a> Walk<'a> {
         if !builtin(document.type_oid) || !builtin(Some(own)) {
             return None;
         }
+        self.note_letters(&steps);
         self.reached(document, &steps, form, own)
     }
 
     /// The same for a call of the function `name` of `pg_catalog`.
-    pub(super) fn extracted(&self, name: &str, arguments: &[Value], nodes: &[Node]) -> Option<Value> {
+    pub(super) fn extracted(&mut self, name: &str, arguments: &[Value], nodes: &[Node]) -> Option<Value> {
         let (_, form) = EXTRACTING.iter().find(|(known, _)| *known == name)?;
         let (document, (_, keys)) = (arguments.first()?, nodes.split_first()?);
         let own = self.document_type(document)?;
         let steps = keys.iter().map(|node| Some(Step::of_text(text(node)?))).collect::<Option<Vec<_>>>()?;
+        self.note_letters(&steps);
         self.reached(document, &steps, *form, own)
     }
 
     /// `document[…]`, of jsonb only.
-    pub(super) fn subscripted(&self, document: &Value, indices: &AIndices) -> Option<Value> {
+    pub(super) fn subscripted(&mut self, document: &Value, indices: &AIndices) -> Option<Value> {
         let own = self.document_type(document).filter(|own| *own == JSONB && !indices.is_slice)?;
         let node = indices.uidx.as_deref()?;
         // A number is looked up as its text.
@@ -76,7 +78,17 @@ impl<'a> Walk<'a> {
             Some(text) => text.to_owned(),
             None => number(node)?.to_string(),
         };
-        self.reached(document, &[Step::of_text(&key)], Form::Json, own)
+        let steps = [Step::of_text(&key)];
+        self.note_letters(&steps);
+        self.reached(document, &steps, Form::Json, own)
+    }
+
+    /// The server may read other letters than ASCII as other ones.
+    fn note_letters(&mut self, steps: &[Step]) {
+        self.spells_letters |= steps.iter().any(|step| match step {
+            Step::Member(key) | Step::Either(key) => !key.is_ascii(),
+            Step::Element | Step::ElementOrSelf => false,
+        });
     }
 
     /// The field `name` of a composite value that is masked field by field.
@@ -150,10 +162,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The constant right operand of `->`.
-fn step(node: &Node) -> Option<Vec<Step>> {
+/// The constant right operand of `->`, behind a document of type `own`.
+fn step(node: &Node, own: Oid) -> Option<Vec<Step>> {
     let step = match (text(node), number(node)) {
         (Some(key), _) => Step::Member(key.to_owned()),
+        (None, Some(_)) if own == JSONB => Step::ElementOrSelf,
         (None, Some(_)) => Step::Element,
         (None, None) => return None,
     };

@@ -173,6 +173,7 @@ fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;
         all.writes |= lineage.writes;
+        all.spells_letters |= lineage.spells_letters;
         all.sensitive_literals.extend(lineage.sensitive_literals);
         all.exports.extend(lineage.exports);
         all.output_edits.extend(lineage.output_edits);

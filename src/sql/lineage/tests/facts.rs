@@ -480,6 +480,7 @@ fn protected_by(schema: &str, table: &str, column: &str, rule: &str) -> Protecte
         because: "test".into(),
         path: None,
         paths: [].into(),
+        below: [].into(),
     }
 }
 
