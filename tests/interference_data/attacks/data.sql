@@ -20,7 +20,7 @@ FROM generate_series(1, 12) i,
          i % 3, i, e, e, (i % 5) * (7 + 4 * :seed), 1000 + i * (30 + 40 * :seed), 2999 - i - 500 * :seed,
          CASE :seed WHEN 0 THEN '"c"' ELSE '{"deep": [1, 2]}' END, i * (1 + :seed), i) AS d,
          e FROM (SELECT CASE WHEN (i + :seed) % 3 = 0 THEN '{"x": ' || i || '}' WHEN :seed = 0 THEN '"a' || i || '@one.org"' ELSE '"zz' || 50 - i / 2 || '@two.net"' END AS e) x) y;
-INSERT INTO coded SELECT i, d::jsonb, d::json FROM (SELECT i, CASE (i + :seed) % 3 WHEN 0 THEN '{"codes": "x"}' WHEN 1 THEN '{"codes": {"x": 1}}' ELSE '{"codes": null}' END AS d FROM generate_series(1, 3) i) x;
+INSERT INTO doc_codes SELECT i, d::jsonb, d::json FROM (SELECT i, CASE (i + :seed) % 3 WHEN 0 THEN '{"codes": "x"}' WHEN 1 THEN '{"codes": {"x": 1}}' ELSE '{"codes": null}' END AS d FROM generate_series(1, 3) i) x;
 INSERT INTO houses VALUES (1), (2);
 INSERT INTO rooms SELECT i, 'room' || i, 1 + i / 5 FROM generate_series(1, 8) i;
 INSERT INTO seats SELECT generate_series(1, 8);

@@ -34,13 +34,13 @@ SELECT body->'codes'->>0, body->'codes'->0, body->'codes'->-1, body->'codes'->>2
 == document element is there
 SELECT id FROM docs WHERE body->'codes'->0->'deep' IS NULL ORDER BY id
 == document element of what is no list
-SELECT body->'codes'->0, body->'codes'->>0, body->'codes'->-1 FROM coded ORDER BY id
+SELECT body->'codes'->0, body->'codes'->>0, body->'codes'->-1 FROM doc_codes ORDER BY id
 == document element of what is no list is there
-SELECT body->'codes'->0 IS NULL, raw->'codes'->0 IS NULL FROM coded ORDER BY id
+SELECT body->'codes'->0 IS NULL, raw->'codes'->0 IS NULL FROM doc_codes ORDER BY id
 == document element of what is no list chooses rows
-SELECT id FROM coded WHERE body->'codes'->>0 IS NOT NULL ORDER BY id
+SELECT id FROM doc_codes WHERE body->'codes'->>0 IS NOT NULL ORDER BY id
 == document elements of what is no list counted
-SELECT count(body->'codes'->0), count(body['codes']->0), count(body #> '{codes}' -> 0) FROM coded WHERE id < 3
+SELECT count(body->'codes'->0), count(body #> ARRAY['codes'] -> 0), count(body #> '{codes}' -> 0) FROM doc_codes WHERE id < 3
 == document as text
 SELECT body::text, raw::text, (body->'user')::text, body->>'user' FROM docs ORDER BY id
 == document length

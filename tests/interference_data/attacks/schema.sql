@@ -77,7 +77,7 @@ CREATE AGGREGATE longest_of(text) (SFUNC = longest, STYPE = text, INITCOND = '')
 CREATE OPERATOR |> (LEFTARG = text, RIGHTARG = text, FUNCTION = longest);
 CREATE TABLE tenants (id int PRIMARY KEY, email text COLLATE "C", UNIQUE (id));
 CREATE TABLE docs (id int PRIMARY KEY, body jsonb, raw json, list jsonb[]);
-CREATE TABLE coded (id int PRIMARY KEY, body jsonb, raw json);
+CREATE TABLE doc_codes (id int PRIMARY KEY, body jsonb, raw json);
 CREATE INDEX docs_email ON docs ((body->'user'->>'email'));
 CREATE VIEW v_docs AS SELECT id, body->'user' AS who, body->'user'->>'email' AS mail, body->>'kind' AS kind, length(body->'user'->>'email') AS size FROM docs;
 CREATE TABLE houses (id int PRIMARY KEY);
