@@ -158,7 +158,8 @@ fn no_message_changes_how_a_text_is_read_again() {
         r"SELECT '\' FROM customers WHERE ssn = $1 AND '' <> ' || ssn FROM customers WHERE ssn = $1 -- '";
     let parse = m::parse("t", select, &[]);
     let run = [m::bind("", "t", &[Some(&token)], &[]), m::execute("", 0)].concat();
-    assert_eq!(rows(&ana.exchange(&with_sync(&[parse, run.clone()]))), [r"\"]);
+    ana.exchange(&with_sync(&[parse]));
+    assert_eq!(rows(&ana.exchange(&with_sync(&[run.clone()]))), [r"\"]);
     for before in setting() {
         let frames = ana.exchange(&with_sync(&[before, run.clone()]));
         assert_eq!(code(&frames).as_deref(), Some("0A000"), "{frames:?}");
