@@ -159,7 +159,7 @@ fn no_message_changes_how_a_text_is_read_again() {
     let parse = m::parse("t", select, &[]);
     let run = [m::bind("", "t", &[Some(&token)], &[]), m::execute("", 0)].concat();
     ana.exchange(&with_sync(&[parse]));
-    assert_eq!(rows(&ana.exchange(&with_sync(&[run.clone()]))), [r"\"]);
+    assert_eq!(rows(&ana.exchange(&with_sync(std::slice::from_ref(&run)))), [r"\"]);
     for before in setting() {
         let frames = ana.exchange(&with_sync(&[before, run.clone()]));
         assert_eq!(code(&frames).as_deref(), Some("0A000"), "{frames:?}");

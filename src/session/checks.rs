@@ -144,7 +144,7 @@ impl Relay {
             return Ok(());
         }
         self.need_encoding()?;
-        let is_unheard = self.pipeline_recodes || (self.pipeline_open && self.end_recodes());
+        let is_unheard = self.may_have_recoded();
         if self.settings.reads_as_sent() && !is_unheard {
             return Ok(());
         }
@@ -183,9 +183,13 @@ impl Relay {
         Err(error.with_hint("SET client_encoding = 'UTF8', by itself.").into())
     }
 
+    /// May the server use another `client_encoding` by now than it has reported?
+    fn may_have_recoded(&self) -> bool {
+        self.pipeline_recodes || (self.pipeline_open && self.end_recodes())
+    }
+
     fn reads_keys(&self) -> bool {
-        let is_unheard = self.pipeline_recodes || (self.pipeline_open && self.end_recodes());
-        self.settings.reads_letters() && !is_unheard
+        self.settings.reads_letters() && !self.may_have_recoded()
     }
 
     /// May the server have read other keys in it than those that it spells?

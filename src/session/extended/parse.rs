@@ -208,12 +208,11 @@ impl Relay {
             // It may itself be in the pipeline, and a literal in it set something when
             // it was read: what then reads a backslash as another sign.
             let counts_itself = prepared.text.contains(&b'\\') && self.guard.snapshot.literals_may_set();
-            let is_read = match counts_itself {
-                true => !self.reads.has_none(),
-                false => self.reads.has_others(&prepared.text),
+            let may_have_set = match counts_itself {
+                true => self.may_have_set(),
+                false => self.pipeline_sets || self.reads.has_others(&prepared.text),
             };
-            let may_set = self.pipeline_sets || is_read;
-            self.observed_reading(&prepared.text, may_set)?;
+            self.observed_reading(&prepared.text, may_have_set)?;
         }
         Ok(())
     }

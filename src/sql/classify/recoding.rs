@@ -45,10 +45,7 @@ fn sets_all(tokens: &Tokens, span: &Range<usize>) -> bool {
         Some(Token::Reset | Token::Discard) => words.next() == Some(Token::All),
         Some(Token::Set) => words.take(2).any(|word| word == Token::Names),
         // A function's own settings.
-        Some(Token::Create | Token::Alter) => {
-            let words: Vec<Token> = words.collect();
-            words.windows(2).any(|pair| pair == [Token::Set, Token::Names])
-        }
+        Some(Token::Create | Token::Alter) => tokens.follow(span, &[Token::Set, Token::Names]),
         _ => false,
     }
 }
