@@ -88,6 +88,11 @@ impl Desk {
             }
             let last = frames.iter().map(|f| String::from_utf8_lossy(&f.body).replace('\0', "|"));
             assert!(started.elapsed() < Duration::from_secs(30), "{sql}: {:?}", last.collect::<Vec<_>>());
+            // Whose statement ran while it came to mean something else is sent
+            // away, and comes again.
+            if frames.last().is_none_or(|frame| frame.tag != b'Z') {
+                self.ana = Raw::connect(self.bauta.port, "ana");
+            }
             std::thread::sleep(Duration::from_millis(50));
         }
     }
