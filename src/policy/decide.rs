@@ -146,6 +146,9 @@ pub fn decide_with(
         }
         return Decision::Refuse { error, columns: ruling.verdict.columns, lacking };
     }
+    if statement.runs_unedited_only && !ruling.verdict.edits.is_empty() {
+        return Decision::refuse(unfit(), ruling.verdict.columns);
+    }
     if statement.readings.is_empty() {
         let outputs = statement.outputs.iter().flatten().map(|output| ruling.show(output)).collect();
         ruling.verdict.outputs = outputs;
@@ -629,5 +632,5 @@ fn unfit() -> ClientError {
         sqlstate::FEATURE_NOT_SUPPORTED,
         "the uses of protected columns in this statement can't be told apart",
     )
-    .with_hint("Write the statement in another way.")
+    .with_hint("Give each output and subquery a name of its own with AS, and name columns with their tables.")
 }

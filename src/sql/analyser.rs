@@ -20,6 +20,7 @@ use super::classify::classify;
 use super::parse::{self, STACK_BYTES, Tokens};
 use super::prefilter::HitKind;
 use super::remembered::{Remembered, Sharing};
+use super::reread;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::telemetry::metric::{Counter, Labelled, Timing};
@@ -180,7 +181,11 @@ pub fn analyse(guard: &Guard, text: &[u8], depth: usize) -> Analysis {
         return refusal(None, 0..text.len(), not_utf8());
     };
     match parse::parse(text, depth) {
-        Ok(parsed) => Analysis { statements: classify(guard, text, &parsed, &hits, depth) },
+        Ok(parsed) => {
+            let mut statements = classify(guard, text, &parsed, &hits, depth);
+            reread::check(guard, text, &mut statements, depth);
+            Analysis { statements }
+        }
         Err(error) => {
             let named = hits.iter().any(|hit| hit.kind == HitKind::Name);
             let mut analysis = refusal(Some(text), 0..text.len(), error);

@@ -75,6 +75,9 @@ pub struct Statement {
     pub current_of: bool,
     /// It goes into a document by a key of other letters than ASCII.
     pub spells_letters: bool,
+    /// Spliced, it would mean something else than was judged: it runs as it is, or
+    /// not at all.
+    pub runs_unedited_only: bool,
     pub names: Names,
 }
 
@@ -299,6 +302,12 @@ pub enum Flow {
     Computed { columns: Vec<Arc<ProtectedColumn>> },
 }
 
+impl Flow {
+    pub fn is_clean(&self) -> bool {
+        *self == Self::Clean
+    }
+}
+
 /// One use of protected columns other than output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Use {
@@ -479,6 +488,7 @@ impl Statement {
             follows_end: false,
             current_of: false,
             spells_letters: false,
+            runs_unedited_only: false,
             names: Names::default(),
         }
     }

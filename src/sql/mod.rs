@@ -10,6 +10,7 @@ pub mod outline;
 pub mod parse;
 pub mod prefilter;
 pub mod remembered;
+pub mod reread;
 pub mod shared;
 pub mod splice;
 

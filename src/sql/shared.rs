@@ -43,6 +43,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         follows_end: false,
         current_of: false,
         spells_letters,
+        runs_unedited_only,
         names,
     } = statement
     else {
@@ -72,6 +73,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         follows_end: false,
         current_of: false,
         spells_letters: *spells_letters,
+        runs_unedited_only: *runs_unedited_only,
         names: names.clone(),
     })
 }

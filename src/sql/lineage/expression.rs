@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use pg_query::NodeEnum;
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType, TypeCast};
 
 use super::names::{BPCHAR, inner};
@@ -414,6 +415,9 @@ impl<'a> Walk<'a> {
     fn case(&mut self, case: &'a CaseExpr, scope: &Scope<'_, 'a>, purpose: Purpose) -> Analysed<Value> {
         self.at(case.location);
         self.account(case.location, &[]);
+        if let Some(result) = folded(case) {
+            return self.never_evaluated(result, scope, purpose);
+        }
         let mark = self.mark();
         let operand = match case.arg.as_deref() {
             // It meets every condition.
@@ -449,6 +453,19 @@ impl<'a> Walk<'a> {
         }
         let value = self.one_of(values, purpose);
         Ok(self.chosen_by(value, &conditions))
+    }
+
+    /// Only its type is left of it.
+    fn never_evaluated(
+        &mut self,
+        result: &'a Node,
+        scope: &Scope<'_, 'a>,
+        purpose: Purpose,
+    ) -> Analysed<Value> {
+        let mark = self.found.uses.len();
+        let value = self.expression(result, scope, purpose)?;
+        self.found.uses.truncate(mark);
+        Ok(value.becomes(Flow::Clean))
     }
 
     /// In a view, a value that a condition on protected columns chose is computed from them.
@@ -602,4 +619,14 @@ fn scalar(mut targets: Vec<Target>, span: &Range<usize>) -> Value {
         1 => targets.remove(0).value,
         _ => row_of(targets),
     }
+}
+
+/// The result of `CASE WHEN false THEN result END`, which is NULL before anything is
+/// evaluated (`eval_const_expressions` in `clauses.c`): so is what was spliced.
+fn folded(case: &CaseExpr) -> Option<&Node> {
+    let ([only], None, None) = (case.args.as_slice(), &case.arg, &case.defresult) else { return None };
+    let Some(NodeEnum::CaseWhen(when)) = only.node.as_ref() else { return None };
+    let Some(NodeEnum::AConst(condition)) = when.expr.as_ref()?.node.as_ref() else { return None };
+    let is_false = matches!(&condition.val, Some(Val::Boolval(value)) if !value.boolval);
+    if is_false { when.result.as_deref() } else { None }
 }
