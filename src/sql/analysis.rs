@@ -302,12 +302,6 @@ pub enum Flow {
     Computed { columns: Vec<Arc<ProtectedColumn>> },
 }
 
-impl Flow {
-    pub fn is_clean(&self) -> bool {
-        *self == Self::Clean
-    }
-}
-
 /// One use of protected columns other than output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Use {

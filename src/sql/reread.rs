@@ -8,8 +8,9 @@
 
 use std::ops::Range;
 
-use super::analysis::{Otherwise, Output, Statement, StatementKind, Use, UseKind};
+use super::analysis::{Flow, Otherwise, Output, Statement, StatementKind, Use, UseKind};
 use super::classify::classify;
+use super::lineage;
 use super::parse;
 use super::splice::{self, Edit};
 use crate::catalog::guard::Guard;
@@ -104,13 +105,14 @@ fn means(judged: &Statement, reread: &Statement, spliced: &[Range<usize>]) -> bo
     let is_explain = matches!(judged.kind, StatementKind::Explain);
     let same_readings = judged.readings.len() == reread.readings.len()
         && judged.readings.iter().zip(&reread.readings).all(|(one, other)| {
-            (is_explain || same_outputs(&one.outputs, &other.outputs)) && one.excluded == other.excluded
+            (is_explain || same_outputs(judged, &one.outputs, &other.outputs))
+                && one.excluded == other.excluded
         });
     let same_own = match (&judged.outputs, &reread.outputs) {
-        (Some(outputs), Some(reread)) => same_outputs(outputs, reread),
+        (Some(outputs), Some(reread)) => same_outputs(judged, outputs, reread),
         (None, None) => true,
         // Nothing that is left in it is protected.
-        (Some(outputs), None) => reread.is_clean() && outputs.iter().all(|output| output.flow.is_clean()),
+        (Some(outputs), None) => reread.is_clean() && outputs.iter().all(|output| output.flow == Flow::Clean),
         (None, Some(_)) => false,
     };
     let same_inner = match (inner(&judged.kind), inner(&reread.kind)) {
@@ -129,10 +131,18 @@ fn means(judged: &Statement, reread: &Statement, spliced: &[Range<usize>]) -> bo
         && reread.uses.iter().all(uses)
 }
 
-fn same_outputs(outputs: &[Output], reread: &[Output]) -> bool {
-    let same =
-        |(output, reread): (&Output, &Output)| output.name == reread.name && output.flow == reread.flow;
+fn same_outputs(judged: &Statement, outputs: &[Output], reread: &[Output]) -> bool {
+    let same = |(output, reread): (&Output, &Output)| {
+        let is_null = || reread.flow == Flow::Clean && is_least(judged, &output.flow);
+        output.name == reread.name && (output.flow == reread.flow || is_null())
+    };
     outputs.len() == reread.len() && outputs.iter().zip(reread).all(same)
+}
+
+/// `min` or `max` of a column keeps its mask, and is NULL once it is spliced.
+fn is_least(judged: &Statement, flow: &Flow) -> bool {
+    let of_it = |use_: &Use| use_.kind == UseKind::MinMax && use_.columns == lineage::columns(flow);
+    judged.uses.iter().any(of_it)
 }
 
 /// What an edit itself reads: statistics, in the subquery that blanks them; an

@@ -72,6 +72,7 @@ use places::Places;
 use query::Target;
 use readings::{Ambiguous, Choices};
 use scope::Scope;
+pub(super) use value::columns;
 use value::{Point, Purpose, Value};
 
 pub(crate) use given::parameters;

@@ -314,7 +314,7 @@ pub(super) fn inside(parts: impl Iterator<Item = Option<Runs>>) -> Option<Runs> 
 }
 
 /// The protected columns in a flow.
-pub(super) fn columns(flow: &Flow) -> &[Arc<ProtectedColumn>] {
+pub(in crate::sql) fn columns(flow: &Flow) -> &[Arc<ProtectedColumn>] {
     match flow {
         Flow::Clean => &[],
         Flow::Plain { columns, .. }
