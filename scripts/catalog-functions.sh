@@ -32,6 +32,8 @@ opaque=$(grep -v '^#' <<'FAMILIES'
 # what pg_locks shows, which rows among it; what pg_stat_progress_copy shows
 ^pg_lock_status$
 ^pg_stat_get_progress_info$
+# how a value is stored: long values of the same row make PostgreSQL compress it
+^pg_column_(compression|size|toast_chunk_id)$
 # for the server's own programs
 ^binary_upgrade_
 ^pg_(restore|clear)_(relation|attribute)_stats$

@@ -50,6 +50,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("moments", include_str!("interference_data/attacks/moments.sql")),
     ("unnamed", include_str!("interference_data/attacks/unnamed.sql")),
     ("copied", include_str!("interference_data/attacks/copied.sql")),
+    ("sizes", include_str!("interference_data/attacks/sizes.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -233,3 +233,68 @@ fn a_parameter_of_a_type_whose_cast_reads_is_refused() {
     assert_eq!(code(&run(server.port())), None);
     assert_eq!(code(&run(bauta.port)).as_deref(), Some("42501"));
 }
+
+/// Version 17 made `merge_action()` a keyword; before, it is what somebody made.
+#[test]
+fn merge_action_is_a_functions_name_before_it_is_a_keyword() {
+    let server = Server::start();
+    if server.major() >= 17 {
+        return;
+    }
+    server.sql(
+        "shop",
+        &format!("{MAIL} CREATE FUNCTION merge_action() RETURNS text LANGUAGE sql AS 'SELECT mail_of(1)'"),
+    );
+    let statements = [
+        "SELECT merge_action()",
+        "SELECT id FROM customers WHERE merge_action() LIKE 'a%' AND email IS NOT NULL",
+    ];
+    for (sql, code) in codes(&server, &statements) {
+        assert_eq!(code.as_deref(), Some("0A000"), "{sql}");
+    }
+}
+
+/// `count(x)` is a cast where a type is called so: no argument is exactly `"any"`.
+#[test]
+fn a_type_called_like_a_function_is_cast_to() {
+    let server = Server::start();
+    server.sql("shop", "CREATE DOMAIN count AS text");
+    let bauta = Bauta::start(&server, POLICY);
+    let shown = |port| {
+        let frames = Raw::connect(port, "ana").query("SELECT count(email) FROM customers WHERE id = 1");
+        frames.iter().any(|frame| frame.tag == b'D' && frame.body.contains(&b'@'))
+    };
+    assert!(shown(server.port()));
+    assert!(!shown(bauta.port), "{}", bauta.log());
+}
+
+/// A balance that is kept by a trigger, a CHECK that looks a row up.
+const ASKING: &str = "
+    CREATE TABLE sent (id int, note text);
+    CREATE FUNCTION adds() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN UPDATE customers SET email = email || NEW.note WHERE id = NEW.id; RETURN NEW; END $$;
+    CREATE TRIGGER adds AFTER INSERT ON sent FOR EACH ROW EXECUTE FUNCTION adds();
+    CREATE TABLE checked (id int, mail text CHECK (is_mail(mail)));
+    CREATE FUNCTION cleans() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.email := lower(NEW.email); RETURN NEW; END $$;
+    CREATE TRIGGER cleans BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION cleans();
+    CREATE TABLE quiet (id int CHECK (id > 0), changed timestamptz);
+    CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.changed := now(); RETURN NEW; END $$;
+    CREATE TRIGGER stamps BEFORE INSERT ON quiet FOR EACH ROW EXECUTE FUNCTION stamps();";
+
+#[test]
+fn check_names_the_tables_whose_code_asks_about_protected_columns() {
+    let server = Server::start();
+    server.sql("shop", &format!("{MAIL}{ASKING}"));
+    let bauta = Bauta::start(&server, POLICY);
+    let checked = bauta.cli(&["check", "-c", "proxy.toml"]);
+    let said = format!("{}{}", checked.stdout, checked.stderr);
+    for (table, function) in [("sent", "adds"), ("checked", "is_mail"), ("customers", "cleans")] {
+        let line = format!(
+            "what is written to public.{table} runs code that names protected data: public.{function}"
+        );
+        assert!(said.contains(&line), "{said}");
+    }
+    assert!(!said.contains("public.quiet"), "{said}");
+}

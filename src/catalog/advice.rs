@@ -10,7 +10,7 @@ use super::finding::{Finding, Severity};
 use super::functions;
 use super::guard::Guard;
 use super::keeper::on_large_stack;
-use super::snapshot::{Constraint, ConstraintKind, Relation, RelationKind};
+use super::snapshot::{Constraint, ConstraintKind, Function, Relation, RelationKind};
 use crate::sql::analysis::UseKind;
 use crate::sql::{lineage, parse};
 
@@ -32,6 +32,7 @@ pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
             advice.shared_constraints(relation);
             advice.asked_again(relation);
             advice.notifying_triggers(relation);
+            advice.asking_code(relation);
             advice.view_predicates(relation);
         }
         advice.opaque_functions();
@@ -168,6 +169,37 @@ impl<'a> Advice<'a> {
             let message = format!("a trigger on {} sends NOTIFY in {function}", relation.qualified());
             self.add(Severity::Warning, message, "see that its payload holds no protected value");
         }
+    }
+
+    /// What the code of a trigger or a CHECK asks, whoever writes there learns by an error.
+    fn asking_code(&mut self, relation: &Relation) {
+        let called = relation.trigger_functions.iter().chain(&relation.depends_on_functions);
+        let functions = called.filter_map(|oid| self.guard.snapshot.functions.get(oid));
+        let asking: BTreeSet<String> = functions
+            .filter(|f| self.asks(relation, f))
+            .map(|f| format!("{}.{}", f.schema, f.name))
+            .collect();
+        if asking.is_empty() {
+            return;
+        }
+        let message = format!(
+            "what is written to {} runs code that names protected data: {}",
+            relation.qualified(),
+            asking.into_iter().collect::<Vec<_>>().join(", ")
+        );
+        let mend = "whether it fails is disclosed to everybody who may write there: see that it neither \
+                    compares nor computes with protected columns";
+        self.add(Severity::Warning, message, mend);
+    }
+
+    /// Does a function name something protected, or a protected column of the table
+    /// that runs it? Of dynamic SQL it can't be told.
+    fn asks(&self, relation: &Relation, function: &Function) -> bool {
+        let own = relation.columns.iter().filter(|c| self.is_protected(relation, c.attribute));
+        let own: Vec<&str> = own.map(|column| &*column.name).collect();
+        let names_protected =
+            self.guard.opaque_functions.contains(&function.oid) && !functions::is_opaque_by_itself(function);
+        names_protected || functions::has_word(&function.body, &own)
     }
 
     /// Which rows a view shows is its owner's disclosure.

@@ -17,12 +17,8 @@ use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
+use crate::sql::lineage::relations_of_statistics;
 pub use unsettle::SetsOff;
-
-/// Relations of `pg_catalog` that hold raw values of user tables, or tell which
-/// rows were found by them.
-pub const STATISTICS: &[&str] =
-    &["pg_stats", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic", "pg_statistic_ext_data", "pg_locks"];
 
 /// The function that sets a sequence.
 pub const SETS_SEQUENCE: &str = "setval";
@@ -115,10 +111,8 @@ pub fn close(
     for relation in protected {
         closure.add(Item::Relation(relation));
     }
-    for name in STATISTICS {
-        if let Some(relation) = snapshot.relation("pg_catalog", name) {
-            closure.add(Item::Relation(relation.oid));
-        }
+    for relation in relations_of_statistics(snapshot) {
+        closure.add(Item::Relation(relation.oid));
     }
     for function in snapshot.functions.values() {
         if functions::is_opaque_by_itself(function) {

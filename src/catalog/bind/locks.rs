@@ -2,6 +2,7 @@
 //! way to the same rows.
 
 use super::*;
+use crate::sql::lineage::relations_of_statistics;
 
 impl<'a> Binder<'a> {
     /// A pattern that means no column locks the tables that it names: the
@@ -86,8 +87,7 @@ impl<'a> Binder<'a> {
                 }
             }
         }
-        let statistics =
-            closure::STATISTICS.iter().filter_map(|name| self.snapshot.relation("pg_catalog", name));
+        let statistics = relations_of_statistics(self.snapshot);
         let holders: BTreeSet<Oid> =
             self.columns.keys().map(|id| id.relation).chain(statistics.map(|r| r.oid)).collect();
         for relation in holders.iter().filter_map(|oid| self.snapshot.relations.get(oid)) {

@@ -58,6 +58,7 @@ impl<'a> Walk<'a> {
             }
             NodeEnum::MergeSupportFunc(function) => {
                 self.at(function.location);
+                self.check_construct(node)?;
                 Ok(Value::clean())
             }
             NodeEnum::AExpr(operation) => self.operation(operation, scope, purpose),

@@ -46,6 +46,9 @@ pub(super) const ONE_COLUMN: &[&str] = &[
 ];
 pub(super) const UNNEST: &str = "unnest";
 
+/// Functions that tell how a value is stored.
+const STORED_FORM: &[&str] = &["pg_column_compression", "pg_column_size", "pg_column_toast_chunk_id"];
+
 /// Functions that give arrays of scalars.
 pub(super) const SCALAR_ARRAYS: &[&str] = &["regexp_split_to_array", "string_to_array"];
 
@@ -243,16 +246,23 @@ impl<'a> Walk<'a> {
     }
 
     /// The bare name of a `pg_catalog` function, unless another schema has one
-    /// of that name too and the call is not qualified.
+    /// of that name too, or a type, and the call is not qualified: `count(x)` casts
+    /// to a type of that name before it counts (`func_get_detail`).
     pub(super) fn builtin<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
         match names {
             [PG_CATALOG, name] => Some(*name),
             [name] => {
                 let elsewhere = self.candidates_of(names).any(|function| &*function.schema != PG_CATALOG);
-                (!elsewhere).then_some(*name)
+                (!elsewhere && !self.casts_elsewhere(name)).then_some(*name)
             }
             _ => None,
         }
+    }
+
+    /// Has another schema a type that `name(x)` may cast to? A table's row is none.
+    fn casts_elsewhere(&self, name: &str) -> bool {
+        let mut types = self.facts.snapshot.types_named(name);
+        types.any(|known| &*known.schema != PG_CATALOG && known.relation.is_none())
     }
 
     /// Every function that the name could mean.
@@ -329,11 +339,15 @@ impl<'a> Walk<'a> {
 
     pub(super) fn refuse_opaque<T>(&self, what: &str, name: &str, location: i32) -> Analysed<T> {
         let at = usize::try_from(location).unwrap_or(self.here);
+        let hint = match STORED_FORM.contains(&name) {
+            true => "How a value is stored tells how long others of its row are. Use octet_length(…).",
+            false => "Call it in another way, or have it named in defaults.trusted_functions.",
+        };
         Err(ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
             format!("permission denied: {what} \"{name}\" may read protected data unseen"),
         )
-        .with_hint("Call it in another way, or have it named in defaults.trusted_functions.")
+        .with_hint(hint)
         .at(self.places.position(at)))
     }
 

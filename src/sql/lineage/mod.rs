@@ -76,7 +76,7 @@ pub(super) use value::columns;
 use value::{Point, Purpose, Value};
 
 pub(crate) use given::parameters;
-pub(crate) use statistics::holds_statistics;
+pub(crate) use statistics::{holds_statistics, relations_of_statistics};
 
 /// Does the analysis take a function, operator or type of this name for
 /// `pg_catalog`'s, and let protected values reach it?

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use pg_query::protobuf::RangeVar;
 
 use super::{Analysed, Walk};
-use crate::catalog::snapshot::Relation;
+use crate::catalog::snapshot::{Relation, Snapshot};
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
@@ -83,6 +83,11 @@ const RELATIONS: &[(&str, &[&str])] = &[
     ("pg_statistic", &["starelid", "staattnum", "stainherit"]),
     ("pg_statistic_ext_data", &["stxoid", "stxdinherit"]),
 ];
+
+/// Those of [`RELATIONS`] that the server has.
+pub(crate) fn relations_of_statistics(snapshot: &Snapshot) -> impl Iterator<Item = &Relation> {
+    RELATIONS.iter().filter_map(|(name, _)| snapshot.relation("pg_catalog", name))
+}
 
 /// Does this column of a relation of the server's own hold what was computed
 /// from values? In a view of a DBA's, nothing can be spliced: it may be

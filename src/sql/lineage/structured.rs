@@ -81,21 +81,22 @@ impl<'a> Walk<'a> {
     }
 
     /// An older server reads these as calls of functions, which anybody may make.
-    fn check_construct(&self, node: &NodeEnum) -> Analysed<()> {
-        let since = match node {
+    pub(super) fn check_construct(&self, node: &NodeEnum) -> Analysed<()> {
+        let (since, what) = match node {
             NodeEnum::JsonScalarExpr(_)
             | NodeEnum::JsonParseExpr(_)
             | NodeEnum::JsonSerializeExpr(_)
-            | NodeEnum::JsonFuncExpr(_) => 170_000,
+            | NodeEnum::JsonFuncExpr(_) => (170_000, "SQL/JSON"),
+            NodeEnum::MergeSupportFunc(_) => (170_000, "merge_action()"),
             NodeEnum::JsonObjectConstructor(_)
             | NodeEnum::JsonArrayConstructor(_)
             | NodeEnum::JsonArrayQueryConstructor(_)
             | NodeEnum::JsonObjectAgg(_)
-            | NodeEnum::JsonArrayAgg(_) => 160_000,
+            | NodeEnum::JsonArrayAgg(_) => (160_000, "SQL/JSON"),
             _ => return Ok(()),
         };
         match self.facts.snapshot.server_version < since {
-            true => self.unknown("SQL/JSON, which this server reads as a function's name,"),
+            true => self.unknown(&format!("{what}, which this server reads as a function's name,")),
             false => Ok(()),
         }
     }

@@ -518,3 +518,6 @@ CREATE FUNCTION drops_by_another() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN 
 CREATE TRIGGER drops_by_another AFTER DELETE ON room_costs FOR EACH ROW EXECUTE FUNCTION drops_by_another('rooms');
 CREATE TABLE days_told (day date PRIMARY KEY DEFAULT ('now'::text)::date, revenue int);
 CREATE TABLE days_cut (day timestamptz PRIMARY KEY DEFAULT date_trunc('day', now()), revenue int);
+-- How long values are.
+CREATE TABLE sized (id int PRIMARY KEY, secret text, note text);
+CREATE FUNCTION stored_size(t text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN pg_column_size(t); END $$;

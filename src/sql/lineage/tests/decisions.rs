@@ -293,6 +293,7 @@ fn syntax_that_an_older_server_reads_as_a_function_is_refused_there() {
         ("SELECT JSON_VALUE(ssn, '$') FROM customers", 170_000),
         ("SELECT JSON_QUERY(ssn, '$') FROM customers", 170_000),
         ("SELECT id FROM customers WHERE JSON_EXISTS(ssn, '$')", 170_000),
+        ("SELECT merge_action(), ssn FROM customers", 170_000),
         ("SELECT JSON_OBJECT('a' : ssn) FROM customers", 160_000),
         ("SELECT JSON_ARRAY(ssn) FROM customers", 160_000),
         ("SELECT JSON_ARRAY(SELECT ssn FROM customers)", 160_000),
