@@ -672,16 +672,35 @@ fn a_cursor_that_a_grant_opened_chooses_no_row_to_write_to() {
     }
 }
 
+/// [`POLICY`], and the server's role `viewers` sees everything.
+fn with_viewers() -> String {
+    POLICY.replace(
+        "[[role]]",
+        "[[role]]\n    name = \"viewers\"\n    members = [\"pg:viewers\"]\n    unmask = [\"tag:pii\"]\n    [[role]]",
+    )
+}
+
+/// Version 16 makes who creates a role its administrator, who has none of its rights.
+#[test]
+fn who_may_only_hand_a_role_on_is_no_member_of_it() {
+    let server = Server::start();
+    if server.major() < 16 {
+        return;
+    }
+    server.sql(
+        "postgres",
+        "CREATE ROLE viewers; GRANT viewers TO ana WITH ADMIN TRUE, INHERIT FALSE, SET FALSE",
+    );
+    let bauta = Bauta::start(&server, &with_viewers());
+    assert!(is_masked(&value(&Raw::connect(bauta.port, "ana").query(EMAIL))));
+}
+
 /// Membership of a role of the server's counts from statement to statement.
 #[test]
 fn who_leaves_a_role_of_the_server_sees_masks_again() {
     let server = Server::start();
     server.sql("postgres", "CREATE ROLE viewers; GRANT viewers TO ana");
-    let policy = POLICY.replace(
-        "[[role]]",
-        "[[role]]\n    name = \"viewers\"\n    members = [\"pg:viewers\"]\n    unmask = [\"tag:pii\"]\n    [[role]]",
-    );
-    let bauta = Bauta::start(&server, &policy);
+    let bauta = Bauta::start(&server, &with_viewers());
     let mut ana = Raw::connect(bauta.port, "ana");
     assert!(!is_masked(&value(&ana.query(EMAIL))));
     server.sql("postgres", "REVOKE viewers FROM ana");

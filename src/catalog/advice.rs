@@ -11,7 +11,8 @@ use super::functions;
 use super::guard::Guard;
 use super::keeper::on_large_stack;
 use super::snapshot::{Constraint, ConstraintKind, Function, Relation, RelationKind};
-use crate::sql::analysis::UseKind;
+use crate::policy::{Disclosure, ProtectedColumn};
+use crate::sql::analysis::{Use, UseKind};
 use crate::sql::{lineage, parse};
 
 /// Nesting of a view's definition that is still followed.
@@ -202,31 +203,40 @@ impl<'a> Advice<'a> {
         names_protected || functions::has_word(&function.body, &own)
     }
 
-    /// Which rows a view shows is its owner's disclosure.
+    /// Which rows a view shows, and which of them it takes together, is its owner's
+    /// disclosure.
     fn view_predicates(&mut self, relation: &Relation) {
         let is_read = self.guard.view_flows.contains_key(&relation.oid);
         let Some(definition) = relation.definition.as_ref().filter(|_| is_read) else { return };
-        let Ok(parsed) = parse::parse(definition, VIEW_DEPTH) else { return };
-        let mut chosen_by: BTreeSet<String> = BTreeSet::new();
-        for statement in &parsed.statements {
-            let facts = self.guard.facts();
-            let analysed = lineage::analyse(facts, definition, &statement.node, &parsed.tokens, VIEW_DEPTH);
-            for used in analysed.into_iter().flat_map(|lineage| lineage.uses) {
-                if chooses_rows(used.kind) {
-                    chosen_by.extend(used.columns.iter().map(|c| c.name.to_string()));
-                }
-            }
-        }
+        let uses = self.uses_of(definition);
+        let chosen_by = names(uses.iter().filter(|used| chooses_rows(used.kind)).flat_map(|u| &u.columns));
         if !chosen_by.is_empty() {
-            let columns: Vec<String> = chosen_by.into_iter().collect();
-            let message =
-                format!("view {} chooses its rows by protected {}", relation.qualified(), columns.join(", "));
+            let message = format!("view {} chooses its rows by protected {chosen_by}", relation.qualified());
             self.add(
                 Severity::Warning,
                 message,
                 "which rows it shows is disclosed to everybody who may read it",
             );
         }
+        let groups = uses.iter().filter(|used| used.kind == UseKind::Grouping);
+        // What tells values apart anyway tells no more by its groups.
+        let hidden = groups.flat_map(|u| &u.columns).filter(|c| !c.discloses.include(Disclosure::Equality));
+        let grouped_by = names(hidden);
+        if !grouped_by.is_empty() {
+            let message = format!("view {} groups its rows by protected {grouped_by}", relation.qualified());
+            let mend = "what it computes of each group is disclosed to everybody who may read it";
+            self.add(Severity::Warning, message, mend);
+        }
+    }
+
+    /// What a view's definition asks, if it can be read.
+    fn uses_of(&self, definition: &str) -> Vec<Use> {
+        let Ok(parsed) = parse::parse(definition, VIEW_DEPTH) else { return Vec::new() };
+        let analysed = parsed.statements.iter().filter_map(|statement| {
+            let facts = self.guard.facts();
+            lineage::analyse(facts, definition, &statement.node, &parsed.tokens, VIEW_DEPTH).ok()
+        });
+        analysed.flat_map(|lineage| lineage.uses).collect()
     }
 
     /// Calls of these are refused.
@@ -258,6 +268,12 @@ fn kind_name(constraint: &Constraint) -> &'static str {
         ConstraintKind::ForeignKey => "foreign key",
         ConstraintKind::Computed => "computation",
     }
+}
+
+/// The columns by their names, each once.
+fn names<'c>(columns: impl Iterator<Item = &'c Arc<ProtectedColumn>>) -> String {
+    let names: BTreeSet<&str> = columns.map(|column| &*column.name).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 fn chooses_rows(kind: UseKind) -> bool {

@@ -465,11 +465,13 @@ WHERE n.nspname <> 'pg_catalog'";
 
 pub(super) const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension";
 
-/// Every role, with itself as long as it is a member of nothing.
+/// Every role, with itself as long as it is a member of nothing. Who may only hand
+/// a role on, as who made it may from version 16 on, is no member of it.
 pub(super) const MEMBERSHIPS: &str = "
 SELECT m.rolname::text, r.rolname::text
 FROM pg_roles m
 LEFT JOIN pg_auth_members a ON a.member = m.oid
+  AND coalesce((to_jsonb(a)->>'inherit_option')::bool OR (to_jsonb(a)->>'set_option')::bool, true)
 LEFT JOIN pg_roles r ON r.oid = a.roleid";
 
 /// What a transaction that becomes visible changes.
