@@ -188,4 +188,4 @@ INSERT INTO stamped_then SELECT id, no FROM bought;
 INSERT INTO room_costs SELECT i, '' FROM generate_series(1, 8) i;
 INSERT INTO days_told SELECT day, revenue FROM days_shut;
 INSERT INTO days_cut VALUES ((date_trunc('day', (now() AT TIME ZONE 'UTC') - interval '12 hours') + interval '12 hours') AT TIME ZONE 'UTC' - :seed * interval '1 hour', 1);
-INSERT INTO sized SELECT i, repeat('s', 10 + 50 * ((i + :seed) % 2)), '' FROM generate_series(1, 4) i;
+INSERT INTO sized SELECT i, repeat('s', 10 + 20 * ((i + :seed) % 2)), '' FROM generate_series(1, 4) i;
