@@ -229,6 +229,86 @@ fn a_parent_tells_no_more_of_its_childrens_rows_than_their_own_rules() {
 }
 
 #[test]
+fn a_tag_opens_what_is_computed_of_several_columns_only_if_all_have_it() {
+    let tagged = |column, tags: &[&str]| ProtectRule {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..rule(column, Method::Redact)
+    };
+    let rules = [tagged("public.t.x", &["contact", "both"]), tagged("public.t.y", &["health", "both"])];
+    let made = |generated: Option<&str>| {
+        let mut t = table(20_001, "t", &["x", "y"]);
+        let computed = |at, name, from: &[i16]| Column {
+            generated: generated.map(Into::into),
+            generated_from: from.to_vec(),
+            ..column(at, name, TEXT)
+        };
+        t.columns.extend([computed(3, "of_both", &[1, 2]), computed(4, "of_one", &[1])]);
+        snapshot(vec![t])
+    };
+    let tags = |bound: &Bound, attribute| {
+        let id = ColumnId { relation: Oid(20_001), attribute };
+        bound.guard.protected[&id].tags.iter().map(|tag| tag.to_string()).collect::<Vec<String>>()
+    };
+    let computed = bound(made(Some("")), &rules, &Known::new());
+    assert_eq!(tags(&computed, 3), ["both"]);
+    assert_eq!(tags(&computed, 4), ["both", "contact"]);
+    // They keep what they hold, and nobody knows any more what of.
+    let kept = bound(made(None), &rules, &computed.known);
+    assert_eq!((tags(&kept, 3), tags(&kept, 4)), (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn a_column_of_two_protected_ones_tells_no_more_of_either_than_its_rule() {
+    let rules = |first: ProtectRule, second: ProtectRule| {
+        [
+            ProtectRule { place: "proxy.toml:1".to_owned(), ..first },
+            ProtectRule { place: "proxy.toml:9".to_owned(), ..second },
+        ]
+    };
+    // Two foreign keys, in either order.
+    let keys = |rules: &[ProtectRule], order: [u32; 2]| {
+        let mut held = table(20_003, "held", &["x"]);
+        held.constraints.extend(order.map(|to| foreign_key(&[1], to, &[1])));
+        let tables = vec![table(20_001, "a", &["x"]), table(20_002, "b", &["x"]), held];
+        let bound = bound(snapshot(tables), rules, &Known::new());
+        let id = ColumnId { relation: Oid(20_003), attribute: 1 };
+        let warned = bound.findings.iter().any(|finding| finding.severity == Severity::Warning);
+        let column = &bound.guard.protected[&id];
+        (column.method.method(), column.writable, warned)
+    };
+    let hash = || rule("public.b.x", Method::Hash);
+    let written = || ProtectRule { allow: vec![Allow::Write], ..hash() };
+    for order in [[20_001, 20_002], [20_002, 20_001]] {
+        // The stricter one may have come first, and is as it was.
+        let redacted = (Method::Redact, false, order[0] == 20_002);
+        assert_eq!(keys(&rules(rule("public.a.x", Method::Redact), hash()), order), redacted);
+        assert_eq!(keys(&rules(rule("public.a.x", Method::Redact), written()), order), redacted);
+        let own = ProtectRule { place: "proxy.toml:20".to_owned(), ..rule("public.held.x", Method::Token) };
+        let [a, b] = rules(rule("public.a.x", Method::Redact), hash());
+        assert_eq!(keys(&[a, b, own], order).0, Method::Token);
+        let of_one = |column| ProtectRule { domain: Some("one".to_owned()), ..rule(column, Method::Hash) };
+        let alike = rules(of_one("public.a.x"), of_one("public.b.x"));
+        assert_eq!(keys(&alike, order), (Method::Hash, false, false));
+    }
+    // Two parents.
+    let mut child = table(20_003, "child", &["x"]);
+    child.parents = vec![Oid(20_001), Oid(20_002)];
+    let tables = vec![table(20_001, "b", &["x"]), table(20_002, "a", &["x"]), child.clone()];
+    let bound_two =
+        bound(snapshot(tables), &rules(rule("public.a.x", Method::Redact), hash()), &Known::new());
+    assert_eq!(
+        methods(&bound_two),
+        set(&["public.a.x redact", "public.b.x redact", "public.child.x redact"])
+    );
+    // A table's own rule holds for its partitions, whatever their keys lead to.
+    child.parents = vec![Oid(20_001)];
+    child.constraints.push(foreign_key(&[1], 20_002, &[1]));
+    let tables = vec![table(20_001, "b", &["x"]), table(20_002, "a", &["x"]), child];
+    let ruled = bound(snapshot(tables), &rules(rule("public.a.x", Method::Redact), hash()), &Known::new());
+    assert_eq!(methods(&ruled), set(&["public.a.x redact", "public.b.x hash", "public.child.x hash"]));
+}
+
+#[test]
 fn a_generated_column_of_a_generated_column_and_gaps_of_dropped_ones_are_followed() {
     let mut t = table(20_001, "t", &["x"]);
     t.columns.push(Column { generated: Some("".into()), generated_from: vec![1], ..column(5, "y", TEXT) });

@@ -51,8 +51,8 @@ impl<'a> Binder<'a> {
         }
         let place: Arc<str> = pattern.rule.place.as_str().into();
         let because = format!("was generated from a protected column ({place})");
-        let tags = pattern.rule.tags.iter().map(|tag| tag.as_str().into()).collect();
-        let computed = Reason::computed(relation, column, tags, because, place);
+        // Of what else it was computed is not remembered: no tag opens it.
+        let computed = Reason::computed(relation, column, Vec::new(), because, place);
         let id = ColumnId { relation: relation.oid, attribute: column.attribute };
         self.take(vec![(id, Reason { follows: Some(known.names()), ..computed })]);
     }

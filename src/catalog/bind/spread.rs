@@ -48,18 +48,23 @@ impl Binder<'_> {
     pub(super) fn spread_inheritance(&mut self) -> bool {
         let mut found: Vec<(ColumnId, Reason)> = Vec::new();
         let mut covered: Vec<(ColumnId, Reason)> = Vec::new();
+        let mut rivals: Vec<(ColumnId, Reason)> = Vec::new();
         for (id, reason) in &self.columns {
             let Some((relation, column)) = self.column(*id) else { continue };
             let because = |other: &Relation, what: &str| -> Arc<str> {
                 format!("{what} of {} ({})", column_name(other, &column.name), reason.place).into()
             };
+            let is_ruled = reason.named_by.is_some() || self.is_ruled_above(relation, column);
             for child in self.children.get(&relation.oid).into_iter().flatten() {
-                let Some((child, same)) = self.named(*child, &column.name) else { continue };
+                let Some((_, same)) = self.named(*child, &column.name) else { continue };
                 if !self.shown.contains(&same) {
                     let because = because(relation, "child");
-                    found.push((same, Reason { because, named_by: None, ..reason.clone() }));
+                    let reason = Reason { because, named_by: None, ..reason.clone() };
+                    if is_ruled {
+                        rivals.extend(self.united(same, &reason));
+                    }
+                    found.push((same, reason));
                 }
-                let _ = child;
             }
             // A parent shows its children's rows, whatever its own rule says.
             for parent in &relation.parents {
@@ -74,20 +79,52 @@ impl Binder<'_> {
                 }
             }
         }
+        let covers = self.cover(
+            covered,
+            "it shows a child's rows, whose rule is another",
+            "give parent and children one method and domain",
+        );
+        let unites = self.unite(rivals);
+        self.take(found) || covers || unites
+    }
+
+    /// What must be said of a column that no rule names and that is protected already,
+    /// where it holds what `other` speaks of too. None: it says so already.
+    fn united(&self, id: ColumnId, other: &Reason) -> Option<(ColumnId, Reason)> {
+        let own = self.columns.get(&id).filter(|own| own.named_by.is_none())?;
+        own.covering(other).map(|reason| (id, reason))
+    }
+
+    /// Does a rule name the column of a table above?
+    fn is_ruled_above(&self, relation: &Relation, column: &Column) -> bool {
+        self.snapshot.above(relation).iter().any(|above| {
+            let same = self.named(above.oid, &column.name).and_then(|(_, same)| self.columns.get(&same));
+            same.is_some_and(|reason| reason.named_by.is_some())
+        })
+    }
+
+    fn unite(&mut self, rivals: Vec<(ColumnId, Reason)>) -> bool {
+        self.cover(
+            rivals,
+            "it holds the values of two columns, whose rules differ",
+            "give both one method and domain, or write a rule for it",
+        )
+    }
+
+    /// Puts what is said of columns in the place of what was; whether there was any.
+    fn cover(&mut self, covered: Vec<(ColumnId, Reason)>, why: &str, mend: &str) -> bool {
         let added = !covered.is_empty();
         for (id, reason) in covered {
             let Some((relation, column)) = self.column(id) else { continue };
             if reason.paths.is_empty() {
-                let name = column_name(relation, &column.name);
-                let message =
-                    format!("{name} is masked with redact: it shows a child's rows, whose rule is another");
+                let message = format!("{} is masked with redact: {why}", column_name(relation, &column.name));
                 let finding = self.finding(Severity::Warning, message).at(reason.place.to_string());
-                self.findings.push(finding.mend("give parent and children one method and domain"));
+                self.findings.push(finding.mend(mend));
             }
             let reason = self.fitted(relation, column, reason, Severity::Warning);
             self.columns.insert(id, reason);
         }
-        self.take(found) || added
+        added
     }
 
     /// For each parent's column, those of its children, however deep, that another
@@ -114,6 +151,7 @@ impl Binder<'_> {
 
     pub(super) fn spread_foreign_keys(&mut self) -> bool {
         let mut found: Vec<(ColumnId, Reason)> = Vec::new();
+        let mut rivals: Vec<(ColumnId, Reason)> = Vec::new();
         for relation in self.relations() {
             for constraint in &relation.constraints {
                 let Some((target, keys)) = &constraint.references else { continue };
@@ -125,12 +163,20 @@ impl Binder<'_> {
                     let name = column_name(referenced, &column.name);
                     if !self.shown.contains(&from) {
                         let because = format!("foreign key to {name} ({})", reason.place).into();
-                        found.push((from, Reason { because, named_by: None, ..reason.clone() }));
+                        let reason = Reason { because, named_by: None, ..reason.clone() };
+                        let rival = self.united(from, &reason).filter(|_| {
+                            relation
+                                .attribute(*attribute)
+                                .is_some_and(|it| !self.is_ruled_above(relation, it))
+                        });
+                        rivals.extend(rival);
+                        found.push((from, reason));
                     }
                 }
             }
         }
-        self.take(found)
+        let unites = self.unite(rivals);
+        self.take(found) || unites
     }
 
     pub(super) fn spread_generated(&mut self) -> bool {
@@ -144,7 +190,9 @@ impl Binder<'_> {
                     .filter_map(|a| self.columns.get(&ColumnId { attribute: *a, ..id }))
                     .collect();
                 let Some(first) = sources.first().filter(|_| !self.shown.contains(&id)) else { continue };
-                let mut tags: Vec<Arc<str>> = sources.iter().flat_map(|r| r.tags.clone()).collect();
+                // A grant by tag shows all that it is made of.
+                let mut tags = first.tags.clone();
+                tags.retain(|tag| sources.iter().all(|source| source.tags.contains(tag)));
                 tags.sort();
                 tags.dedup();
                 let because = format!("generated from a protected column ({})", first.place);
