@@ -231,6 +231,50 @@ fn values_of_one_column_side_by_side_cost_a_row_each() {
     }
 }
 
+/// A value inside a document is also in what stands around it.
+#[test]
+fn values_of_one_document_side_by_side_cost_a_row_each() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE docs (id int, body jsonb); GRANT SELECT ON docs TO ana; INSERT INTO docs \
+         SELECT i, jsonb_build_object('user', jsonb_build_object('email', 'raw' || i, 'pin', i)) \
+         FROM generate_series(1, 9) i",
+    );
+    let rule = |path: &str| {
+        format!("[[protect]]\ncolumn = \"public.docs.body\"\npath = \"$.user.{path}\"\nmethod = \"redact\"\n")
+    };
+    let bauta = Bauta::start(&server, &[rule("email"), rule("pin")].concat());
+    let shown = |columns: &str, rows: &str| {
+        bauta.cli_ok(&[
+            "grant",
+            "ana",
+            "--column",
+            "public.docs.body",
+            "--for",
+            "5m",
+            "--reason",
+            "r",
+            "--max-rows",
+            rows,
+        ]);
+        let three = "docs a, docs b, docs c WHERE a.id = 1 AND b.id = 2 AND c.id = 3";
+        let frames = Raw::connect(bauta.port, "ana").query(&format!("SELECT {columns} FROM {three}"));
+        let holds = |frame: &Frame| frame.body.windows(4).any(|w| w == b"raw1");
+        let is_shown = frames.iter().any(holds);
+        let grants: Value = serde_json::from_str(&bauta.cli_ok(&["grants", "--json"])).unwrap_or_default();
+        if let Some(id) = grants["id"].as_str() {
+            bauta.cli_ok(&["revoke", id]);
+        }
+        is_shown
+    };
+    let three = "a.body->'user'->>'email', b.body->'user', c.body";
+    assert!(!shown(three, "2"));
+    assert!(shown(three, "3"));
+    // Two values that stand beside each other in one row.
+    assert!(shown("a.body->'user'->>'email', a.body->'user'->>'pin'", "1"));
+}
+
 /// A message of many statements pays for each.
 #[test]
 fn each_predicate_of_a_message_is_counted() {

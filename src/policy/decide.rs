@@ -1,6 +1,6 @@
 //! THE decision: a pure function of (analysis, permits, now).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -263,17 +263,28 @@ impl Verdict {
     }
 }
 
+/// A value inside a document is shown by each output that holds it: by itself, and
+/// in what stands around it.
 fn most_of_one_column(outputs: &[OutputAction]) -> u64 {
-    let mut counts: HashMap<(&str, Option<&str>), u64> = HashMap::new();
-    for output in outputs {
-        let OutputAction::Reveal { columns } = output else { continue };
-        let shown: HashSet<(&str, Option<&str>)> =
-            columns.iter().map(|column| (&*column.name, column.path.as_deref())).collect();
-        for column in shown {
-            *counts.entry(column).or_default() += 1;
-        }
-    }
-    counts.into_values().max().unwrap_or(0)
+    let revealed: Vec<HashSet<(&str, &str)>> = outputs
+        .iter()
+        .filter_map(|output| match output {
+            OutputAction::Reveal { columns } => Some(columns),
+            OutputAction::Pass | OutputAction::Mask { .. } | OutputAction::Redact { .. } => None,
+        })
+        .map(|columns| columns.iter().map(|it| (&*it.name, it.path.as_deref().unwrap_or("$"))).collect())
+        .collect();
+    let values: HashSet<(&str, &str)> = revealed.iter().flatten().copied().collect();
+    let shows = |output: &HashSet<(&str, &str)>, (name, path): (&str, &str)| {
+        output.iter().any(|(of, around)| *of == name && leads_through(path, around))
+    };
+    let shown = values.iter().map(|value| revealed.iter().filter(|output| shows(output, *value)).count());
+    shown.max().and_then(|most| most.try_into().ok()).unwrap_or(0)
+}
+
+/// Does what stands at `around` hold what stands at `path`?
+fn leads_through(path: &str, around: &str) -> bool {
+    path.strip_prefix(around).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 impl ReadingActions {
