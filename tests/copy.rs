@@ -103,6 +103,29 @@ fn every_type_and_format_is_masked() {
 }
 
 #[test]
+fn no_letter_stands_between_or_around_values() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut raw = Raw::connect(bauta.port, "ana");
+    for options in [
+        "FORMAT csv, QUOTE 'e'",
+        "FORMAT csv, ESCAPE '7'",
+        "FORMAT csv, DELIMITER '@'",
+        "FORMAT csv, QUOTE '.'",
+        "DELIMITER 'E'",
+    ] {
+        let code = |raw: &mut Raw, column: &str| {
+            error(&raw.query(&format!("COPY vault ({column}) TO STDOUT ({options})")))
+        };
+        assert_eq!(code(&mut raw, "c_text").as_deref(), Some("0A000"), "{options}");
+        assert_eq!(code(&mut raw, "id"), None, "{options}");
+    }
+    for options in ["DELIMITER E'\\x01'", "FORMAT csv, QUOTE '~', ESCAPE '\\', DELIMITER E'\\t'"] {
+        assert_eq!(error(&raw.query(&format!("COPY vault TO STDOUT ({options})"))), None, "{options}");
+    }
+}
+
+#[test]
 fn a_copy_that_cannot_be_described_fails_as_it_would_have() {
     let server = Server::start();
     let bauta = Bauta::start(&server, POLICY);

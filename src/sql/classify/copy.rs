@@ -212,6 +212,9 @@ impl Classifier<'_> {
             .collect()
     }
 
+    /// The server writes each mark in a value twice, or with another before it: how
+    /// long a row is would count it there.
+    ///
     /// In text format a value that reads like the NULL marker looks like a
     /// NULL: any marker but `\N`, which no value is written as, asks whether
     /// a value is this one.
@@ -224,6 +227,13 @@ impl Classifier<'_> {
                 "COPY of protected columns in text format marks NULL with \\N only",
             )
             .with_hint("Leave the option NULL out, or use FORMAT csv.")
+            .at(self.position(self.span.start))),
+            _ if masks && format.marks().into_iter().any(stands_in_values) => Err(ClientError::new(
+                sqlstate::FEATURE_NOT_SUPPORTED,
+                "COPY of protected columns takes no letter, digit or sign of addresses and numbers for \
+                 DELIMITER, QUOTE and ESCAPE",
+            )
+            .with_hint("Use a tab or one of , ; | \" ' ^ ~ \\ there.")
             .at(self.position(self.span.start))),
             CopyFormat::Text { .. } | CopyFormat::Csv { .. } | CopyFormat::Binary => Ok(format),
         }
@@ -276,6 +286,22 @@ impl Classifier<'_> {
         )
         .with_hint("Use COPY … TO STDOUT or psql's \\copy.")
         .at(self.position(self.span.start))
+    }
+}
+
+/// Is it common in values?
+fn stands_in_values(mark: u8) -> bool {
+    mark.is_ascii_alphanumeric() || b" @.:/+-_".contains(&mark)
+}
+
+impl CopyFormat {
+    /// What COPY writes between and around values.
+    fn marks(&self) -> Vec<u8> {
+        match self {
+            Self::Text { delimiter, .. } => vec![*delimiter],
+            Self::Csv { delimiter, quote, escape, .. } => vec![*delimiter, *quote, *escape],
+            Self::Binary => Vec::new(),
+        }
     }
 }
 
