@@ -70,6 +70,62 @@ fn a_message_that_is_too_long_ends_the_session() {
     assert!(session.receive().is_none());
 }
 
+/// Originals of ten, of forty and of more bytes than the limit, masked alike.
+const LETTERS: &str = "
+    CREATE TABLE letters (id int, secret text);
+    INSERT INTO letters VALUES (1, repeat('x', 10)), (2, repeat('x', 40)), (3, repeat('y', 300000));
+    GRANT SELECT ON letters TO ana;";
+
+/// What comes but the rows' bodies, and how long these are.
+fn seen(port: u16, messages: &[u8]) -> Vec<(u8, usize, Option<String>)> {
+    let mut session = Raw::connect(port, "ana");
+    session.send(messages);
+    let mut frames = Vec::new();
+    while let Some(frame) = session.receive() {
+        frames.push((frame.tag, frame.body.len(), frame.field(b'M').filter(|_| frame.tag == b'E')));
+        if frame.tag == b'Z' {
+            break;
+        }
+    }
+    frames
+}
+
+#[test]
+fn how_long_an_original_is_does_not_show_by_the_limit() {
+    let server = Server::start();
+    server.sql("shop", LETTERS);
+    let rule = "[[protect]]\ncolumn = \"public.letters.secret\"\nmethod = \"redact\"";
+    let bauta = Bauta::start(&server, &format!("{LIMITS}\n{rule}"));
+    let limit = 256 << 10;
+    let mut ended = 0;
+    // With originals of ten bytes, some are within the limit; with those of forty, none.
+    for pad in [limit - 60, limit - 30, limit - 25, limit - 20, limit - 10, limit + 1] {
+        let row = |id: u8| format!("SELECT secret, repeat('z', {pad}) FROM letters WHERE id = {id}");
+        let extended = |sql: &str| {
+            let parts = [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()];
+            parts.concat()
+        };
+        let copy = |sql: &str, options: &str| m::query(&format!("COPY ({sql}) TO STDOUT {options}"));
+        let ways: [&dyn Fn(&str) -> Vec<u8>; 5] = [
+            &|sql| m::query(sql),
+            &extended,
+            &|sql| copy(sql, ""),
+            &|sql| copy(sql, "(FORMAT csv, NULL 'xxxxxxxxxx')"),
+            &|sql| copy(sql, "(FORMAT binary)"),
+        ];
+        for (way, message) in ways.iter().enumerate() {
+            let first = seen(bauta.port, &message(&row(1)));
+            ended += usize::from(first.last().is_some_and(|(tag, ..)| *tag == b'E'));
+            for id in [2, 3] {
+                assert_eq!(seen(bauta.port, &message(&row(id))), first, "{way} {pad} {id}");
+            }
+            let told = first.iter().filter_map(|(_, _, message)| message.as_ref());
+            assert!(told.into_iter().all(|told| !told.contains(|c: char| c.is_ascii_digit())), "{first:?}");
+        }
+    }
+    assert!((5..30).contains(&ended), "{ended}");
+}
+
 /// Nothing can be said of it before its name is whole, or too long for one.
 #[test]
 fn the_head_of_a_long_parse_keeps_nobody_waiting() {

@@ -68,18 +68,25 @@ fn prepared(port: u16) -> Raw {
 /// Sends the message while `change` is under way; what it is answered.
 fn raced(server: &Server, victim: &mut Raw, change: &str, message: &[u8]) -> Vec<Frame> {
     let mut dba = Raw::connect(server.port(), "postgres");
+    let waits = || {
+        let begun = Instant::now();
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        while server.sql("shop", waiting).trim() == "0" {
+            assert!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
+        }
+        // Longer than a statement waits for a quick reply to be taken as it was judged.
+        std::thread::sleep(Duration::from_millis(400));
+    };
+    raced_by(&mut dba, victim, change, message, waits)
+}
+
+/// [`raced`], `change` being committed after `waits`.
+fn raced_by(dba: &mut Raw, victim: &mut Raw, change: &str, message: &[u8], waits: impl Fn()) -> Vec<Frame> {
     for sql in ["BEGIN", "LOCK TABLE clean IN ACCESS EXCLUSIVE MODE", change] {
         assert!(dba.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
     }
     victim.send(message);
-    let begun = Instant::now();
-    while server.sql("shop", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").trim()
-        == "0"
-    {
-        assert!(begun.elapsed() < Duration::from_secs(30), "nobody waits for the lock");
-    }
-    // Longer than a statement waits for a quick reply to be taken as it was judged.
-    std::thread::sleep(Duration::from_millis(400));
+    waits();
     assert!(dba.query("COMMIT").iter().all(|frame| frame.tag != b'E'));
     let mut frames = Vec::new();
     while let Some(frame) = victim.receive() {
@@ -111,6 +118,50 @@ fn what_a_waiting_statement_has_come_to_mean_is_not_told() {
         assert!(frames.iter().any(|frame| matches!(frame.tag, b'E' | b'N')), "{name}: {frames:?}");
         server.sql("shop", BACK);
     }
+}
+
+/// DDL that goes through bauta is known as soon as it is answered, and before that as
+/// something that may be: no statement's reply comes too quickly to be looked at.
+#[test]
+fn what_a_statement_has_come_to_mean_is_not_told_however_short_it_waited() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let policy = format!("{POLICY}\n[[role]]\nname = \"ddl\"\nmembers = [\"postgres\"]\nexempt = true\n");
+    let bauta = Bauta::start(&server, &policy);
+    let brief = || std::thread::sleep(Duration::from_millis(100));
+    for (name, message) in ways().into_iter().filter(|(name, _)| !name.contains("a function")) {
+        if name == "a notice" {
+            continue;
+        }
+        let mut dba = Raw::connect(bauta.port, "postgres");
+        let frames = raced_by(&mut dba, &mut prepared(bauta.port), CHANGE, &message, brief);
+        assert!(!tells(&frames), "{name}: {frames:?}");
+        assert!(dba.query(BACK).iter().all(|frame| frame.tag != b'E'), "{name}");
+    }
+}
+
+/// The server answers a COMMIT in the middle of a text when the text ends.
+#[test]
+fn ddl_that_is_committed_before_it_is_answered_is_looked_for() {
+    let server = Server::start();
+    server.sql("shop", BEFORE);
+    let policy = format!("{POLICY}\n[[role]]\nname = \"ddl\"\nmembers = [\"postgres\"]\nexempt = true\n");
+    let bauta = Bauta::start(&server, &policy);
+    let mut dba = Raw::connect(bauta.port, "postgres");
+    let mut ana = Raw::connect(bauta.port, "ana");
+    assert!(ana.query("SELECT note FROM clean").iter().any(|frame| frame.tag == b'D'));
+    dba.send(&m::query(&format!("BEGIN; {CHANGE}; COMMIT; SELECT pg_sleep(3)")));
+    let mut direct = Raw::connect(server.port(), "ana");
+    let begun = Instant::now();
+    while !tells(&direct.query("SELECT note FROM clean")) {
+        assert!(begun.elapsed() < Duration::from_secs(2), "it is committed");
+    }
+    for sql in ["SELECT note FROM clean", "COPY (SELECT note FROM clean) TO STDOUT"] {
+        let frames = ana.query(sql);
+        assert!(!tells(&frames), "{sql}: {frames:?}");
+    }
+    dba.until_ready();
+    assert!(!tells(&ana.query("SELECT note FROM clean")));
 }
 
 #[test]

@@ -83,6 +83,8 @@ pub struct Database {
     /// A session asked since the last look.
     asked: AtomicBool,
     visitors: AtomicUsize,
+    /// Sessions of which the server may commit DDL at any moment.
+    changers: AtomicUsize,
     /// Nobody looks at present.
     asleep: AtomicBool,
     wake: Notify,
@@ -111,6 +113,7 @@ impl Database {
             looks_done: AtomicU64::new(0),
             asked: AtomicBool::new(true),
             visitors: AtomicUsize::new(0),
+            changers: AtomicUsize::new(0),
             asleep: AtomicBool::new(false),
             wake: Notify::new(),
             progress: watch::Sender::new(Progress::default()),
@@ -159,6 +162,19 @@ impl Database {
         let before = self.wanted.fetch_add(1, Ordering::AcqRel);
         self.wake.notify_one();
         before + 1
+    }
+
+    /// The server is sent what may commit DDL of a session. Until that is answered,
+    /// when this is dropped, the guard may be untrue and nobody know it.
+    pub fn changes(self: Arc<Self>) -> Changes {
+        self.changers.fetch_add(1, Ordering::AcqRel);
+        Changes(self)
+    }
+
+    /// May the server have committed DDL that it has not answered yet? `own`: one of
+    /// those whose it is asks.
+    pub fn may_have_changed(&self, own: bool) -> bool {
+        self.changers.load(Ordering::Acquire) > usize::from(own)
     }
 
     /// A session begins; it ends when the visit is dropped.
@@ -246,6 +262,15 @@ impl Drop for Visit {
         if self.0.visitors.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.wake.notify_one();
         }
+    }
+}
+
+/// DDL that is under way at the server, through bauta.
+pub struct Changes(Arc<Database>);
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.0.changers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

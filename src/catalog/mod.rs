@@ -24,7 +24,7 @@ mod verifiers;
 pub use bindings::{BindingStore, SqliteBindings};
 pub use databases::Databases;
 pub use finding::{Finding, Severity};
-pub use keeper::{Database, Visit};
+pub use keeper::{Changes, Database, Visit};
 pub use load::load;
 pub(crate) use relied::is_sequence_of;
 

@@ -50,6 +50,11 @@ impl CopyPlan {
         self.rows.cells()
     }
 
+    /// Every row passes as it came.
+    pub fn is_plain(&self) -> bool {
+        self.rows.is_plain()
+    }
+
     /// Appends the masked CopyData to `out`; on a fault `out` is as it was.
     /// Returns how many rows it held.
     pub fn rewrite(&mut self, body: &[u8], out: &mut BytesMut) -> Result<u64, RowFault> {

@@ -6,7 +6,8 @@
 //! a reply is passed on:
 //! - if the guard is another one than the statement was judged by, its text is
 //!   looked at again;
-//! - if it comes late, the catalog is looked at first: what the server has read
+//! - if it comes late, or the guard is known to be untrue or may be so by DDL that is
+//!   under way through bauta, the catalog is looked at first: what the server has read
 //!   by now is in that look.
 //!
 //! Where the text means what it did, the reply passes; otherwise nothing of it
@@ -157,10 +158,13 @@ impl Relay {
     pub(super) fn is_reviewed(&mut self, tag: u8, newest: u64) -> Result<bool, End> {
         let describes = matches!(tag, tag::ROW_DESCRIPTION | tag::COPY_OUT_RESPONSE);
         let front = self.state.front().and_then(|entry| entry.run.runs.get(entry.run.current));
-        if front.is_none_or(|run| run.sure_by == newest && !describes) || self.observes() {
+        let is_done = |run: &Run| run.sure_by == newest && !describes && !run.reviewed;
+        if front.is_none_or(is_done) || self.observes() {
             return Ok(true);
         }
         let arrived = self.last_activity;
+        let is_true =
+            self.database.current(0).is_some() && !self.database.may_have_changed(self.changing.is_some());
         let Some(entry) = self.state.front_mut() else { return Ok(true) };
         let Some(run) = entry.run.runs.get_mut(entry.run.current) else { return Ok(true) };
         let is_told = describes || TELLING.contains(&tag);
@@ -171,11 +175,16 @@ impl Relay {
         if run.outdated {
             return self.on_outdated(tag);
         }
-        let late = (describes || run.sure_by == 0) && arrived.saturating_duration_since(run.looked) > LATE;
-        if !late && run.sure_by == newest {
+        if std::mem::take(&mut run.reviewed) {
             return Ok(true);
         }
-        let newer = self.database.last().filter(|_| !late);
+        let opens = describes || run.sure_by == 0;
+        let late = arrived.saturating_duration_since(run.looked) > LATE;
+        let unsure = opens && (late || !is_true);
+        if !unsure && run.sure_by == newest {
+            return Ok(true);
+        }
+        let newer = self.database.last().filter(|_| !unsure);
         if newer.as_ref().is_some_and(|guard| guard.policy != ground.policy && run.sure_by != 0) {
             // A statement whose rows have begun keeps the policy that it began with.
             run.sure_by = newest;
@@ -257,6 +266,25 @@ impl Relay {
         Ok(())
     }
 
+    /// A message is sent: may the server commit DDL by it?
+    pub(super) fn note_changes(&mut self, runs: &[Run]) {
+        if self.changing.is_some() {
+            return;
+        }
+        let changes = |run: &Run| {
+            run.guarded.as_deref().is_some_and(|guarded| guarded.catalog_change >= CatalogChange::Relations)
+        };
+        // A query by itself ends no transaction.
+        let may_commit = |run: &Run| {
+            let statement = run.ground.as_ref().and_then(Ground::statement);
+            statement.is_none_or(|statement| !matches!(statement.kind, StatementKind::Query))
+        };
+        let may_end = self.uncommitted >= CatalogChange::Relations && runs.iter().any(may_commit);
+        if may_end || runs.iter().any(changes) {
+            self.changing = Some(Arc::clone(&self.database).changes());
+        }
+    }
+
     /// When what runs must next be told of; None: nothing runs.
     pub(super) fn attention(&self) -> Option<Instant> {
         self.state.has_running().then(|| self.attended + ATTENTION)
@@ -290,6 +318,7 @@ impl Relay {
         let Reviewed { version, holds } = reviewed.map_err(End::Fault)?;
         if let Some(run) = self.current_run() {
             run.looked = Instant::now();
+            run.reviewed = holds;
             match holds {
                 true => run.sure_by = version,
                 false => run.outdated = true,

@@ -6,6 +6,7 @@ use bytes::{Buf, Bytes};
 
 use super::extended::execute::is_begin;
 use super::relay::{End, HIGH_WATER, Hold, LARGE_FRAME, Relay, ShapeRef, Step};
+use super::reports::Gate;
 use super::runs::Reply;
 use super::state::{Change, Entry, Kind};
 use crate::wire::frame::{HEADER, Header, backend, frontend as tag};
@@ -137,6 +138,7 @@ impl Relay {
         self.at_rest = false;
         self.flushed = false;
         self.note_grounds(&entry.run.runs);
+        self.note_changes(&entry.run.runs);
         match entry.kind {
             Kind::Execute => self.pipeline_open = true,
             Kind::Parse => self.reads.add(registered(&entry)),
@@ -191,13 +193,13 @@ impl Relay {
             if rest.len() < header.total && header.total <= LARGE_FRAME {
                 break Ok(());
             }
-            if header.total > limit {
-                break Err(Malformed::TooLong { length: header.total, limit }.into());
-            }
             match self.is_reviewed(header.tag, newest) {
                 Ok(true) => {}
                 Ok(false) => break Ok(()),
                 Err(end) => break Err(end),
+            }
+            if header.total > limit && !self.is_rewritten(header.tag) {
+                break Err(Malformed::TooLong { length: header.total, limit }.into());
             }
             if self.passes_unseen(header) {
                 self.upstream_pass = header.total;
@@ -215,6 +217,18 @@ impl Relay {
         };
         self.client.queue(input.get(run..*at).unwrap_or_default());
         result
+    }
+
+    /// May the client see less of the frame than the server sends? Its length may
+    /// tell that of an original then: the limit is held against what is shown.
+    fn is_rewritten(&mut self, tag: u8) -> bool {
+        match tag {
+            backend::DATA_ROW | backend::COPY_DATA => {
+                self.state.front().is_some_and(|entry| entry.run.cut) || self.current_guarded().is_some()
+            }
+            backend::ERROR_RESPONSE | backend::NOTICE_RESPONSE => self.front_gate() == Gate::Closed,
+            _ => false,
+        }
     }
 
     /// Rows that nobody has to look at; counted for the audit log.

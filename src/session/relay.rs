@@ -38,8 +38,8 @@ use super::state::State;
 use super::virtual_schema::Row;
 use super::weight::Kept;
 use crate::audit::{AuditError, Ticket, Who};
-use crate::catalog::Database;
 use crate::catalog::guard::Guard;
+use crate::catalog::{Changes, Database};
 use crate::error::{ClientError, sqlstate};
 use crate::grants::rows::{Lease, Share};
 use crate::grants::{GrantId, SessionPermits};
@@ -231,6 +231,8 @@ pub(super) struct Relay {
     /// While the policy was observed only, something ran that it refuses: the session's
     /// names may mean what bauta has not seen.
     pub ran_refused: bool,
+    /// The server may commit DDL of this session before it is answered.
+    pub changing: Option<Changes>,
     /// Names that DDL over protected data changed in this transaction.
     pub unseen: Option<Box<Unseen>>,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
@@ -317,6 +319,7 @@ impl Relay {
             tainted: false,
             leaned: Vec::new(),
             uncommitted: CatalogChange::None,
+            changing: None,
             ran_refused: false,
             unseen: None,
             pipeline_open: false,

@@ -382,6 +382,9 @@ impl Relay {
             self.recoded = false;
             self.mark_committed();
         }
+        if self.state.is_quiet() {
+            self.changing = None;
+        }
         if let Some(complete) = self.as_query.take().and_then(|query| query.complete) {
             self.client.queue(&complete);
         }
@@ -441,6 +444,15 @@ pub(super) fn out_of_step(tag: u8) -> End {
 }
 
 fn row_error(fault: &RowFault) -> ClientError {
-    ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, fault.to_string())
-        .with_hint("Nothing of the row was shown. The audit log names the statement.")
+    match fault {
+        RowFault::TooLong => ClientError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, fault.to_string()).with_hint(
+            "Ask for fewer or shorter columns: bauta's limits.message_bytes bounds a row, and 512 MB one \
+             with masked columns.",
+        ),
+        RowFault::ColumnCount { .. }
+        | RowFault::Moved
+        | RowFault::Malformed
+        | RowFault::Unreadable { .. } => ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, fault.to_string())
+            .with_hint("Nothing of the row was shown. The audit log names the statement."),
+    }
 }

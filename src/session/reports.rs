@@ -174,6 +174,39 @@ fn is_plain(fields: &ErrorFields<'_>) -> bool {
     is_known && [b'p', b'q', b'W'].iter().all(|code| fields.get(*code).is_none())
 }
 
+/// Where the server makes rows, and what it makes them of.
+const OF_SIZE: &[(&str, &[&str])] = &[
+    ("54000", &["enlargeStringInfo", "pg_do_encoding_conversion", "perform_default_encoding_conversion"]),
+    ("53200", ALLOCATING),
+    ("XX000", ALLOCATING),
+];
+
+/// `mcxt.c`, by the names of all its versions.
+const ALLOCATING: &[&str] = &[
+    "MemoryContextAlloc",
+    "MemoryContextAllocZero",
+    "MemoryContextAllocZeroAligned",
+    "MemoryContextAllocExtended",
+    "MemoryContextAllocHuge",
+    "MemoryContextAllocAligned",
+    "MemoryContextAllocationFailure",
+    "MemoryContextSizeFailure",
+    "palloc",
+    "palloc0",
+    "palloc_extended",
+    "repalloc",
+    "repalloc0",
+    "repalloc_extended",
+    "repalloc_huge",
+];
+
+/// Has the server no room for what it was to make?
+pub fn is_of_size(fields: &ErrorFields<'_>) -> bool {
+    let routine = fields.get(b'R').and_then(|routine| std::str::from_utf8(routine).ok());
+    let known = OF_SIZE.iter().find(|(code, _)| *code == fields.sqlstate());
+    known.zip(routine).is_some_and(|((_, routines), routine)| routines.contains(&routine))
+}
+
 fn position(fields: &ErrorFields<'_>, translation: Option<&Translation>) -> Option<String> {
     let text = std::str::from_utf8(fields.get(b'P')?).ok()?;
     let Some(translation) = translation else { return Some(text.to_owned()) };
@@ -262,6 +295,23 @@ mod tests {
         assert!(shows(&by_server, denied));
         assert!(!shows(&by_server[..2], denied));
         assert!(!shows(&[&by_server[..], &[(b'W', "PL/pgSQL …")]].concat(), denied));
+    }
+
+    #[test]
+    fn what_the_server_has_no_room_for_is_known_by_where_it_fails() {
+        for (code, routine, is_of) in [
+            ("54000", "enlargeStringInfo", true),
+            ("XX000", "palloc", true),
+            ("XX000", "MemoryContextSizeFailure", true),
+            ("53200", "MemoryContextAllocationFailure", true),
+            // repeat() of too much, in the client's own text.
+            ("54000", "repeat", false),
+            ("22003", "palloc", false),
+        ] {
+            let error = fields(&[(b'C', code), (b'R', routine), (b'M', "1073741825")]);
+            assert_eq!(is_of_size(&error), is_of, "{code} {routine}");
+        }
+        assert!(!is_of_size(&fields(&[(b'C', "54000"), (b'M', "out of memory")])));
     }
 
     #[test]

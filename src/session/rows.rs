@@ -32,7 +32,7 @@ pub enum RowFault {
     Malformed,
     #[error("column {column} could not be masked")]
     Unreadable { column: usize },
-    #[error("the masked row is too long")]
+    #[error("the row is longer than the limit")]
     TooLong,
 }
 

@@ -170,6 +170,8 @@ pub struct Run {
     pub sure_by: u64,
     /// When it was judged, or looked at again.
     pub looked: Instant,
+    /// The frame at hand waited for that look, which found nothing.
+    pub reviewed: bool,
     /// Its text means something else by now.
     pub outdated: bool,
 }
@@ -189,6 +191,7 @@ impl Run {
             ground: None,
             sure_by: 0,
             looked: began,
+            reviewed: false,
             outdated: false,
         }
     }
@@ -306,6 +309,16 @@ pub enum Plan {
 }
 
 impl Guarded {
+    /// May the server's rows hold originals that the client's don't?
+    pub fn masks(&self) -> bool {
+        match &self.plan {
+            Plan::None => self.has_outputs,
+            Plan::Plain => false,
+            Plan::Rows(rows) => !rows.is_plain(),
+            Plan::Copy(copy) => !copy.is_plain(),
+        }
+    }
+
     /// For a result that no decision announced.
     pub fn unannounced(plan: Plan) -> Self {
         Self {

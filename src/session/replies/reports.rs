@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::audit::{Conceal, Sql};
 use crate::session::lapsed::lapsed;
 use crate::session::relay::{CopyIn, End, Relay};
-use crate::session::replies::out_of_step;
+use crate::session::replies::{out_of_step, row_error};
 use crate::session::reports::{self, Gate};
-use crate::session::runs::{Audience, finish_run};
+use crate::session::rows::RowFault;
+use crate::session::runs::{Audience, Guarded, finish_run};
 use crate::session::state::Kind;
 use crate::wire::backend::ErrorFields;
 use crate::wire::frame::{HEADER, Header, backend as tag};
@@ -19,6 +20,9 @@ impl Relay {
         let fields = ErrorFields::read(body)?;
         let code = fields.sqlstate().to_owned();
         let fatal = !matches!(fields.severity(), b"ERROR");
+        if !fatal && self.is_too_long_there(&fields) {
+            return Err(End::Fault(row_error(&RowFault::TooLong)));
+        }
         if self.state.front().is_none() {
             let gate = self.gate(Gate::Open);
             reports::put_error(&fields, gate, None, self.client.output());
@@ -116,8 +120,8 @@ impl Relay {
 
     pub(super) fn on_notice(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
         self.fresh_permits();
+        let gate = self.front_gate();
         let reply = self.state.front().map(|entry| &entry.run);
-        let gate = self.gate(reply.map_or(Gate::Open, |reply| reply.gate));
         let translation = reply.and_then(|reply| reply.translation.clone());
         if gate == Gate::Open && translation.is_none() {
             self.client.queue(frame);
@@ -126,6 +130,21 @@ impl Relay {
         let fields = ErrorFields::read(body)?;
         reports::put_notice(&fields, gate, translation.as_deref(), self.client.output());
         Ok(())
+    }
+
+    /// Of what the server says next.
+    pub(in crate::session) fn front_gate(&self) -> Gate {
+        self.gate(self.state.front().map_or(Gate::Open, |entry| entry.run.gate))
+    }
+
+    /// Does a statement that masks fail because a row of the server's, or what it
+    /// makes it of, is too long? It must look as if what is shown were: else it tells
+    /// by what length the server fails, originals included.
+    fn is_too_long_there(&self, fields: &ErrorFields<'_>) -> bool {
+        let Some(entry) = self.state.front() else { return false };
+        let run = entry.run.runs.get(entry.run.current);
+        let masks = run.and_then(|run| run.guarded.as_deref()).is_some_and(Guarded::masks);
+        masks && !entry.run.is_silent() && self.front_gate() == Gate::Closed && reports::is_of_size(fields)
     }
 
     /// Deferred constraints and triggers speak at the transaction's end.

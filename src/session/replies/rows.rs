@@ -7,15 +7,24 @@ use crate::audit::{Event, Record};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::decide::{OutputAction, Verdict};
 use crate::policy::{Access, Permits, ProtectedColumn};
+use crate::proxy::Proxy;
 use crate::session::copy::CopyPlan;
 use crate::session::relay::{End, Hold, JobDone, Relay, Revealed};
 use crate::session::rows::{RowFault, RowPlan, Trip, Witness};
-use crate::session::runs::{Guarded, Plan};
+use crate::session::runs::{Guarded, Plan, Run};
 use crate::session::state::Kind;
 use crate::wire::backend::{self, Field};
 use crate::wire::frame::backend as tag;
 use crate::wire::frontend::write_copy_fail;
 use crate::wire::report::{self, Severity};
+
+/// The least that limits.message_bytes may be.
+const SMALLEST_LIMIT: usize = 1 << 10;
+
+/// Half of the longest row that the server makes (`MaxAllocSize` in its memutils.h):
+/// where it fails for the length of a row, so does what is shown, but by originals of
+/// that size.
+const LONGEST_MASKED: usize = 512 << 20;
 
 impl Relay {
     /// RowDescription in the simple protocol.
@@ -133,6 +142,7 @@ impl Relay {
             Some(Plan::None | Plan::Copy(_)) => Err(RowFault::Malformed),
         };
         let size = client.queued().saturating_sub(before);
+        let written = written.and_then(|()| fits(&self.proxy, run, size));
         if written.is_ok() {
             run.rows += 1;
             run.bytes += u64::try_from(size).unwrap_or(0);
@@ -145,7 +155,10 @@ impl Relay {
             }
             Ok(()) => Ok(()),
             // A value that its codec can't read, a row of another shape.
-            Err(fault) => Err(End::Fault(row_error(&fault))),
+            Err(fault) => {
+                client.output().truncate(before);
+                Err(End::Fault(row_error(&fault)))
+            }
         }
     }
 
@@ -318,7 +331,7 @@ impl Relay {
             Some(Plan::None | Plan::Rows(_)) | None => Err(RowFault::Malformed),
         };
         let size = client.queued().saturating_sub(before);
-        match rows {
+        match rows.and_then(|rows| fits(&self.proxy, run, size).map(|()| rows)) {
             // The message's own rows: PostgreSQL sends one in each, and none with a header.
             Ok(rows) if !run.guarded.iter().flat_map(|g| &g.shares).all(|share| share.take(rows)) => {
                 self.client.output().truncate(before);
@@ -332,8 +345,25 @@ impl Relay {
                 }
                 Ok(())
             }
-            Err(fault) => Err(End::Fault(row_error(&fault))),
+            Err(fault) => {
+                client.output().truncate(before);
+                Err(End::Fault(row_error(&fault)))
+            }
         }
+    }
+}
+
+/// May the client get a row of so many bytes? What it does not see of it can't be
+/// found out by this.
+fn fits(proxy: &Proxy, run: &Run, size: usize) -> Result<(), RowFault> {
+    if size <= SMALLEST_LIMIT {
+        return Ok(());
+    }
+    let limit = proxy.config.load().limits.message_bytes;
+    let masks = run.guarded.as_deref().is_some_and(Guarded::masks);
+    match size > if masks { limit.min(LONGEST_MASKED) } else { limit } {
+        true => Err(RowFault::TooLong),
+        false => Ok(()),
     }
 }
 
