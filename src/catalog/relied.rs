@@ -642,6 +642,7 @@ pub(super) mod tests {
             return_type: TRIGGER,
             argument_types: Vec::new(),
             extension: None,
+            owner: Oid::default(),
             support: Vec::new(),
             state_types: Vec::new(),
         }

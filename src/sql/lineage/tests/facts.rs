@@ -234,6 +234,7 @@ impl Shop {
             return_type: Oid(result),
             argument_types: Vec::new(),
             extension: None,
+            owner: Oid::default(),
             support: Vec::new(),
             state_types: Vec::new(),
         });
