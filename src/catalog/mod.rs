@@ -19,6 +19,7 @@ mod relied;
 pub mod service;
 pub mod setters;
 pub mod snapshot;
+mod strange;
 mod verifiers;
 
 pub use bindings::{BindingStore, SqliteBindings};

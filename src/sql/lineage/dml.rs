@@ -17,6 +17,7 @@ use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
 use super::{Analysed, Walk};
+use crate::catalog::guard::When;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, GivenValues, Otherwise, Use, UseKind};
@@ -37,6 +38,9 @@ impl<'a> Walk<'a> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
+        for relation in &relations {
+            self.runs_no_strange(relation, if inserts { When::Insert } else { When::Change })?;
+        }
         if super::statistics::is_statistics(&named.relname) {
             return self.refuse("writing to column statistics is not understood", named.location);
         }

@@ -11,6 +11,7 @@ use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk, value};
+use crate::catalog::guard::When;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
@@ -107,6 +108,7 @@ impl<'a> Walk<'a> {
                 .with_hint("A rule of the policy does not fit it any more; `bauta check` says which.")
                 .at(self.places.position(self.here)));
             }
+            self.runs_no_strange(relation, When::Read)?;
             if relation.kind == RelationKind::Other {
                 return self
                     .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
@@ -115,6 +117,15 @@ impl<'a> Walk<'a> {
             self.traces |= self.reading_leaves_trace(relation);
         }
         Ok(self.chosen(named, relations))
+    }
+
+    /// Refuses what would run code that is no DBA's. Inside a view it is the view's.
+    pub(super) fn runs_no_strange(&self, relation: &Relation, when: When) -> Analysed<()> {
+        let strange = self.facts.strange.get(&relation.oid).filter(|_| !self.view);
+        match strange.and_then(|strange| strange.when(when)) {
+            Some(code) => Err(code.refusal().at(self.places.position(self.here))),
+            None => Ok(()),
+        }
     }
 
     /// Of several relations that differ, the one that this reading is about.

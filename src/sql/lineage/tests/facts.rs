@@ -41,6 +41,7 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
+    strange: HashMap<Oid, crate::catalog::guard::Strange>,
     reached: HashMap<Oid, crate::catalog::guard::Reached>,
     sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running: HashMap<Oid, crate::catalog::guard::Runs>,
@@ -140,6 +141,7 @@ impl Shop {
             opaque: HashSet::new(),
             keyed: HashMap::new(),
             set_off: HashMap::new(),
+            strange: HashMap::new(),
             reached: HashMap::new(),
             sequences: HashMap::new(),
             running: HashMap::new(),
@@ -366,6 +368,7 @@ impl Shop {
             keyed: &self.keyed,
             set_off: &self.set_off,
             reached: &self.reached,
+            strange: &self.strange,
             sequences: &self.sequences,
             running_types: &self.running,
         }
