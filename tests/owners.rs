@@ -21,19 +21,19 @@ const AFTER: &str = r#"
     method = "redact"
 "#;
 
-/// A function that copies, and where it stands.
+/// Functions that copy. Newer versions find what an index calls by its schema alone.
 const COPIES: &str = "
     CREATE TABLE stolen (what text);
     CREATE FUNCTION copy_all() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN INSERT INTO stolen SELECT email FROM customers; RETURN NULL; END $$;
+        $$ BEGIN INSERT INTO public.stolen SELECT email FROM public.customers; RETURN NULL; END $$;
     CREATE FUNCTION fits(n int) RETURNS bool LANGUAGE plpgsql AS
-        $$ BEGIN INSERT INTO stolen SELECT email FROM customers; RETURN true; END $$;
+        $$ BEGIN INSERT INTO public.stolen SELECT email FROM public.customers; RETURN true; END $$;
     CREATE FUNCTION key_of(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-        $$ BEGIN PERFORM fits(n); RETURN n; END $$;
+        $$ BEGIN PERFORM public.fits(n); RETURN n; END $$;
     CREATE FUNCTION first_one() RETURNS text LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM fits(1); RETURN (SELECT min(email) FROM customers); END $$;
+        $$ BEGIN PERFORM public.fits(1); RETURN (SELECT min(email) FROM public.customers); END $$;
     CREATE FUNCTION keeps(t text) RETURNS text LANGUAGE plpgsql AS
-        $$ BEGIN INSERT INTO stolen VALUES (t); RETURN t; END $$;";
+        $$ BEGIN INSERT INTO public.stolen VALUES (t); RETURN t; END $$;";
 
 /// What is laid, and a statement that sets it off.
 const TRAPS: &[(&str, &str)] = &[
