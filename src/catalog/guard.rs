@@ -117,9 +117,7 @@ pub enum When {
 /// Code that gets at protected data, and whose maker may not see that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrangeCode {
-    /// Where it stands.
-    pub relation: Arc<str>,
-    /// What runs, whose it is, and what it reads.
+    /// Where it stands, what runs, whose it is, and what it reads.
     pub what: Arc<str>,
     pub mend: Arc<str>,
 }
@@ -138,14 +136,17 @@ impl Strange {
 }
 
 impl StrangeCode {
-    /// A statement would run it.
-    pub fn refusal(&self) -> ClientError {
+    /// A statement would run it. `others`: what it names may be another relation.
+    pub fn refusal(&self, others: bool) -> ClientError {
         let message = format!("permission denied: {}", self.what);
         let mut mend = self.mend.to_string();
         if let Some(first) = mend.get_mut(..1) {
             first.make_ascii_uppercase();
         }
-        ClientError::new(sqlstate::INSUFFICIENT_PRIVILEGE, message).with_hint(format!("{mend}."))
+        ClientError::new(sqlstate::INSUFFICIENT_PRIVILEGE, message).with_hint(match others {
+            true => format!("{mend}. Write the schema's name, if another relation is meant."),
+            false => format!("{mend}."),
+        })
     }
 }
 

@@ -133,18 +133,18 @@ impl<'a> Search<'a> {
 
     /// What runs elsewhere when the relation is read or written to.
     fn add_reached(&self, relation: &Relation, placed: &BTreeMap<Oid, Strange>, strange: &mut Strange) {
-        let elsewhere = || placed.iter().filter(|(oid, _)| **oid != relation.oid);
         for reach in [Reach::Read, Reach::Write] {
             let reached = self.paths.reached_from(relation, reach);
-            for (oid, there) in elsewhere() {
+            let elsewhere = placed.iter().filter(|(oid, _)| **oid != relation.oid);
+            // Any one of them is reason enough.
+            let first = elsewhere.into_iter().find_map(|(oid, there)| {
                 let read = there.when(When::Read).filter(|_| reached.reads(*oid));
-                let written = there.when(When::Change).filter(|_| reached.changes(*oid));
-                for code in read.into_iter().chain(written) {
-                    match reach {
-                        Reach::Read => strange.add([When::Read], code),
-                        Reach::Write => strange.add([When::Insert, When::Change], code),
-                    }
-                }
+                read.or_else(|| there.when(When::Change).filter(|_| reached.changes(*oid)))
+            });
+            match (first, reach) {
+                (Some(code), Reach::Read) => strange.add([When::Read], code),
+                (Some(code), Reach::Write) => strange.add([When::Insert, When::Change], code),
+                (None, _) => {}
             }
         }
         // Its triggers may write there.
@@ -269,11 +269,18 @@ impl<'a> Search<'a> {
             return Some(self.by_function(place, relation, &fault));
         }
         let maker = relation.owner;
-        if !is_owners || self.sees_all(maker) {
+        if !is_owners || self.sees_all(maker) || self.compares(oid) {
             return None;
         }
         let read = self.read_by(oid, maker)?;
         Some(self.by_owner(place, relation, read))
+    }
+
+    /// C code of an extension by which an index compares values: nobody says with what
+    /// it is called.
+    fn compares(&self, oid: Oid) -> bool {
+        let known = self.snapshot.functions.get(&oid);
+        self.snapshot.support_functions.contains_key(&oid) && known.is_some_and(functions::is_of_extension)
     }
 
     /// The first function of those that run by calling this one that may not see
@@ -439,7 +446,6 @@ impl<'a> Search<'a> {
         let owner = function.map(|known| self.role(known.owner)).unwrap_or_default();
         let read = self.read_text(fault.read);
         Arc::new(StrangeCode {
-            relation: relation.qualified().into(),
             what: format!(
                 "{place} of {} runs {name}, which belongs to \"{owner}\" and {read}",
                 relation.qualified()
@@ -465,7 +471,6 @@ impl<'a> Search<'a> {
                  are called in defaults.trusted_functions of proxy.toml"
             )
             .into(),
-            relation: name.into(),
         })
     }
 

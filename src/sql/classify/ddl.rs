@@ -55,7 +55,7 @@ impl Classifier<'_> {
             strange.when(when).filter(|_| is_reached)
         });
         let first = reached.min_by(|a, b| a.what.cmp(&b.what));
-        first.map(|code| code.refusal().at(self.position(self.span.start)))
+        first.map(|code| code.refusal(false).at(self.position(self.span.start)))
     }
 
     fn spells(&self, name: &str) -> bool {

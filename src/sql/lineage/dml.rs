@@ -38,9 +38,7 @@ impl<'a> Walk<'a> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
-        for relation in &relations {
-            self.runs_no_strange(relation, if inserts { When::Insert } else { When::Change })?;
-        }
+        self.runs_no_strange(&relations, if inserts { When::Insert } else { When::Change })?;
         if super::statistics::is_statistics(&named.relname) {
             return self.refuse("writing to column statistics is not understood", named.location);
         }

@@ -99,6 +99,7 @@ impl<'a> Walk<'a> {
     pub(super) fn relations(&mut self, named: &'a RangeVar) -> Analysed<Vec<&'a Relation>> {
         self.account_relation(named)?;
         let relations = self.candidates(&named.schemaname, &named.relname);
+        self.runs_no_strange(&relations, When::Read)?;
         for relation in &relations {
             if let Some(reason) = self.facts.locked_relations.get(&relation.oid) {
                 return Err(ClientError::new(
@@ -108,7 +109,6 @@ impl<'a> Walk<'a> {
                 .with_hint("A rule of the policy does not fit it any more; `bauta check` says which.")
                 .at(self.places.position(self.here)));
             }
-            self.runs_no_strange(relation, When::Read)?;
             if relation.kind == RelationKind::Other {
                 return self
                     .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
@@ -120,10 +120,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Refuses what would run code that is no DBA's. Inside a view it is the view's.
-    pub(super) fn runs_no_strange(&self, relation: &Relation, when: When) -> Analysed<()> {
-        let strange = self.facts.strange.get(&relation.oid).filter(|_| !self.view);
-        match strange.and_then(|strange| strange.when(when)) {
-            Some(code) => Err(code.refusal().at(self.places.position(self.here))),
+    pub(super) fn runs_no_strange(&self, relations: &[&Relation], when: When) -> Analysed<()> {
+        let strange = relations.iter().filter_map(|relation| self.facts.strange.get(&relation.oid));
+        match strange.filter_map(|strange| strange.when(when)).next().filter(|_| !self.view) {
+            Some(code) => Err(code.refusal(relations.len() > 1).at(self.places.position(self.here))),
             None => Ok(()),
         }
     }
