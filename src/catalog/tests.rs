@@ -652,6 +652,39 @@ fn a_column_that_is_generated_no_more_stays_masked_while_a_rule_names_its_source
     assert_eq!(methods(&bound(with(column(3, "g", TEXT)), &[], &before.known)), set(&[]));
 }
 
+/// Who may see one of them by a tag must not see the other in it.
+#[test]
+fn a_generated_column_has_the_tags_that_all_its_sources_have() {
+    let tagged = |column: &str, tags: &[&str]| ProtectRule {
+        tags: tags.iter().map(ToString::to_string).collect(),
+        ..rule(column, Method::Redact)
+    };
+    let rules = [
+        tagged("public.t.a", &["contact", "pii"]),
+        tagged("public.t.b", &["health", "pii"]),
+        tagged("public.far.k", &["pii"]),
+    ];
+    let generated = |name: &str, attribute: i16, from: &[i16]| Column {
+        generated: Some("".into()),
+        generated_from: from.to_vec(),
+        ..column(attribute, name, TEXT)
+    };
+    let mut t = table(20_001, "t", &["a", "b", "key"]);
+    // Protected only because of the key, when the column after it is bound already.
+    t.constraints.push(foreign_key(&[3], 20_003, &[2]));
+    t.columns.extend([generated("ab", 4, &[1, 2]), generated("aa", 5, &[1]), generated("ak", 6, &[1, 3])]);
+    let mut far = table(20_003, "far", &["k"]);
+    far.columns.push(generated("g", 2, &[1]));
+    let guard = bound(snapshot(vec![t, far]), &rules, &Known::new()).guard;
+    let tags = |attribute: i16| {
+        let id = ColumnId { relation: Oid(20_001), attribute };
+        guard.protected[&id].tags.iter().map(|tag| tag.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(tags(4), ["pii"]);
+    assert_eq!(tags(5), ["contact", "pii"]);
+    assert_eq!(tags(6), ["pii"]);
+}
+
 #[test]
 fn what_is_generated_from_a_new_column_is_as_new() {
     let rules = [rule("public.t.a", Method::Null)];

@@ -205,7 +205,26 @@ impl Binder<'_> {
         let is_new =
             |(id, reason): &&(ColumnId, Reason)| reason.follows.is_none() && !self.columns.contains_key(id);
         self.fresh.extend(found.iter().filter(is_new).map(|(id, _)| *id));
-        self.take(found)
+        let narrowed = self.narrow_tags(&found);
+        self.take(found) || narrowed
+    }
+
+    /// Where another source has come to be known since, and wherever its values
+    /// have gone: all that has its domain and no rule of its own.
+    fn narrow_tags(&mut self, found: &[(ColumnId, Reason)]) -> bool {
+        let mut narrowed = false;
+        for (id, computed) in found {
+            let is_computed = |own: &Reason| own.computed && own.named_by.is_none();
+            let lacks = |own: &&Reason| own.tags.iter().any(|tag| !computed.tags.contains(tag));
+            let own = self.columns.get(id).filter(|own| is_computed(own)).filter(lacks);
+            let Some(domain) = own.map(|own| Arc::clone(&own.domain)) else { continue };
+            narrowed = true;
+            let spread = |own: &&mut Reason| is_computed(own) && own.domain == domain;
+            for own in self.columns.values_mut().filter(spread) {
+                own.tags.retain(|tag| computed.tags.contains(tag));
+            }
+        }
+        narrowed
     }
 
     /// Takes what is not protected yet; whether there was any.
