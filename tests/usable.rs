@@ -485,3 +485,21 @@ fn a_namesake_in_another_schema_is_free_to_be_migrated() {
         assert_eq!(code(sql).as_deref(), Some("42501"), "{sql}");
     }
 }
+
+/// The server never asks it, so that nothing is learnt by it.
+#[test]
+fn a_check_that_is_not_enforced_refuses_no_write() {
+    let server = Server::start();
+    if server.major() < 18 {
+        return;
+    }
+    server.sql(
+        "shop",
+        "CREATE TABLE wages (id int PRIMARY KEY, pay int, most int, CHECK (pay < most) NOT ENFORCED);
+         INSERT INTO wages VALUES (1, 5, 9); GRANT ALL ON wages TO ana",
+    );
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.wages.pay\"\nmethod = \"redact\"");
+    let mut raw = Raw::connect(bauta.port, "ana");
+    let frames = raw.query("UPDATE wages SET most = 3 WHERE id = 1");
+    assert!(frames.iter().all(|frame| frame.tag != b'E'), "{frames:?}");
+}

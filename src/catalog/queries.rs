@@ -269,7 +269,7 @@ WHERE f.called[1]::oid < 16384";
 /// which it goes to a partition. `{nulls_not_distinct}` and `{expressions}`:
 /// whether an index has that, and statistics have those; versions before 15
 /// and 14 don't know them. `{enforced}`: NOT ENFORCED is not VALID either, and
-/// never asked; new in 18.
+/// never asked, so that such a CHECK is none; new in 18.
 pub(super) const CONSTRAINTS: &str = "
 WITH indexes AS (
     SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisexclusion,
@@ -313,7 +313,7 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
                             ~ concat(':varattno (0|', a.attnum, ') ')) END,
        NOT c.convalidated AND {enforced}, '{}'::int2[]
 FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
-WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f')
+WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f') AND ({enforced} OR c.contype <> 'c')
 UNION ALL
 SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell, i.computed,
        false, '{}'
