@@ -15,6 +15,7 @@ use super::service::{Service, ServiceError, chain};
 use super::verifiers;
 use crate::config::{Config, Scope, StateUrl};
 use crate::net::tls::TlsFault;
+use crate::policy::ProtectedColumn;
 use crate::policy::rules::ANY;
 use crate::state::Link;
 
@@ -49,6 +50,7 @@ pub async fn check(config: &Config) -> Result<Vec<Finding>, CheckError> {
     report.roles(config);
     report.scopes(config);
     report.trusted_functions(config);
+    report.shared_keys();
     // One database may know a near name where another knows none.
     let order = |f: &Finding| (f.severity, line(f), f.database.clone(), f.message.clone(), f.mend.is_none());
     report.findings.sort_by_key(order);
@@ -208,6 +210,34 @@ impl Report {
                 }
             }
         }
+    }
+
+    /// Columns of one name in several databases have one key where no rule names
+    /// a domain: what one of them allows is asked of the others too.
+    fn shared_keys(&mut self) {
+        let mut named: BTreeMap<&str, Vec<(&str, &ProtectedColumn)>> = BTreeMap::new();
+        for guard in &self.guards {
+            let keyed = |c: &&Arc<ProtectedColumn>| c.domain == c.name && c.method.method().takes_domain();
+            for column in guard.protected.values().filter(keyed) {
+                named.entry(&column.name).or_default().push((&guard.snapshot.database, column));
+            }
+        }
+        let mut found = Vec::new();
+        for (name, columns) in named {
+            let Some(((_, first), others)) = columns.split_first() else { continue };
+            let differs = |(_, other): &&(&str, &ProtectedColumn)| {
+                other.method.method() == first.method.method()
+                    && (other.discloses, other.writable) != (first.discloses, first.writable)
+            };
+            let Some((database, other)) = others.iter().find(differs) else { continue };
+            let message = format!(
+                "{name} has the same key in several databases, whose rules allow different things: what one \
+                 allows tells of the values in the other"
+            );
+            let finding = Finding::new(Severity::Warning, database, message).at(other.because.to_string());
+            found.push(finding.mend("give the rules of the two databases a \"domain\" each"));
+        }
+        self.findings.extend(found);
     }
 
     fn trusted_functions(&mut self, config: &Config) {
