@@ -167,6 +167,16 @@ impl Proxy {
             nodes,
             clock,
         });
+        // The engine holds the databases.
+        let engine = Arc::downgrade(&proxy.grants);
+        proxy.databases.before_use(Box::new(move || {
+            let engine = engine.upgrade();
+            Box::pin(async move {
+                if let Some(engine) = engine {
+                    engine.end_unallowed().await;
+                }
+            })
+        }));
         tokio::spawn(tell_sessions(proxy.drain.clone(), proxy.sessions.clone()));
         tokio::spawn(tell_of_guards(proxy.databases.clone(), proxy.sessions.clone()));
         proxy.record_lost_head().await?;
@@ -220,6 +230,7 @@ impl Proxy {
         self.config.store(Arc::new(config));
         // Last: with it, sessions ask anew who they are.
         self.grants.set_roles(roles);
+        self.grants.end_unallowed().await;
         self.tell_policy().await;
         self.databases.settle().await;
         self.grants.flush().await;
@@ -335,27 +346,27 @@ struct Columns(Arc<Databases>);
 
 impl Directory for Columns {
     fn protected_columns(&self) -> Vec<Arc<ProtectedColumn>> {
-        self.0.guards().iter().flat_map(|guard| guard.protected.values().cloned()).collect()
+        columns(&self.0.guards())
     }
 
     fn meet(&self) -> Answer<'_, ()> {
         Box::pin(self.0.meet())
     }
 
-    fn is_of(&self, policy: &str) -> bool {
-        let guards = self.0.guards();
-        !guards.is_empty() && guards.iter().all(|guard| *guard.policy == *policy)
+    fn columns_of(&self, policy: &str) -> Vec<Arc<ProtectedColumn>> {
+        let mut guards = self.0.guards();
+        guards.retain(|guard| *guard.policy == *policy);
+        columns(&guards)
     }
 
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
-        let mut roles: Vec<Arc<str>> = Vec::new();
-        for guard in self.0.guards() {
-            roles.extend(guard.snapshot.memberships.get(login).into_iter().flatten().cloned());
-        }
-        roles.sort();
-        roles.dedup();
-        roles
+        let newest = self.0.newest();
+        newest.and_then(|guard| guard.snapshot.memberships.get(login).cloned()).unwrap_or_default()
     }
+}
+
+fn columns(guards: &[Arc<Guard>]) -> Vec<Arc<ProtectedColumn>> {
+    guards.iter().flat_map(|guard| guard.protected.values().cloned()).collect()
 }
 
 impl Host for Proxy {

@@ -2,7 +2,8 @@
 //! roles that log in. One thread of its own reads catalogs, so that no
 //! session's thread decodes ten thousand rows.
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -72,6 +73,9 @@ pub struct Rebinding {
     policy: Policy,
 }
 
+/// See [`Databases::before_use`].
+pub type BeforeUse = Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 enum Order {
     Keep(Keeper),
     Verifier { login: String, answer: oneshot::Sender<Result<Stored, VerifierUnavailable>> },
@@ -85,6 +89,7 @@ pub struct Databases {
     databases: DashMap<Arc<str>, Arc<Database>>,
     orders: mpsc::UnboundedSender<Order>,
     renewed: Arc<Notify>,
+    before_use: Arc<OnceLock<BeforeUse>>,
 }
 
 impl Databases {
@@ -104,7 +109,14 @@ impl Databases {
             .spawn(move || runtime.block_on(work(received, reader)))
             .map_err(StartError::Thread)?;
         let policy = Arc::new(ArcSwap::from_pointee(Policy::of(config)));
-        Ok(Self { service, policy, bindings, databases: DashMap::new(), orders, renewed: Arc::default() })
+        let (databases, renewed, before_use) = (DashMap::new(), Arc::default(), Arc::default());
+        Ok(Self { service, policy, bindings, databases, orders, renewed, before_use })
+    }
+
+    /// What every guard waits for before a session gets it; [`Self::guards`] has
+    /// it by then. Counts once.
+    pub fn before_use(&self, work: BeforeUse) {
+        drop(self.before_use.set(work));
     }
 
     /// The database's entry; the first call starts its keeper.
@@ -120,6 +132,7 @@ impl Databases {
                 policy: Arc::clone(&self.policy),
                 bindings: Arc::clone(&self.bindings),
                 renewed: Arc::clone(&self.renewed),
+                before_use: Arc::clone(&self.before_use),
             };
             // The thread lives as long as we do.
             drop(self.orders.send(Order::Keep(keeper)));
@@ -259,6 +272,10 @@ impl Databases {
                 return tracing::warn!("the server's databases can't be listed");
             }
         };
+        // They may be no more.
+        for unlisted in self.databases.iter().filter(|d| !names.iter().any(|name| **name == *d.name)) {
+            unlisted.mark_stale();
+        }
         let policy = self.policy.load_full();
         let mut meant: Vec<&String> = names
             .iter()
@@ -304,9 +321,16 @@ impl Databases {
         self.databases.iter().filter_map(|entry| failure(&entry)).collect()
     }
 
-    /// The newest guard of every database in use.
+    /// The newest guard of every database in use, or about to be used.
     pub fn guards(&self) -> Vec<Arc<Guard>> {
-        self.databases.iter().filter_map(|d| d.last()).collect()
+        self.databases.iter().filter_map(|d| d.known()).map(|(guard, _)| guard).collect()
+    }
+
+    /// The guard of the database that was looked at last. What it says of the
+    /// server as a whole is as new as can be: another's may be of its last session.
+    pub fn newest(&self) -> Option<Arc<Guard>> {
+        let known = self.databases.iter().filter_map(|d| d.known());
+        known.max_by_key(|(_, looked)| *looked).map(|(guard, _)| guard)
     }
 }
 

@@ -8,17 +8,19 @@
 //! guard stays, unless a session asked for a newer one.
 
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
+use tokio_postgres::error::SqlState;
 
 use super::bind::{self, Bound};
 use super::bindings::{BindingError, BindingStore, Known};
-use super::databases::Policy;
+use super::databases::{BeforeUse, Policy};
 use super::finding::{Finding, Severity};
 use super::guard::Guard;
 use super::load::{self, LoadError, Loaded};
@@ -67,10 +69,20 @@ pub enum KeepError {
     Crashed,
 }
 
+impl KeepError {
+    /// Is there no such database any more?
+    fn says_dropped(&self) -> bool {
+        let Self::Connect(ServiceError::Login { source, .. }) = self else { return false };
+        source.code() == Some(&SqlState::INVALID_CATALOG_NAME)
+    }
+}
+
 /// One database, as sessions see it.
 pub struct Database {
     pub(super) name: Arc<str>,
     current: ArcSwapOption<Guard>,
+    /// The next one, which nobody uses yet, and the moment of which it is.
+    coming: Mutex<Option<(Arc<Guard>, Instant)>>,
     /// Raised when the guard may be untrue for somebody; `loaded` follows.
     wanted: AtomicU64,
     /// What `loaded` must have reached for everybody.
@@ -99,6 +111,8 @@ struct Progress {
     failure: Option<Arc<str>>,
     /// When the last look ended.
     looked: Option<Instant>,
+    /// When it began: the guard is as the catalog was then.
+    as_of: Option<Instant>,
 }
 
 impl Database {
@@ -106,6 +120,7 @@ impl Database {
         Self {
             name,
             current: ArcSwapOption::empty(),
+            coming: Mutex::default(),
             wanted: AtomicU64::new(1),
             required: AtomicU64::new(1),
             loaded: AtomicU64::new(0),
@@ -141,6 +156,12 @@ impl Database {
     /// The newest guard there is, true or not.
     pub fn last(&self) -> Option<Arc<Guard>> {
         self.current.load_full()
+    }
+
+    /// The newest guard that was made, used or not yet, and the moment of which it is.
+    pub(super) fn known(&self) -> Option<(Arc<Guard>, Instant)> {
+        let coming = self.coming.lock().clone();
+        coming.or_else(|| Some((self.last()?, self.progress.borrow().as_of?)))
     }
 
     /// Version of that guard; 0: there is none.
@@ -233,8 +254,9 @@ impl Database {
         }
     }
 
-    /// True again up to generation `wanted`, and for the first `looks` who wanted one.
-    fn publish(&self, guard: Option<Arc<Guard>>, wanted: u64, looks: u64) {
+    /// True again up to generation `wanted`, and for the first `looks` who wanted
+    /// one, by a look that began at `as_of`.
+    fn publish(&self, guard: Option<Arc<Guard>>, wanted: u64, looks: u64, as_of: Instant) {
         if let Some(guard) = guard {
             self.current.store(Some(guard));
         }
@@ -245,7 +267,15 @@ impl Database {
             progress.loaded += 1;
             progress.failure = None;
             progress.looked = Some(Instant::now());
+            progress.as_of = Some(as_of);
         });
+        // After all that takes its place.
+        *self.coming.lock() = None;
+    }
+
+    /// The database is no more: what was in it says nothing about anybody.
+    fn forget(&self) {
+        self.current.store(None);
     }
 
     fn fail(&self, error: &KeepError) {
@@ -282,6 +312,8 @@ pub(super) struct Keeper {
     pub(super) bindings: Arc<dyn BindingStore>,
     /// Told of every new guard.
     pub(super) renewed: Arc<Notify>,
+    /// Done before it is used.
+    pub(super) before_use: Arc<OnceLock<BeforeUse>>,
 }
 
 /// A connection with what it saw last.
@@ -309,6 +341,10 @@ impl Keeper {
                     );
                     self.database.fail(&error);
                     watch = None;
+                    if error.says_dropped() {
+                        self.database.forget();
+                        known = None;
+                    }
                     sleep(backoff).await;
                     backoff = (backoff * 2).min(BACKOFF.1);
                 }
@@ -354,6 +390,7 @@ impl Keeper {
     /// One look at the catalog; loads if anything has changed. Whether the
     /// snapshot is complete.
     async fn look(&self, watch: &mut Option<Watch>, known: &mut Option<Known>) -> Result<bool, KeepError> {
+        let as_of = Instant::now();
         let wanted = self.database.wanted.load(Ordering::Acquire);
         let looks = self.database.looks_wanted.load(Ordering::Acquire);
         let service = self.service.load_full();
@@ -365,14 +402,16 @@ impl Keeper {
         };
         let changed = current.has_changed().await?;
         if !changed && self.database.loaded.load(Ordering::Acquire) >= wanted {
-            self.database.publish(None, wanted, looks);
+            self.database.publish(None, wanted, looks, as_of);
             return Ok(true);
         }
         let previous = self.database.last().map(|guard| Arc::clone(&guard.snapshot));
         let connection = &current.connection;
         let mut read = std::pin::pin!(async {
             let Loaded { snapshot, complete } = load_patiently(connection, previous.as_deref()).await?;
-            Ok::<_, KeepError>((self.bind(snapshot, known).await?, complete))
+            let guard = self.bind(snapshot, known).await?;
+            self.announce(&guard, as_of).await;
+            Ok::<_, KeepError>((guard, complete))
         });
         // Known to be untrue: nobody uses it for longer than that.
         let mut marked = None;
@@ -389,9 +428,17 @@ impl Keeper {
         let (guard, complete) = outcome?;
         // What others marked meanwhile may have come after this was read.
         let reached = marked.filter(|marked| *marked == wanted + 1).unwrap_or(wanted);
-        self.database.publish(Some(guard), reached, looks);
+        self.database.publish(Some(guard), reached, looks, as_of);
         self.renewed.notify_one();
         Ok(complete)
+    }
+
+    /// Before anybody uses the guard, all has been done that it calls for.
+    async fn announce(&self, guard: &Arc<Guard>, as_of: Instant) {
+        *self.database.coming.lock() = Some((Arc::clone(guard), as_of));
+        if let Some(work) = self.before_use.get() {
+            work().await;
+        }
     }
 
     async fn connect(&self, service: Arc<Service>) -> Result<Watch, KeepError> {

@@ -11,7 +11,7 @@ use super::book::{Book, Change};
 use super::decisions::{Setting, check, check_duration, is_asker, may_decide};
 use super::event::Event;
 use super::model::{Actor, Ask, Grant, Request, RequestStatus, Review};
-use super::scope::{self, ColumnName};
+use super::scope::{self, ColumnName, Namesakes};
 use super::{Fault, RequestId};
 
 /// The longest access without an approval.
@@ -34,13 +34,17 @@ impl Book {
             return Err(Fault::forbidden("break-glass gives no right to export"));
         }
         let mine = roles.of(&ask.user, &directory.pg_roles(&ask.user));
-        let limit = roles.break_glass_limit(&mine, &ask.columns).map_err(|column| {
+        let shown = Namesakes::new(directory.protected_columns()).with(&ask.columns);
+        let limit = roles.break_glass_limit(&mine, &shown).map_err(|column| {
             Fault::forbidden(format!(
                 "\"{}\" may not break the glass for {}",
                 ask.user,
                 ColumnName::of(&column)
             ))
-            .with_hint("no role of this login has it under \"request\" and break_glass = true")
+            .with_hint(
+                "no role of this login has it under \"request\" and break_glass = true, in every database that \
+                 has one of this name",
+            )
         })?;
         check_duration(ask.duration, limit)?;
         let asked = Request {

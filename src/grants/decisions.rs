@@ -13,7 +13,7 @@ use super::book::{Book, Change};
 use super::event::Event;
 use super::model::{Actor, Approval, Ask, EndedHow, Grant, Request, RequestStatus};
 use super::roles::Roles;
-use super::scope::ColumnName;
+use super::scope::{ColumnName, Namesakes};
 use super::{Directory, Fault, GrantId, RequestId, duration, scope};
 use crate::clock::Now;
 use crate::config::TicketPattern;
@@ -56,8 +56,8 @@ impl Book {
         }
         check(ask)?;
         let asker = roles.of(&ask.user, &directory.pg_roles(&ask.user));
-        let limit =
-            roles.request_limit(&asker, &ask.columns).map_err(|column| may_not_ask(&ask.user, &column))?;
+        let shown = Namesakes::new(directory.protected_columns()).with(&ask.columns);
+        let limit = roles.request_limit(&asker, &shown).map_err(|column| may_not_ask(&ask.user, &column))?;
         check_duration(ask.duration, limit)?;
         check_ticket(ask.ticket.as_deref(), &roles.ticket_patterns(&asker))?;
         let names = scope::names(&ask.columns);
@@ -373,8 +373,9 @@ fn is_same(request: &Request, ask: &Ask, asked_in: Option<i64>, names: &[ColumnN
 }
 
 pub(super) fn may_not_ask(user: &str, column: &ProtectedColumn) -> Fault {
-    Fault::forbidden(format!("\"{user}\" may not ask for {}", ColumnName::of(column)))
-        .with_hint("no role of this login has it under \"request\"")
+    Fault::forbidden(format!("\"{user}\" may not ask for {}", ColumnName::of(column))).with_hint(
+        "no role of this login has it under \"request\", in every database that has one of this name",
+    )
 }
 
 /// What must hold of anything that becomes a grant.

@@ -213,6 +213,17 @@ impl Engine {
         self.shared.bump();
     }
 
+    /// A database is about to be shown as its catalog has been read: what its
+    /// columns and the server's roles no longer allow has ended when this completes.
+    pub async fn end_unallowed(&self) {
+        let ended = self.keep(|keeper| {
+            keeper.end_unallowed();
+            Ok(())
+        });
+        // The engine has stopped: nobody gets permits of it any more.
+        drop(ended.await);
+    }
+
     /// The roles and limits in force.
     pub fn roles(&self) -> Arc<Roles> {
         self.shared.roles()

@@ -483,13 +483,9 @@ impl Keeper {
         }
     }
 
-    /// Ends what the roles of this moment no longer allow. Not while columns
-    /// and roles are of different policies: a tag may have been renamed in both.
-    fn end_unallowed(&mut self) {
-        let shared = self.shared.clone();
-        if shared.directory.is_of(&shared.roles().policy) {
-            self.decide_alone(Book::unallowed);
-        }
+    /// Ends what the roles of this moment no longer allow.
+    pub(super) fn end_unallowed(&mut self) {
+        self.decide_alone(Book::unallowed);
     }
 
     /// What is due regardless of operations.

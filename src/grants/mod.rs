@@ -69,9 +69,10 @@ pub trait Directory: Send + Sync {
     /// Gets to know databases that nobody has used yet, so that their columns
     /// can be named. Completes when it has, or can't for now.
     fn meet(&self) -> event::Answer<'_, ()>;
-    /// Are all columns that are known those of this policy?
-    fn is_of(&self, policy: &str) -> bool;
-    /// The PostgreSQL roles that `login` is a member of, directly or not.
+    /// Those whose database was read since the rules of this policy are in force.
+    fn columns_of(&self, policy: &str) -> Vec<Arc<ProtectedColumn>>;
+    /// The PostgreSQL roles that `login` is a member of, directly or not, as the
+    /// server said last.
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>>;
 }
 

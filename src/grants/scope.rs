@@ -4,6 +4,7 @@
 //! resolved when it is made, so a column that is protected later is not
 //! revealed by an older grant.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -220,6 +221,42 @@ fn parts(column: &ProtectedColumn) -> (&str, &str, &str) {
     (&column.schema, &column.table, &column.column)
 }
 
+/// Columns by name, in every database that has one: a grant on one of a name is
+/// a grant on all of them.
+pub struct Namesakes(HashMap<ColumnName, Vec<Arc<ProtectedColumn>>>);
+
+impl Namesakes {
+    pub fn new(protected: Vec<Arc<ProtectedColumn>>) -> Self {
+        let mut named: HashMap<ColumnName, Vec<Arc<ProtectedColumn>>> = HashMap::new();
+        for column in protected {
+            named.entry(ColumnName::of(&column)).or_default().push(column);
+        }
+        Self(named)
+    }
+    pub fn of(&self, name: &ColumnName) -> &[Arc<ProtectedColumn>] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+    /// These columns, and all others that a grant on them would show.
+    pub fn with(&self, columns: &[Arc<ProtectedColumn>]) -> Vec<Arc<ProtectedColumn>> {
+        let others = names(columns).into_iter().flat_map(|name| self.of(&name).to_vec());
+        columns.iter().cloned().chain(others).collect()
+    }
+}
+
+/// Takes out columns whose names none of the scopes means in another database, for
+/// it lacks the tag there: a grant would show that one too. Their names.
+pub fn leave_out(
+    scopes: &[Scope],
+    columns: &mut Vec<Arc<ProtectedColumn>>,
+    everywhere: &Namesakes,
+) -> Vec<ColumnName> {
+    let is_meant = |column: &Arc<ProtectedColumn>| scopes.iter().any(|scope| covers(scope, column));
+    let mut left_out = names(columns);
+    left_out.retain(|name| !everywhere.of(name).iter().all(is_meant));
+    columns.retain(|column| !left_out.contains(&ColumnName::of(column)));
+    left_out
+}
+
 /// The names of resolved columns, each once.
 pub fn names(columns: &[Arc<ProtectedColumn>]) -> Vec<ColumnName> {
     let mut names: Vec<_> = columns.iter().map(|c| ColumnName::of(c)).collect();
@@ -278,6 +315,24 @@ mod tests {
         let found = resolve(&list("public.customers.*, tag:pii").unwrap(), &shop()).unwrap();
         let names: Vec<_> = names(&found).iter().map(ToString::to_string).collect();
         assert_eq!(names, ["crm.contacts.mail", "public.customers.email", "public.customers.ssn"]);
+    }
+
+    #[test]
+    fn a_tag_means_no_name_that_lacks_it_in_another_database() {
+        let mut protected = shop();
+        protected.push(column("crm", "contacts", "mail", &["hr"]).into());
+        let everywhere = Namesakes::new(protected.clone());
+        let left_out = |text: &str| -> Vec<String> {
+            let scopes = list(text).unwrap();
+            let mut found = resolve(&scopes, &protected).unwrap();
+            let left_out = leave_out(&scopes, &mut found, &everywhere);
+            assert!(found.iter().all(|c| !left_out.contains(&ColumnName::of(c))));
+            left_out.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(left_out("tag:pii"), ["crm.contacts.mail"]);
+        for text in ["tag:pii, tag:hr", "tag:pii, crm.contacts.mail", "tag:pci"] {
+            assert_eq!(left_out(text), [""; 0], "{text}");
+        }
     }
 
     #[test]

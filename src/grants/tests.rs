@@ -101,8 +101,8 @@ impl Directory for Shop {
     fn meet(&self) -> Answer<'_, ()> {
         Box::pin(async {})
     }
-    fn is_of(&self, _policy: &str) -> bool {
-        true
+    fn columns_of(&self, _policy: &str) -> Vec<Arc<crate::policy::ProtectedColumn>> {
+        self.protected_columns()
     }
     fn pg_roles(&self, login: &str) -> Vec<Arc<str>> {
         if login == "rita" { vec!["reporting".into()] } else { vec![] }

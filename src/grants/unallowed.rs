@@ -4,16 +4,14 @@
 //! An administrator's own grant needs no role, and stays. A column that is
 //! unknown at present can't be judged; nor can it be shown.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::GrantId;
 use super::book::{Book, Change};
 use super::decisions::Setting;
 use super::event::Event;
 use super::model::{Actor, EndedHow, Grant, Request, RequestStatus};
-use super::scope::ColumnName;
-use crate::policy::ProtectedColumn;
+use super::scope::{ColumnName, Namesakes};
 
 const REASON: &str = "the roles no longer allow it";
 
@@ -30,12 +28,7 @@ impl Book {
             return change;
         }
         let law = Law::new(setting);
-        for grant in grants {
-            let left = self.until(grant.id).map_or(Duration::ZERO, |u| u.saturating_duration_since(now.mono));
-            let lasted = grant.length().saturating_sub(left);
-            if law.allows(&grant.user, &grant.columns, lasted, grant.break_glass) {
-                continue;
-            }
+        for grant in grants.into_iter().filter(|grant| !law.keeps(grant, self.until(grant.id))) {
             let ended = grant.end(EndedHow::Revoked, now.wall, Actor::system(), Some(REASON.to_owned()));
             change.events.push(Event::GrantRevoked(ended.clone()));
             change.grants.push(ended);
@@ -50,27 +43,42 @@ impl Book {
         }
         change
     }
+
+    /// Those of these grants that the roles of this moment would not allow.
+    pub(super) fn unallowed_of(&self, grants: &[Grant], setting: Setting<'_>) -> Vec<GrantId> {
+        let live = |grant: &&Grant| grant.request.is_some() && grant.ended.is_none();
+        let mut asked = grants.iter().filter(live).peekable();
+        if asked.peek().is_none() {
+            return Vec::new();
+        }
+        let law = Law::new(setting);
+        asked.filter(|grant| !law.keeps(grant, self.until(grant.id))).map(|grant| grant.id).collect()
+    }
 }
 
-/// The roles, and the columns that they are about.
+/// The roles, and the columns that they are about: those of their own policy. A
+/// tag may have been renamed in rules and roles alike.
 struct Law<'a> {
     setting: Setting<'a>,
-    /// Columns of one name, in every database that has one.
-    columns: HashMap<ColumnName, Vec<Arc<ProtectedColumn>>>,
+    columns: Namesakes,
 }
 
 impl<'a> Law<'a> {
     fn new(setting: Setting<'a>) -> Self {
-        let mut columns: HashMap<ColumnName, Vec<Arc<ProtectedColumn>>> = HashMap::new();
-        for column in setting.directory.protected_columns() {
-            columns.entry(ColumnName::of(&column)).or_default().push(column);
-        }
+        let columns = Namesakes::new(setting.directory.columns_of(&setting.roles.policy));
         Self { setting, columns }
+    }
+
+    /// Is the grant nobody's request, or may its holder still have it?
+    fn keeps(&self, grant: &Grant, until: Option<Instant>) -> bool {
+        let left = until.map_or(Duration::ZERO, |u| u.saturating_duration_since(self.setting.now.mono));
+        let lasted = grant.length().saturating_sub(left);
+        grant.request.is_none() || self.allows(&grant.user, &grant.columns, lasted, grant.break_glass)
     }
 
     /// May `user` still have all of these, after so long?
     fn allows(&self, user: &str, names: &[ColumnName], lasted: Duration, break_glass: bool) -> bool {
-        let columns: Vec<_> = names.iter().filter_map(|n| self.columns.get(n)).flatten().cloned().collect();
+        let columns: Vec<_> = names.iter().flat_map(|name| self.columns.of(name)).cloned().collect();
         let Setting { roles, directory, .. } = self.setting;
         let mine = roles.of(user, &directory.pg_roles(user));
         let limit = match break_glass {

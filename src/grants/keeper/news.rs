@@ -7,6 +7,7 @@
 use super::{Keeper, StoreError};
 use crate::clock::Now;
 use crate::grants::book::Contents;
+use crate::grants::decisions::Setting;
 use crate::grants::engine::Contact;
 use crate::grants::event::Event;
 use crate::grants::model::{EndedHow, Grant, Request, RequestStatus};
@@ -114,7 +115,11 @@ impl Keeper {
 
     fn index(&self, grants: &[Grant]) {
         let book = self.shared.book.read();
-        for grant in grants {
+        // Its node may not know the databases that are used here. The next tick ends it.
+        let roles = self.shared.roles();
+        let setting = Setting { now: self.now(), roles: &roles, directory: &*self.shared.directory };
+        let unallowed = book.unallowed_of(grants, setting);
+        for grant in grants.iter().filter(|grant| !unallowed.contains(&grant.id)) {
             let counts = grant.ended.is_some() || !self.unrecorded.contains(&grant.id);
             if let Some(until) = book.until(grant.id).filter(|_| counts) {
                 self.shared.index.learn(grant, until);

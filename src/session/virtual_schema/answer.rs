@@ -8,6 +8,7 @@ use crate::clock::Now;
 use crate::control::api::disclosed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::model::{Actor, Ask, Request};
+use crate::grants::scope::Namesakes;
 use crate::grants::{Engine, SessionPermits, duration, scope};
 use crate::policy::{Access, Basis, Permits, ProtectedColumn};
 
@@ -52,13 +53,15 @@ fn columns(context: &SessionContext<'_>) -> Vec<Row> {
     let mut columns = context.columns.clone();
     columns.sort_by(|a, b| a.name.cmp(&b.name));
     columns.dedup_by(|a, b| a.name == b.name);
+    let everywhere = Namesakes::new(context.engine.directory().protected_columns());
     let row = |column: &Arc<ProtectedColumn>| {
         let (access, grant) = match context.permits.access(column, context.now) {
             Access::Masked => ("masked", Value::Null),
             Access::Revealed { basis: Basis::Grant(id), .. } => ("revealed", Value::Int8(id.0)),
             Access::Revealed { basis: Basis::Role(_), .. } => ("revealed", Value::Null),
         };
-        let may_request = roles.request_limit(context.permits.roles(), std::slice::from_ref(column)).is_ok();
+        let shown = everywhere.with(std::slice::from_ref(column));
+        let may_request = roles.request_limit(context.permits.roles(), &shown).is_ok();
         vec![
             Value::text(&*column.name),
             Value::text(column.method.method().name()),

@@ -33,8 +33,8 @@ impl Directory for Nowhere {
     fn meet(&self) -> Answer<'_, ()> {
         Box::pin(async {})
     }
-    fn is_of(&self, _policy: &str) -> bool {
-        true
+    fn columns_of(&self, _policy: &str) -> Vec<Arc<crate::policy::ProtectedColumn>> {
+        self.protected_columns()
     }
     fn pg_roles(&self, _: &str) -> Vec<Arc<str>> {
         vec![]
