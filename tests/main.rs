@@ -45,6 +45,7 @@ mod metrics;
 mod migration;
 mod moments;
 mod names;
+mod namesakes;
 mod notify;
 mod observe;
 mod oracle;

@@ -47,8 +47,15 @@ fn said(grant: &GrantView) -> String {
         None => grant.user.clone(),
     };
     let until = grant.expires_at.strftime("%F %T UTC");
+    let left_out = match grant.left_out.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; left out, for another database has them without the tag: {}",
+            grant.left_out.join(", ")
+        ),
+    };
     output::printable(&format!(
-        "grant {}: {whose} sees {} until {until}",
+        "grant {}: {whose} sees {} until {until}{left_out}",
         grant.id,
         ask::columns(&grant.columns)
     ))

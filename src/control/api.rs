@@ -278,6 +278,9 @@ pub struct GrantView {
     pub uses: u64,
     /// Rows revealed under it, where `max_rows` limits them.
     pub rows: Option<u64>,
+    /// Of a new grant by tags: columns that another database has without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 impl From<&GrantState> for GrantView {
@@ -310,6 +313,7 @@ impl From<&GrantState> for GrantView {
             revoke_reason: revoked.and_then(|e| e.reason.clone()),
             uses: g.uses,
             rows: g.max_rows.map(|_| g.rows),
+            left_out: Vec::new(),
         }
     }
 }

@@ -32,6 +32,7 @@ use super::problem::Problem;
 use crate::config::Scope;
 use crate::grants::decisions::Narrowing;
 use crate::grants::model::{Actor, Ask, RequestStatus};
+use crate::grants::scope::Namesakes;
 use crate::grants::{Fault, GrantId, RequestId, duration, scope};
 use crate::policy::ProtectedColumn;
 
@@ -216,8 +217,21 @@ async fn resolve(control: &Control, scopes: &[Scope]) -> Result<Vec<Arc<Protecte
     }
 }
 
+fn scopes(body: &AskBody) -> Result<Vec<Scope>, Problem> {
+    let mut scopes = Vec::new();
+    for column in &body.columns {
+        scopes.push(Scope::Columns(scope::column_pattern(column)?));
+    }
+    for table in &body.tables {
+        scopes.push(Scope::Columns(scope::table_pattern(table)?));
+    }
+    scopes.extend(body.tags.iter().cloned().map(Scope::Tag));
+    Ok(scopes)
+}
+
 /// What a body asks for, columns resolved. A session stands for its login.
 async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> Result<Ask, Problem> {
+    let scopes = scopes(&body)?;
     let of_session = match body.session {
         None => None,
         Some(id) => match control.sessions.get(id) {
@@ -235,14 +249,6 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
                 .with_hint("name one, or map the caller to a login: [[admin]] in the configuration")
         })?,
     };
-    let mut scopes = Vec::new();
-    for column in &body.columns {
-        scopes.push(Scope::Columns(scope::column_pattern(column)?));
-    }
-    for table in &body.tables {
-        scopes.push(Scope::Columns(scope::table_pattern(table)?));
-    }
-    scopes.extend(body.tags.iter().cloned().map(Scope::Tag));
     if body.duration.is_empty() {
         return Err(Problem::invalid("no duration given").with_hint("such as \"duration\": \"15m\""));
     }
@@ -264,6 +270,8 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
 
 async fn file_request(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
     let actor = caller.0;
+    // What he may ask for hangs on all databases, and on the server's roles.
+    control.engine.directory().meet().await;
     let ask = ask(&control, AskBody::read(&body)?, actor.login.clone()).await?;
     let asked_in = ask.session;
     let (request, is_new) = control.engine.ask(ask, asked_in, actor).await?;
@@ -272,12 +280,26 @@ async fn file_request(State(control): State<Control>, caller: Caller, body: Byte
 }
 
 async fn give(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
-    let ask = ask(&control, AskBody::read(&body)?, None).await?;
-    if ask.break_glass {
+    let body = AskBody::read(&body)?;
+    if body.break_glass {
         return Err(Problem::invalid("break_glass is for requests"));
     }
+    let directory = control.engine.directory();
+    if !body.tags.is_empty() {
+        directory.meet().await;
+    }
+    let scopes = scopes(&body)?;
+    let mut ask = ask(&control, body, None).await?;
+    let everywhere = Namesakes::new(directory.protected_columns());
+    let left_out = scope::leave_out(&scopes, &mut ask.columns, &everywhere);
+    if let (true, Some(name)) = (ask.columns.is_empty(), left_out.first()) {
+        return Err(Problem::invalid(format!("{name} has not these tags in every database"))
+            .with_hint("a grant is for all databases: name the column to grant it in all of them"));
+    }
     let state = control.engine.give(ask, caller.0).await?;
-    Ok((StatusCode::CREATED, Json(GrantView::from(&state))).into_response())
+    let left_out = left_out.iter().map(ToString::to_string).collect();
+    let view = GrantView { left_out, ..GrantView::from(&state) };
+    Ok((StatusCode::CREATED, Json(view)).into_response())
 }
 
 async fn approve(
@@ -287,13 +309,11 @@ async fn approve(
     body: Bytes,
 ) -> Reply {
     let id = RequestId(number(&id, "request")?);
-    let known = control.engine.directory().protected_columns();
     // It may have been asked on another node a moment ago.
     control.engine.catch_up().await;
-    let asked = control.engine.request(id)?.columns;
-    if !asked.iter().all(|name| known.iter().any(|column| name.names(column))) {
-        control.engine.directory().meet().await;
-    }
+    control.engine.request(id)?;
+    // He decides about all columns of these names, by what he is now.
+    control.engine.directory().meet().await;
     let body = ApproveBody::read(&body)?;
     let wanted = body.duration.as_deref().map(duration::parse).transpose();
     let columns = match body.columns {
@@ -346,6 +366,7 @@ async fn acknowledge(
 ) -> Reply {
     let body = ReasonBody::read(&body)?;
     let id = RequestId(number(&id, "request")?);
+    control.engine.directory().meet().await;
     ok(&RequestView::from(&control.engine.acknowledge(id, caller.0, body.reason).await?))
 }
 
