@@ -51,6 +51,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("unnamed", include_str!("interference_data/attacks/unnamed.sql")),
     ("copied", include_str!("interference_data/attacks/copied.sql")),
     ("sizes", include_str!("interference_data/attacks/sizes.sql")),
+    ("spliced", include_str!("interference_data/attacks/spliced.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -12,7 +12,7 @@ use super::names::inner;
 use super::query::Target;
 use super::scope::Scope;
 use super::value::{Purpose, Value, all_columns, computed};
-use super::{Analysed, Walk, changing};
+use super::{Analysed, Walk, begins, changing};
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
@@ -35,34 +35,48 @@ impl<'a> Walk<'a> {
         &mut self,
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
-        targets: &[Target],
+        targets: &mut [Target],
     ) -> Analysed<()> {
         let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
-        if !select.group_clause.iter().any(is_set) {
+        let mut parting = Vec::new();
+        if select.group_clause.iter().any(is_set) {
+            for node in flattened(&select.group_clause) {
+                self.group_item(node, scope, targets, &mut parting)?;
+            }
+        } else {
             let mut items = Vec::with_capacity(select.group_clause.len());
             for node in flattened(&select.group_clause) {
                 items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
             }
-            self.same_groups(&items);
-            return Ok(());
+            parting = self.same_groups(&items);
         }
-        for node in flattened(&select.group_clause) {
-            self.group_item(node, scope, targets)?;
+        let parting = all_columns(&parting);
+        if !parting.is_empty() {
+            for target in targets.iter_mut().filter(|target| target.of_groups) {
+                let flow = computed(all_columns([&computed(parting.clone()), &target.value.flow]));
+                target.value = target.value.clone().becomes(flow);
+            }
         }
         Ok(())
     }
 
-    fn group_item(&mut self, node: &'a Node, scope: &Scope<'_, 'a>, targets: &[Target]) -> Analysed<()> {
+    fn group_item(
+        &mut self,
+        node: &'a Node,
+        scope: &Scope<'_, 'a>,
+        targets: &[Target],
+        parting: &mut Vec<Flow>,
+    ) -> Analysed<()> {
         match node.node.as_ref() {
             Some(NodeEnum::GroupingSet(set)) => {
                 self.at(set.location);
                 for node in flattened(&set.content) {
-                    self.deeper(|walk| walk.group_item(node, scope, targets))?;
+                    self.deeper(|walk| walk.group_item(node, scope, targets, parting))?;
                 }
-                Ok(())
             }
-            _ => self.grouped(node, scope, targets, Prefers::Inputs, UseKind::Grouping),
+            _ => parting.push(self.grouped(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?),
         }
+        Ok(())
     }
 
     fn grouped(
@@ -72,11 +86,26 @@ impl<'a> Walk<'a> {
         targets: &[Target],
         prefers: Prefers,
         kind: UseKind,
-    ) -> Analysed<()> {
-        if let Some((value, span)) = self.compared(node, scope, targets, prefers, kind)? {
-            self.same_values(&value, kind, span);
+    ) -> Analysed<Flow> {
+        match self.compared(node, scope, targets, prefers, kind)? {
+            Some((value, span)) => {
+                self.same_values(&value, kind, span);
+                Ok(self.parting(&value))
+            }
+            None => Ok(Flow::Clean),
         }
-        Ok(())
+    }
+
+    /// What a view tells by parting its rows by this value: nothing where the
+    /// masks tell equal values anyway.
+    pub(super) fn parting(&self, value: &Value) -> Flow {
+        let told = |column: &Arc<ProtectedColumn>| column.discloses.include(Disclosure::Equality);
+        let all_told =
+            super::value::is_plain(&value.flow) && super::value::columns(&value.flow).iter().all(told);
+        match self.view && !all_told {
+            true => value.flow.clone(),
+            false => Flow::Clean,
+        }
     }
 
     /// What is compared for an item, and where it stands. None: it is dealt with.
@@ -187,20 +216,19 @@ impl<'a> Walk<'a> {
         let mut order = OrderBy::new(select);
         for node in &select.sort_clause {
             let sorted = self.sort_node(node)?;
-            self.leftmost = usize::MAX;
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => {
                     self.handles(&target.value);
-                    order.cut(&target.value, self.leftmost);
+                    order.cut(&target.value);
                 }
                 Item::Expression(node) => {
                     let value = self.expression(node, scope, expression)?;
                     self.handles(&value);
                     match dedups {
-                        true => order.cut(&value, self.leftmost),
+                        true => order.cut(&value),
                         false => {
                             self.sorted(&value, UseKind::OrderBy);
-                            order.keep(self.leftmost);
+                            order.keep();
                         }
                     }
                 }
@@ -221,11 +249,10 @@ impl<'a> Walk<'a> {
         let mut order = OrderBy::new(select);
         for node in &select.sort_clause {
             let sorted = self.sort_node(node)?;
-            self.leftmost = usize::MAX;
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => {
                     self.handles(&target.value);
-                    order.cut(&target.value, self.leftmost);
+                    order.cut(&target.value);
                 }
                 Item::Expression(node) => {
                     let fields = changing::fields_of(targets);
@@ -234,7 +261,7 @@ impl<'a> Walk<'a> {
                     let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
                     let value = self.expression(node, &level, Purpose::SORT)?;
                     self.handles(&value);
-                    order.cut(&value, self.leftmost);
+                    order.cut(&value);
                 }
             }
         }
@@ -254,10 +281,11 @@ impl<'a> Walk<'a> {
 
     /// One use for all items that must be cut: they go together, since what
     /// of the clause stays in the text depends on all of them.
-    fn cut_order(&mut self, order: OrderBy) -> Analysed<()> {
+    fn cut_order(&mut self, order: OrderBy<'_>) -> Analysed<()> {
         if self.view || order.flows.is_empty() {
             return Ok(());
         }
+        let first = order.begins().and_then(|begins| begins.first().copied()).unwrap_or(self.here);
         let edits = match self.show.neutralise {
             true => order.edits(&self.places),
             false => None,
@@ -272,8 +300,8 @@ impl<'a> Walk<'a> {
             needs: Disclosure::Order,
             export: false,
             only_grant,
-            position: self.places.position(order.first),
-            span: order.first..order.first,
+            position: self.places.position(first),
+            span: first..first,
             otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
             given: None,
             detail: None,
@@ -301,15 +329,7 @@ impl<'a> Walk<'a> {
             known.iter().filter(|(name, _)| named.contains(&name)).map(|(_, flow)| flow.clone()).collect();
         drop(known);
         for node in flattened(&window.partition_clause) {
-            if let Some((value, span)) =
-                self.compared(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?
-            {
-                self.same_values(&value, UseKind::Grouping, span);
-                let told = |column: &Arc<ProtectedColumn>| column.discloses.include(Disclosure::Equality);
-                if self.view && !super::value::columns(&value.flow).iter().all(told) {
-                    flows.push(value.flow.clone());
-                }
-            }
+            flows.push(self.grouped(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?);
         }
         for node in &window.order_clause {
             let sorted = self.sort_node(node)?;
@@ -364,58 +384,58 @@ fn is_list(row: &RowExpr) -> bool {
 }
 
 /// The items of one ORDER BY: which must be cut out of the text.
-struct OrderBy {
-    count: usize,
+struct OrderBy<'a> {
+    items: &'a [Node],
     with_ties: bool,
     /// DISTINCT ON must begin like it: it goes whole or not at all.
     whole: bool,
     cut: Vec<usize>,
     flows: Vec<Flow>,
     seen: usize,
-    /// Leftmost place of the first item: where the clause is looked for.
-    first: usize,
 }
 
-impl OrderBy {
-    fn new(select: &SelectStmt) -> Self {
+impl<'a> OrderBy<'a> {
+    fn new(select: &'a SelectStmt) -> Self {
         Self {
-            count: select.sort_clause.len(),
+            items: &select.sort_clause,
             with_ties: select.limit_option() == pg_query::protobuf::LimitOption::WithTies,
             whole: select.distinct_clause.iter().any(|node| node.node.is_some()),
             cut: Vec::new(),
             flows: Vec::new(),
             seen: 0,
-            first: usize::MAX,
         }
     }
 
-    fn keep(&mut self, leftmost: usize) {
-        if self.seen == 0 {
-            self.first = leftmost;
-        }
+    fn keep(&mut self) {
         self.seen += 1;
     }
 
-    fn cut(&mut self, value: &Value, leftmost: usize) {
+    fn cut(&mut self, value: &Value) {
         if !value.is_clean() {
             self.cut.push(self.seen);
             self.flows.push(value.flow.clone());
         }
-        self.keep(leftmost);
+        self.keep();
+    }
+
+    /// Where each item begins.
+    fn begins(&self) -> Option<Vec<usize>> {
+        let begin = |node: &Node| match node.node.as_ref() {
+            Some(NodeEnum::SortBy(sort)) => begins::begin(sort.node.as_deref()?),
+            _ => None,
+        };
+        self.items.iter().map(begin).collect()
     }
 
     /// None: it can't be cut.
     fn edits(&self, places: &super::Places<'_>) -> Option<Vec<Edit>> {
-        let clause = places.order_by(self.first)?;
-        if clause.items.len() != self.count {
-            return None;
-        }
-        let removed = |span: Range<usize>| Edit { start: span.start, end: span.end, text: String::new() };
+        let clause = places.order_by(&self.begins()?)?;
+        // A blank keeps what stood before it and behind it two words.
+        let removed = |span: Range<usize>| Edit { start: span.start, end: span.end, text: " ".to_owned() };
         let kept: Vec<usize> =
-            (0..self.count).filter(|item| !self.whole && !self.cut.contains(item)).collect();
+            (0..self.items.len()).filter(|item| !self.whole && !self.cut.contains(item)).collect();
         let Some(first_kept) = kept.first().copied() else {
-            let text = Edit { text: " ".to_owned(), ..removed(clause.clause) };
-            return (!self.with_ties).then(|| vec![text]);
+            return (!self.with_ties).then(|| vec![removed(clause.clause)]);
         };
         // Before the first kept item, an item goes with the comma after it; later, with the one before.
         self.cut

@@ -16,7 +16,7 @@ use super::query::Target;
 use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
-use super::{Analysed, Walk};
+use super::{Analysed, Walk, begins};
 use crate::catalog::guard::When;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
@@ -438,13 +438,15 @@ impl<'a> Walk<'a> {
     /// A value on its way into a column.
     fn written(&mut self, node: &'a Node, scope: &Scope<'_, 'a>) -> Analysed<Written> {
         let mark = self.mark();
-        self.leftmost = usize::MAX;
         let value = self.writing(|walk| {
             let value = walk.expression(node, scope, Purpose::CARRY)?;
             Ok(walk.shown(value, Purpose::CARRY))
         })?;
         let span = match value.points.is_empty() {
-            true => self.places.token(i32::try_from(self.leftmost).unwrap_or(-1)),
+            true => {
+                let begin = begins::begin(node).and_then(|begin| i32::try_from(begin).ok());
+                self.places.token(begin.unwrap_or(-1))
+            }
             false => self.span_of(&value),
         };
         let mut written = Written::of(value, span);

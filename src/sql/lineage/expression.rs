@@ -11,6 +11,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
+use super::rows::subquery_of;
 use super::scope::{Field, LOCK, Scope, Source, meant};
 use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
@@ -362,11 +363,12 @@ impl<'a> Walk<'a> {
     /// A NULL in the row's place would have no field of the name, where the row
     /// is a record's: one stands for all of `(row).field`, under its name.
     fn cut_whole_field(&self, value: &mut Value, name: &str) {
-        for point in value.points.iter_mut().filter(|_| name.is_ascii()) {
-            if let Some(span) = self.places.field_of(&point.span) {
-                let text = self.typed_null(&span).text;
-                let named = format!("(SELECT {text} AS {})", super::rows::quoted(name));
-                *point = Point { rebuilt: Some(named.into()), ..Point::of(span, point.flow.clone()) };
+        for point in value.points.iter_mut() {
+            let field = self.places.field_of(&point.span);
+            let spelled = field.and_then(|span| Some((self.spelled(name, &span)?, span)));
+            if let Some((name, span)) = spelled {
+                let named = subquery_of(&self.typed_null(&span).text, &name);
+                *point = Point { rebuilt: Some(named), ..Point::of(span, point.flow.clone()) };
             }
         }
     }
@@ -524,9 +526,21 @@ impl<'a> Walk<'a> {
             let value = self.given_through_cast(value, cast, type_name);
             let literal = self.cast_to(type_name);
             let is_null = is_null && literal != Literal::No;
+            // Of a typed NULL, a cast function that is not strict may make something.
+            let stays = matches!(value.literal, Literal::Plain)
+                || matches!((value.literal, literal), (Literal::Cast(_), Literal::Cast(_)));
+            let constant = if stays { value.constant } else { Constant::No };
             self.handles(&value);
-            let cast =
-                Value { row: None, elements: None, origin: None, null_with, is_null, literal, ..value };
+            let cast = Value {
+                row: None,
+                elements: None,
+                origin: None,
+                null_with,
+                is_null,
+                literal,
+                constant,
+                ..value
+            };
             return Ok(Value { runs: None, ..cast });
         }
         let keeps = self
@@ -579,7 +593,7 @@ impl<'a> Walk<'a> {
             SubLinkType::ArraySublink => {
                 let targets = self.statement(query, scope)?;
                 let span = self.places.parenthesised(link.location)?;
-                let value = scalar(targets, &span);
+                let value = self.under_name(scalar(targets, &span), "array");
                 let runs = inside([value.runs].into_iter());
                 Ok(Value { runs, ..Value::of(self.spend(&value, purpose)) })
             }

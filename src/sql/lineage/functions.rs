@@ -73,6 +73,7 @@ impl<'a> Walk<'a> {
         self.traces |= leaves_trace;
         let purpose = if leaves_trace || self.is_volatile(&names) { Purpose::VOLATILE } else { purpose };
 
+        self.aggregates += usize::from(call.over.is_none() && self.may_aggregate(&names));
         let mark = self.mark();
         let mut arguments = Vec::with_capacity(call.args.len());
         for node in &call.args {
@@ -231,6 +232,12 @@ impl<'a> Walk<'a> {
             }
             None => false,
         }
+    }
+
+    /// Is it an aggregate, or might it be?
+    fn may_aggregate(&self, names: &[&str]) -> bool {
+        let mut candidates = self.candidates_of(names).peekable();
+        candidates.peek().is_none() || candidates.any(|function| function.kind == 'a')
     }
 
     /// SYSTEM_USER is a keyword from version 16 on; before, it is a name.

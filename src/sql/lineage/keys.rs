@@ -15,7 +15,7 @@ use super::scope::Field;
 use super::value::Value;
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
-use crate::sql::analysis::UseKind;
+use crate::sql::analysis::{Flow, UseKind};
 
 /// Which column of which table reference a value is, unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +39,20 @@ impl Walk<'_> {
     }
 
     /// GROUP BY without grouping sets: what a key among the items determines
-    /// needs nothing.
-    pub(super) fn same_groups(&mut self, items: &[(Value, Range<usize>)]) {
+    /// needs nothing. What is left parts the rows.
+    pub(super) fn same_groups(&mut self, items: &[(Value, Range<usize>)]) -> Vec<Flow> {
+        let mut parting = Vec::with_capacity(items.len());
         let determined = self.determined(items.iter().map(|(value, _)| value));
         for (value, span) in items {
             match value.origin {
                 Some(origin) if determined.contains(&origin.reference) && !self.is_key(&origin) => {}
-                _ => self.same_values(value, UseKind::Grouping, span.clone()),
+                _ => {
+                    self.same_values(value, UseKind::Grouping, span.clone());
+                    parting.push(self.parting(value));
+                }
             }
         }
+        parting
     }
 
     /// The table references whose whole primary key is among the values. An

@@ -14,13 +14,14 @@
 //!   │        ├── paths          accessors of documents
 //!   │        ├── types          what a type says of masks, NULLs and columns
 //!   │        └── running        types that run code
-//!   ├── clauses                  GROUP BY, DISTINCT, ORDER BY, windows
+//!   ├── clauses ── begins        GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
 //!   └── dml ── writes            the write rule
 //!            ├── beside          what a token is held against
 //!            └── defaults        what a column gets that is given nothing
 //! ```
 
+mod begins;
 mod beside;
 mod changing;
 mod clauses;
@@ -231,8 +232,8 @@ struct Walk<'a> {
     touches: bool,
     /// Nodes that may still be visited: recursions visit some again and again.
     fuel: usize,
-    /// Smallest location seen since it was last reset.
-    leftmost: usize,
+    /// Aggregates seen so far.
+    aggregates: usize,
     /// Last location seen: where errors without a better place stand.
     here: usize,
 }
@@ -291,7 +292,7 @@ impl<'a> Walk<'a> {
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,
-            leftmost: usize::MAX,
+            aggregates: 0,
             here: 0,
         }
     }
@@ -421,7 +422,6 @@ impl<'a> Walk<'a> {
     fn at(&mut self, location: i32) {
         if let Ok(at) = usize::try_from(location) {
             self.here = at;
-            self.leftmost = self.leftmost.min(at);
         }
     }
 
@@ -470,11 +470,15 @@ impl<'a> Walk<'a> {
             self.add_use(self.use_of(&value.flow, purpose, self.here..self.here, Otherwise::Refuse));
         }
         for point in value.points.iter() {
-            let otherwise = match purpose.neutralise && self.show.neutralise {
+            let neutralise = purpose.neutralise && self.show.neutralise;
+            let otherwise = match neutralise && !point.nameless {
                 true => Otherwise::Neutralise(vec![self.harmless(point)]),
                 false => Otherwise::Refuse,
             };
             let mut use_ = self.use_of(&point.flow, purpose, point.span.clone(), otherwise);
+            if neutralise && point.nameless {
+                use_.detail = Some(rows::NEEDS_NAME.into());
+            }
             if point.whole_row && use_.kind == UseKind::Expression {
                 use_.kind = UseKind::WholeRow;
             }

@@ -148,18 +148,33 @@ impl<'a> Places<'a> {
         Some(self.span(first)?.start..name.end)
     }
 
-    /// The items of the `ORDER BY` whose first item's leftmost node is at `leftmost`.
-    pub fn order_by(&self, leftmost: usize) -> Option<ClauseItems> {
-        let mut by = self.token_at(leftmost)?;
-        while !(self.kind(by) == Some(Token::By)
-            && by.checked_sub(1).and_then(|before| self.kind(before)) == Some(Token::Order))
-        {
-            by = by.checked_sub(1)?;
+    /// The items of the `ORDER BY` whose items begin at these places. None: those
+    /// that the tokens show begin elsewhere.
+    pub fn order_by(&self, begins: &[usize]) -> Option<ClauseItems> {
+        let opened: Option<Vec<usize>> = begins.iter().map(|begin| self.opened(*begin)).collect();
+        let opened = opened?;
+        let first = *opened.first()?;
+        let order = first.checked_sub(2)?;
+        if (self.kind(order), self.kind(order + 1)) != (Some(Token::Order), Some(Token::By)) {
+            return None;
         }
-        let start = self.span(by.checked_sub(1)?)?.start;
-        let items = self.items(by + 1)?;
-        let end = items.last()?.end;
-        Some(ClauseItems { clause: start..end, items })
+        let items = self.items(first)?;
+        let starts = opened.iter().map(|index| self.span(*index).map(|span| span.start));
+        if !starts.eq(items.iter().map(|item| Some(item.start))) {
+            return None;
+        }
+        Some(ClauseItems { clause: self.span(order)?.start..items.last()?.end, items })
+    }
+
+    /// The first of the parentheses that stand right before the token at `at`.
+    fn opened(&self, at: usize) -> Option<usize> {
+        let mut index = self.token_at(at)?;
+        while let Some(before) = index.checked_sub(1)
+            && matches!(self.kind(before), Some(Token::Ascii40 | Token::Row))
+        {
+            index = before;
+        }
+        Some(index)
     }
 
     /// Comma-separated items from token `first` to the end of their clause.
@@ -168,10 +183,7 @@ impl<'a> Places<'a> {
         let (mut depth, mut index, mut start) = (0_usize, first, first);
         loop {
             let token = self.kind(index);
-            let ends = match token {
-                None => true,
-                Some(token) => depth == 0 && ends_order_by(token),
-            };
+            let ends = token.is_none() || depth == 0 && self.ends_order_by(index);
             if ends || (depth == 0 && token == Some(Token::Ascii44)) {
                 items.push(self.span(start)?.start..self.span(index.checked_sub(1)?)?.end);
                 start = index + 1;
@@ -189,9 +201,30 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// May the item of an ORDER BY before this token end here? Of these words, all
+    /// reserved, an item holds none but behind a dot, in `timestamp WITH TIME ZONE`
+    /// and in `IS JSON WITH UNIQUE KEYS`.
+    fn ends_order_by(&self, index: usize) -> bool {
+        let is_field = index.checked_sub(1).and_then(|before| self.kind(before)) == Some(Token::Ascii46);
+        match self.kind(index) {
+            Some(Token::With) => {
+                !is_field && !matches!(self.kind(index + 1), Some(Token::Time | Token::Unique))
+            }
+            Some(Token::Limit | Token::Offset | Token::Fetch | Token::For | Token::On | Token::Returning) => {
+                !is_field
+            }
+            Some(Token::Ascii41 | Token::Ascii59) => true,
+            _ => false,
+        }
+    }
+
     /// The last name in `span` as it is spelled; none: an escape follows it.
     pub fn last_name(&self, span: &Range<usize>) -> Option<String> {
-        let index = self.tokens.iter().rposition(|(token, _)| token.end == span.end)?;
+        let mut index = self.tokens.iter().rposition(|(token, _)| token.end == span.end)?;
+        // The `.*` of a row has no name.
+        if self.kind(index) == Some(Token::Ascii42) {
+            index = index.checked_sub(2)?;
+        }
         let is_escaped = matches!(self.kind(index), Some(Token::Sconst | Token::Uident));
         (!is_escaped).then(|| self.text.get(self.span(index)?).map(str::to_owned)).flatten()
     }
@@ -300,24 +333,6 @@ impl<'a> Places<'a> {
 /// In UTF-8, every byte but a continuation begins a character.
 fn characters_in(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
-}
-
-fn ends_order_by(token: Token) -> bool {
-    matches!(
-        token,
-        Token::Ascii41
-            | Token::Ascii59
-            | Token::Limit
-            | Token::Offset
-            | Token::Fetch
-            | Token::For
-            | Token::On
-            | Token::Returning
-            | Token::Rows
-            | Token::Range
-            | Token::Groups
-            | Token::With
-    )
 }
 
 fn truncated(name: &str) -> String {

@@ -37,6 +37,8 @@ pub(super) struct Target {
     pub unsure: bool,
     /// As [`Field::shifts`].
     pub shifts: bool,
+    /// It holds an aggregate: what is computed of a group of rows.
+    pub of_groups: bool,
 }
 
 impl Target {
@@ -117,11 +119,11 @@ impl<'a> Walk<'a> {
         self.windows(&select.window_clause, &scope)?;
         let purpose = self.show;
         let mark = self.mark();
-        let targets = self.targets(&select.target_list, &scope, purpose)?;
+        let mut targets = self.targets(&select.target_list, &scope, purpose)?;
         if !outermost {
             self.carry_literals(&mark);
         }
-        self.group_by(select, &scope, &targets)?;
+        self.group_by(select, &scope, &mut targets)?;
         if let Some(condition) = select.having_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
@@ -172,6 +174,7 @@ impl<'a> Walk<'a> {
                 loose: column >= first_moving,
                 unsure: false,
                 shifts: false,
+                of_groups: false,
             });
         }
         self.order_by_names(select, scope, &targets, Some(VALUES))?;
@@ -248,7 +251,15 @@ impl<'a> Walk<'a> {
             let value = self.expression(node, scope, purpose)?;
             let span = self.here..self.here;
             let name = String::new();
-            items.push(Target { name, value, span, loose: false, unsure: false, shifts: false });
+            items.push(Target {
+                name,
+                value,
+                span,
+                loose: false,
+                unsure: false,
+                shifts: false,
+                of_groups: false,
+            });
         }
         Ok(items)
     }
@@ -306,18 +317,20 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         self.placeless(&[&target.name]);
+        let aggregates = self.aggregates;
         let value = self.expression(node, scope, purpose)?;
+        let of_groups = self.aggregates > aggregates;
         let mut value = Value { null_with: value.null_with.clone(), ..value.not_given() };
         let (name, unsure) = match target.name.is_empty() {
             true => self.output_name(node),
             false => (target.name.clone(), false),
         };
         if target.name.is_empty() {
-            self.keep_name(node, &mut value, &name);
+            self.keep_output_name(node, &mut value)?;
         }
         let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
-        targets.push(Target { name, value, span, loose: false, unsure, shifts: false });
+        targets.push(Target { name, value, span, loose: false, unsure, shifts: false, of_groups });
         Ok(())
     }
 
@@ -390,6 +403,7 @@ impl<'a> Walk<'a> {
                 loose: false,
                 unsure: false,
                 shifts: false,
+                of_groups: false,
             };
             return Ok(parts.into_iter().map(target).collect());
         };
@@ -443,5 +457,5 @@ fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
     value.points = Points::default();
     let Field { loose, unsure, shifts, .. } = *field;
-    Target { name: field.name.clone(), value, span: span.clone(), loose, unsure, shifts }
+    Target { name: field.name.clone(), value, span: span.clone(), loose, unsure, shifts, of_groups: false }
 }

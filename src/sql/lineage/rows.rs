@@ -10,12 +10,14 @@
 //! a column that is never NULL in the table tells.
 
 use std::collections::HashSet;
+use std::ops::Range;
+use std::rc::Rc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, RangeVar, Token};
 
 use super::scope::{Field, Source};
-use super::value::Value;
+use super::value::{Point, Value};
 use super::{Analysed, Walk, naming};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
@@ -24,6 +26,9 @@ use crate::sql::analysis::Flow;
 /// Bytes that one statement's rows may grow by in all: a name of one letter
 /// can stand for a thousand columns.
 pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
+
+/// Why a name that can't be spelled again keeps a NULL from standing there.
+pub(super) const NEEDS_NAME: &str = "what is shown in its place needs a name: give the output one with AS.";
 
 /// What a reference to the whole of something in FROM is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -123,19 +128,17 @@ impl<'a> Walk<'a> {
         Some(format!("(CASE WHEN {qualifier}.{} IS NOT NULL THEN {row} END)", quoted(&present.name)))
     }
 
-    /// A row as an output is called as the reference to it is: so is what
-    /// stands in its place.
-    pub(super) fn keep_name(&self, node: &Node, value: &mut Value, name: &str) {
-        if is_reference(node, value) && name.is_ascii() {
-            for point in value.points.iter_mut() {
-                let text = self.harmless(point).text;
-                let named = format!("{text} AS {}", quoted(name));
+    /// An output without an alias is called as the column, row or subquery that it
+    /// is made of. So is what stands in its place, also where only a set operation
+    /// finds that it must: a name in ORDER BY, or in a query around it, would mean
+    /// something else otherwise.
+    pub(super) fn keep_output_name(&self, node: &Node, value: &mut Value) -> Analysed<()> {
+        match node.node {
+            Some(NodeEnum::ColumnRef(_) | NodeEnum::SubLink(_)) => self.keep_name(node, value, |point| {
                 // In parentheses no name can stand, but that of a subquery's column.
-                point.rebuilt = Some(match self.places.before(point.span.start) {
-                    Some(Token::Ascii40) => format!("(SELECT {named})").into(),
-                    _ => named.into(),
-                });
-            }
+                self.places.before(point.span.start) != Some(Token::Ascii40)
+            }),
+            _ => self.keep_name_of_part(node, value),
         }
     }
 
@@ -151,34 +154,62 @@ impl<'a> Walk<'a> {
     }
 
     /// A cast, a subscript and the like are called as the column or subquery in
-    /// them is. So is what stands in its place: an ORDER BY of that name, or a
-    /// query around it, would mean something else otherwise. A subquery has
-    /// the name of its column, wherever it stands.
+    /// them is. A subquery has the name of its column, wherever it stands.
     pub(super) fn keep_name_of_part(&self, node: &Node, value: &mut Value) -> Analysed<()> {
-        let (span, name) = match naming::named_by(node) {
-            Some(NodeEnum::ColumnRef(named)) => {
-                let span = self.places.name(named.location, named.fields.len())?;
-                let name = naming::column_name(node);
-                let spelled =
-                    if name.is_ascii() { Some(quoted(&name)) } else { self.places.last_name(&span) };
-                (span, spelled)
-            }
-            Some(NodeEnum::SubLink(link)) => {
-                let name = self.output_name(node).0;
-                (self.places.parenthesised(link.location)?, name.is_ascii().then(|| quoted(&name)))
-            }
-            _ => return Ok(()),
-        };
+        self.keep_name(node, value, |_| false)
+    }
+
+    /// `is_output`: does nothing but the output stand at that place?
+    fn keep_name(&self, node: &Node, value: &mut Value, is_output: impl Fn(&Point) -> bool) -> Analysed<()> {
+        let Some((span, name)) = self.named_part(node)? else { return Ok(()) };
         for point in value.points.iter_mut().filter(|point| point.span == span) {
             let Some(name) = &name else {
-                return self.refuse("this output needs a name: give it one with AS", -1);
+                point.nameless = true;
+                continue;
             };
             let text = self.harmless(point).text;
             if !text.ends_with(&format!(" AS {name})")) {
-                point.rebuilt = Some(format!("(SELECT {text} AS {name})").into());
+                let is_output = is_output(point);
+                point.rebuilt = Some(match is_output {
+                    true => format!("{text} AS {name}").into(),
+                    false => subquery_of(&text, name),
+                });
             }
         }
         Ok(())
+    }
+
+    /// Where the column or subquery stands that an output is called after, and the
+    /// name as it can be spelled there. The text may be in an encoding that
+    /// spells other letters otherwise: those are taken from it.
+    fn named_part(&self, node: &Node) -> Analysed<Option<(Range<usize>, Option<String>)>> {
+        match naming::named_by(node) {
+            Some(NodeEnum::ColumnRef(named)) => {
+                let span = self.places.name(named.location, named.fields.len())?;
+                let spelled = self.spelled(&naming::column_name(node), &span);
+                Ok(Some((span, spelled)))
+            }
+            Some(NodeEnum::SubLink(link)) => {
+                let name = self.output_name(node).0;
+                let span = self.places.parenthesised(link.location)?;
+                Ok(Some((span, name.is_ascii().then(|| quoted(&name)))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The name that ends `span`, as it can be written elsewhere.
+    pub(super) fn spelled(&self, name: &str, span: &Range<usize>) -> Option<String> {
+        if name.is_ascii() { Some(quoted(name)) } else { self.places.last_name(span) }
+    }
+
+    /// What is cut as a whole and gives an output a name of its own: so does what
+    /// stands in its place.
+    pub(super) fn under_name(&self, mut value: Value, name: &str) -> Value {
+        for point in value.points.iter_mut() {
+            point.rebuilt = Some(subquery_of(&self.typed_null(&point.span).text, &quoted(name)));
+        }
+        value
     }
 
     /// A domain may have a constraint that NULL breaks.
@@ -187,9 +218,9 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Is it a whole row by its name, not a part or a function of one?
-fn is_reference(node: &Node, value: &Value) -> bool {
-    matches!(&node.node, Some(NodeEnum::ColumnRef(_))) && value.row.is_some()
+/// What has a name wherever it stands.
+pub(super) fn subquery_of(text: &str, name: &str) -> Rc<str> {
+    format!("(SELECT {text} AS {name})").into()
 }
 
 /// `(SELECT r FROM (SELECT t.id, … AS email) AS r)`.

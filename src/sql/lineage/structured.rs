@@ -59,7 +59,7 @@ impl<'a> Walk<'a> {
                 let span = self.places.parenthesised(json.location)?;
                 let values = targets.into_iter().map(|target| target.value).collect();
                 let value = Value::of_elements(values).cut_at(&span);
-                self.spend(&value, purpose)
+                self.spend(&self.under_name(value, "json_array"), purpose)
             }
             NodeEnum::JsonObjectAgg(json) => {
                 let mut flows = vec![self.json_aggregate(json.constructor.as_deref(), scope)?];
@@ -173,6 +173,7 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Flow> {
         let Some(constructor) = constructor else { return Ok(Flow::Clean) };
         self.at(constructor.location);
+        self.aggregates += usize::from(constructor.over.is_none());
         self.json_output(constructor.output.as_ref())?;
         let mut flows = Vec::new();
         for node in &constructor.agg_order {

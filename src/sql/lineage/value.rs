@@ -55,8 +55,11 @@ pub(super) struct Point {
     pub span: Range<usize>,
     pub flow: Flow,
     pub whole_row: bool,
-    /// A row without what is protected, to stand here instead.
+    /// What stands here instead of a typed NULL: a row without what is protected,
+    /// or a NULL under the name that the value gives to an output.
     pub rebuilt: Option<Rc<str>>,
+    /// Nothing can stand here under that name.
+    pub nameless: bool,
 }
 
 /// The places of a protected value.
@@ -119,7 +122,7 @@ impl Purpose {
 impl Point {
     /// A value that is not a row.
     pub fn of(span: Range<usize>, flow: Flow) -> Self {
-        Self { span, flow, whole_row: false, rebuilt: None }
+        Self { span, flow, whole_row: false, rebuilt: None, nameless: false }
     }
 }
 
@@ -287,6 +290,7 @@ impl Value {
             point.flow = flow.clone();
             point.whole_row = false;
             point.rebuilt = None;
+            point.nameless = false;
         }
         if flow == Flow::Clean {
             self.points = Points::default();

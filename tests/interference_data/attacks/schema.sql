@@ -521,3 +521,8 @@ CREATE TABLE days_cut (day timestamptz PRIMARY KEY DEFAULT date_trunc('day', now
 -- How long values are.
 CREATE TABLE sized (id int PRIMARY KEY, secret text, note text);
 CREATE FUNCTION stored_size(t text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN pg_column_size(t); END $$;
+CREATE VIEW v_by_vip AS SELECT vip, count(*) AS n, min(id) AS first FROM customers GROUP BY vip;
+CREATE VIEW v_by_rich AS SELECT round(salary) % 2 = 0 AS rich, count(*) || ' of' AS label, CASE WHEN max(id) > 20 THEN 'late' END AS late, array_agg(id ORDER BY id) AS ids FROM customers GROUP BY 1;
+CREATE VIEW v_by_sets AS SELECT city, vip, count(*) AS n FROM customers GROUP BY ROLLUP (city, vip);
+CREATE VIEW v_by_part AS SELECT left(ssn, 1) AS part, count(*) AS n FROM customers GROUP BY left(ssn, 1);
+CREATE VIEW v_parted_by_part AS SELECT id, count(*) OVER (PARTITION BY left(ssn, 1)) AS n FROM customers;

@@ -362,3 +362,44 @@ fn a_default_counts_as_a_value_where_a_client_may_choose_it() {
         run(&shop, "INSERT INTO customers (id) VALUES (1)", &[]);
     }
 }
+
+#[test]
+fn a_null_behind_a_cast_that_a_function_may_make_is_no_null() {
+    let shop = Shop::new();
+    run(&shop, "SELECT id FROM customers WHERE email IS DISTINCT FROM NULL::text::varchar", &[]);
+    for null in ["NULL::mood::text", "(NULL::text)::mood", "NULL::mood::varchar"] {
+        let error = refused(
+            shop.decide(&format!("SELECT id FROM customers WHERE email IS DISTINCT FROM {null}"), &[]),
+        );
+        assert_eq!(error.code, "42501", "{null}");
+    }
+}
+
+/// Which words of the text are left where items of ORDER BY are cut.
+#[test]
+fn an_item_of_order_by_is_cut_where_its_tree_says() {
+    let shop = Shop::new();
+    for (sql, sent) in [
+        ("SELECT ssn AS rows FROM customers ORDER BY rows", "SELECT ssn AS rows FROM customers  "),
+        (
+            "SELECT ssn AS s, id FROM customers ORDER BY id,(s)LIMIT 3",
+            "SELECT ssn AS s, id FROM customers ORDER BY id LIMIT 3",
+        ),
+        (
+            "SELECT ssn AS s, id FROM customers ORDER BY(s),id",
+            "SELECT ssn AS s, id FROM customers ORDER BY id",
+        ),
+        (
+            "SELECT ssn AS s, id FROM customers ORDER BY now()::timestamp with time zone, s",
+            "SELECT ssn AS s, id FROM customers ORDER BY now()::timestamp with time zone ",
+        ),
+        (
+            "SELECT ssn AS s FROM customers ORDER BY (SELECT 1 FROM orders ORDER BY id, customer_id LIMIT 1), s",
+            "SELECT ssn AS s FROM customers ORDER BY (SELECT 1 FROM orders ORDER BY id, customer_id LIMIT 1) ",
+        ),
+    ] {
+        let verdict = run(&shop, sql, &[]);
+        let text = String::from_utf8(crate::sql::splice::apply(sql.as_bytes(), &verdict.edits)).unwrap();
+        assert_eq!(text, sent);
+    }
+}
