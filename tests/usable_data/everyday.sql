@@ -561,3 +561,30 @@ SELECT jsonb_build_object('total', count(*), 'with_tax', count(tax_id), 'payers'
 
 --: needed a row is NULL by its fields
 SELECT c.id, (c.home IS NOT NULL) AS has_home, c.city FROM customers c ORDER BY c.id;
+
+-- Views that group: by what is not protected, by a token, by a key and what it determines.
+SELECT * FROM v_by_plan ORDER BY plan NULLS LAST, country NULLS LAST;
+SELECT plan, sum(n) FROM v_by_plan WHERE country IS NOT NULL GROUP BY plan HAVING sum(n) > 1 ORDER BY plan;
+SELECT * FROM v_by_tax ORDER BY first;
+SELECT id, full_name, invoices, latest FROM v_accounts_named WHERE invoices > 2 ORDER BY id;
+
+--: needed a timestamp of a date may be out of range
+SELECT birth_date FROM accounts UNION ALL SELECT timestamp '2020-01-01' ORDER BY birth_date;
+
+--: needed a whole row
+SELECT größe.id, größe FROM accounts AS größe WHERE größe.id < 4 ORDER BY größe.id;
+
+--: needed an array of protected values
+SELECT ARRAY(SELECT email FROM accounts WHERE id < 4 ORDER BY id) AS emails, ARRAY(SELECT phone FROM accounts WHERE id < 3);
+
+--: needed the order of a protected column
+SELECT phone AS rows, id FROM accounts ORDER BY rows, id;
+
+--: needed the order of a protected column
+SELECT DISTINCT phone AS range, id FROM accounts ORDER BY(range),id;
+
+--: needed the order of a protected column
+SELECT id, phone AS p FROM accounts ORDER BY created_at::timestamp with time zone, (p)LIMIT 3;
+
+--: needed the order of a protected column
+SELECT x.id, x.offset FROM (SELECT id, phone AS offset FROM accounts) x ORDER BY x.id, x.offset;

@@ -102,6 +102,10 @@ CREATE VIEW v_open_tickets AS
     SELECT t.id, t.subject, t.opened_at, a.full_name, a.plan FROM tickets t JOIN accounts a ON a.id = t.account_id WHERE t.state <> 'closed';
 CREATE MATERIALIZED VIEW m_revenue AS
     SELECT date_trunc('month', issued_on)::date AS month, currency, sum(amount) AS revenue, count(*) AS invoices FROM invoices GROUP BY 1, 2;
+CREATE VIEW v_accounts_named AS
+    SELECT a.id, a.full_name, a.balance, count(i.id) AS invoices, max(i.issued_on) AS latest FROM accounts a LEFT JOIN invoices i ON i.account_id = a.id GROUP BY a.id, a.full_name, a.balance;
+CREATE VIEW v_by_tax AS SELECT tax_id, count(*) AS accounts, min(id) AS first FROM accounts GROUP BY tax_id;
+CREATE VIEW v_by_plan AS SELECT plan, country, count(*) AS n, count(phone) AS phones FROM accounts GROUP BY ROLLUP (plan, country);
 CREATE FUNCTION net(gross numeric, rate numeric DEFAULT 0.25) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT gross / (1 + rate)';
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := '2024-06-01'; RETURN NEW; END $$;
 CREATE TRIGGER touch BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION touch();
