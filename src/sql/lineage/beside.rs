@@ -7,14 +7,16 @@
 //! in a table that a foreign key leads to. Invariant: a token goes only where
 //! nothing is asked of its original but what every token of its domain tells.
 
+use std::sync::Arc;
+
 use super::Walk;
 use super::defaults::is_constant;
 use super::dml::Destination;
 use super::scope::Field;
-use super::value::{Value, columns, is_plain, mixed, same_domain};
+use super::value::{Value, columns, is_plain, mixed};
 use super::writes::Written;
-use crate::catalog::snapshot::{Column, Constraint, Relation};
-use crate::policy::Disclosure;
+use crate::catalog::snapshot::{Column, Constraint, ConstraintKind, Relation};
+use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::Flow;
 
 /// What a written token would tell more than tokens tell.
@@ -93,6 +95,10 @@ impl<'a> Walk<'a> {
 
     /// By a CHECK, a key, or what is computed of the row.
     fn told_by(&self, row: &Row<'_, 'a>, constraint: &Constraint, told: &mut Told) {
+        let is_key = matches!(constraint.kind, ConstraintKind::Unique | ConstraintKind::Exclude);
+        let blurs = |attribute: &i16| is_key && self.blurs(&self.value_at(row.table, *attribute));
+        let own = row.own.iter().filter(|own| constraint.columns.contains(own) && blurs(own));
+        told.searched.extend(own.map(|own| self.flow_at(row.table, *own)));
         let others = constraint.columns.iter().filter(|other| !row.own.contains(other) && row.steers(other));
         let reads_token = row.own.iter().any(|own| constraint.computed.contains(own));
         for other in others {
@@ -100,7 +106,7 @@ impl<'a> Walk<'a> {
             match constraint.computed.contains(other) {
                 true if reads_token || flow != Flow::Clean => told.searched.push(flow),
                 true => {}
-                false if is_plain(&flow) => told.compared.push(flow),
+                false if is_plain(&flow) && !blurs(other) => told.compared.push(flow),
                 false if flow != Flow::Clean => told.searched.push(flow),
                 false => {}
             }
@@ -119,10 +125,10 @@ impl<'a> Walk<'a> {
     ) {
         let target = self.facts.snapshot.relations.get(&target);
         for (held, key) in constraint.columns.iter().zip(keys) {
-            let flow = self.flow_at(row.table, *held);
-            let there = target.map_or(Flow::Clean, |target| self.flow_at(target, *key));
-            let is_alike = same_domain(&flow, &there)
-                && self.are_alike(&Value::of(flow.clone()), &Value::of(there.clone()));
+            let value = self.value_at(row.table, *held);
+            let there = target.map_or_else(Value::clean, |target| self.value_at(target, *key));
+            let is_alike = self.masks_tell(&value, &there) && !self.blurs(&value);
+            let (flow, there) = (value.flow, there.flow);
             let is_asked = row.own.contains(held) || row.steers(held);
             if flow != Flow::Clean && is_asked {
                 match is_alike {
@@ -132,6 +138,18 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+    }
+
+    /// May a key hold two originals for one that have tokens of their own? By letters
+    /// of another case, or by blanks at the end that only other columns of the domain
+    /// keep.
+    fn blurs(&self, value: &Value) -> bool {
+        let is_shared = |column: &Arc<ProtectedColumn>| {
+            let mut all = self.facts.protected.values();
+            all.any(|other| other.domain == column.domain && !other.is_same(column))
+        };
+        let is_padded = || self.is_padded(value) && columns(&value.flow).iter().any(is_shared);
+        !value.is_clean() && (!self.keeps_equality(value) || is_padded())
     }
 }
 

@@ -194,11 +194,8 @@ impl<'a> Walk<'a> {
             }
             return Flow::Clean;
         }
-        let disclosed = self.is_builtin_operator(names, [left.type_oid, right.type_oid])
-            && same_domain(&left.flow, &right.flow)
-            && self.are_alike(left, right)
-            && self.keeps_equality(left)
-            && self.keeps_equality(right);
+        let disclosed =
+            self.is_builtin_operator(names, [left.type_oid, right.type_oid]) && self.masks_tell(left, right);
         if disclosed {
             let columns = all_columns([&left.flow, &right.flow]);
             let span = self.span_of(left);
@@ -250,6 +247,14 @@ impl<'a> Walk<'a> {
         let needs = if enough { Disclosure::Equality } else { Disclosure::Search };
         let purpose = Purpose { kind, needs, export: false, neutralise: false };
         self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
+    }
+
+    /// Do masks tell whether these two are equal, as the server compares them?
+    pub(super) fn masks_tell(&self, left: &Value, right: &Value) -> bool {
+        same_domain(&left.flow, &right.flow)
+            && self.are_alike(left, right)
+            && self.keeps_equality(left)
+            && self.keeps_equality(right)
     }
 
     pub(super) fn keeps_equality(&self, value: &Value) -> bool {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::Walk;
 use super::dml::Destination;
-use super::value::{Constant, Purpose, Value, computed, mixed, same_domain};
+use super::value::{Constant, Purpose, Value, computed, mixed};
 use crate::catalog::snapshot::{Action, Constraint, ConstraintKind, Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::Flow;
@@ -206,13 +206,11 @@ impl<'a> Walk<'a> {
             self.use_write(&beside, Disclosure::Search, span.clone(), None);
         }
         for (keys, held) in referring {
-            let is_plain =
-                same_domain(&keys, &held) && self.are_alike(&Value::of(keys), &Value::of(held.clone()));
-            let needs = match is_plain {
+            let needs = match self.masks_tell(&keys, &held) {
                 true => Disclosure::Equality,
                 false => Disclosure::Search,
             };
-            self.use_write(&held, needs, span.clone(), None);
+            self.use_write(&held.flow, needs, span.clone(), None);
         }
     }
 
@@ -251,7 +249,7 @@ impl<'a> Walk<'a> {
 
     /// What the columns hold whose foreign keys lead to a row of `to`, each
     /// behind what it refers to; and what stands beside keys that change with it.
-    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Flow, Flow)>, Flow) {
+    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Value, Value)>, Flow) {
         let (mut found, mut beside) = (Vec::new(), Vec::new());
         let change = |(table, exact): &(&'a Relation, bool)| {
             let named = column.filter(|_| *exact).and_then(|name| table.column(name));
@@ -271,8 +269,8 @@ impl<'a> Walk<'a> {
                 if action_on(constraint, &change) == Action::SetDefault {
                     beside.push(self.put_by_default(child, table, pairs.clone()));
                 }
-                let flows = pairs.map(|(held, key)| (self.flow_at(table, *key), self.flow_at(child, *held)));
-                found.extend(flows.filter(|(_, held)| *held != Flow::Clean));
+                let ends = pairs.map(|(held, key)| (self.value_at(table, *key), self.value_at(child, *held)));
+                found.extend(ends.filter(|(_, held)| !held.is_clean()));
                 let Some((change, written)) = follows(constraint, &change) else { continue };
                 if let Some(written) = written {
                     beside.push(self.beside_key(child, constraint, written));
@@ -334,9 +332,15 @@ impl<'a> Walk<'a> {
 
     /// What a column of a table holds.
     pub(super) fn flow_at(&self, table: &Relation, attribute: i16) -> Flow {
+        self.value_at(table, attribute).flow
+    }
+
+    /// The same with its type and how that is compared.
+    pub(super) fn value_at(&self, table: &Relation, attribute: i16) -> Value {
         let at = table.columns.iter().position(|known| known.attribute == attribute);
         let fields = self.fields_of(table);
-        at.and_then(|at| fields.get(at)).map_or(Flow::Clean, |field| field.flow.clone())
+        let field = at.and_then(|at| fields.get(at));
+        field.map_or_else(Value::clean, |field| Value::of_field(field, self.here..self.here))
     }
 
     /// The counted tables in which a write to `relations` may end: themselves,
