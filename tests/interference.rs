@@ -52,6 +52,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("copied", include_str!("interference_data/attacks/copied.sql")),
     ("sizes", include_str!("interference_data/attacks/sizes.sql")),
     ("spliced", include_str!("interference_data/attacks/spliced.sql")),
+    ("bare", include_str!("interference_data/attacks/bare.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

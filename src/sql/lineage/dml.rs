@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    BoolExprType, CmdType, DeleteStmt, InsertStmt, MergeStmt, MergeWhenClause, Node, OnConflictAction,
-    OnConflictClause, RangeVar, ReturningClause, ReturningOptionKind, SelectStmt, SetOperation, UpdateStmt,
+    BoolExprType, CmdType, DeleteStmt, InsertStmt, MergeMatchKind, MergeStmt, MergeWhenClause, Node,
+    OnConflictAction, OnConflictClause, RangeVar, ReturningClause, ReturningOptionKind, SelectStmt,
+    SetOperation, UpdateStmt,
 };
 
 use super::names::inner;
@@ -344,14 +345,23 @@ impl<'a> Walk<'a> {
         let alone = Scope::inside(scope.outer, vec![own.clone()]);
         let mark = self.mark();
         for part in conjuncts(condition) {
-            let before = self.mark();
-            if self.choosing(|walk| walk.decide(part, &alone)).is_err() {
-                self.forget_since(&before);
-                self.making(|walk| walk.decide(part, scope))?;
-            }
+            match self.asks_alone(part, &alone) {
+                true => self.choosing(|walk| walk.decide(part, scope))?,
+                false => self.making(|walk| walk.decide(part, scope))?,
+            };
         }
         self.hide_literals(&mark);
         Ok(())
+    }
+
+    /// Does each name of the condition certainly mean what it means where the row is
+    /// alone? What it asks is found where all the others stand too: a name that the
+    /// row's own table may not have is one of theirs.
+    fn asks_alone(&mut self, condition: &'a Node, alone: &Scope<'_, 'a>) -> bool {
+        let (before, doubts) = (self.mark(), self.doubts);
+        let is_understood = self.choosing(|walk| walk.decide(condition, alone)).is_ok();
+        self.forget_since(&before);
+        is_understood && self.doubts == doubts
     }
 
     fn merge_when(
@@ -360,6 +370,7 @@ impl<'a> Walk<'a> {
         scope: &Scope<'_, 'a>,
         to: &Destination<'a>,
     ) -> Analysed<()> {
+        let scope = &self.side_of(when, scope)?;
         if let Some(condition) = when.condition.as_deref() {
             match when.command_type() {
                 CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope)).map(drop)?,
@@ -386,6 +397,23 @@ impl<'a> Walk<'a> {
             | CmdType::CmdMerge
             | CmdType::CmdUtility => self.unknown("MERGE"),
         }
+    }
+
+    /// What a WHEN of MERGE sees (`setNamespaceForMergeWhen` in `parse_merge.c`): a
+    /// column of the side that is missing would hide one that only may have its name.
+    /// The target stands last; parts of a source that is a join keep their names.
+    fn side_of<'s>(&self, when: &MergeWhenClause, both: &Scope<'s, 'a>) -> Analysed<Scope<'s, 'a>> {
+        let mut items = both.items.clone();
+        match when.match_kind() {
+            MergeMatchKind::MergeWhenMatched => {}
+            MergeMatchKind::MergeWhenNotMatchedByTarget => drop(items.pop()),
+            MergeMatchKind::MergeWhenNotMatchedBySource => {
+                let sources = items.len().saturating_sub(1);
+                items.iter_mut().take(sources).for_each(|item| item.bare = false);
+            }
+            MergeMatchKind::Undefined => return self.unknown("MERGE"),
+        }
+        Ok(Scope::inside(both.outer, items))
     }
 
     /// SET lists. `excluded`: the row that ON CONFLICT could not insert.

@@ -186,13 +186,17 @@ impl<'a> Walk<'a> {
         let Some((column, qualifiers)) = names.split_last() else { return self.unknown("a column") };
         if qualifiers.is_empty() {
             if let Some(field) = scope.column(column) {
+                self.doubts += usize::from(field.is_uncertain());
                 // A view's text has bare names for merged columns of joins further
                 // out (`get_variable` in `ruleutils.c`), whatever is called so since.
                 let field = if self.view { scope.any_column(column).unwrap_or(field) } else { field };
                 return Ok(Value::of_field(&field, span));
             }
             return match scope.source(None, column) {
-                Some(source) => Ok(self.whole_row(&source, &names, span)),
+                Some(source) => {
+                    self.doubts += usize::from(source.unsure_alias);
+                    Ok(self.whole_row(&source, &names, span))
+                }
                 None => Err(self.no_column(column)),
             };
         }
@@ -276,10 +280,12 @@ impl<'a> Walk<'a> {
             [schema, name] | [_, schema, name] => (Some(*schema), *name),
             _ => return self.unknown("a qualified name"),
         };
-        scope.source(schema, name).ok_or_else(|| {
+        let source = scope.source(schema, name).ok_or_else(|| {
             ClientError::new("42P01", format!("missing FROM-clause entry for table \"{name}\""))
                 .at(self.places.position(span.start))
-        })
+        })?;
+        self.doubts += usize::from(source.unsure_alias);
+        Ok(source)
     }
 
     pub(super) fn no_column(&self, name: &str) -> ClientError {

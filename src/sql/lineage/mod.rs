@@ -234,6 +234,9 @@ struct Walk<'a> {
     fuel: usize,
     /// Aggregates seen so far.
     aggregates: usize,
+    /// Names read so far that may mean something else than they are taken for:
+    /// a column that the client adds or renames, further out or here.
+    doubts: usize,
     /// Last location seen: where errors without a better place stand.
     here: usize,
 }
@@ -293,6 +296,7 @@ impl<'a> Walk<'a> {
             touches: false,
             fuel: MAX_NODES,
             aggregates: 0,
+            doubts: 0,
             here: 0,
         }
     }

@@ -526,3 +526,15 @@ CREATE VIEW v_by_rich AS SELECT round(salary) % 2 = 0 AS rich, count(*) || ' of'
 CREATE VIEW v_by_sets AS SELECT city, vip, count(*) AS n FROM customers GROUP BY ROLLUP (city, vip);
 CREATE VIEW v_by_part AS SELECT left(ssn, 1) AS part, count(*) AS n FROM customers GROUP BY left(ssn, 1);
 CREATE VIEW v_parted_by_part AS SELECT id, count(*) OVER (PARTITION BY left(ssn, 1)) AS n FROM customers;
+-- What a bare name may mean; keys that hold different texts for one.
+CREATE TABLE bare_vault (id int PRIMARY KEY, pin text, note text);
+CREATE TABLE bare_marks (id int PRIMARY KEY, t text);
+RESET ROLE; CREATE EXTENSION citext; SET ROLE shop_owner;
+CREATE TABLE blur_from (id int PRIMARY KEY, mail text, code text);
+CREATE TABLE blur_cased (id int PRIMARY KEY, mail citext UNIQUE);
+CREATE TABLE blur_cased_kin (id int PRIMARY KEY, mail citext REFERENCES blur_cased (mail));
+CREATE TABLE blur_paired (mail citext, id int, PRIMARY KEY (mail, id));
+CREATE TABLE blur_excluded (id int, mail citext, EXCLUDE USING btree (mail WITH =));
+CREATE TABLE blur_padded (id int PRIMARY KEY, code char(8) UNIQUE);
+CREATE TABLE blur_partial (id int PRIMARY KEY, mail citext, done bool);
+CREATE UNIQUE INDEX ON blur_partial (mail) WHERE NOT done;
