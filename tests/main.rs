@@ -53,7 +53,6 @@ mod oracle_corpus;
 mod oracle_sql;
 mod oracle_tree;
 mod overtime;
-mod owners;
 mod places;
 mod planted;
 mod psql;

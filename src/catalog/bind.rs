@@ -27,11 +27,11 @@ use super::bindings::{Known, KnownColumn, Standing};
 use super::closure::{self, Asked, Counted};
 use super::finding::{Finding, Severity};
 use super::functions::{self, Trusted};
-use super::guard::{Facts, Guard, Reached, SetOff, Strange, StrangeCode};
+use super::guard::{Facts, Guard, Reached, SetOff};
 use super::relied::{Paths, Reach, Relied};
 use super::setters::Setters;
 use super::snapshot::{Column, Relation, RelationKind, Snapshot};
-use super::{ColumnId, Oid, strange};
+use super::{ColumnId, Oid};
 use crate::config::{Allow, ColumnPattern, Defaults, ProtectRule};
 use crate::error::ClientError;
 use crate::mask::{self, Method, MethodSpec, ValueType};
@@ -95,22 +95,12 @@ pub fn bind(
         sequences: sequences.keys().copied().collect(),
     };
     let mut counted = closure::close(&snapshot, roots, asked, &trusted, missing.is_some());
-    let strange = {
-        let roots: HashSet<Oid> = binding.protected.keys().map(|id| id.relation).collect();
-        let roots = roots.into_iter().chain(binding.locked.keys().copied()).collect();
-        let rules = Rules::for_database(rules, &snapshot.database);
-        let search = strange::Search::new(&paths, (&trusted, &counted), &roots, &rules, missing.is_some());
-        let (strange, codes) = search.find();
-        binding.findings.extend(codes.iter().map(|code| strange_code(&snapshot, code)));
-        strange
-    };
     binding.protected.extend(missing);
     counted.types.extend(fields::types(&snapshot, &binding.protected));
     let relied_on = Relied::of(&paths, &counted, &trusted);
     let reached = reached(&snapshot, &paths, &binding.protected, &counted);
     let trusts_code = snapshot.functions.values().any(|function| trusted.includes(function));
-    let led = (relied_on, reached, strange);
-    guard(snapshot, binding, counted, (keyed, sequences), led, trusts_code, read_view)
+    guard(snapshot, binding, counted, (keyed, sequences), (relied_on, reached), trusts_code, read_view)
 }
 
 /// Tables, and the protected columns whose foreign keys lead to their rows.
@@ -133,7 +123,7 @@ fn guard(
     binding: Binding,
     counted: Counted,
     (keyed, sequences): (Keyed, Filling),
-    (relied_on, reached, strange): (Relied, HashMap<Oid, Reached>, HashMap<Oid, Strange>),
+    (relied_on, reached): (Relied, HashMap<Oid, Reached>),
     trusts_code: bool,
     read_view: ViewReader,
 ) -> Result<Bound, BuildError> {
@@ -159,7 +149,6 @@ fn guard(
             keyed: &keyed,
             set_off: &set_off,
             reached: &reached,
-            strange: &strange,
             sequences: &sequences,
             running_types: &running_types,
         };
@@ -206,7 +195,6 @@ fn guard(
         keyed,
         set_off,
         reached,
-        strange,
         sequences,
         running_types,
         relied_on,
@@ -365,11 +353,6 @@ fn reached(
         (relation.oid, Reached { by_read, by_write: columns(relation, Reach::Write) })
     });
     found.filter(|(_, reached)| !reached.by_write.is_empty()).collect()
-}
-
-fn strange_code(snapshot: &Snapshot, code: &StrangeCode) -> Finding {
-    let message = format!("statements that would run it are refused: {}", code.what);
-    Finding::new(Severity::Warning, &snapshot.database, message).mend(&*code.mend)
 }
 
 /// A view over what is locked needs no finding of its own.

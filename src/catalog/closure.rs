@@ -16,7 +16,7 @@ use super::Oid;
 use super::bind::missing;
 use super::functions::{self, Trusted};
 use super::mentions::{Mentions, Text};
-use super::snapshot::{Operator, Relation, Snapshot};
+use super::snapshot::{Function, Operator, Relation, Snapshot};
 use crate::sql::lineage::relations_of_statistics;
 pub use unsettle::SetsOff;
 
@@ -155,7 +155,9 @@ impl Closure<'_> {
     /// catalog itself does not count: tools read its other columns all the time.
     fn count_missing(&mut self) {
         self.add_mentions(missing::COLUMN);
-        for function in self.snapshot.functions.values().filter(|f| missing::is_read_by(f)) {
+        let reads_all =
+            |f: &&Function| f.body.contains('*') && functions::has_word(&f.body, &[missing::TABLE]);
+        for function in self.snapshot.functions.values().filter(reads_all) {
             self.add(Item::Function(function.oid));
         }
     }

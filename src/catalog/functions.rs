@@ -311,7 +311,6 @@ mod tests {
             return_type: Oid(25),
             argument_types: Vec::new(),
             extension: None,
-            owner: Oid::default(),
             support: Vec::new(),
             state_types: Vec::new(),
         }

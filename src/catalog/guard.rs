@@ -10,7 +10,6 @@ use super::setters::Setters;
 use super::snapshot::Snapshot;
 use super::{ColumnId, Oid};
 use crate::config::ColumnPattern;
-use crate::error::{ClientError, sqlstate};
 use crate::policy::ProtectedColumn;
 use crate::sql::Flow;
 use crate::sql::prefilter::Prefilter;
@@ -51,8 +50,6 @@ pub struct Guard {
     pub set_off: HashMap<Oid, SetOff>,
     /// Relations that lead on to protected columns of others.
     pub reached: HashMap<Oid, Reached>,
-    /// Relations of which a statement would run code that is no DBA's.
-    pub strange: HashMap<Oid, Strange>,
     /// Sequences, and the protected columns that get their numbers.
     pub sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     /// Types of which a value, or the making of one, runs opaque code.
@@ -102,54 +99,6 @@ pub struct Reached {
     pub by_write: Arc<[Arc<ProtectedColumn>]>,
 }
 
-/// What a statement does with a relation, as far as other code runs then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    Read,
-    Insert,
-    /// UPDATE, DELETE, MERGE; whatever INSERT runs too.
-    Change,
-    Truncate,
-    /// VACUUM, ANALYZE, REINDEX, CLUSTER.
-    Upkeep,
-}
-
-/// Code that gets at protected data, and whose maker may not see that.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StrangeCode {
-    /// Where it stands, what runs, whose it is, and what it reads.
-    pub what: Arc<str>,
-    pub mend: Arc<str>,
-}
-
-/// Such code, by what runs it.
-#[derive(Debug, Clone, Default)]
-pub struct Strange(pub(super) Vec<(When, Arc<StrangeCode>)>);
-
-impl Strange {
-    pub fn when(&self, when: When) -> Option<&Arc<StrangeCode>> {
-        self.0.iter().find(|(at, _)| *at == when).map(|(_, code)| code)
-    }
-    pub(super) fn add<const N: usize>(&mut self, when: [When; N], code: &Arc<StrangeCode>) {
-        self.0.extend(when.map(|when| (when, Arc::clone(code))));
-    }
-}
-
-impl StrangeCode {
-    /// A statement would run it. `others`: what it names may be another relation.
-    pub fn refusal(&self, others: bool) -> ClientError {
-        let message = format!("permission denied: {}", self.what);
-        let mut mend = self.mend.to_string();
-        if let Some(first) = mend.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        ClientError::new(sqlstate::INSUFFICIENT_PRIVILEGE, message).with_hint(match others {
-            true => format!("{mend}. Write the schema's name, if another relation is meant."),
-            false => format!("{mend}."),
-        })
-    }
-}
-
 /// The part of a guard that lineage reads; borrowed, so that a guard under
 /// construction can be analysed too (views in dependency order).
 #[derive(Clone, Copy)]
@@ -163,7 +112,6 @@ pub struct Facts<'a> {
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub set_off: &'a HashMap<Oid, SetOff>,
     pub reached: &'a HashMap<Oid, Reached>,
-    pub strange: &'a HashMap<Oid, Strange>,
     pub sequences: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running_types: &'a HashMap<Oid, Runs>,
 }
@@ -180,7 +128,6 @@ impl Guard {
             keyed: &self.keyed,
             set_off: &self.set_off,
             reached: &self.reached,
-            strange: &self.strange,
             sequences: &self.sequences,
             running_types: &self.running_types,
         }

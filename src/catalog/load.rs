@@ -8,7 +8,6 @@
 //! the client that waits for this load.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
@@ -20,7 +19,7 @@ use super::queries;
 use super::service::Connection;
 use super::snapshot::{
     Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Remote,
-    Role, Snapshot, TypeInfo, Volatility,
+    Snapshot, TypeInfo, Volatility,
 };
 
 /// Oldest server that bauta supports.
@@ -29,8 +28,6 @@ const OLDEST_SERVER: i32 = 130_000;
 const FIRST_WITH_SQL_BODIES: u32 = 140_000;
 /// First server with NULLS NOT DISTINCT.
 const FIRST_WITH_EQUAL_NULLS: u32 = 150_000;
-/// First server where each membership says whether its privileges are inherited.
-const FIRST_WITH_INHERITED_MEMBERSHIPS: u32 = 160_000;
 /// First server with NOT ENFORCED.
 const FIRST_WITH_UNENFORCED: u32 = 180_000;
 
@@ -143,7 +140,6 @@ async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Lo
     snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
     snapshot.collations = rows.collations.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
     snapshot.extensions = rows.extensions.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
-    snapshot.roles = roles(&rows.memberships)?;
     snapshot.memberships = memberships(rows.memberships)?;
     Ok(Loaded { snapshot, complete })
 }
@@ -236,7 +232,6 @@ impl Rows {
             .collect::<Result<_, _>>()?;
         let [relations, columns, functions, types] = parted(database.server_version, queries::OF_USERS);
         let constraints = constraints_query(database.server_version);
-        let memberships = memberships_query(database.server_version);
         let held: [&(dyn ToSql + Sync); 1] = [&held];
         let all = |sql: &'static str| connection.query(sql, &[]);
         let with_held = |sql: &'static str| connection.query(sql, &held);
@@ -291,7 +286,7 @@ impl Rows {
             all(queries::CASTS),
             all(queries::COLLATIONS),
             all(queries::EXTENSIONS),
-            connection.query(&memberships, &[]),
+            all(queries::MEMBERSHIPS),
         )?;
         Ok(Self {
             database,
@@ -355,11 +350,6 @@ fn constraints_query(version: u32) -> String {
         .replace("{enforced}", enforced)
         .replace("{expressions}", expressions)
         .replace("{expressions_whole}", whole)
-}
-
-fn memberships_query(version: u32) -> String {
-    let own = version < FIRST_WITH_INHERITED_MEMBERSHIPS;
-    queries::MEMBERSHIPS.replace("{inherited}", if own { "m.rolinherit" } else { "a.inherit_option" })
 }
 
 /// Relations while their parts come in.
@@ -660,7 +650,6 @@ fn relations(rows: Vec<Row>) -> Result<HashMap<Oid, Relation>, LoadError> {
                 _ => RelationKind::Other,
             },
             toast: some_oid(&row, 4)?,
-            owner: oid(&row, 5)?,
             ..Relation::default()
         };
         relations.insert(relation.oid, relation);
@@ -698,7 +687,6 @@ fn functions(rows: Vec<Row>, aggregates: Vec<Row>) -> Result<Vec<Function>, Load
             return_type: oid(&row, 7)?,
             argument_types: get::<Vec<u32>>(&row, 8)?.into_iter().map(Oid).collect(),
             extension: get::<Option<String>>(&row, 9)?.map(Into::into),
-            owner: oid(&row, 11)?,
             support,
             state_types,
         });
@@ -744,7 +732,8 @@ fn pairs(rows: Vec<Row>) -> Result<HashMap<Oid, Vec<Oid>>, LoadError> {
     Ok(pairs)
 }
 
-/// Follows memberships to their end.
+/// Follows memberships to their end. PostgreSQL allows no cycles; we don't
+/// rely on it.
 fn memberships(rows: Vec<Row>) -> Result<HashMap<Arc<str>, Vec<Arc<str>>>, LoadError> {
     let mut direct: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
     for row in rows {
@@ -753,42 +742,21 @@ fn memberships(rows: Vec<Row>) -> Result<HashMap<Arc<str>, Vec<Arc<str>>>, LoadE
             groups.push(group.into());
         }
     }
-    Ok(direct.keys().map(|role| (Arc::clone(role), to_the_end(role, &direct))).collect())
-}
-
-fn roles(rows: &[Row]) -> Result<HashMap<Oid, Role>, LoadError> {
-    let mut roles: HashMap<Oid, Role> = HashMap::new();
-    let mut direct: HashMap<Oid, Vec<Oid>> = HashMap::new();
-    for row in rows {
-        let (role, group) = (oid(row, 2)?, get::<Option<u32>>(row, 4)?.map(Oid));
-        let groups = direct.entry(role).or_default();
-        if get::<Option<bool>>(row, 5)? == Some(true) {
-            groups.extend(group);
-        }
-        let known = Role { name: text(row, 0)?, is_superuser: get(row, 3)?, acts_as: Vec::new() };
-        roles.insert(role, known);
-    }
-    for (oid, role) in &mut roles {
-        role.acts_as = to_the_end(oid, &direct);
-    }
-    Ok(roles)
-}
-
-/// All groups of a role, of these groups, and so on, in order. PostgreSQL allows
-/// no cycles; we don't rely on it.
-fn to_the_end<T: Clone + Eq + Hash + Ord>(role: &T, direct: &HashMap<T, Vec<T>>) -> Vec<T> {
-    let mut seen: HashSet<T> = HashSet::new();
-    let mut open = vec![role.clone()];
-    while let Some(next) = open.pop() {
-        for group in direct.get(&next).into_iter().flatten() {
-            if seen.insert(group.clone()) {
-                open.push(group.clone());
+    let all = direct.keys().map(|role| {
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
+        let mut open: Vec<Arc<str>> = vec![Arc::clone(role)];
+        while let Some(next) = open.pop() {
+            for group in direct.get(&next).into_iter().flatten() {
+                if seen.insert(Arc::clone(group)) {
+                    open.push(Arc::clone(group));
+                }
             }
         }
-    }
-    let mut groups: Vec<T> = seen.into_iter().collect();
-    groups.sort();
-    groups
+        let mut groups: Vec<Arc<str>> = seen.into_iter().collect();
+        groups.sort();
+        (Arc::clone(role), groups)
+    });
+    Ok(all.collect())
 }
 
 fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, LoadError> {

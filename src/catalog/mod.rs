@@ -19,7 +19,6 @@ mod relied;
 pub mod service;
 pub mod setters;
 pub mod snapshot;
-mod strange;
 mod verifiers;
 
 pub use bindings::{BindingStore, SqliteBindings};

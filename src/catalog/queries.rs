@@ -67,7 +67,7 @@ pub(super) const OF_SERVER: &str = "< 16384";
 pub(super) const OF_USERS: &str = ">= 16384";
 
 pub(super) const RELATIONS: &str = "
-SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid, c.relowner
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid {part} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 
@@ -363,7 +363,7 @@ SELECT p.oid, n.nspname::text, p.proname::text, l.lanname::text, p.provolatile::
        p.proretset, p.prorettype, p.proargtypes::oid[], e.extname::text,
        CASE WHEN p.oid < 16384 OR l.lanname IN ('internal', 'c') THEN ''
             WHEN {atomic} THEN CASE WHEN held.oid IS NULL THEN {body} END
-            ELSE p.prosrc END, p.proowner
+            ELSE p.prosrc END
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
@@ -465,12 +465,10 @@ WHERE n.nspname <> 'pg_catalog'";
 
 pub(super) const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension";
 
-/// Every role, with each that it is a direct member of. Who may only hand a role on,
-/// as who made it may from version 16 on, is no member of it. `{inherited}`: whether
-/// it has the privileges of that one without SET ROLE; up to version 15 its own
-/// attribute says so, later each membership.
+/// Every role, with itself as long as it is a member of nothing. Who may only hand
+/// a role on, as who made it may from version 16 on, is no member of it.
 pub(super) const MEMBERSHIPS: &str = "
-SELECT m.rolname::text, r.rolname::text, m.oid, m.rolsuper, r.oid, {inherited}
+SELECT m.rolname::text, r.rolname::text
 FROM pg_roles m
 LEFT JOIN pg_auth_members a ON a.member = m.oid
   AND coalesce((to_jsonb(a)->>'inherit_option')::bool OR (to_jsonb(a)->>'set_option')::bool, true)
@@ -520,4 +518,4 @@ SELECT concat_ws(' ',
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_server),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_foreign_data_wrapper),
  (SELECT row(count(*), sum(xmin::text::int8)) FROM pg_auth_members),
- (SELECT row(count(*), sum(hashtext(concat_ws(' ', rolsuper, rolinherit, rolname))::int8)) FROM pg_roles))";
+ (SELECT row(count(*), sum(hashtext(rolname)::int8)) FROM pg_roles))";

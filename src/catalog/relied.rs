@@ -273,25 +273,11 @@ impl<'a> Paths<'a> {
         relation: &Relation,
         reach: Reach,
     ) -> Option<impl Iterator<Item = Oid> + use<>> {
-        let Relied { dynamic, written, read, .. } = self.reached_from(relation, reach);
-        (!dynamic).then(|| written.into_iter().chain(read))
-    }
-
-    /// As [`from`](Self::from), as far as that is spelled.
-    pub(super) fn reached_from(&self, relation: &Relation, reach: Reach) -> Relied {
         let mut following = Following { goes_up: false, ..Following::new(self) };
         following.relations([&relation.oid], reach);
         following.run();
-        following.relied
-    }
-
-    pub(super) fn snapshot(&self) -> &'a Snapshot {
-        self.snapshot
-    }
-
-    /// As [`Snapshot::named_by`].
-    pub(super) fn named_by(&self, function: &Function) -> Vec<Named> {
-        self.read(function).named.iter().copied().collect()
+        let Relied { dynamic, written, read, .. } = following.relied;
+        (!dynamic).then(|| written.into_iter().chain(read))
     }
 
     /// Sequences that a table's triggers and defaults, and the functions that
@@ -656,7 +642,6 @@ pub(super) mod tests {
             return_type: TRIGGER,
             argument_types: Vec::new(),
             extension: None,
-            owner: Oid::default(),
             support: Vec::new(),
             state_types: Vec::new(),
         }

@@ -72,8 +72,6 @@ pub struct Relation {
     pub schema: Arc<str>,
     pub name: Arc<str>,
     pub kind: RelationKind,
-    /// Whose it is (`relowner`).
-    pub owner: Oid,
     /// In attribute order, without dropped ones.
     pub columns: Vec<Column>,
     /// Views and materialized views: `pg_get_viewdef`, every name qualified.
@@ -223,8 +221,6 @@ pub struct Function {
     pub argument_types: Vec<Oid>,
     /// The extension it belongs to, if any.
     pub extension: Option<Arc<str>>,
-    /// Whose it is (`proowner`).
-    pub owner: Oid,
     /// Aggregates: their transition, final, combine … functions.
     pub support: Vec<Oid>,
     /// Aggregates: the types of their states.
@@ -327,16 +323,6 @@ pub struct Snapshot {
     pub builtins: Option<Arc<Builtins>>,
     /// Every role's name → names of the roles it is a member of, directly or not.
     pub memberships: HashMap<Arc<str>, Vec<Arc<str>>>,
-    pub roles: HashMap<Oid, Role>,
-}
-
-/// What may make it that one role sees what another's tables hold.
-#[derive(Debug, Default)]
-pub struct Role {
-    pub name: Arc<str>,
-    pub is_superuser: bool,
-    /// The roles whose privileges it has by membership, without SET ROLE.
-    pub acts_as: Vec<Oid>,
 }
 
 /// `FirstNormalObjectId` of PostgreSQL's `transam.h`: objects below come with
@@ -351,11 +337,6 @@ impl Oid {
 }
 
 impl Snapshot {
-    /// Has the role the privileges of this owner of a relation?
-    pub fn has_privileges(&self, role: Oid, owner: Oid) -> bool {
-        let known = self.roles.get(&role);
-        role == owner || known.is_some_and(|role| role.is_superuser || role.acts_as.contains(&owner))
-    }
     /// Adds a relation under its name.
     pub fn add_relation(&mut self, relation: Relation) {
         self.add_name(&relation.name, Named::Relation(relation.oid));

@@ -92,7 +92,6 @@ fn function(oid: u32, name: &str, body: &str) -> Function {
         return_type: TEXT,
         argument_types: Vec::new(),
         extension: None,
-        owner: Oid::default(),
         support: Vec::new(),
         state_types: Vec::new(),
     }

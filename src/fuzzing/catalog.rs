@@ -135,7 +135,6 @@ fn function(oid: Oid, name: &str) -> Function {
         return_type: TEXT,
         argument_types: Vec::new(),
         extension: None,
-        owner: Oid::default(),
         support: Vec::new(),
         state_types: Vec::new(),
     }

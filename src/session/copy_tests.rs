@@ -32,7 +32,6 @@ fn guard() -> Guard {
         keyed: Default::default(),
         set_off: Default::default(),
         reached: Default::default(),
-        strange: Default::default(),
         sequences: Default::default(),
         running_types: Default::default(),
         far_tables: Default::default(),

@@ -7,8 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::super::functions::has_word;
-use super::super::snapshot::{Function, Snapshot};
+use super::super::snapshot::Snapshot;
 use super::super::{ColumnId, Oid};
 use super::{Reason, column_name, protected_column};
 use crate::mask::MethodSpec;
@@ -18,12 +17,6 @@ use crate::policy::{Disclosure, ProtectedColumn};
 const ATTRIBUTES: Oid = Oid(1249);
 pub(in crate::catalog) const TABLE: &str = "pg_attribute";
 pub(in crate::catalog) const COLUMN: &str = "attmissingval";
-
-/// May the function read it: by its name, or with all columns of the catalog?
-pub(in crate::catalog) fn is_read_by(function: &Function) -> bool {
-    let reads_all = function.body.contains('*') && has_word(&function.body, &[TABLE]);
-    reads_all || has_word(&function.body, &[COLUMN])
-}
 
 /// The column of the catalog, if some protected column has a value there.
 pub(super) fn bound(

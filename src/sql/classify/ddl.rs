@@ -4,9 +4,8 @@
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
 
+use super::Classifier;
 use super::making::{last, makes_function, names_in};
-use super::{Classifier, name_of};
-use crate::catalog::guard::When;
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Statement, StatementKind};
@@ -32,35 +31,7 @@ impl Classifier<'_> {
             statement.names.over_protected = true;
             statement.sensitive_literals = self.tokens.literals(&self.span);
         }
-        statement.refusal = self.strange(node);
         statement
-    }
-
-    /// TRUNCATE whose triggers, or the upkeep of an index whose expressions, are no
-    /// DBA's code. What names no table may reach any.
-    fn strange(&self, node: &NodeEnum) -> Option<ClientError> {
-        let when = match node {
-            NodeEnum::TruncateStmt(_) => When::Truncate,
-            NodeEnum::VacuumStmt(_) | NodeEnum::ReindexStmt(_) | NodeEnum::ClusterStmt(_) => When::Upkeep,
-            // Runs no such code, or needs "exempt" where it names what has some.
-            _ => return None,
-        };
-        let reaches_any = reaches_unnamed(node);
-        let is_named = |relation: &Relation| reaches_any || self.spells(&relation.name);
-        let snapshot = &self.guard.snapshot;
-        let reached = self.guard.strange.iter().filter_map(|(oid, strange)| {
-            let relation = snapshot.relations.get(oid)?;
-            let above = snapshot.above(relation);
-            let is_reached = is_named(relation) || above.into_iter().any(is_named);
-            strange.when(when).filter(|_| is_reached)
-        });
-        let first = reached.min_by(|a, b| a.what.cmp(&b.what));
-        first.map(|code| code.refusal(false).at(self.position(self.span.start)))
-    }
-
-    fn spells(&self, name: &str) -> bool {
-        let mut tokens = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at));
-        tokens.any(|token| name_of(token) == name)
     }
 
     /// Does it, whatever its text names, reach something protected or run code

@@ -18,7 +18,6 @@ use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
 use super::{Analysed, Walk, begins};
-use crate::catalog::guard::When;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, GivenValues, Otherwise, Use, UseKind};
@@ -39,7 +38,6 @@ impl<'a> Walk<'a> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
-        self.runs_no_strange(&relations, if inserts { When::Insert } else { When::Change })?;
         if super::statistics::is_statistics(&named.relname) {
             return self.refuse("writing to column statistics is not understood", named.location);
         }

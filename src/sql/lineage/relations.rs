@@ -11,7 +11,6 @@ use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk, value};
-use crate::catalog::guard::When;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
@@ -99,7 +98,6 @@ impl<'a> Walk<'a> {
     pub(super) fn relations(&mut self, named: &'a RangeVar) -> Analysed<Vec<&'a Relation>> {
         self.account_relation(named)?;
         let relations = self.candidates(&named.schemaname, &named.relname);
-        self.runs_no_strange(&relations, When::Read)?;
         for relation in &relations {
             if let Some(reason) = self.facts.locked_relations.get(&relation.oid) {
                 return Err(ClientError::new(
@@ -117,15 +115,6 @@ impl<'a> Walk<'a> {
             self.traces |= self.reading_leaves_trace(relation);
         }
         Ok(self.chosen(named, relations))
-    }
-
-    /// Refuses what would run code that is no DBA's. Inside a view it is the view's.
-    pub(super) fn runs_no_strange(&self, relations: &[&Relation], when: When) -> Analysed<()> {
-        let strange = relations.iter().filter_map(|relation| self.facts.strange.get(&relation.oid));
-        match strange.filter_map(|strange| strange.when(when)).next().filter(|_| !self.view) {
-            Some(code) => Err(code.refusal(relations.len() > 1).at(self.places.position(self.here))),
-            None => Ok(()),
-        }
     }
 
     /// Of several relations that differ, the one that this reading is about.

@@ -41,7 +41,6 @@ pub struct Shop {
     opaque: HashSet<Oid>,
     keyed: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     set_off: HashMap<Oid, crate::catalog::guard::SetOff>,
-    strange: HashMap<Oid, crate::catalog::guard::Strange>,
     reached: HashMap<Oid, crate::catalog::guard::Reached>,
     sequences: HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
     pub running: HashMap<Oid, crate::catalog::guard::Runs>,
@@ -141,7 +140,6 @@ impl Shop {
             opaque: HashSet::new(),
             keyed: HashMap::new(),
             set_off: HashMap::new(),
-            strange: HashMap::new(),
             reached: HashMap::new(),
             sequences: HashMap::new(),
             running: HashMap::new(),
@@ -236,7 +234,6 @@ impl Shop {
             return_type: Oid(result),
             argument_types: Vec::new(),
             extension: None,
-            owner: Oid::default(),
             support: Vec::new(),
             state_types: Vec::new(),
         });
@@ -368,7 +365,6 @@ impl Shop {
             keyed: &self.keyed,
             set_off: &self.set_off,
             reached: &self.reached,
-            strange: &self.strange,
             sequences: &self.sequences,
             running_types: &self.running,
         }
