@@ -150,16 +150,18 @@ fn ddl_that_is_committed_before_it_is_answered_is_looked_for() {
     let mut dba = Raw::connect(bauta.port, "postgres");
     let mut ana = Raw::connect(bauta.port, "ana");
     assert!(ana.query("SELECT note FROM clean").iter().any(|frame| frame.tag == b'D'));
-    dba.send(&m::query(&format!("BEGIN; {CHANGE}; COMMIT; SELECT pg_sleep(3)")));
     let mut direct = Raw::connect(server.port(), "ana");
+    direct.query("SELECT pg_advisory_lock(7)");
+    dba.send(&m::query(&format!("BEGIN; {CHANGE}; COMMIT; SELECT pg_advisory_lock(7)")));
     let begun = Instant::now();
     while !tells(&direct.query("SELECT note FROM clean")) {
-        assert!(begun.elapsed() < Duration::from_secs(2), "it is committed");
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is committed");
     }
     for sql in ["SELECT note FROM clean", "COPY (SELECT note FROM clean) TO STDOUT"] {
         let frames = ana.query(sql);
         assert!(!tells(&frames), "{sql}: {frames:?}");
     }
+    direct.query("SELECT pg_advisory_unlock(7)");
     dba.until_ready();
     assert!(!tells(&ana.query("SELECT note FROM clean")));
 }

@@ -266,20 +266,19 @@ impl Relay {
         Ok(())
     }
 
-    /// A message is sent: may the server commit DDL by it?
+    /// A message is sent: may the server commit DDL by it behind which protected data
+    /// may come to stand? Other DDL keeps nobody waiting.
     pub(super) fn note_changes(&mut self, runs: &[Run]) {
         if self.changing.is_some() {
             return;
         }
-        let changes = |run: &Run| {
-            run.guarded.as_deref().is_some_and(|guarded| guarded.catalog_change >= CatalogChange::Relations)
-        };
+        let changes = |run: &Run| run.guarded.as_deref().is_some_and(|guarded| guarded.awaited);
         // A query by itself ends no transaction.
         let may_commit = |run: &Run| {
             let statement = run.ground.as_ref().and_then(Ground::statement);
             statement.is_none_or(|statement| !matches!(statement.kind, StatementKind::Query))
         };
-        let may_end = self.uncommitted >= CatalogChange::Relations && runs.iter().any(may_commit);
+        let may_end = self.unseen.is_some() && runs.iter().any(may_commit);
         if may_end || runs.iter().any(changes) {
             self.changing = Some(Arc::clone(&self.database).changes());
         }

@@ -100,8 +100,9 @@ impl<'a> Walk<'a> {
     /// masks tell equal values anyway.
     pub(super) fn parting(&self, value: &Value) -> Flow {
         let told = |column: &Arc<ProtectedColumn>| column.discloses.include(Disclosure::Equality);
-        let all_told =
-            super::value::is_plain(&value.flow) && super::value::columns(&value.flow).iter().all(told);
+        let all_told = super::value::is_plain(&value.flow)
+            && super::value::columns(&value.flow).iter().all(told)
+            && self.keeps_equality(value);
         match self.view && !all_told {
             true => value.flow.clone(),
             false => Flow::Clean,

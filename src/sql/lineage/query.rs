@@ -116,10 +116,14 @@ impl<'a> Walk<'a> {
         if let Some(condition) = select.where_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
+        let aggregates = self.aggregates;
         self.windows(&select.window_clause, &scope)?;
+        let orders_groups = self.aggregates > aggregates;
         let purpose = self.show;
         let mark = self.mark();
         let mut targets = self.targets(&select.target_list, &scope, purpose)?;
+        // Any may be computed over such a window.
+        targets.iter_mut().for_each(|target| target.of_groups |= orders_groups);
         if !outermost {
             self.carry_literals(&mark);
         }
