@@ -63,8 +63,8 @@ fn edits(statement: &Statement) -> Vec<Edit> {
 }
 
 fn keeps_meaning(guard: &Guard, text: &str, statement: &Statement, edits: Vec<Edit>, depth: usize) -> bool {
-    // Edits that don't fit together are never applied.
-    let Ok(mut edits) = splice::compose(edits) else { return true };
+    // What fits only in part, as under a grant on one of several columns, is not known.
+    let Ok(mut edits) = splice::compose(edits) else { return false };
     let start = statement.span.start;
     for edit in &mut edits {
         let (Some(from), Some(to)) = (edit.start.checked_sub(start), edit.end.checked_sub(start)) else {

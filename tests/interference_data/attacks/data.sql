@@ -198,3 +198,4 @@ INSERT INTO blur_paired SELECT mail, id FROM blur_cased;
 INSERT INTO blur_excluded SELECT id, mail FROM blur_cased;
 INSERT INTO blur_partial SELECT id, mail, false FROM blur_cased;
 INSERT INTO blur_padded VALUES (1, 'ann'), (2, 'bob');
+INSERT INTO blur_many VALUES (1, 'amy'), (2, CASE :seed WHEN 0 THEN 'AMY' ELSE 'bob' END), (3, 'zed');

@@ -538,3 +538,6 @@ CREATE TABLE blur_excluded (id int, mail citext, EXCLUDE USING btree (mail WITH 
 CREATE TABLE blur_padded (id int PRIMARY KEY, code char(8) UNIQUE);
 CREATE TABLE blur_partial (id int PRIMARY KEY, mail citext, done bool);
 CREATE UNIQUE INDEX ON blur_partial (mail) WHERE NOT done;
+CREATE TABLE blur_many (id int PRIMARY KEY, mail citext);
+CREATE VIEW v_by_cased AS SELECT min(id) AS first, count(*) AS n FROM blur_many GROUP BY mail;
+CREATE VIEW v_ranked_groups AS SELECT rank() OVER w AS k FROM customers GROUP BY vip WINDOW w AS (ORDER BY count(*));

@@ -68,3 +68,7 @@ SELECT n FROM v_by_sets WHERE vip IS NOT NULL ORDER BY 1 LIMIT 3
 == a view's groups by a part of a token
 SELECT n FROM v_by_part ORDER BY 1 LIMIT 2
 SELECT n FROM v_parted_by_part ORDER BY 1
+== a view's groups by what takes two texts for one
+SELECT max(n) FROM v_by_cased
+== a view's window by name, over what is computed of groups
+SELECT max(k) FROM v_ranked_groups
