@@ -224,7 +224,7 @@ impl<'a> Advice<'a> {
         let grouped_by = names(hidden);
         if !grouped_by.is_empty() {
             let message = format!("view {} groups its rows by protected {grouped_by}", relation.qualified());
-            let mend = "what it computes of each group is disclosed to everybody who may read it";
+            let mend = "how many groups there are is disclosed to everybody who may read it";
             self.add(Severity::Warning, message, mend);
         }
     }

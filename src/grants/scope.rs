@@ -226,6 +226,7 @@ fn parts(column: &ProtectedColumn) -> (&str, &str, &str) {
 pub struct Namesakes(HashMap<ColumnName, Vec<Arc<ProtectedColumn>>>);
 
 impl Namesakes {
+    /// Of all columns that are protected, in all databases that are known.
     pub fn new(protected: Vec<Arc<ProtectedColumn>>) -> Self {
         let mut named: HashMap<ColumnName, Vec<Arc<ProtectedColumn>>> = HashMap::new();
         for column in protected {
@@ -233,9 +234,12 @@ impl Namesakes {
         }
         Self(named)
     }
+
+    /// Those of this name.
     pub fn of(&self, name: &ColumnName) -> &[Arc<ProtectedColumn>] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
+
     /// These columns, and all others that a grant on them would show.
     pub fn with(&self, columns: &[Arc<ProtectedColumn>]) -> Vec<Arc<ProtectedColumn>> {
         let others = names(columns).into_iter().flat_map(|name| self.of(&name).to_vec());

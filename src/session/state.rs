@@ -20,7 +20,7 @@ use super::end_user::Naming;
 use super::virtual_schema::VirtualStatement;
 use super::weight::Weight;
 use crate::sql::splice::Edit;
-use crate::sql::{Analysis, Statement, StatementKind};
+use crate::sql::{Analysis, Statement};
 use crate::wire::backend::TransactionStatus;
 
 /// Names that clients may not use: bauta's own messages stand under them.
@@ -41,15 +41,7 @@ pub struct Lineage {
 impl Lineage {
     pub fn statement(&self) -> Option<&Statement> {
         let statement = self.analysis.statements.get(self.index)?;
-        match &statement.kind {
-            StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. }
-                if self.inner =>
-            {
-                Some(inner)
-            }
-            _ if self.inner => None,
-            _ => Some(statement),
-        }
+        if self.inner { statement.kind.inner() } else { Some(statement) }
     }
 }
 

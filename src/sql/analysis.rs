@@ -200,6 +200,24 @@ pub enum StatementKind {
     Utility,
 }
 
+impl StatementKind {
+    /// The statement inside PREPARE or DECLARE.
+    pub fn inner(&self) -> Option<&Statement> {
+        match self {
+            Self::Prepare { inner, .. } | Self::DeclareCursor { inner, .. } => Some(inner),
+            _ => None,
+        }
+    }
+
+    /// As [`inner`](Self::inner).
+    pub fn inner_mut(&mut self) -> Option<&mut Statement> {
+        match self {
+            Self::Prepare { inner, .. } | Self::DeclareCursor { inner, .. } => Some(inner),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transaction {
     Begin,

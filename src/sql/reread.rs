@@ -34,22 +34,8 @@ pub fn check(guard: &Guard, text: &str, statements: &mut [Statement], depth: usi
 
 fn mark(statement: &mut Statement) {
     statement.runs_unedited_only = true;
-    if let Some(inner) = inner_mut(&mut statement.kind) {
+    if let Some(inner) = statement.kind.inner_mut() {
         mark(inner);
-    }
-}
-
-fn inner(kind: &StatementKind) -> Option<&Statement> {
-    match kind {
-        StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => Some(inner),
-        _ => None,
-    }
-}
-
-fn inner_mut(kind: &mut StatementKind) -> Option<&mut Statement> {
-    match kind {
-        StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } => Some(inner),
-        _ => None,
     }
 }
 
@@ -59,7 +45,7 @@ fn edits(statement: &Statement) -> Vec<Edit> {
         Otherwise::Neutralise(edits) => edits.as_slice(),
         Otherwise::Refuse => &[],
     });
-    own.cloned().chain(inner(&statement.kind).into_iter().flat_map(edits)).collect()
+    own.cloned().chain(statement.kind.inner().into_iter().flat_map(edits)).collect()
 }
 
 fn keeps_meaning(guard: &Guard, text: &str, statement: &Statement, edits: Vec<Edit>, depth: usize) -> bool {
@@ -115,7 +101,7 @@ fn means(judged: &Statement, reread: &Statement, spliced: &[Range<usize>]) -> bo
         (Some(outputs), None) => reread.is_clean() && outputs.iter().all(|output| output.flow == Flow::Clean),
         (None, Some(_)) => false,
     };
-    let same_inner = match (inner(&judged.kind), inner(&reread.kind)) {
+    let same_inner = match (judged.kind.inner(), reread.kind.inner()) {
         (Some(inner), Some(reread)) => means(inner, reread, spliced),
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,

@@ -85,9 +85,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         statement.follows_end = ended;
         statement.current_of = tokens.follow(&raw.span, &[Token::CurrentP, Token::Of]);
         ended |= matches!(statement.kind, StatementKind::Transaction(_));
-        if let StatementKind::Prepare { inner, .. } | StatementKind::DeclareCursor { inner, .. } =
-            &mut statement.kind
-        {
+        if let Some(inner) = statement.kind.inner_mut() {
             inner.may_recode = recodes;
             inner.current_of = statement.current_of;
         }
