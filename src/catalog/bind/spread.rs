@@ -193,8 +193,6 @@ impl Binder<'_> {
                 // A grant by tag shows all that it is made of.
                 let mut tags = first.tags.clone();
                 tags.retain(|tag| sources.iter().all(|source| source.tags.contains(tag)));
-                tags.sort();
-                tags.dedup();
                 let because = format!("generated from a protected column ({})", first.place);
                 let computed = Reason::computed(relation, column, tags, because, Arc::clone(&first.place));
                 let follows = sources.iter().find_map(|source| source.follows.clone());

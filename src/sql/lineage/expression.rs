@@ -644,10 +644,28 @@ fn scalar(mut targets: Vec<Target>, span: &Range<usize>) -> Value {
 
 /// The result of `CASE WHEN false THEN result END`, which is NULL before anything is
 /// evaluated (`eval_const_expressions` in `clauses.c`): so is what was spliced.
+///
+/// Names and subqueries only, as in a splice: what OVER parts and sorts by does not
+/// go with its function, since the query computes it for each of its own rows
+/// (`transformWindowDefinitions` in `parse_clause.c`).
 fn folded(case: &CaseExpr) -> Option<&Node> {
     let ([only], None, None) = (case.args.as_slice(), &case.arg, &case.defresult) else { return None };
     let Some(NodeEnum::CaseWhen(when)) = only.node.as_ref() else { return None };
     let Some(NodeEnum::AConst(condition)) = when.expr.as_ref()?.node.as_ref() else { return None };
     let is_false = matches!(&condition.val, Some(Val::Boolval(value)) if !value.boolval);
-    if is_false { when.result.as_deref() } else { None }
+    when.result.as_deref().filter(|result| is_false && is_name_or_subquery(result))
+}
+
+fn is_name_or_subquery(node: &Node) -> bool {
+    match inner(Some(node)) {
+        Some(NodeEnum::ColumnRef(_)) => true,
+        Some(NodeEnum::SubLink(link)) => {
+            matches!(link.sub_link_type(), SubLinkType::ExprSublink | SubLinkType::ArraySublink)
+        }
+        Some(NodeEnum::AIndirection(part)) => {
+            let is_name = |step: &Node| matches!(step.node, Some(NodeEnum::String(_) | NodeEnum::AStar(_)));
+            part.indirection.iter().all(is_name) && part.arg.as_deref().is_some_and(is_name_or_subquery)
+        }
+        _ => false,
+    }
 }

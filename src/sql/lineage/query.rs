@@ -42,6 +42,11 @@ pub(super) struct Target {
 }
 
 impl Target {
+    /// That is certain in name and place.
+    fn new(name: String, value: Value, span: Range<usize>) -> Self {
+        Self { name, value, span, loose: false, unsure: false, shifts: false, of_groups: false }
+    }
+
     /// As [`Field::place`].
     pub fn place(&self) -> (&Flow, bool) {
         (&self.value.flow, self.moves())
@@ -171,15 +176,8 @@ impl<'a> Walk<'a> {
             };
             let entries = entries.iter_mut().map(|row| row.get_mut(column).and_then(Option::take)).collect();
             let value = self.listed_column(value, entries, &mark);
-            targets.push(Target {
-                name: format!("column{}", column + 1),
-                value,
-                span: self.here..self.here,
-                loose: column >= first_moving,
-                unsure: false,
-                shifts: false,
-                of_groups: false,
-            });
+            let target = Target::new(format!("column{}", column + 1), value, self.here..self.here);
+            targets.push(Target { loose: column >= first_moving, ..target });
         }
         self.order_by_names(select, scope, &targets, Some(VALUES))?;
         self.limit_and_locks(select, scope)?;
@@ -253,17 +251,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let value = self.expression(node, scope, purpose)?;
-            let span = self.here..self.here;
-            let name = String::new();
-            items.push(Target {
-                name,
-                value,
-                span,
-                loose: false,
-                unsure: false,
-                shifts: false,
-                of_groups: false,
-            });
+            items.push(Target::new(String::new(), value, self.here..self.here));
         }
         Ok(items)
     }
@@ -334,7 +322,7 @@ impl<'a> Walk<'a> {
         }
         let value = self.shown(value, purpose);
         let span = self.places.token(target.location);
-        targets.push(Target { name, value, span, loose: false, unsure, shifts: false, of_groups });
+        targets.push(Target { unsure, of_groups, ..Target::new(name, value, span) });
         Ok(())
     }
 
@@ -400,14 +388,8 @@ impl<'a> Walk<'a> {
             let Some(parts) = self.parts(value) else {
                 return self.unknown("expanding a row that is not a table's");
             };
-            let target = |(name, value): (String, Value)| Target {
-                name,
-                value: Value { points: Points::default(), ..value },
-                span: span.clone(),
-                loose: false,
-                unsure: false,
-                shifts: false,
-                of_groups: false,
+            let target = |(name, value): (String, Value)| {
+                Target::new(name, Value { points: Points::default(), ..value }, span.clone())
             };
             return Ok(parts.into_iter().map(target).collect());
         };
@@ -461,5 +443,5 @@ fn field_target(field: &Field, span: &Range<usize>) -> Target {
     let mut value = Value::of_field(field, span.clone());
     value.points = Points::default();
     let Field { loose, unsure, shifts, .. } = *field;
-    Target { name: field.name.clone(), value, span: span.clone(), loose, unsure, shifts, of_groups: false }
+    Target { loose, unsure, shifts, ..Target::new(field.name.clone(), value, span.clone()) }
 }

@@ -252,20 +252,12 @@ impl<'a> Walk<'a> {
                     false => flow,
                 };
                 Field {
-                    name: column.name.to_string(),
                     flow,
                     type_oid: Some(column.type_oid),
                     collated: column.nondeterministic,
                     recased: column.recased,
-                    hidden: false,
-                    origin: None,
-                    loose: false,
-                    unsure: false,
-                    shifts: false,
-                    listed: None,
-                    is_null: false,
-                    null_with: Vec::new(),
                     runs: self.runs_of(column.type_oid),
+                    ..Field::clean(&*column.name)
                 }
             })
             .collect()

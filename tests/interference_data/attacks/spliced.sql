@@ -72,3 +72,20 @@ SELECT n FROM v_parted_by_part ORDER BY 1
 SELECT max(n) FROM v_by_cased
 == a view's window by name, over what is computed of groups
 SELECT max(k) FROM v_ranked_groups
+== a window of what is never evaluated, in a setting
+SELECT set_config('a.b', '', false)
+SELECT id, CASE WHEN false THEN rank() OVER (ORDER BY set_config('a.b', current_setting('a.b') || ',' || ssn, false)) END FROM customers WHERE id < 4
+SELECT CASE WHEN false THEN (first_value(id) OVER (PARTITION BY set_config('a.b', current_setting('a.b') || c::text, false))) END FROM customers c WHERE id = 1
+SELECT CASE WHEN false THEN (first_value(c) OVER (PARTITION BY set_config('a.b', current_setting('a.b') || email, false))).id END FROM customers c WHERE id = 1
+SELECT CASE WHEN false THEN (rank() OVER (PARTITION BY set_config('a.b', current_setting('a.b') || email, false))) IN (SELECT 1) END FROM customers c WHERE id = 1
+SELECT (SELECT CASE WHEN false THEN rank() OVER (ORDER BY set_config('a.b', current_setting('a.b') || c.salary, false)) END) FROM customers c WHERE id = 2
+SELECT current_setting('a.b')
+== a window of what is never evaluated, in an error
+SELECT id, CASE WHEN false THEN rank() OVER (ORDER BY 1 / (ascii(ssn) - 48)) END FROM customers WHERE id = 1
+== a window of what is never evaluated, in the number of rows
+SELECT id, CASE WHEN false THEN rank() OVER (ORDER BY generate_series(1, ascii(ssn))) END FROM customers WHERE id = 1
+== a window of what is never evaluated, over statistics
+SELECT CASE WHEN false THEN rank() OVER (ORDER BY set_config('a.b', (SELECT histogram_bounds::text FROM pg_stats WHERE tablename = 'customers' AND attname = 'salary'), false)) END
+SELECT current_setting('a.b')
+== a window of what is never evaluated, over aggregates since 16
+SELECT CASE WHEN false THEN JSON_ARRAYAGG(id) OVER (ORDER BY 1 / (ascii(ssn) - 48)) END FROM customers WHERE id = 1
