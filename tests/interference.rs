@@ -53,6 +53,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("sizes", include_str!("interference_data/attacks/sizes.sql")),
     ("spliced", include_str!("interference_data/attacks/spliced.sql")),
     ("bare", include_str!("interference_data/attacks/bare.sql")),
+    ("ranked", include_str!("interference_data/attacks/ranked.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

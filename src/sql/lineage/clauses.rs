@@ -10,7 +10,7 @@ use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a
 
 use super::names::inner;
 use super::query::Target;
-use super::scope::Scope;
+use super::scope::{Scope, Window};
 use super::value::{Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk, begins, changing};
 use crate::policy::{Disclosure, ProtectedColumn};
@@ -228,7 +228,7 @@ impl<'a> Walk<'a> {
                     match dedups {
                         true => order.cut(&value),
                         false => {
-                            self.sorted(&value, UseKind::OrderBy);
+                            self.sorted(&value, UseKind::OrderBy, Disclosure::Order);
                             order.keep();
                         }
                     }
@@ -298,7 +298,7 @@ impl<'a> Walk<'a> {
         self.add_use(Use {
             columns: all_columns(&order.flows),
             kind: UseKind::OrderBy,
-            needs: Disclosure::Order,
+            needs: order.needs,
             export: false,
             only_grant,
             position: self.places.position(first),
@@ -314,33 +314,43 @@ impl<'a> Walk<'a> {
     pub(super) fn windows(&mut self, nodes: &'a [Node], scope: &Scope<'_, 'a>) -> Analysed<()> {
         for node in nodes {
             let Some(NodeEnum::WindowDef(window)) = node.node.as_ref() else { return self.unknown("WINDOW") };
-            let flows = self.window(window, scope)?;
-            scope.windows.borrow_mut().push((window.name.clone(), computed(all_columns(&flows))));
+            let known = self.window(window, scope)?;
+            scope.windows.borrow_mut().push((window.name.clone(), known));
         }
         Ok(())
     }
 
     /// What a view computes over a window, it computes from what that is sorted
     /// by; and from what parts it, unless that may be told apart anyway.
-    pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<Vec<Flow>> {
+    pub(super) fn window(&mut self, window: &'a WindowDef, scope: &Scope<'_, 'a>) -> Analysed<Window> {
         self.placeless(&[&window.name, &window.refname]);
         let named = [&window.name, &window.refname];
         let known = scope.windows.borrow();
-        let mut flows: Vec<Flow> =
-            known.iter().filter(|(name, _)| named.contains(&name)).map(|(_, flow)| flow.clone()).collect();
+        let built_on = known.iter().filter(|(name, _)| named.contains(&name));
+        let (mut flows, mut sorts) = (Vec::new(), Vec::new());
+        for (_, base) in built_on {
+            flows.extend(base.flows.iter().cloned());
+            sorts.extend(base.sorts.iter().cloned());
+        }
         drop(known);
+        let measures = measures(window);
+        for value in sorts.iter().filter(|_| measures) {
+            flows.push(self.sorted(value, UseKind::WindowOrder, Disclosure::Search));
+        }
         for node in flattened(&window.partition_clause) {
             flows.push(self.grouped(node, scope, &[], Prefers::Inputs, UseKind::Grouping)?);
         }
         for node in &window.order_clause {
             let sorted = self.sort_node(node)?;
             let value = self.expression(sorted, scope, Purpose::WINDOW_SORT)?;
-            flows.push(self.sorted(&value, UseKind::WindowOrder));
+            let needs = if measures { Disclosure::Search } else { Disclosure::Order };
+            flows.push(self.sorted(&value, UseKind::WindowOrder, needs));
+            sorts.push(value);
         }
         for node in window.start_offset.as_deref().into_iter().chain(window.end_offset.as_deref()) {
             flows.push(self.decide(node, scope)?);
         }
-        Ok(flows)
+        Ok(Window { flows, sorts })
     }
 
     pub(super) fn limit_and_locks(&mut self, select: &'a SelectStmt, scope: &Scope<'_, 'a>) -> Analysed<()> {
@@ -363,6 +373,14 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
+}
+
+/// `RANGE … PRECEDING`, `… FOLLOWING`: the frame ends where values are so far from
+/// the row's own, which the client chooses.
+fn measures(window: &WindowDef) -> bool {
+    /// `FRAMEOPTION_RANGE` of PostgreSQL's `parsenodes.h`.
+    const RANGE: i32 = 0x2;
+    window.frame_options & RANGE != 0 && (window.start_offset.is_some() || window.end_offset.is_some())
 }
 
 /// The items of GROUP BY or PARTITION BY, lists of lists taken apart
@@ -392,6 +410,8 @@ struct OrderBy<'a> {
     whole: bool,
     cut: Vec<usize>,
     flows: Vec<Flow>,
+    /// What the items that are cut need together.
+    needs: Disclosure,
     seen: usize,
 }
 
@@ -403,6 +423,7 @@ impl<'a> OrderBy<'a> {
             whole: select.distinct_clause.iter().any(|node| node.node.is_some()),
             cut: Vec::new(),
             flows: Vec::new(),
+            needs: Disclosure::Order,
             seen: 0,
         }
     }
@@ -415,6 +436,7 @@ impl<'a> OrderBy<'a> {
         if !value.is_clean() {
             self.cut.push(self.seen);
             self.flows.push(value.flow.clone());
+            self.needs = self.needs.max(value.needs_in_order());
         }
         self.keep();
     }

@@ -83,7 +83,7 @@ impl<'a> Walk<'a> {
                 let Some(argument) = collate.arg.as_deref() else { return self.unknown("COLLATE") };
                 let mut value = self.expression(argument, scope, purpose)?;
                 self.keep_name_of_part(argument, &mut value)?;
-                Ok(Value { collated: true, origin: None, ..value.not_given() })
+                Ok(Value { collated: true, reordered: true, origin: None, ..value.not_given() })
             }
             NodeEnum::FuncCall(call) => self.function(call, scope, purpose),
             NodeEnum::AIndirection(indirection) => {
@@ -353,8 +353,8 @@ impl<'a> Walk<'a> {
                 let field = self.or_function(field, || Field::of_row(&row));
                 let mut value = value.becomes(field.flow.clone());
                 self.cut_whole_field(&mut value, name);
-                let Field { type_oid, collated, runs, .. } = field;
-                Ok(Value { type_oid, collated, runs, ..value })
+                let Field { type_oid, collated, reordered, runs, .. } = field;
+                Ok(Value { type_oid, collated, reordered, runs, ..value })
             }
             None => {
                 // A reference to a row has system columns too (`ParseComplexProjection`).
@@ -557,6 +557,7 @@ impl<'a> Walk<'a> {
             Some(oid) => {
                 // `citext` as text tells more apart than its own equality.
                 let collated = value.collated || !self.has_plain_equality(value.type_oid);
+                let reordered = value.reordered || !self.sorts_alike(&value, oid);
                 let flow = match value.flow.clone() {
                     // Blanks at the end of other texts are none of `bpchar`'s.
                     Flow::Plain { columns, .. } | Flow::Derived { columns, .. }
@@ -573,7 +574,7 @@ impl<'a> Walk<'a> {
                 };
                 let mut value = value.becomes(flow);
                 self.keep_name_of_part(node, &mut value)?;
-                Ok(Value { type_oid: Some(oid), collated, ..value })
+                Ok(Value { type_oid: Some(oid), collated, reordered, ..value })
             }
             None => Ok(Value::of(self.spend(&value, purpose))),
         }

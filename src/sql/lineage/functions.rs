@@ -121,14 +121,14 @@ impl<'a> Walk<'a> {
             flows.push(if is_argument {
                 self.spend(&value, purpose)
             } else {
-                self.sorted(&value, UseKind::OrderBy)
+                self.sorted(&value, UseKind::OrderBy, Disclosure::Order)
             });
         }
         if let Some(condition) = call.agg_filter.as_deref() {
             flows.push(self.decide(condition, scope)?);
         }
         if let Some(window) = call.over.as_deref() {
-            flows.extend(self.window(window, scope)?);
+            flows.extend(self.window(window, scope)?.flows);
         }
         Ok(computed(all_columns(&flows)))
     }
@@ -176,8 +176,8 @@ impl<'a> Walk<'a> {
         if value.is_clean() {
             return Value::clean();
         }
-        let purpose =
-            Purpose { kind: UseKind::MinMax, needs: Disclosure::Order, export: false, neutralise: true };
+        let needs = value.needs_in_order();
+        let purpose = Purpose { kind: UseKind::MinMax, needs, export: false, neutralise: true };
         self.spend(value, purpose);
         let flow = match &value.flow {
             Flow::Plain { columns, .. } => Flow::Plain { columns: columns.clone(), cast: true },
@@ -404,12 +404,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A value that decides an order.
-    pub(super) fn sorted(&mut self, value: &Value, kind: UseKind) -> Flow {
+    /// A value that decides an order, by which as much is told as `needs` says.
+    pub(super) fn sorted(&mut self, value: &Value, kind: UseKind, needs: Disclosure) -> Flow {
         if self.view || value.is_clean() {
             return self.spend(value, Purpose::SORT);
         }
-        let purpose = Purpose { kind, needs: Disclosure::Order, export: false, neutralise: true };
+        let needs = needs.max(value.needs_in_order());
+        let purpose = Purpose { kind, needs, export: false, neutralise: true };
         self.spend(value, purpose)
     }
 }

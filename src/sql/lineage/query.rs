@@ -226,6 +226,7 @@ impl<'a> Walk<'a> {
             value.points = Points::of_all([(&a.value.flow, a.value.points), (&b.value.flow, b.value.points)]);
             value.type_oid = type_oid;
             value.collated = a.value.collated || b.value.collated;
+            value.reordered = a.value.reordered || b.value.reordered;
             value.recased = a.value.recased || b.value.recased;
             value.runs = a.value.runs.max(b.value.runs);
             targets.push(Target { value, ..a });

@@ -28,6 +28,8 @@ pub(super) struct Field {
     pub flow: Flow,
     pub type_oid: Option<Oid>,
     pub collated: bool,
+    /// As [`Value::reordered`].
+    pub reordered: bool,
     /// Its own collation may change the length with the case.
     pub recased: bool,
     /// SEARCH or CYCLE adds it: where the query is not the one with the WITH,
@@ -95,8 +97,16 @@ pub(super) struct Scope<'s, 'a> {
     pub outer: Option<&'s Scope<'s, 'a>>,
     pub items: Vec<Item>,
     pub ctes: RefCell<Vec<Cte<'a>>>,
-    /// Windows by name, with what a view computes over them from.
-    pub windows: RefCell<Vec<(String, Flow)>>,
+    /// By name.
+    pub windows: RefCell<Vec<(String, Window)>>,
+}
+
+/// Of a window function, or of WINDOW.
+pub(super) struct Window {
+    /// What a view computes over it from.
+    pub flows: Vec<Flow>,
+    /// What it sorts by.
+    pub sorts: Vec<Value>,
 }
 
 #[derive(Clone)]
@@ -130,6 +140,7 @@ impl Field {
             flow: Flow::Clean,
             type_oid: None,
             collated: false,
+            reordered: false,
             recased: false,
             hidden: false,
             origin: None,
@@ -150,6 +161,7 @@ impl Field {
             flow: value.flow.clone(),
             type_oid: value.type_oid,
             collated: value.collated,
+            reordered: value.reordered,
             recased: value.recased,
             hidden: false,
             origin: None,
@@ -188,6 +200,7 @@ impl Field {
             flow: unite(&self.flow, &other.flow),
             type_oid: if self.type_oid == other.type_oid { self.type_oid } else { None },
             collated: self.collated || other.collated,
+            reordered: self.reordered || other.reordered,
             recased: self.recased || other.recased,
             hidden: self.hidden && other.hidden,
             origin: if self.origin == other.origin { self.origin } else { None },

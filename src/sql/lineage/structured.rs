@@ -10,6 +10,7 @@ use pg_query::protobuf::{
 use super::scope::{Field, Item, Scope, Source};
 use super::value::{Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
+use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, UseKind};
 
 impl<'a> Walk<'a> {
@@ -180,13 +181,13 @@ impl<'a> Walk<'a> {
             let Some(NodeEnum::SortBy(sort)) = node.node.as_ref() else { return self.unknown("ORDER BY") };
             let Some(node) = sort.node.as_deref() else { return self.unknown("ORDER BY") };
             let value = self.expression(node, scope, Purpose::SORT)?;
-            flows.push(self.sorted(&value, UseKind::OrderBy));
+            flows.push(self.sorted(&value, UseKind::OrderBy, Disclosure::Order));
         }
         if let Some(condition) = constructor.agg_filter.as_deref() {
             flows.push(self.decide(condition, scope)?);
         }
         if let Some(window) = constructor.over.as_deref() {
-            flows.extend(self.window(window, scope)?);
+            flows.extend(self.window(window, scope)?.flows);
         }
         Ok(computed(all_columns(&flows)))
     }

@@ -182,6 +182,13 @@ impl<'a> Walk<'a> {
         !types.is_empty() && types.iter().all(|oid| *oid == BPCHAR)
     }
 
+    /// Does the value sort in its own type as it does in this one?
+    pub(super) fn sorts_alike(&self, value: &Value, oid: Oid) -> bool {
+        let is_text = |oid: Oid| matches!(oid, TEXT | VARCHAR);
+        let types = self.base_types(value);
+        !types.is_empty() && types.iter().all(|own| *own == oid || (is_text(*own) && is_text(oid)))
+    }
+
     /// What is one of these two: no mask of its own where one changes the other.
     pub(super) fn united(&self, left: &Value, right: &Value) -> Flow {
         match unite(&left.flow, &right.flow) {

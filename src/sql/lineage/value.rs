@@ -28,6 +28,8 @@ pub(super) struct Value {
     pub type_oid: Option<Oid>,
     /// An explicit COLLATE is in force: equality is not the mask's any more.
     pub collated: bool,
+    /// It sorts otherwise than its column does: another type, a COLLATE.
+    pub reordered: bool,
     /// Its collation may change the length with the case.
     pub recased: bool,
     pub constant: Constant,
@@ -175,6 +177,7 @@ impl Value {
             lock: Flow::Clean,
             type_oid: None,
             collated: false,
+            reordered: false,
             recased: false,
             constant: Constant::No,
             literal: Literal::No,
@@ -218,6 +221,7 @@ impl Value {
         }
         value.type_oid = field.type_oid;
         value.collated = field.collated;
+        value.reordered = field.reordered;
         value.recased = field.recased;
         value.origin = field.origin;
         value.listed = field.listed;
@@ -264,6 +268,7 @@ impl Value {
         let flow = values.iter().map(|value| value.flow.clone()).reduce(|a, b| unite(&a, &b));
         let mut value = Self::of(flow.unwrap_or(Flow::Clean));
         value.collated = values.iter().any(|value| value.collated);
+        value.reordered = values.iter().any(|value| value.reordered);
         value.recased = values.iter().any(|value| value.recased);
         value.runs = values.iter().filter_map(|value| value.runs).max();
         value.points = Points::of_all(values.into_iter().map(|value| (value.flow, value.points)));
@@ -282,6 +287,12 @@ impl Value {
 
     pub fn is_clean(&self) -> bool {
         self.flow == Flow::Clean
+    }
+
+    /// What must be disclosed to sort by it. In an order of the client's choice each
+    /// question is another predicate.
+    pub fn needs_in_order(&self) -> Disclosure {
+        if self.reordered { Disclosure::Search } else { Disclosure::Order }
     }
 
     /// The same places, another flow: `lower(c)`, `(row).c`.

@@ -541,3 +541,6 @@ CREATE UNIQUE INDEX ON blur_partial (mail) WHERE NOT done;
 CREATE TABLE blur_many (id int PRIMARY KEY, mail citext);
 CREATE VIEW v_by_cased AS SELECT min(id) AS first, count(*) AS n FROM blur_many GROUP BY mail;
 CREATE VIEW v_ranked_groups AS SELECT rank() OVER w AS k FROM customers GROUP BY vip WINDOW w AS (ORDER BY count(*));
+-- Columns that tell their order, and no more.
+CREATE TABLE ranked (id int PRIMARY KEY, label text, code text, pay int DEFAULT 0, since date, left_at timestamp);
+CREATE VIEW v_ranked AS SELECT id, pay AS p FROM ranked;
