@@ -224,6 +224,28 @@ fn a_portal_has_no_columns_of_what_nobody_has_seen_made() {
 }
 
 /// Drivers read these codes: what names nothing is answered as without bauta.
+/// A Query that fails in a transaction leaves the server an unnamed portal whose
+/// text is memory that is used for other messages by then: that of the Bind
+/// behind it, say, with the original that stands for a token.
+#[test]
+fn the_unnamed_portal_of_a_failed_query_is_not_run() {
+    let server = Server::shared();
+    let bauta = Bauta::start(server, POLICY);
+    for failing in
+        ["VACUUM", "EXECUTE nope", "SELECT 1 / 0", "SELECT nope", "nope", "PREPARE one AS SELECT 1"]
+    {
+        for named in [m::execute("", 0), m::describe(b'P', "")] {
+            let mut ana = Raw::connect(bauta.port, "ana");
+            ana.query("PREPARE one AS SELECT 1; BEGIN");
+            ana.exchange(&with_sync(&[m::parse("", "SELECT 1", &[]), m::bind("", "", &[], &[])]));
+            let failed = ana.query(failing);
+            assert!(code(&failed).is_some(), "{failing}");
+            let answer = ana.exchange(&with_sync(&[named]));
+            assert_eq!(code(&answer).as_deref(), Some("34000"), "{failing}: {answer:?}");
+        }
+    }
+}
+
 #[test]
 fn what_names_nothing_is_answered_in_the_servers_own_words() {
     let server = Server::shared();

@@ -5,7 +5,7 @@
 //! finds by the original must come. Whatever else is given is refused, and no
 //! original may be found in anything that comes back.
 
-use super::harness::{Bauta, Frame, Raw, Server, message as m};
+use super::harness::{Bauta, Frame, Raw, Relay, Server, message as m};
 
 const POLICY: &str = r#"
     [[protect]]
@@ -112,6 +112,34 @@ pub(crate) fn extended(sql: &str, types: &[u32], values: &[Option<&str>]) -> Vec
         m::sync(),
     ]
     .concat()
+}
+
+/// What is bound in a failed transaction fails anyway: the server only keeps it in
+/// memory for a while.
+#[test]
+fn no_original_goes_where_the_transaction_has_failed() {
+    let server = Server::start();
+    let network = Relay::to(server.port());
+    let policy = format!("upstream.address = \"127.0.0.1:{}\"\n{POLICY}", network.port);
+    let bauta = Bauta::start(&server, &policy);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let original =
+        first(&Raw::connect(server.port(), "postgres").query("SELECT ssn FROM customers WHERE id = 1"));
+    let token = token(&mut ana, "ssn", "customers", 1);
+    let find = "SELECT id FROM customers WHERE ssn = $1";
+    ana.exchange(&[m::parse("found", find, &[]), m::sync()].concat());
+    let bound = [bind("found", &[token.as_bytes()], 0), m::execute("", 0), m::sync()].concat();
+    let literal = format!("SELECT id FROM customers WHERE ssn = '{token}'");
+    ana.query("BEGIN");
+    assert_eq!(error(&ana.query("SELECT 1 / 0")).as_deref(), Some("22012"));
+    for _ in 0..2 {
+        assert_eq!(error(&ana.exchange(&bound)).as_deref(), Some("25P02"));
+        assert_eq!(error(&ana.query(&literal)).as_deref(), Some("25P02"));
+        assert!(!network.has_heard(original.as_bytes()));
+    }
+    ana.query("ROLLBACK");
+    assert_eq!(column(&ana.exchange(&bound)), ["1"]);
+    assert!(network.has_heard(original.as_bytes()));
 }
 
 /// PostgreSQL counts parameters in 16 bits, and so do we.

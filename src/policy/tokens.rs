@@ -127,6 +127,12 @@ impl Handover {
             || self.streams_originals()
     }
 
+    /// The server is to fail what it is handed: nothing leads back.
+    pub fn withhold(&mut self) {
+        self.literals.iter_mut().for_each(|(_, original)| *original = Original(Zeroizing::default()));
+        self.parameters.iter_mut().for_each(|(_, original)| *original = None);
+    }
+
     pub fn streams_originals(&self) -> bool {
         self.streamed.iter().any(|streamed| streamed.takes.leads())
     }

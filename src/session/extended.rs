@@ -20,6 +20,7 @@ use super::relay::{End, Hold, Relay, ShapeRef, Step};
 use super::reports::Gate;
 use super::runs::{Audience, Reply, ShownParameters};
 use super::state::{Change, Entry, Kind, Known, Lineage, Lookup, Portal, Prepared, Slot};
+use super::unheld::Unheld;
 use crate::sql::StatementKind;
 use crate::wire::frontend::Target;
 
@@ -74,6 +75,9 @@ impl Relay {
             && prepared.form.is_none()
         {
             return self.describe_lost(name, prepared.clone());
+        }
+        if found.is_none() && matches!(target, Target::Portal(b"")) {
+            self.close_unheld(Unheld::Portal(Bytes::new()));
         }
         self.upstream.queue(frame);
         // A description shows no values, so one of something unknown may pass.

@@ -30,6 +30,7 @@ use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind, parse};
+use crate::wire::backend::TransactionStatus;
 
 /// How many EXECUTE or FETCH may lead to one another.
 pub(super) const MAX_FOLLOWED: usize = 8;
@@ -467,7 +468,7 @@ impl Relay {
         let permits = self.permits.behind(&self.spent);
         let decision = decide::decide_with(statement, &permits, exempt, now, &tokens);
         let observe = self.observes();
-        let verdict = match decision {
+        let mut verdict = match decision {
             Decision::Run(verdict) if observe => untouched(verdict.columns),
             Decision::Run(verdict) => verdict,
             Decision::Refuse { error, columns, lacking } => {
@@ -479,6 +480,9 @@ impl Relay {
             if let Some(why) = self.lossy_output(statement) {
                 return Err(why.into());
             }
+        }
+        if self.state.is_quiet() && self.state.status() == TransactionStatus::Failed {
+            verdict.tokens.withhold();
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;

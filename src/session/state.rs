@@ -410,8 +410,9 @@ impl<R, S: Clone> State<R, S> {
             self.running += 1;
         }
         if entry.kind == Kind::Query {
-            // exec_simple_query() drops the unnamed statement and replaces
-            // the unnamed portal.
+            // exec_simple_query() drops the unnamed statement and replaces the unnamed
+            // portal. If it fails in a transaction block, its own portal stays there,
+            // whose text and plan are memory that is used for something else by then.
             entry.dropped_unnamed = self.statements.remove(b"".as_slice());
             entry.changes.insert(0, (0, Change::RemovePortal(Bytes::new())));
         }
@@ -564,9 +565,9 @@ impl<R, S: Clone> State<R, S> {
                     Undo::Portal { name, .. } => self.portals.get(name).is_some_and(|slot| slot.value.hold),
                     _ => false,
                 };
-                for (of, undo) in undo.iter_mut().filter(|_| begun) {
+                for (of, undo) in &mut undo {
                     // A cursor that a commit has held may outlive its failure.
-                    if *of == current || held(undo) {
+                    if undo.is_of_unnamed_portal() || (begun && (*of == current || held(undo))) {
                         undo.forget();
                     }
                 }
@@ -676,7 +677,11 @@ impl<R, S: Clone> State<R, S> {
         self.queue.iter().rev().any(|entry| {
             earlier_segment |= !entry.kind.skips_to_sync();
             let unnamed = statement && name.is_empty() && entry.dropped_unnamed.is_some();
-            earlier_segment && (unnamed || entry.undo.iter().any(|(_, undo)| undo.removes(name, statement)))
+            let mut undone = entry.undo.iter().map(|(_, undo)| undo);
+            let comes_back = |undo: &Undo<S>| {
+                undo.removes(name, statement) && !(entry.kind == Kind::Query && undo.is_of_unnamed_portal())
+            };
+            earlier_segment && (unnamed || undone.any(comes_back))
         })
     }
 
@@ -821,6 +826,11 @@ impl<S> Undo<S> {
             Self::Statements(all) => all.clear(),
             Self::Portals(all) => all.clear(),
         }
+    }
+
+    /// A Query drops it, whatever becomes of the Query.
+    fn is_of_unnamed_portal(&self) -> bool {
+        matches!(self, Self::Portal { name, removed: true, .. } if name.is_empty())
     }
 
     fn removes(&self, wanted: &[u8], statement: bool) -> bool {

@@ -191,6 +191,21 @@ fn a_query_drops_the_unnamed_statement_even_if_it_fails() {
     assert_eq!(means(&state, ""), "missing");
 }
 
+/// What the server has under that name by then reads memory of something else.
+#[test]
+fn a_query_drops_the_unnamed_portal_even_if_it_fails_before_anything() {
+    let mut state = Test::default();
+    send(&mut state, Kind::Query);
+    state.ready(TransactionStatus::InBlock).unwrap();
+    bind(&mut state, "", "bound before", false);
+    answer(&mut state, 1);
+    send(&mut state, Kind::Query);
+    assert_eq!(portal_means(&state, ""), "missing");
+    state.fail(0, false);
+    state.ready(TransactionStatus::Failed).unwrap();
+    assert_eq!(portal_means(&state, ""), "missing");
+}
+
 #[test]
 fn statements_of_one_query_are_final_one_by_one() {
     let mut state = Test::default();

@@ -8,6 +8,10 @@
 //! - in a Query, a statement of the same kind takes its place, under a name that
 //!   no client may use; the name in the error is put right;
 //! - before a message, a Close of the name goes upstream, unseen.
+//!
+//! No function makes the unnamed portal. What a failed Query leaves under it (see
+//! [`State::expect`](super::state::State::expect)) reads whatever its memory holds
+//! by then, originals too, so nothing but a Close may name it.
 
 use bytes::Bytes;
 

@@ -1,10 +1,10 @@
-//! A TCP relay that can be cut, or go silent: the network between a node and
-//! its state store.
+//! A TCP relay that can be cut, or go silent, and hears what is sent: the network
+//! between a node and its state store or server.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const OPEN: u8 = 0;
@@ -16,7 +16,11 @@ const SILENT: u8 = 2;
 pub struct Relay {
     pub port: u16,
     state: Arc<AtomicU8>,
+    heard: Heard,
 }
+
+/// What came for the target, over all connections.
+type Heard = Arc<Mutex<Vec<u8>>>;
 
 impl Relay {
     /// To 127.0.0.1 at this port.
@@ -25,6 +29,8 @@ impl Relay {
         let port = listener.local_addr().expect("address").port();
         let state = Arc::new(AtomicU8::new(OPEN));
         let shared = state.clone();
+        let heard = Heard::default();
+        let hears = heard.clone();
         // Ends with the test process.
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -32,16 +38,21 @@ impl Relay {
                     continue;
                 }
                 let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                for (from, to) in [
-                    (client.try_clone().unwrap(), server.try_clone().unwrap()),
-                    (server.try_clone().unwrap(), client.try_clone().unwrap()),
+                for (from, to, heard) in [
+                    (client.try_clone().unwrap(), server.try_clone().unwrap(), Some(hears.clone())),
+                    (server.try_clone().unwrap(), client.try_clone().unwrap(), None),
                 ] {
                     let shared = shared.clone();
-                    std::thread::spawn(move || pump(from, to, &shared));
+                    std::thread::spawn(move || pump(from, to, &shared, heard));
                 }
             }
         });
-        Self { port, state }
+        Self { port, state, heard }
+    }
+
+    /// Has the target been sent this?
+    pub fn has_heard(&self, what: &[u8]) -> bool {
+        self.heard.lock().unwrap().windows(what.len()).any(|window| window == what)
     }
 
     pub fn cut(&self) {
@@ -55,7 +66,7 @@ impl Relay {
     }
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
+fn pump(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8, heard: Option<Heard>) {
     let mut buffer = [0; 8192];
     from.set_read_timeout(Some(Duration::from_millis(20))).expect("timeout");
     loop {
@@ -73,6 +84,9 @@ fn pump(mut from: TcpStream, mut to: TcpStream, state: &AtomicU8) {
                 // What was read just before the silence stays in the wire.
                 while state.load(Ordering::SeqCst) == SILENT {
                     std::thread::sleep(Duration::from_millis(20));
+                }
+                if let Some(heard) = &heard {
+                    heard.lock().unwrap().extend_from_slice(&buffer[..length]);
                 }
                 if state.load(Ordering::SeqCst) == CUT || to.write_all(&buffer[..length]).is_err() {
                     break;

@@ -94,7 +94,7 @@ impl Relay {
     /// A portal that bauta has not seen opened.
     fn execute_unheld(&mut self, portal: &[u8], frame: &[u8]) -> Step {
         let unheld = Unheld::Portal(Bytes::copy_from_slice(portal));
-        let reply = if self.observes() {
+        let reply = if self.observes() && !portal.is_empty() {
             let sql = Sql::whole(Bytes::new(), Conceal::AllLiterals);
             match self.intend_judged(sql, Arc::default(), Some(observe::run_unheld(&unheld))) {
                 Ok(run) => Reply::new(Audience::Client).with_run(run),
