@@ -555,9 +555,10 @@ impl<'a> Walk<'a> {
             .filter(|_| value.row.is_none() && value.elements.is_none() && !self.may_be_document(&value));
         match keeps {
             Some(oid) => {
-                // `citext` as text tells more apart than its own equality.
-                let collated = value.collated || !self.has_plain_equality(value.type_oid);
-                let reordered = value.reordered || !self.sorts_alike(&value, oid);
+                let own_types = self.base_types(&value);
+                let is_own = !own_types.is_empty() && own_types.iter().all(|own| *own == oid);
+                let collated = value.collated || !(is_own || self.equal_as_text(&own_types));
+                let reordered = value.reordered || !types::sorts_alike(&own_types, oid);
                 let flow = match value.flow.clone() {
                     // Blanks at the end of other texts are none of `bpchar`'s.
                     Flow::Plain { columns, .. } | Flow::Derived { columns, .. }

@@ -251,14 +251,14 @@ impl<'a> Walk<'a> {
                     true => value::computed(self.all_protected()),
                     false => flow,
                 };
-                Field {
+                self.through_a_view(Field {
                     flow,
                     type_oid: Some(column.type_oid),
                     collated: column.nondeterministic,
                     recased: column.recased,
                     runs: self.runs_of(column.type_oid),
                     ..Field::clean(&*column.name)
-                }
+                })
             })
             .collect()
     }

@@ -9,7 +9,7 @@ use pg_query::protobuf::{AExprKind, ColumnRef, Node, TypeName};
 
 use super::functions::SCALAR_ARRAYS;
 use super::names::{BPCHAR, PG_CATALOG, TEXT, VARCHAR, strings};
-use super::scope::Scope;
+use super::scope::{Field, Scope};
 use super::value::{self, Literal, Purpose, Value, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
@@ -55,6 +55,25 @@ const NEVER_FAILING: &[Oid] = &[
 /// Types that values of several get, each cast implicitly to those behind it.
 const WIDER: &[Oid] = &[INT2, INT4, INT8, NUMERIC, FLOAT4, FLOAT8, DATE, TIMESTAMP, TIMESTAMPTZ];
 
+/// See [`Walk::equal_as_text`].
+const EQUAL_AS_TEXT: &[Oid] = &[
+    TEXT,
+    VARCHAR,
+    BPCHAR,
+    INT2,
+    INT4,
+    INT8,
+    DATE,
+    TIMESTAMP,
+    // bool, bytea, "char", name, oid, uuid
+    Oid(16),
+    Oid(17),
+    Oid(18),
+    Oid(19),
+    Oid(26),
+    Oid(2950),
+];
+
 /// Domains over domains; more would be a catalog that contradicts itself.
 const MAX_DOMAINS: usize = 32;
 
@@ -78,6 +97,12 @@ const SCALARS: &[&str] = &[
 /// Is it the name of a type of `pg_catalog` that arrays in FROM may be of?
 pub(super) fn is_scalar_type(name: &str) -> bool {
     SCALARS.contains(&name) || given::is_castable(name)
+}
+
+/// Do values of these types sort as they do in this one?
+pub(super) fn sorts_alike(types: &[Oid], oid: Oid) -> bool {
+    let is_text = |oid: Oid| matches!(oid, TEXT | VARCHAR);
+    !types.is_empty() && types.iter().all(|own| *own == oid || (is_text(*own) && is_text(oid)))
 }
 
 /// `ARRAY['…']` is one of texts, wherever it stands.
@@ -132,7 +157,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The types that a plain value may have, without domains.
-    fn base_types(&self, value: &Value) -> Vec<Oid> {
+    pub(super) fn base_types(&self, value: &Value) -> Vec<Oid> {
         let types: Vec<Oid> = match (value.type_oid, &value.flow) {
             (Some(oid), _) => vec![oid],
             (None, Flow::Plain { .. }) => self.column_types(&value.flow).collect(),
@@ -182,11 +207,21 @@ impl<'a> Walk<'a> {
         !types.is_empty() && types.iter().all(|oid| *oid == BPCHAR)
     }
 
-    /// Does the value sort in its own type as it does in this one?
-    pub(super) fn sorts_alike(&self, value: &Value, oid: Oid) -> bool {
-        let is_text = |oid: Oid| matches!(oid, TEXT | VARCHAR);
-        let types = self.base_types(value);
-        !types.is_empty() && types.iter().all(|own| *own == oid || (is_text(*own) && is_text(oid)))
+    /// Are values of these types equal where their texts are, whatever the session
+    /// sets? A moment's text depends on a zone, a float's on a number of digits; a
+    /// numeric's tells more apart than its own equality, as does that of `citext`.
+    pub(super) fn equal_as_text(&self, types: &[Oid]) -> bool {
+        let is_enum = |oid: &Oid| self.base_kind(*oid) == Some('e');
+        !types.is_empty() && types.iter().all(|oid| EQUAL_AS_TEXT.contains(oid) || is_enum(oid))
+    }
+
+    /// A column of a view that shows this, cast to the column's type.
+    pub(super) fn through_a_view(&self, field: Field) -> Field {
+        let (Flow::Plain { cast: true, .. }, Some(oid)) = (&field.flow, field.type_oid) else { return field };
+        let types: Vec<Oid> = self.column_types(&field.flow).map(|oid| self.without_domain(oid)).collect();
+        let collated = field.collated || !self.equal_as_text(&types);
+        let reordered = field.reordered || !sorts_alike(&types, oid);
+        Field { collated, reordered, ..field }
     }
 
     /// What is one of these two: no mask of its own where one changes the other.

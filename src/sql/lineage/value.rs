@@ -249,6 +249,8 @@ impl Value {
         let mut value = Self::of(mixed(elements.iter().map(|element| &element.flow)));
         value.points = Points::of_all(elements.iter().map(|element| (&element.flow, element.points.clone())));
         value.runs = inside(elements.iter().map(|element| element.runs));
+        value.collated = elements.iter().any(|element| element.collated);
+        value.reordered = elements.iter().any(|element| element.reordered);
         value.elements = Some(elements);
         value
     }
@@ -289,10 +291,14 @@ impl Value {
         self.flow == Flow::Clean
     }
 
-    /// What must be disclosed to sort by it. In an order of the client's choice each
-    /// question is another predicate.
+    /// What must be disclosed to sort by it. In an order of the client's choice, or
+    /// beside values of its choice, each question is another predicate.
     pub fn needs_in_order(&self) -> Disclosure {
-        if self.reordered { Disclosure::Search } else { Disclosure::Order }
+        match &self.elements {
+            Some(elements) => elements.iter().map(Self::needs_in_order).max().unwrap_or(Disclosure::Order),
+            None if self.is_clean() || (is_plain(&self.flow) && !self.reordered) => Disclosure::Order,
+            None => Disclosure::Search,
+        }
     }
 
     /// The same places, another flow: `lower(c)`, `(row).c`.

@@ -24,6 +24,34 @@ SELECT id, q FROM (SELECT id, label COLLATE "en-x-icu" AS q FROM ranked) r ORDER
 SELECT array_agg(id ORDER BY label COLLATE "en-x-icu") FROM ranked
 SELECT id, label COLLATE "en-x-icu" AS q FROM ranked UNION ALL SELECT 0, NULL ORDER BY q
 == an order of the client's choice, by another type
-SELECT id FROM ranked ORDER BY pay::text
-SELECT id, rank() OVER (ORDER BY (SELECT pay::text)) FROM ranked ORDER BY id
+SELECT id FROM ranked ORDER BY pay::varchar
+SELECT id, rank() OVER (ORDER BY (SELECT pay::varchar)) FROM ranked ORDER BY id
 SELECT id, p FROM (SELECT id, pay::varchar AS p FROM ranked) r ORDER BY p
+== an order beside values of the client's choice
+SELECT id FROM ranked ORDER BY CASE WHEN id = 1 THEN pay ELSE 300 END, id
+SELECT id FROM ranked ORDER BY coalesce(CASE WHEN id = 1 THEN pay END, 300), id
+SELECT id, rank() OVER (ORDER BY CASE WHEN id = 1 THEN pay ELSE 300 END) FROM ranked ORDER BY id
+SELECT array_agg(id ORDER BY CASE WHEN id = 1 THEN pay ELSE 300 END) FROM ranked
+SELECT id FROM ranked ORDER BY CASE WHEN id = 1 THEN pay ELSE 300 END, id LIMIT 1
+SELECT id FROM ranked ORDER BY ROW(CASE WHEN id = 1 THEN pay ELSE 300 END), id
+SELECT max(CASE WHEN id = 1 THEN pay ELSE 300 END) FROM ranked ORDER BY 1
+== an order of the client's choice, in a row
+SELECT id FROM ranked ORDER BY ROW(label COLLATE "en-x-icu"), id
+SELECT id, rank() OVER (ORDER BY ROW(ROW(label COLLATE "en-x-icu"), 1)) FROM ranked ORDER BY id
+SELECT array_agg(id ORDER BY ROW(label COLLATE "en-x-icu")) FROM ranked
+SELECT id FROM ranked ORDER BY ROW(pay::varchar), id
+== equal by their text in a zone of the client's making
+SET DateStyle = 'SQL'
+SET TimeZone = 'AAA0AAA-1,J182/0,J2/1'
+SELECT count(DISTINCT seen::varchar) FROM matched
+SELECT count(*) FROM matched GROUP BY seen::varchar ORDER BY 1
+SELECT count(*) FROM matched a JOIN matched b ON a.seen::varchar = b.seen::varchar
+SELECT count(DISTINCT t) FROM v_matched
+SELECT count(*) FROM (SELECT seen::varchar FROM matched UNION SELECT seen::varchar FROM matched) m
+== equal by their text to as many digits as the client likes
+SET extra_float_digits = -10
+SELECT count(DISTINCT share::varchar) FROM matched
+SELECT count(*) FROM matched GROUP BY ROW(share::varchar) ORDER BY 1
+== equal by their text, where their type tells less apart
+SELECT count(DISTINCT amount::varchar) FROM matched
+SELECT count(DISTINCT (m.amount)::varchar) FROM (SELECT amount FROM matched) m

@@ -544,3 +544,6 @@ CREATE VIEW v_ranked_groups AS SELECT rank() OVER w AS k FROM customers GROUP BY
 -- Columns that tell their order, and no more.
 CREATE TABLE ranked (id int PRIMARY KEY, label text, code text, pay int DEFAULT 0, since date, left_at timestamp);
 CREATE VIEW v_ranked AS SELECT id, pay AS p FROM ranked;
+-- Columns that tell what is equal, and no more.
+CREATE TABLE matched (id int PRIMARY KEY, seen timestamptz, share float8, amount numeric);
+CREATE VIEW v_matched AS SELECT id, seen::text AS t FROM matched;
