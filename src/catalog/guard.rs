@@ -116,6 +116,41 @@ pub struct Facts<'a> {
     pub running_types: &'a HashMap<Oid, Runs>,
 }
 
+impl<'a> Facts<'a> {
+    /// Every column of the database, and every place in one, whose masks are those
+    /// of `like`, in order of name. What a parent shows of a child goes with it.
+    pub fn domain_of(self, like: &ProtectedColumn) -> Vec<Arc<ProtectedColumn>> {
+        let mut all: Vec<Arc<ProtectedColumn>> = Vec::new();
+        for (id, column) in self.protected {
+            let own = places(column).filter(|place| place.is_masked_like(like));
+            all.extend(own.filter(|place| !self.goes_with_a_parent(*id, place)).cloned());
+        }
+        all.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+        all
+    }
+
+    /// Does who may see a parent's column see this one of a child, as it is?
+    fn goes_with_a_parent(self, id: ColumnId, column: &ProtectedColumn) -> bool {
+        let Some(relation) = self.snapshot.relations.get(&id.relation) else { return false };
+        self.snapshot.above(relation).into_iter().any(|parent| {
+            let same = parent.column(&column.column);
+            let id = same.map(|same| ColumnId { relation: parent.oid, attribute: same.attribute });
+            let above = id.and_then(|id| self.protected.get(&id));
+            let shows = |place: &Arc<ProtectedColumn>| {
+                place.is_masked_like(column)
+                    && place.path == column.path
+                    && !place.below.iter().any(|below| below.name == column.name)
+            };
+            above.is_some_and(|above| places(above).any(shows))
+        })
+    }
+}
+
+/// The column, and what is protected inside it.
+fn places(column: &Arc<ProtectedColumn>) -> impl Iterator<Item = &Arc<ProtectedColumn>> {
+    std::iter::once(column).chain(column.paths.iter().map(|path| &path.column))
+}
+
 impl Guard {
     pub fn facts(&self) -> Facts<'_> {
         Facts {

@@ -53,6 +53,12 @@ impl ProtectedColumn {
         }
     }
 
+    /// Are equal values of both masked alike? Then the token of the one is the
+    /// other's too.
+    pub fn is_masked_like(&self, other: &Self) -> bool {
+        self.domain == other.domain && self.method == other.method
+    }
+
     /// Are both the same column, and the same place in it?
     pub fn is_same(&self, other: &Self) -> bool {
         self.name == other.name && self.path == other.path

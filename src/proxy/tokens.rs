@@ -103,11 +103,7 @@ impl Proxy {
     async fn seen(&self, who: &Arc<Who>, found: &Found) -> Result<Vec<ColumnDecision>, Problem> {
         let permits = self.permits(who, &found.guard);
         let now = self.clock.now();
-        let shares = |column: &&Arc<ProtectedColumn>| {
-            column.domain == found.column.domain && column.method == found.column.method
-        };
-        let mut columns: Vec<_> = found.guard.protected.values().filter(shares).cloned().collect();
-        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        let columns = found.guard.facts().domain_of(&found.column);
         let mut seen = Vec::with_capacity(columns.len());
         let mut grants: Vec<GrantId> = Vec::new();
         for column in columns {
@@ -116,7 +112,8 @@ impl Proxy {
                 Access::Masked => {
                     return Err(Problem::forbidden(format!(
                         "{} has no live grant on {}",
-                        who.user, column.name
+                        who.user,
+                        column.label()
                     ))
                     .with_hint("a token may be of any column of its domain: it takes a grant on each"));
                 }
