@@ -5,7 +5,7 @@
 //! in the list; whatever else could come out of the list is masked, NULL or
 //! refused, and holds no original.
 
-use super::harness::{Frame, message as m};
+use super::harness::{Bauta, Frame, Raw, Server, message as m};
 use super::tokens::{Shop, column, error, extended, first, rows, token};
 
 fn text(frames: &[Frame]) -> String {
@@ -228,10 +228,13 @@ fn a_grant_on_one_column_opens_no_other_of_the_domain() {
     let list = |value: &str| {
         format!("SELECT c.ssn, v.t FROM customers c JOIN (VALUES ('{value}')) v (t) ON c.ssn = v.t")
     };
-    let seen = Some(original.clone());
-    for value in [&one, &original] {
-        assert_eq!(rows(&raw.query(&list(value))), [[seen.clone(), seen.clone()]]);
+    // What stands in the list may be of the other column: its token stays, and what is
+    // no token shows none, which would tell whether the other column holds it.
+    for (value, shown) in [(&*one, &*one), (&original, "***"), (&other, "***")] {
+        let frames = raw.query(&list(value).replace(" JOIN", " RIGHT JOIN"));
+        assert_eq!(rows(&frames)[0][1].as_deref(), Some(shown), "{}", text(&frames));
     }
+    assert_eq!(rows(&raw.query(&list(&one)))[0][0].as_deref(), Some(&*original));
     for sql in [
         format!("SELECT 1 FROM vault JOIN (VALUES ('{other}')) v (t) ON c_text = v.t"),
         format!(
@@ -254,6 +257,326 @@ fn a_grant_on_one_column_opens_no_other_of_the_domain() {
     shop.bauta.cli_ok(&["revoke", "1"]);
     assert_eq!(error(&raw.exchange(&run(&original))).as_deref(), Some("42501"));
     assert_eq!(first(&raw.exchange(&run(&one))), one);
+}
+
+/// A token that stands in a list may be of any column of the domain: it takes a grant
+/// on each to see more of it than the mask.
+#[test]
+fn a_token_in_a_list_is_led_back_for_who_sees_all_that_it_could_be() {
+    let (shop, mut raw) = Shop::open();
+    let (own, other) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "c_text", "vault", 1));
+    shop.grant("public.customers.*");
+    let show = |what: &str| format!("SELECT {what} FROM customers c RIGHT JOIN LIST v (t) ON c.ssn = v.t");
+    let shown = [
+        show("v.t"),
+        "SELECT ssn FROM customers RIGHT JOIN LIST v (ssn) USING (ssn)".to_owned(),
+        "SELECT ssn FROM LIST v (ssn) NATURAL LEFT JOIN customers".to_owned(),
+        "SELECT t FROM LIST v (t) EXCEPT SELECT ssn FROM customers".to_owned(),
+        "SELECT t FROM LIST v (t) WHERE t NOT IN (SELECT ssn FROM customers)".to_owned(),
+        format!("WITH x AS MATERIALIZED ({}) SELECT t FROM (SELECT * FROM x) y", show("v.t")),
+        "WITH RECURSIVE r (t) AS (SELECT t FROM LIST v (t) UNION SELECT c.ssn FROM customers c JOIN r ON c.ssn = r.t)
+         SELECT t FROM r"
+            .to_owned(),
+        "UPDATE customers c SET name = 'x' FROM LIST v (t) WHERE c.ssn <> v.t AND c.id = 2 RETURNING v.t".to_owned(),
+    ];
+    let united = [
+        "SELECT ssn FROM customers FULL JOIN LIST v (ssn) USING (ssn)".to_owned(),
+        "SELECT ssn FROM customers UNION SELECT t FROM LIST v (t)".to_owned(),
+        "SELECT CASE WHEN c.ssn = v.t THEN c.ssn ELSE v.t END FROM customers c, LIST v (t)".to_owned(),
+        "SELECT CASE v.t WHEN c.ssn THEN 'x' ELSE v.t END FROM customers c, LIST v (t)".to_owned(),
+    ];
+    let computed = [
+        "coalesce(c.ssn, v.t)",
+        "coalesce(v.t, 'x')",
+        "NULLIF(v.t, c.ssn)",
+        "greatest(c.ssn, v.t)",
+        "lower(v.t)",
+        "v.t || ''",
+        "v.t::varchar(5)",
+        "v",
+        "to_json(v)",
+        "row(v.t)",
+        "(SELECT v.t)",
+        "min(v.t)",
+        "string_agg(v.t, ',')",
+        "array_agg(v.t)",
+        "first_value(v.t) OVER (ORDER BY v.t)",
+    ];
+    let computed: Vec<String> = computed.iter().map(|what| show(what)).collect();
+    let original = shop.server.sql("shop", "SELECT c_text FROM vault WHERE id = 1").trim().to_owned();
+    let written = |list: &str, sql: &str| sql.replace("LIST", list);
+    let bound = |sql: &str, value: &str, format: u16| {
+        let run =
+            [m::bind("", "", &[Some(value)], &[format]), m::describe(b'P', ""), m::execute("", 0)].concat();
+        [m::parse("", sql, &[]), run, m::sync()].concat()
+    };
+    for (place, sql) in shown.iter().chain(&united).chain(&computed).enumerate() {
+        for (list, value) in [
+            (format!("(VALUES ('{other}'))"), None),
+            (format!("unnest('{{{other}}}'::text[])"), None),
+            ("(VALUES ($1))".to_owned(), Some(other.clone())),
+            ("unnest($1::text[])".to_owned(), Some(format!("{{{other}}}"))),
+        ] {
+            let sql = written(&list, sql);
+            let answers = match &value {
+                None => vec![raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))],
+                Some(value) => {
+                    vec![raw.exchange(&bound(&sql, value, 0)), raw.exchange(&bound(&sql, value, 1))]
+                }
+            };
+            for frames in answers {
+                assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
+                assert!(!text(&frames).contains(&original), "{sql}");
+                if place < shown.len() {
+                    assert!(column(&frames).iter().all(|shown| *shown == other), "{sql}: {}", text(&frames));
+                }
+            }
+        }
+    }
+    // Of a cursor.
+    let list = format!("(VALUES ('{other}'), ('{own}'))");
+    raw.query("BEGIN");
+    raw.query(&format!("DECLARE k CURSOR FOR {} ORDER BY c.id", written(&list, &show("v.t"))));
+    assert_eq!(column(&raw.query("FETCH ALL FROM k")), [own.clone(), other.clone()]);
+    raw.query("ROLLBACK");
+    // What the mask does not tell takes a grant on all of them.
+    for sql in [
+        show("1") + " WHERE v.t LIKE 'r%'",
+        show("1") + " WHERE v.t < c.ssn",
+        show("1") + " WHERE v.t = 'raw-text'",
+        show("1") + " WHERE v.t IN ('raw-text')",
+        show("1") + " AND length(v.t) = 8",
+        "SELECT 1 FROM LIST v (t) WHERE t = 'raw-text' AND t NOT IN (SELECT ssn FROM customers)".to_owned(),
+        "SELECT t FROM LIST v (t) WHERE t NOT IN (SELECT ssn FROM customers) UNION SELECT 'raw-text'"
+            .to_owned(),
+        "INSERT INTO orders (id, status) SELECT 900, v.t FROM customers c JOIN LIST v (t) ON c.ssn = v.t"
+            .to_owned(),
+        "CREATE TABLE stolen AS SELECT v.t FROM customers c JOIN LIST v (t) ON c.ssn = v.t".to_owned(),
+    ] {
+        let sql = written(&format!("(VALUES ('{other}'))"), &sql);
+        for frames in [raw.query(&sql), raw.exchange(&extended(&sql, &[], &[]))] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {}", text(&frames));
+        }
+    }
+    let sorted = raw.query(&written(&list, &(show("v.t") + " ORDER BY v.t")));
+    assert!(text(&sorted).contains("left out without a grant"), "{}", text(&sorted));
+    // The record is about the columns that the statement names; `explain` says what
+    // the token may be of besides.
+    let shown = written(&list, &(show("v.t") + " ORDER BY c.id"));
+    let recorded = |raw: &mut Raw| {
+        raw.query(&shown);
+        let records = shop.bauta.audit();
+        let started = records.iter().rev().find(|record| record["event"] == "statement.start").unwrap();
+        let columns = started["columns"].as_array().unwrap().iter();
+        columns.map(|it| format!("{} {}", it["column"], it["decision"])).collect::<Vec<_>>().join(", ")
+    };
+    let explained = || shop.bauta.cli_ok(&["explain", "-d", "shop", "-U", "ana", &shown]);
+    let both = "from public.customers.ssn, public.vault.c_text";
+    let record = recorded(&mut raw);
+    assert!(record.contains(r#""public.customers.ssn" "masked""#) && !record.contains("vault"), "{record}");
+    assert!(explained().contains(&format!("t: masked (token)  {both}")), "{}", explained());
+    shop.grant("public.vault.c_text");
+    let record = recorded(&mut raw);
+    assert!(record.contains(r#""public.vault.c_text" "revealed""#), "{record}");
+    assert!(explained().contains(&format!("t: revealed (grant 1)  {both}")), "{}", explained());
+    let all = raw.query(&written(&list, &(show("v.t") + " WHERE v.t <> '' ORDER BY v.t")));
+    let first = shop.server.sql("shop", "SELECT ssn FROM customers WHERE id = 1").trim().to_owned();
+    assert_eq!(column(&all), [first, original]);
+}
+
+/// A partition goes with its table; a place in a document is one of the domain's columns.
+#[test]
+fn what_a_token_could_be_is_all_that_has_its_mask() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE folk (id int, ssn text) PARTITION BY LIST (id); \
+         CREATE TABLE folk_1 PARTITION OF folk DEFAULT; CREATE TABLE files (id int, body jsonb); \
+         INSERT INTO folk VALUES (1, 'of folk'); INSERT INTO files VALUES (1, '{\"ssn\": \"of files\"}'); \
+         GRANT SELECT ON folk, files TO ana, sam",
+    );
+    let policy = r#"
+        [[protect]]
+        column = "public.folk.ssn"
+        method = "token"
+        domain = "ssn"
+        [[protect]]
+        column = "public.files.body"
+        path = "$.ssn"
+        method = "token"
+        domain = "ssn"
+    "#;
+    let seen_of = |more: &str| {
+        let role = format!("[[role]]\nname = \"seers\"\nmembers = [\"ana\", \"root\"]\nunmask = [{more}]\n");
+        let bauta = Bauta::start(&server, &format!("{policy}\n{role}"));
+        let mut raw = Raw::connect(bauta.port, "sam");
+        let token = first(&raw.query("SELECT body ->> 'ssn' FROM files"));
+        let sql = format!("SELECT v.t FROM (VALUES ('{token}')) v (t) LEFT JOIN folk ON ssn = v.t");
+        let shown = first(&Raw::connect(bauta.port, "ana").query(&sql));
+        let resolved = bauta.cli(&["token", "resolve", &token, "--column", "public.folk.ssn"]);
+        (shown == token, shown, resolved.stdout.trim().to_owned() + &resolved.stderr)
+    };
+    let (is_masked, _, resolved) = seen_of("\"public.folk.ssn\"");
+    assert!(is_masked);
+    assert!(resolved.contains("no live grant on public.files.body $.ssn"), "{resolved}");
+    let (_, shown, resolved) = seen_of("\"public.folk.ssn\", \"public.files.body\"");
+    assert_eq!((&*shown, &*resolved), ("of files", "of files"));
+}
+
+/// Beside values of the client's choice, a token would tell by what the mask tells, who
+/// is equal, which of them it stands for.
+#[test]
+fn a_list_under_a_grant_on_one_column_holds_tokens_alone_or_none() {
+    let (shop, mut raw) = Shop::open();
+    let (own, other) = (token(&mut raw, "ssn", "customers", 1), token(&mut raw, "c_text", "vault", 1));
+    shop.grant("public.customers.*");
+    let two = |a: &str, b: &str| {
+        format!(
+            "SELECT count(*) FROM (VALUES ({a})) a (t) JOIN (VALUES ({b})) b (t) ON a.t = b.t \
+             WHERE a.t NOT IN (SELECT ssn FROM customers) OR b.t NOT IN (SELECT ssn FROM customers)"
+        )
+    };
+    let one = |values: &str| {
+        format!(
+            "SELECT count(DISTINCT t) FROM (VALUES {values}) v (t) WHERE t NOT IN (SELECT ssn FROM customers)"
+        )
+    };
+    let given = |value: &str| format!("'{value}'");
+    let mixed = [
+        two(&given("raw-text"), &given(&other)),
+        two(&given(&other), &given("raw-text")),
+        one(&format!("('raw-text'), ('{other}')")),
+        one(&format!("('raw-text'), ('{own}')")),
+        one(&format!("('raw-text'), (NULL), ('{other}')")),
+        one("('raw-text')") + &format!(" AND t = '{other}'"),
+        one("('raw-text')") + &format!(" AND t IN ('{other}')"),
+        one("('raw-text')") + &format!(" AND t = ANY (ARRAY['{other}'])"),
+        format!(
+            "INSERT INTO customers (id, name, ssn) SELECT id, 'x', t FROM (VALUES (900, 'raw-text'), (901, '{other}')) v (id, t)"
+        ),
+    ];
+    for sql in &mixed {
+        for frames in [raw.query(sql), raw.exchange(&extended(sql, &[], &[]))] {
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{sql}: {}", text(&frames));
+        }
+    }
+    let of_two = two("$1", "$2");
+    let run = |a: &str, b: &str| extended(&of_two, &[], &[Some(a), Some(b)]);
+    for (a, b) in [("raw-text", &*other), (&other, "raw-text"), ("raw-text", &own)] {
+        assert_eq!(error(&raw.exchange(&run(a, b))).as_deref(), Some("42501"));
+    }
+    let literal = two("$1", &given(&other));
+    let half = |value: &str| extended(&literal, &[], &[Some(value)]);
+    assert_eq!(error(&raw.exchange(&half("raw-text"))).as_deref(), Some("42501"));
+    // An array is one or the other as a whole.
+    let array = format!(
+        "SELECT count(DISTINCT t) FROM unnest('{{raw-text,{other}}}'::text[]) t WHERE t NOT IN (SELECT ssn FROM customers)"
+    );
+    assert_eq!(column(&raw.query(&array)), ["2"]);
+    for (a, b, equal) in [("x", "x", "1"), ("raw-text", "x", "0"), (&other, &other, "1"), (&own, &other, "0")]
+    {
+        for frames in [raw.query(&two(&given(a), &given(b))), raw.exchange(&run(a, b))] {
+            assert_eq!((error(&frames), column(&frames)), (None, vec![equal.to_owned()]), "{a} {b}");
+        }
+    }
+    assert_eq!(column(&raw.exchange(&half(&other))), ["1"]);
+    // A portal goes on as it was bound.
+    let portal = "SELECT v.t FROM (VALUES ($1), ($2), ($3)) v (t) LEFT JOIN customers ON ssn = v.t ORDER BY v.t IS NULL";
+    for (values, shown) in [
+        ([Some("raw-text"), Some("raw-text"), None], ["***", "***", "NULL"]),
+        ([Some(&*other), Some(&*other), None], [&*other, &*other, "NULL"]),
+    ] {
+        raw.query("BEGIN");
+        let bound =
+            [m::parse("", portal, &[]), m::bind("p", "", &values, &[]), m::execute("p", 1), m::sync()];
+        let mut all = column(&raw.exchange(&bound.concat()));
+        for _ in 0..2 {
+            all.extend(column(&raw.exchange(&[m::execute("p", 1), m::sync()].concat())));
+        }
+        assert_eq!(all, shown);
+        raw.query("ROLLBACK");
+    }
+    let second = shop.grant("public.vault.*");
+    for sql in mixed.iter().filter(|sql| sql.starts_with("SELECT")) {
+        assert_eq!(error(&raw.query(sql)), None, "{sql}");
+    }
+    assert_eq!(column(&raw.exchange(&run("raw-text", &other))), ["1"]);
+    // What a cursor answers by the grant ends with it.
+    raw.query("BEGIN");
+    let list = one(&format!("('raw-text'), ('{other}')")).replace("count(DISTINCT t)", "DISTINCT t IS NULL");
+    assert_eq!(error(&raw.query(&format!("DECLARE k CURSOR FOR {list}"))), None);
+    shop.bauta.cli_ok(&["revoke", &second]);
+    assert_eq!(error(&raw.query("FETCH ALL FROM k")).as_deref(), Some("42501"));
+    raw.query("ROLLBACK");
+    assert_eq!(error(&raw.query(&mixed[0])).as_deref(), Some("42501"));
+}
+
+/// Each number is somebody's token, so that the one who sees a column lists values.
+#[test]
+fn a_number_in_a_list_shows_no_token_under_a_grant_on_one_column() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE wage (id int, n int); INSERT INTO wage VALUES (1, 7); GRANT ALL ON wage TO ana, sam",
+    );
+    let policy = r#"
+        [[protect]]
+        columns = ["public.wage.n", "public.vault.c_int4"]
+        method = "token"
+        domain = "n"
+        [[role]]
+        name = "one"
+        members = ["ana"]
+        unmask = ["public.wage.n"]
+        export = true
+    "#;
+    let bauta = Bauta::start(&server, policy);
+    let (mut none, mut one) = (Raw::connect(bauta.port, "sam"), Raw::connect(bauta.port, "ana"));
+    let token = first(&none.query("SELECT c_int4 FROM vault WHERE id = 1"));
+    let sql = |value: &str| format!("SELECT v.t FROM (VALUES ({value})) v (t) LEFT JOIN wage ON n = v.t");
+    assert_eq!(first(&none.query(&sql(&token))), token);
+    let bound = extended(&sql("$1"), &[23], &[Some("123456789")]);
+    for frames in [one.query(&sql("123456789")), one.query(&sql(&token)), one.exchange(&bound)] {
+        assert_eq!((error(&frames), first(&frames)), (None, "0".to_owned()));
+    }
+    let insert = "INSERT INTO wage (id, n) SELECT * FROM unnest('{2,3}'::int[], '{8,9}'::int[])";
+    assert_eq!(error(&one.query(insert)), None);
+    assert_eq!(server.sql("shop", "SELECT sum(n) FROM wage").trim(), "24");
+}
+
+/// Who sees one table of a domain fills that table with new values.
+#[test]
+fn new_values_are_stored_in_bulk_by_who_sees_their_column() {
+    let (shop, mut raw) = Shop::open();
+    let token = token(&mut raw, "ssn", "customers", 1);
+    let original = shop.server.sql("shop", "SELECT ssn FROM customers WHERE id = 1").trim().to_owned();
+    let columns = ["--column", "public.customers.*", "--for", "1h", "--reason", "load"];
+    shop.bauta.cli_ok(&[&["grant", "ana", "--export"][..], &columns].concat());
+    let arrays = "INSERT INTO customers (id, name, ssn) SELECT * FROM unnest($1::int[], '{a,b}'::text[], $2::text[]) RETURNING ssn";
+    let rows = "INSERT INTO customers (id, name, ssn) SELECT p0::int, 'x', p1::varchar FROM (VALUES ($1::int, $2::varchar, 0), ($3::int, $4::varchar, 1)) AS made (p0, p1, n) ORDER BY n RETURNING ssn";
+    for (sql, values, seen) in [
+        (arrays, vec![Some("{800,801}"), Some("{new-1,new-2}")], ["new-1", "new-2"]),
+        (rows, vec![Some("802"), Some("new-3"), Some("803"), None], ["new-3", "NULL"]),
+        (rows, vec![Some("804"), Some(&token), Some("805"), None], [&original, "NULL"]),
+    ] {
+        let frames = raw.exchange(&extended(sql, &[], &values));
+        assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
+        assert_eq!(column(&frames), seen, "{sql}");
+    }
+    for sql in [
+        "INSERT INTO customers (id, name, ssn) SELECT * FROM (VALUES (810, 'x', 'new-4'), (811, 'y', NULL)) v (i, n, t)",
+        "INSERT INTO customers (id, name, ssn) SELECT * FROM unnest('{812,813}'::int[], '{a,b}'::text[], '{new-5,new-6}'::text[])",
+        "INSERT INTO customers (id, name, ssn) SELECT i, 'x', t FROM (VALUES (814, 'new-4'), (815, 'new-7')) v (i, t) \
+         WHERE NOT EXISTS (SELECT FROM customers c WHERE c.ssn = v.t)",
+        "UPDATE customers c SET ssn = v.t FROM (VALUES (811, 'new-8')) v (i, t) WHERE c.id = v.i",
+        "SELECT c.id FROM customers c JOIN (VALUES ('new-4'), ('new-5')) v (t) ON c.ssn = v.t",
+    ] {
+        let frames = raw.query(sql);
+        assert_eq!(error(&frames), None, "{sql}: {}", text(&frames));
+    }
+    let stored = "SELECT string_agg(coalesce(ssn, '-'), ' ' ORDER BY id) FROM customers WHERE id >= 800";
+    let expected = format!("new-1 new-2 new-3 - {original} - new-4 new-8 new-5 new-6 new-7");
+    assert_eq!(shop.server.sql("shop", stored).trim(), expected);
 }
 
 /// What SQLAlchemy sends for new records: a column that has no value yet is NULL

@@ -132,6 +132,8 @@ pub fn decide_with(
         now,
         verdict: Verdict::default(),
         refused: Vec::new(),
+        lists: statement.uses.iter().filter(|use_| use_.domain.is_some()).collect(),
+        chosen: Vec::new(),
         namesakes: &statement.namesakes,
         giving,
     };
@@ -311,9 +313,7 @@ impl OutputAction {
         match (self, other) {
             (Self::Pass | Self::Reveal { .. }, Self::Pass | Self::Reveal { .. })
             | (Self::Redact { .. }, Self::Redact { .. }) => true,
-            (Self::Mask { column, .. }, Self::Mask { column: other, .. }) => {
-                column.method == other.method && column.domain == other.domain
-            }
+            (Self::Mask { column, .. }, Self::Mask { column: other, .. }) => column.is_masked_like(other),
             (Self::Pass | Self::Reveal { .. } | Self::Mask { .. } | Self::Redact { .. }, _) => false,
         }
     }
@@ -323,7 +323,7 @@ impl OutputAction {
         match (self, other) {
             (Self::Pass, Self::Pass) => Self::Pass,
             (Self::Mask { column, placed }, Self::Mask { column: other, placed: also })
-                if column.method == other.method && column.domain == other.domain =>
+                if column.is_masked_like(&other) =>
             {
                 Self::Mask { column, placed: placed && also }
             }
@@ -350,6 +350,10 @@ struct Ruling<'a> {
     verdict: Verdict,
     /// Uses that are refused, each with the columns that lack what it needs.
     refused: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
+    /// Those of lists of tokens.
+    lists: Vec<&'a Use>,
+    /// As [`Giving::settle_lists`].
+    chosen: Vec<Arc<ProtectedColumn>>,
     /// What its names may mean that is not protected.
     namesakes: &'a [String],
     giving: Giving<'a>,
@@ -369,14 +373,38 @@ type Standings = Vec<(Arc<ProtectedColumn>, Standing)>;
 impl<'a> Ruling<'a> {
     fn judge_all(&mut self, uses: &'a [Use]) {
         let standings: Vec<Standings> = uses.iter().map(|use_| self.standings(use_)).collect();
-        let means: Vec<Option<Means>> =
+        let mut means: Vec<Option<Means>> =
             uses.iter().zip(&standings).map(|(use_, standings)| self.giving.means(use_, standings)).collect();
         let settled: Vec<(&Use, Option<Means>)> = uses.iter().zip(means.iter().copied()).collect();
         self.giving.settle(&settled);
-        for ((use_, standings), means) in uses.iter().zip(standings).zip(means) {
-            let tokens = means.is_some_and(|means| self.giving.take(use_, means) && means == Means::Tokens);
-            self.judge(use_, standings, tokens);
+        let sees: Vec<Option<bool>> =
+            uses.iter().zip(&standings).map(|(use_, standings)| self.sees_listed(use_, standings)).collect();
+        self.chosen = self.giving.settle_lists(uses, &sees, &mut means);
+        for ((use_, mut standings), means) in uses.iter().zip(standings).zip(means) {
+            let taken = means.is_some_and(|means| self.giving.take(use_, means));
+            // Tokens beside values: all that they may be of counts.
+            if means == Some(Means::Either) || means == Some(Means::Values) && !taken {
+                standings.extend(self.of_domain(use_));
+            }
+            self.judge(use_, standings, taken && means == Some(Means::Tokens));
         }
+    }
+
+    /// Of a list in which anything may stand: does the person see all that its tokens
+    /// may be of?
+    fn sees_listed(&self, use_: &Use, standings: &Standings) -> Option<bool> {
+        let is_seen = |(_, standing): &(_, Standing)| matches!(standing, Standing::Revealed(_));
+        let is_open = use_.domain.is_some() && standings.iter().all(is_seen);
+        is_open.then(|| self.of_domain(use_).iter().all(is_seen))
+    }
+
+    /// How the columns that a list's tokens may be of stand to it, beside those that it
+    /// meets.
+    fn of_domain(&self, list: &Use) -> Standings {
+        let domain = list.domain.iter().flatten();
+        let beside = domain.filter(|column| !list.columns.iter().any(|met| met.is_same(column)));
+        let all = beside.flat_map(|column| std::iter::once(column).chain(&*column.below));
+        all.map(|column| (Arc::clone(column), self.granted(list, column))).collect()
     }
 
     fn standings(&self, use_: &Use) -> Standings {
@@ -480,10 +508,22 @@ impl<'a> Ruling<'a> {
     }
 
     fn note(&mut self, column: Arc<ProtectedColumn>, use_: &'static str, what: What) {
+        if matches!(what, What::Masked(_) | What::Disclosed) && self.is_only_beside(&column) {
+            return;
+        }
         let known = self.verdict.columns.iter();
         if !known.clone().any(|c| c.use_ == use_ && c.column.is_same(&column) && c.what == what) {
             self.verdict.columns.push(ColumnDecision { column, use_, what });
         }
+    }
+
+    /// Is it a column that a list's tokens may be of, and that the statement does
+    /// not name? It counts for who may see them.
+    fn is_only_beside(&self, column: &ProtectedColumn) -> bool {
+        let is_in = |columns: &[Arc<ProtectedColumn>]| columns.iter().any(|it| it.is_same(column));
+        let mut lists = self.lists.iter();
+        lists.clone().any(|list| list.domain.as_deref().is_some_and(is_in))
+            && !lists.any(|list| is_in(&list.columns))
     }
 
     fn announce(&mut self, kind: UseKind, columns: &[Arc<ProtectedColumn>]) {
@@ -526,6 +566,10 @@ impl<'a> Ruling<'a> {
         .with_hint(self.or_write(if export { export_request(&all) } else { request(&all) }));
         let error = match &first.detail {
             Some(detail) => error.with_detail(&**detail),
+            None if lacking.iter().any(|column| self.is_only_beside(column)) => error.with_detail(
+                "A token in a list of values may be of any column of its domain. Who does not see them \
+                     all lists tokens alone, or none, and does no more with them than the mask allows.",
+            ),
             None => error,
         };
         // The right to copy is an administrator's to give.
@@ -559,6 +603,9 @@ impl<'a> Ruling<'a> {
             Access::Revealed { counted, .. } => *counted && computed,
         };
         let revealed = !accesses.iter().any(|(_, access)| hidden(access));
+        // A keyed mask would answer what a value of the client's choice equals in
+        // another column of its domain.
+        let own = own && !columns.iter().any(|column| self.chosen.iter().any(|of| of.is_masked_like(column)));
         let is_own = |column: &Arc<ProtectedColumn>| columns.iter().any(|own| Arc::ptr_eq(own, column));
         for (column, access) in accesses.iter().filter(|(column, _)| revealed || is_own(column)) {
             let what = match access {

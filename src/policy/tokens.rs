@@ -42,8 +42,10 @@ pub trait Tokens {
 #[derive(Debug)]
 pub enum Lead {
     Original(Original),
-    /// It stands as it is: NULL, or a parameter that is bound later or was
-    /// replaced when it was bound.
+    /// It is NULL.
+    Null,
+    /// It stands as it is: a parameter that is bound later, or was NULL or replaced
+    /// when it was bound.
     Stands,
     /// It is no token.
     Nowhere,
@@ -149,6 +151,29 @@ pub(super) enum Means {
     Tokens,
     /// Each is a token, or itself.
     Either,
+    /// Each is itself, and none a token.
+    Values,
+}
+
+/// What stands in the lists of a domain.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    tokens: bool,
+    /// What is no token.
+    values: bool,
+}
+
+impl Held {
+    /// What is made of the values of a use; `sees`: as for [`Giving::settle_lists`].
+    fn means(self, means: Option<Means>, sees: Option<bool>) -> Option<Means> {
+        match (means, sees) {
+            (Some(Means::Either), Some(_)) if !self.values => Some(Means::Tokens),
+            (Some(Means::Either), Some(sees)) if !self.tokens || !sees => Some(Means::Values),
+            // What is compared with such a list would be answered too.
+            (Some(Means::Tokens), _) if self.values => None,
+            (known, _) => known,
+        }
+    }
 }
 
 /// The values given in one statement, while it is decided.
@@ -256,12 +281,11 @@ impl<'a> Giving<'a> {
         }
         let mut leads = Vec::with_capacity(given.values.len());
         for value in &given.values {
-            let fixed = matches!(value.what, GivenAs::Parameter(number) if self.fixed.contains(&number));
-            let lead = if fixed { Lead::Nowhere } else { self.tokens.lead(column, &given.ty, value) };
-            match (lead, means) {
-                (Lead::Nowhere, Means::Tokens) => return false,
-                (Lead::Nowhere, Means::Either) => {}
-                (lead, _) => leads.push((value, lead)),
+            match (self.lead(column, given, value), means) {
+                (Lead::Nowhere, Means::Tokens) | (Lead::Original(_), Means::Values) => return false,
+                (Lead::Stands, Means::Values) if !self.is_open(value) => return false,
+                (Lead::Nowhere, Means::Either) | (_, Means::Values) => {}
+                (lead, Means::Tokens | Means::Either) => leads.push((value, lead)),
             }
         }
         for (value, lead) in leads {
@@ -270,12 +294,76 @@ impl<'a> Giving<'a> {
         true
     }
 
+    fn lead(&self, column: &ProtectedColumn, given: &GivenValues, value: &Given) -> Lead {
+        match value.what {
+            GivenAs::Parameter(number) if self.fixed.contains(&number) => Lead::Nowhere,
+            _ => self.tokens.lead(column, &given.ty, value),
+        }
+    }
+
+    fn is_open(&self, value: &Given) -> bool {
+        matches!(value.what, GivenAs::Parameter(number) if self.tokens.is_null(number, value.array).is_none())
+    }
+
+    /// Who sees the columns that a list meets may list anything. A token there may be
+    /// of any other column of the domain, and what the mask tells, which values are
+    /// equal, would tell of it beside values of the client's choice. So who does not
+    /// see all of them lists tokens alone, or none. `sees`: of the uses of lists in
+    /// which anything may stand, whether the person does. A column of each domain
+    /// where values stand before one who does not.
+    pub fn settle_lists(
+        &self,
+        uses: &[Use],
+        sees: &[Option<bool>],
+        means: &mut [Option<Means>],
+    ) -> Vec<Arc<ProtectedColumn>> {
+        let mut domains: Vec<&Arc<ProtectedColumn>> = Vec::new();
+        for (use_, _) in uses.iter().zip(sees).filter(|(_, sees)| sees.is_some()) {
+            let known = |column: &&Arc<ProtectedColumn>| domains.iter().any(|it| it.is_masked_like(column));
+            domains.extend(use_.columns.first().filter(|column| !known(column)));
+        }
+        domains.retain(|column| {
+            let is_of = |(use_, _): &(&Use, _)| is_given_of(use_, column);
+            let held = self.held_by_lists(uses.iter().zip(&*means).filter(is_of));
+            for ((use_, sees), means) in uses.iter().zip(sees).zip(means.iter_mut()) {
+                if is_given_of(use_, column) {
+                    *means = held.means(*means, *sees);
+                }
+            }
+            let in_part =
+                |(use_, sees): (&Use, &Option<bool>)| *sees == Some(false) && is_given_of(use_, column);
+            held.values && uses.iter().zip(sees).any(in_part)
+        });
+        domains.into_iter().cloned().collect()
+    }
+
+    /// As far as it is known.
+    fn held_by_lists<'u>(&self, uses: impl Iterator<Item = (&'u Use, &'u Option<Means>)>) -> Held {
+        let mut held = Held::default();
+        for (use_, means) in uses.filter(|(use_, _)| use_.domain.is_some()) {
+            let (Some(given), Some(column), Some(_)) = (&use_.given, use_.columns.first(), means) else {
+                held.values = true;
+                continue;
+            };
+            for value in &given.values {
+                match self.lead(column, given, value) {
+                    Lead::Original(_) => held.tokens = true,
+                    Lead::Stands => held.tokens |= !self.is_open(value),
+                    Lead::Nowhere => held.values = true,
+                    Lead::Null => {}
+                }
+            }
+        }
+        held
+    }
+
     /// What is written comes later, in the data.
     fn watch(&mut self, given: &GivenValues, column: &Arc<ProtectedColumn>, means: Means) -> bool {
         let takes = match means {
             _ if given.only_null => Takes::Nothing,
             Means::Tokens => Takes::Tokens,
             Means::Either => Takes::Either,
+            Means::Values => Takes::Nothing,
         };
         for value in &given.values {
             let GivenAs::Parameter(number) = value.what else { return false };
@@ -306,7 +394,7 @@ impl<'a> Giving<'a> {
     fn keep(&mut self, value: &Given, lead: Lead, ty: Oid) {
         let original = match lead {
             Lead::Original(original) if !self.is_explained() => Some(original),
-            Lead::Original(_) | Lead::Stands => None,
+            Lead::Original(_) | Lead::Null | Lead::Stands => None,
             Lead::Nowhere => return,
         };
         if let GivenAs::Parameter(number) = value.what {
@@ -368,6 +456,13 @@ pub(crate) fn nulls_in(given: &Given) -> Option<usize> {
     let inside = text.strip_prefix('{')?.strip_suffix('}').filter(|_| given.array)?;
     let is_null = inside.split(',').all(|element| element.eq_ignore_ascii_case("null"));
     is_null.then(|| inside.split(',').count())
+}
+
+/// Is it about columns that are masked like this one, and more than NULLs given to
+/// them?
+fn is_given_of(use_: &Use, column: &ProtectedColumn) -> bool {
+    let gives = use_.given.as_ref().is_none_or(|given| !given.only_null);
+    gives && use_.columns.first().is_some_and(|first| first.is_masked_like(column))
 }
 
 /// Is there no value of the type that is not a token?

@@ -84,7 +84,7 @@ impl Tokens for Keys<'_> {
             Values::Open if takes(declared, ty.oid, given.array) => Lead::Stands,
             Values::Bound(values) if takes(declared, ty.oid, given.array) => {
                 match number.checked_sub(1).and_then(|index| values.get(usize::from(index))) {
-                    Some((_, None)) => Lead::Stands,
+                    Some((_, None)) => Lead::Null,
                     Some((code, Some(value))) => self.bound(column, ty, given.array, declared, *code, value),
                     None => Lead::Nowhere,
                 }

@@ -340,6 +340,9 @@ pub struct Use {
     /// The values that the client gives to be compared with the columns, or
     /// written to them, where all of them may be tokens.
     pub given: Option<GivenValues>,
+    /// It is of a list that the columns meet (`lineage::listed`): all columns that
+    /// its tokens may be of.
+    pub domain: Option<Vec<Arc<ProtectedColumn>>>,
     /// What the words of a refusal don't say by themselves.
     pub detail: Option<Arc<str>>,
 }

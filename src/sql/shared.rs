@@ -80,8 +80,19 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
 
 fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
     // `given` holds literals of the text.
-    let Use { columns, kind, needs, export, only_grant, span, position, otherwise, given: None, detail } =
-        use_
+    let Use {
+        columns,
+        kind,
+        needs,
+        export,
+        only_grant,
+        span,
+        position,
+        otherwise,
+        given: None,
+        domain,
+        detail,
+    } = use_
     else {
         return None;
     };
@@ -101,6 +112,7 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
         position: moved_position(*position, outline)?,
         otherwise,
         given: None,
+        domain: domain.clone(),
         detail: detail.clone(),
     })
 }

@@ -422,6 +422,7 @@ impl<'a> Classifier<'a> {
             span: self.span.clone(),
             otherwise,
             given: None,
+            domain: None,
             detail: None,
         })
     }

@@ -305,6 +305,7 @@ impl<'a> Walk<'a> {
             span: first..first,
             otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
             given: None,
+            domain: None,
             detail: None,
         });
         Ok(())

@@ -209,6 +209,7 @@ impl<'a> Walk<'a> {
                 span,
                 otherwise: Otherwise::Refuse,
                 given: None,
+                domain: None,
                 detail: None,
             });
             return Flow::Clean;

@@ -5,9 +5,10 @@
 //!
 //! Upstream the originals stand in the list, so its column is a protected one
 //! of the same domain wherever it is used: masked in outputs, refused where the
-//! domain's own columns would be. To store it in a column of the domain is to
-//! write the tokens there. What it meets is known only after the list was read,
-//! so a statement that needs it is read twice.
+//! domain's own columns would be. A token does not say which column of the domain
+//! it is of, so the list's is all of them at once. To store it in a column of the
+//! domain is to write the tokens there. What it meets is known only after the list
+//! was read, so a statement that needs it is read twice.
 //!
 //! Invariant: a column that meets two domains, or that holds anything but
 //! literals, parameters and NULL, is a column like any other.
@@ -34,7 +35,8 @@ use crate::sql::analysis::{Flow, Given, GivenAs, GivenValues, Otherwise, Use, Us
 #[derive(Clone)]
 pub(super) struct Listed {
     /// Every column of the domain that the statement could compare it with:
-    /// what is no token may stand in the list only for who sees all of them.
+    /// what is no token may stand in the list only for who sees all of them. Not
+    /// of all that there are: who may fill one table with new values lists them.
     columns: Vec<Arc<ProtectedColumn>>,
     /// The type of the column that it is compared with.
     type_oid: Oid,
@@ -109,17 +111,19 @@ impl<'a> Walk<'a> {
         let Some(place) = given.first().map(|first| first.span.start) else { return value };
         let value = Value { listed: Some(place), ..value };
         let Some(Listed { columns, type_oid }) = self.listed.get(&place).cloned() else { return value };
-        let flow = Flow::Plain { columns, cast: false };
+        let domain = self.its_domain(&columns);
+        let met = Flow::Plain { columns, cast: false };
         let all_keep =
             |values: &GivenValues| casts.iter().flatten().all(|cast| keeps(Some(*cast), values.ty.oid));
-        let values = self.given_values(&flow, Some(type_oid), &given, None).filter(all_keep);
+        let values = self.given_values(&met, Some(type_oid), &given, None).filter(all_keep);
         let Some(values) = values else { return value };
         let span = given.first().map_or(place..place, |first| first.span.clone());
         // `allow` does not count: the column shows the masks of what is in it.
         let purpose = Purpose { kind: UseKind::Equality, ..Purpose::HOLD };
-        let use_ = self.use_of(&flow, purpose, span, Otherwise::Refuse);
+        let use_ = self.use_of(&met, purpose, span, Otherwise::Refuse);
+        let flow = Flow::Plain { columns: domain.clone(), cast: false };
         let declared = declared_type(values.ty.oid, false);
-        self.add_use(Use { given: Some(values), ..use_ });
+        self.add_use(Use { given: Some(values), domain: Some(domain), ..use_ });
         self.hide_all_literals(mark);
         Value { type_oid: Some(declared), listed: Some(place), ..Value::of(flow) }
     }
@@ -243,6 +247,13 @@ impl<'a> Walk<'a> {
         all.map(|(place, listed)| (place, self.with_its_domain(listed))).collect()
     }
 
+    /// All that a token may be of which could be one of `met`.
+    fn its_domain(&self, met: &[Arc<ProtectedColumn>]) -> Vec<Arc<ProtectedColumn>> {
+        let all = met.first().map(|column| self.facts.domain_of(column)).unwrap_or_default();
+        let flows = [met.to_vec(), all].map(|columns| Flow::Plain { columns, cast: false });
+        all_columns(&flows)
+    }
+
     fn with_its_domain(&self, mut listed: Listed) -> Listed {
         let inside = self.named.iter().flat_map(|column| column.paths.iter().map(|path| &path.column));
         let named: Vec<_> = self.named.iter().chain(inside).cloned().collect();
@@ -256,7 +267,7 @@ impl<'a> Walk<'a> {
 /// Have both the same tokens?
 fn is_of_domain(known: Option<&Arc<ProtectedColumn>>, other: Option<&Arc<ProtectedColumn>>) -> bool {
     match (known, other) {
-        (Some(known), Some(other)) => known.domain == other.domain && known.method == other.method,
+        (Some(known), Some(other)) => known.is_masked_like(other),
         (Some(_) | None, None) | (None, Some(_)) => false,
     }
 }

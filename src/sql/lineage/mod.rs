@@ -502,6 +502,7 @@ impl<'a> Walk<'a> {
             span,
             otherwise,
             given: None,
+            domain: None,
             detail: None,
         }
     }
@@ -548,6 +549,7 @@ fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
         let alike = places.entry((use_.kind, use_.span.start, use_.span.end)).or_default();
         let repeats = alike.iter().filter_map(|place| kept.get(*place)).any(|other| {
             other.given == use_.given
+                && other.domain == use_.domain
                 && other.detail == use_.detail
                 && other.needs == use_.needs
                 && other.export == use_.export

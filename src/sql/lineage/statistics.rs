@@ -146,6 +146,7 @@ impl<'a> Walk<'a> {
             span: span.clone(),
             otherwise: Otherwise::Neutralise(vec![Edit { start: span.start, end: span.end, text }]),
             given: None,
+            domain: None,
             detail: None,
         });
         Ok(())
