@@ -2,6 +2,9 @@
 //! database whose protected columns are NULL: asked directly, it must answer
 //! what bauta answers from the first, by simple and extended protocol, in text
 //! and binary. Where no row can be built, the answer is NULL, never a value.
+//! For a session that sees some of the columns, those are left in the second.
+
+use std::time::Duration;
 
 use super::harness::{Bauta, Frame, Raw, Server, message, password};
 
@@ -23,6 +26,22 @@ const BLANK: &str = r#"
     UPDATE parts SET secret = NULL; UPDATE "Odd ""Name" SET "Se cret" = NULL; UPDATE keyless SET secret = NULL;
 "#;
 
+/// Columns that a session may see, and the second database for one that does.
+const SEEN: &[&str] = &[
+    "public.people.email",
+    "public.people.fee",
+    "public.people.home",
+    "public.children.email",
+    "public.children.fee",
+    "public.children.home",
+    "public.parts.secret",
+    "public.part_1.secret",
+];
+const HALF_BLANK: &str = r#"
+    UPDATE people SET born = NULL, code = NULL, tags = NULL;
+    UPDATE "Odd ""Name" SET "Se cret" = NULL; UPDATE keyless SET secret = NULL;
+"#;
+
 struct Rows {
     server: Server,
     bauta: Bauta,
@@ -35,6 +54,8 @@ impl Rows {
         server.sql("full_rows", &format!("{SCHEMA} GRANT ALL ON ALL TABLES IN SCHEMA public TO ana;"));
         server.sql("postgres", "CREATE DATABASE blank_rows TEMPLATE full_rows");
         server.sql("blank_rows", BLANK);
+        server.sql("postgres", "CREATE DATABASE half_blank_rows TEMPLATE full_rows");
+        server.sql("half_blank_rows", HALF_BLANK);
         let bauta = Bauta::start(&server, POLICY);
         Self { server, bauta }
     }
@@ -45,6 +66,12 @@ impl Rows {
 
     fn blank(&self) -> Raw {
         session(self.server.port(), "blank_rows")
+    }
+
+    fn grant(&self, columns: &[&str], more: &[&str]) {
+        let columns = columns.iter().flat_map(|column| ["--column", column]);
+        let grant = ["grant", "ana", "--for", "10m", "--reason", "r"].into_iter().chain(columns);
+        self.bauta.cli_ok(&grant.chain(more.iter().copied()).collect::<Vec<_>>());
     }
 }
 
@@ -87,7 +114,18 @@ fn types(body: &[u8]) -> Vec<u8> {
 #[test]
 fn whole_rows_are_those_of_a_database_without_the_values() {
     let rows = Rows::start();
-    let (mut masked, mut blank) = (rows.masked(), rows.blank());
+    are_alike(rows.masked(), rows.blank());
+}
+
+#[test]
+fn whole_rows_show_what_a_grant_covers_and_no_more() {
+    let rows = Rows::start();
+    // What a write to another table returns counts as a copy.
+    rows.grant(SEEN, &["--export"]);
+    are_alike(rows.masked(), session(rows.server.port(), "half_blank_rows"));
+}
+
+fn are_alike(mut masked: Raw, mut blank: Raw) {
     let mut wrong = Vec::new();
     for sql in REBUILT.lines() {
         for format in [None, Some(0), Some(1)] {
@@ -173,12 +211,17 @@ const ATTACKS: &[&str] = &[
 #[test]
 fn no_spelling_gets_a_protected_field_out_of_a_row() {
     let rows = Rows::start();
-    let mut masked = rows.masked();
-    for sql in ATTACKS {
-        for frames in [masked.query(sql), masked.exchange(&extended(sql, 0))] {
-            for frame in &frames {
-                let text = String::from_utf8_lossy(&frame.body);
-                assert!(!text.contains("@x.org") && !text.contains("street"), "{sql}: {text}");
+    for granted in [&[][..], &["public.people.fee", "public.people.code"]] {
+        if !granted.is_empty() {
+            rows.grant(granted, &[]);
+        }
+        let mut masked = rows.masked();
+        for sql in ATTACKS {
+            for frames in [masked.query(sql), masked.exchange(&extended(sql, 0))] {
+                for frame in &frames {
+                    let text = String::from_utf8_lossy(&frame.body);
+                    assert!(!text.contains("@x.org") && !text.contains("street"), "{sql}: {text}");
+                }
             }
         }
     }
@@ -193,4 +236,134 @@ fn one_notice_names_the_columns_and_the_request() {
     let message = notice.field(b'M').expect("a message");
     assert!(message.contains("public.people.email") && message.contains("public.people.fee"), "{message}");
     assert!(notice.field(b'H').expect("a hint").contains("bauta.request("));
+}
+
+/// Of a row that can't be built nothing is shown, which the notice says.
+#[test]
+fn under_a_grant_the_notice_names_what_is_null() {
+    let rows = Rows::start();
+    rows.grant(SEEN, &[]);
+    let said = |sql: &str| {
+        let frames = rows.masked().query(sql);
+        let notice = frames.iter().find(|frame| frame.tag == b'N').unwrap_or_else(|| panic!("{frames:?}"));
+        let field = |code| notice.field(code).unwrap_or_default();
+        (field(b'M'), field(b'H'))
+    };
+    let (message, hint) = said("SELECT p FROM people p WHERE id = 1");
+    assert_eq!(
+        message,
+        "protected columns public.people.born, public.people.code, public.people.tags in a whole row are NULL \
+         without a grant"
+    );
+    assert!(hint.contains("'public.people.born,public.people.code,public.people.tags'"), "{hint}");
+    let (message, hint) = said("SELECT ROW(t.*) FROM (SELECT id, born, fee FROM people WHERE id = 1) t");
+    assert_eq!(
+        message,
+        "protected columns public.people.born, public.people.fee in a whole row are NULL without a grant on \
+         public.people.born"
+    );
+    assert!(hint.contains("'public.people.born'"), "{hint}");
+}
+
+fn first_cell(frames: &[Frame]) -> String {
+    let row = frames.iter().find(|frame| frame.tag == b'D').unwrap_or_else(|| panic!("{frames:?}"));
+    String::from_utf8_lossy(row.columns()[0].as_deref().unwrap_or_default()).into_owned()
+}
+
+fn code(frames: &[Frame]) -> Option<String> {
+    frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'C'))
+}
+
+const EMAIL: &[&str] = &["public.people.email"];
+
+/// Rows that fill the server's buffer, slowly.
+const STREAM: &str =
+    "SELECT p, repeat('x', 20000), pg_sleep(0.2) FROM ONLY people p, generate_series(1, 5) ORDER BY p.id";
+
+/// As everything else that a grant reveals.
+#[test]
+fn what_a_row_shows_in_part_ends_with_the_grant() {
+    let rows = Rows::start();
+    let opened = "BEGIN; DECLARE c CURSOR FOR SELECT to_jsonb(p) FROM people p";
+    let prepared = "PREPARE rows_of AS SELECT to_jsonb(p) FROM people p WHERE id = 1";
+    let [mut by_cursor, mut by_portal, mut streamed] = [(); 3].map(|()| rows.masked());
+    rows.grant(EMAIL, &[]);
+    by_cursor.query(prepared);
+    by_cursor.query(opened);
+    for sql in ["EXECUTE rows_of", "FETCH c"] {
+        assert!(first_cell(&by_cursor.query(sql)).contains("mail1@x.org"), "{sql}");
+    }
+    by_portal.query("BEGIN");
+    let sql = "SELECT to_jsonb(p) FROM people p";
+    let bound = [message::parse("", sql, &[]), message::bind("c", "", &[], &[]), message::execute("c", 1)];
+    let frames = by_portal.exchange(&[bound.concat(), message::sync()].concat());
+    assert!(first_cell(&frames).contains("mail1@x.org"), "{frames:?}");
+    let streaming = std::thread::spawn(move || streamed.query(STREAM));
+    std::thread::sleep(Duration::from_millis(700));
+    rows.bauta.cli_ok(&["revoke", "1"]);
+    assert_eq!(code(&streaming.join().expect("no panic")).as_deref(), Some("42501"), "the stream");
+    let frames = by_portal.exchange(&[message::execute("c", 1), message::sync()].concat());
+    assert_eq!(code(&frames).as_deref(), Some("42501"), "{frames:?}");
+    for sql in ["FETCH c", "EXECUTE rows_of"] {
+        assert_eq!(code(&by_cursor.query(sql)).as_deref(), Some("42501"), "{sql}");
+        by_cursor.query("ROLLBACK");
+    }
+    // Prepared and opened while less was seen, they run as they are.
+    for sql in ["DEALLOCATE rows_of", prepared, opened] {
+        by_cursor.query(sql);
+    }
+    rows.grant(EMAIL, &[]);
+    for sql in ["FETCH c", "EXECUTE rows_of"] {
+        let row = first_cell(&by_cursor.query(sql));
+        assert!(row.contains("name1") && !row.contains("mail1"), "{sql}: {row}");
+    }
+}
+
+/// A row of an aggregate would show any number of values.
+#[test]
+fn a_grant_that_counts_rows_or_is_no_right_to_copy_shows_nothing_of_a_row_there() {
+    let rows = Rows::start();
+    rows.grant(EMAIL, &["--max-rows", "3"]);
+    let row = first_cell(&rows.masked().query("SELECT json_agg(p) FROM people p"));
+    assert!(row.contains("name1") && !row.contains("mail1"), "{row}");
+    rows.bauta.cli_ok(&["revoke", "1"]);
+    rows.grant(EMAIL, &[]);
+    let mut ana = rows.masked();
+    let frames = ana.query("CREATE TABLE kept AS SELECT to_jsonb(p) AS j FROM people p");
+    assert_eq!(code(&frames).as_deref(), Some("42501"));
+    let traced = "SELECT to_jsonb(p), set_config('a.b', p.name, false) FROM people p WHERE id = 1";
+    let row = first_cell(&ana.query(traced));
+    assert!(row.contains("name1") && !row.contains("mail1"), "{row}");
+}
+
+#[test]
+fn the_audit_log_tells_what_of_a_row_was_shown() {
+    let rows = Rows::start();
+    rows.grant(SEEN, &["--once"]);
+    let mut ana = rows.masked();
+    let sql = "SELECT p FROM people p WHERE id = 1";
+    assert!(first_cell(&ana.query(sql)).contains("mail1@x.org"));
+    assert!(!first_cell(&ana.query(sql)).contains("mail1@x.org"), "it was used up");
+    let shown = rows.bauta.audit().into_iter().filter(|record| record["sql"] == sql).map(|record| {
+        let of_row = record["columns"].as_array().expect("columns").clone().into_iter();
+        of_row
+            .filter(|column| column["use"] == "whole_row")
+            .map(|column| {
+                format!("{} {}", column["column"].as_str().unwrap(), column["decision"].as_str().unwrap())
+            })
+            .collect::<Vec<_>>()
+    });
+    let shown: Vec<Vec<String>> = shown.collect();
+    let revealed = |name: &str| format!("public.people.{name} revealed");
+    let neutralised = |name: &str| format!("public.people.{name} neutralised");
+    let first = [
+        neutralised("born"),
+        neutralised("code"),
+        revealed("email"),
+        revealed("fee"),
+        revealed("home"),
+        neutralised("tags"),
+    ];
+    assert_eq!(shown[0], first);
+    assert_eq!(shown[1], ["born", "code", "email", "fee", "home", "tags"].map(neutralised));
 }

@@ -11,7 +11,9 @@ use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
 use crate::error::{ClientError, sqlstate};
 use crate::mask::{Method, MethodSpec};
-use crate::sql::analysis::{CopyIn, Flow, Otherwise, Output, Statement, StatementKind, Use, UseKind};
+use crate::sql::analysis::{
+    CopyIn, Flow, Otherwise, Output, Row, RowField, Statement, StatementKind, Use, UseKind,
+};
 use crate::sql::splice::{self, Edit};
 
 /// What happens to one statement for one person at one moment.
@@ -430,11 +432,16 @@ impl<'a> Ruling<'a> {
         let stands = lacking.is_empty();
         let otherwise = match use_.otherwise {
             Otherwise::Refuse => What::Refused,
-            Otherwise::Neutralise(_) => What::Neutralised,
+            Otherwise::Neutralise(_) | Otherwise::Rebuild(_) => What::Neutralised,
         };
+        let shown = match &use_.otherwise {
+            Otherwise::Rebuild(row) if !stands => shown_of(row, &standings, &lacking),
+            _ => Vec::new(),
+        };
+        let in_part: HashSet<_> = shown.iter().flat_map(|field| field.all_columns()).map(place_of).collect();
         for (column, standing) in standings {
             let what = match standing {
-                _ if !stands => otherwise.clone(),
+                _ if !stands && !in_part.contains(&place_of(&column)) => otherwise.clone(),
                 Standing::Revealed(access) => {
                     self.lean_on(&access);
                     What::Revealed(access)
@@ -449,7 +456,12 @@ impl<'a> Ruling<'a> {
             Otherwise::Refuse => self.refused.push((use_, lacking)),
             Otherwise::Neutralise(edits) => {
                 self.verdict.edits.extend(edits.iter().cloned());
-                self.announce(use_.kind, &lacking);
+                self.announce(use_, &lacking);
+            }
+            Otherwise::Rebuild(row) => {
+                let shown = shown.into_iter().map(|field| field.shown.clone()).collect();
+                self.verdict.edits.push(Edit { shown, ..row.edit.clone() });
+                self.announce(use_, &lacking);
             }
         }
     }
@@ -526,7 +538,9 @@ impl<'a> Ruling<'a> {
             && !lists.any(|list| is_in(&list.columns))
     }
 
-    fn announce(&mut self, kind: UseKind, columns: &[Arc<ProtectedColumn>]) {
+    /// `columns` lack what it needs.
+    fn announce(&mut self, use_: &Use, columns: &[Arc<ProtectedColumn>]) {
+        let kind = use_.kind;
         // Statistics are read by tools on every table; the docs say what is blank in them.
         if kind == UseKind::Statistics {
             return;
@@ -539,10 +553,7 @@ impl<'a> Ruling<'a> {
             UseKind::Explain => {
                 format!("{} {} shows no costs without a grant", kind.words(), spelled(columns))
             }
-            UseKind::WholeRow => {
-                let verb = if columns.len() == 1 { "is" } else { "are" };
-                format!("{} in a whole row {verb} NULL without a grant", spelled(columns))
-            }
+            UseKind::WholeRow => row_words(use_, columns),
             _ => message,
         };
         let notice = Notice { message, hint: Some(self.or_write(request(columns))) };
@@ -643,6 +654,33 @@ impl<'a> Ruling<'a> {
     }
 }
 
+/// Where no row can be built, what is granted of it is NULL too.
+fn row_words(use_: &Use, lacking: &[Arc<ProtectedColumn>]) -> String {
+    let is_lacking = |column: &Arc<ProtectedColumn>| lacking.iter().any(|other| other.is_same(column));
+    let is_built = matches!(use_.otherwise, Otherwise::Rebuild(_));
+    let is_all = is_built || use_.columns.iter().all(is_lacking);
+    let gone = if is_all { lacking } else { use_.columns.as_slice() };
+    let verb = if gone.len() == 1 { "is" } else { "are" };
+    let message = format!("{} in a whole row {verb} NULL without a grant", spelled(gone));
+    if is_all { message } else { format!("{message} on {}", labels(lacking)) }
+}
+
+/// The fields of a row all of whose columns are seen.
+fn shown_of<'r>(row: &'r Row, standings: &Standings, lacking: &[Arc<ProtectedColumn>]) -> Vec<&'r RowField> {
+    let lacking: HashSet<_> = lacking.iter().map(place_of).collect();
+    let all = standings.iter().map(|(column, _)| place_of(column));
+    let seen: HashSet<_> = all.filter(|place| !lacking.contains(place)).collect();
+    row.fields
+        .iter()
+        .filter(|field| field.all_columns().all(|column| seen.contains(&place_of(column))))
+        .collect()
+}
+
+/// As [`ProtectedColumn::is_same`] tells columns apart.
+fn place_of(column: &Arc<ProtectedColumn>) -> (&str, Option<&str>) {
+    (&*column.name, column.path.as_deref())
+}
+
 fn too_many_tokens() -> ClientError {
     ClientError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, "the statement holds too many tokens")
         .with_hint("Give them as one array: = ANY ($1).")
@@ -660,8 +698,12 @@ fn keeps_case(columns: &[Arc<ProtectedColumn>]) -> bool {
 }
 
 fn spelled(columns: &[Arc<ProtectedColumn>]) -> String {
+    format!("protected column{} {}", if columns.len() == 1 { "" } else { "s" }, labels(columns))
+}
+
+fn labels(columns: &[Arc<ProtectedColumn>]) -> String {
     let names: Vec<_> = columns.iter().map(|column| column.label()).collect();
-    format!("protected column{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+    names.join(", ")
 }
 
 /// The line to paste. Names stand in a literal.

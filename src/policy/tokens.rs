@@ -9,7 +9,6 @@
 //! means itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -379,8 +378,7 @@ impl<'a> Giving<'a> {
                 let Some(count) = nulls_in(value) else { return false };
                 // Under `array_nulls = off` the literal would hold texts.
                 let text = format!(" ARRAY[{}] ", vec!["NULL"; count].join(","));
-                let Range { start, end } = value.span;
-                self.nulls.insert(start, Edit { start, end, text });
+                self.nulls.insert(value.span.start, Edit::new(value.span.clone(), text));
                 continue;
             };
             if self.tokens.is_null(number, value.array) == Some(false) {
@@ -401,7 +399,7 @@ impl<'a> Giving<'a> {
             self.parameters.insert(number, original);
         } else if let Some(original) = original {
             let oid = declared_type(ty, value.array);
-            let edit = Edit { start: value.span.start, end: value.span.end, text: String::new() };
+            let edit = Edit::new(value.span.clone(), "");
             self.literals.insert(value.span.start, (edit, oid, original));
         }
     }

@@ -85,7 +85,7 @@ impl Translation {
             if at < sent_at + same {
                 break;
             }
-            sent_at += same + edit.text.len();
+            sent_at += same + edit.spelled().len();
             original_at = edit.end;
             if at < sent_at {
                 return None;
@@ -329,7 +329,7 @@ mod tests {
     fn positions_are_those_of_the_clients_text() {
         let translation = Translation {
             sent: "SELECT é, (CASE WHEN false THEN c END), zz".into(),
-            edits: vec![Edit { start: 11, end: 12, text: "(CASE WHEN false THEN c END)".into() }],
+            edits: vec![Edit::new(11..12, "(CASE WHEN false THEN c END)")],
             original: bytes::Bytes::from("SELECT é, c, zz"),
         };
         assert_eq!(translation.back(8), Some(8));

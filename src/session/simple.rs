@@ -174,7 +174,7 @@ impl Relay {
             match (judged.unheld(), plan.analysis.statements.get(index)) {
                 (Some(unheld), Some(statement)) => {
                     let (start, end) = (statement.span.start, statement.span.end);
-                    plan.edits.push(Edit { start, end, text: unheld.stand_in().to_owned() });
+                    plan.edits.push(Edit::new(start..end, unheld.stand_in()));
                 }
                 _ if edits_the_text(&plan.analysis, index) => {
                     plan.edits.extend(judged.edits.iter().cloned());
@@ -358,11 +358,7 @@ pub(super) fn described(copy: &CopyOut, edits: &[Edit]) -> Bytes {
     let inside: Vec<Edit> = edits
         .iter()
         .filter(|edit| span.contains(&edit.start) && edit.end <= span.end)
-        .map(|edit| Edit {
-            start: edit.start - span.start,
-            end: edit.end - span.start,
-            text: edit.text.clone(),
-        })
+        .map(|edit| Edit { start: edit.start - span.start, end: edit.end - span.start, ..edit.clone() })
         .collect();
     Bytes::from(splice::apply(copy.describe.as_bytes(), &inside))
 }

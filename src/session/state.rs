@@ -103,7 +103,9 @@ impl Prepared {
     /// Does the server's copy hold no more than these edits leave?
     pub fn holds_no_more_than(&self, edits: &[Edit]) -> bool {
         match &self.form {
-            Some(form) => edits.iter().all(|needed| form.edits.contains(needed)),
+            Some(form) => {
+                edits.iter().all(|needed| form.edits.iter().any(|held| held.shows_no_more_than(needed)))
+            }
             None => edits.is_empty(),
         }
     }

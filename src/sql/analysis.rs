@@ -406,6 +406,41 @@ pub enum Otherwise {
     Refuse,
     /// These edits make it harmless.
     Neutralise(Vec<Edit>),
+    /// A row is built in the place of a reference to it.
+    Rebuild(Row),
+}
+
+impl Otherwise {
+    /// For a session that sees nothing.
+    pub fn edits(&self) -> &[Edit] {
+        match self {
+            Self::Refuse => &[],
+            Self::Neutralise(edits) => edits,
+            Self::Rebuild(row) => std::slice::from_ref(&row.edit),
+        }
+    }
+}
+
+/// A row in which every protected field is NULL.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub edit: Edit,
+    pub fields: Vec<RowField>,
+}
+
+/// A protected field of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowField {
+    pub columns: Vec<Arc<ProtectedColumn>>,
+    /// What shows it: an edit of the row's text.
+    pub shown: Edit,
+}
+
+impl RowField {
+    /// Those that it shows values of.
+    pub fn all_columns(&self) -> impl Iterator<Item = &Arc<ProtectedColumn>> {
+        self.columns.iter().flat_map(|column| std::iter::once(column).chain(&*column.below))
+    }
 }
 
 /// Names of uses: in messages, in the audit log, in `explain`.

@@ -41,10 +41,7 @@ fn mark(statement: &mut Statement) {
 
 /// What is spliced for a session that sees nothing.
 fn edits(statement: &Statement) -> Vec<Edit> {
-    let own = statement.uses.iter().flat_map(|use_| match &use_.otherwise {
-        Otherwise::Neutralise(edits) => edits.as_slice(),
-        Otherwise::Refuse => &[],
-    });
+    let own = statement.uses.iter().flat_map(|use_| use_.otherwise.edits());
     own.cloned().chain(statement.kind.inner().into_iter().flat_map(edits)).collect()
 }
 
@@ -160,7 +157,7 @@ mod tests {
     use crate::sql::parse::with_room;
 
     fn edit(start: usize, end: usize, text: &str) -> Edit {
-        Edit { start, end, text: text.to_owned() }
+        Edit::new(start..end, text)
     }
 
     /// Is the only statement of `sql` one that runs unedited only?

@@ -8,7 +8,7 @@
 //! Invariant: what [`moved`] gives for a text is what the analysis of that
 //! text gives.
 
-use super::analysis::{Analysis, Otherwise, Statement, StatementKind, Use};
+use super::analysis::{Analysis, Otherwise, Row, Statement, StatementKind, Use};
 use super::outline::Outline;
 use super::splice::Edit;
 
@@ -101,6 +101,9 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
         Otherwise::Neutralise(edits) => {
             Otherwise::Neutralise(edits.iter().map(|edit| moved_edit(edit, outline)).collect::<Option<_>>()?)
         }
+        Otherwise::Rebuild(row) => {
+            Otherwise::Rebuild(Row { edit: moved_edit(&row.edit, outline)?, fields: row.fields.clone() })
+        }
     };
     Some(Use {
         columns: columns.clone(),
@@ -123,7 +126,7 @@ fn moved_edit(edit: &Edit, outline: &Outline) -> Option<Edit> {
         return None;
     }
     let span = outline.span(&edit.span())?;
-    Some(Edit { start: span.start, end: span.end, text: edit.text.clone() })
+    Some(Edit { start: span.start, end: span.end, ..edit.clone() })
 }
 
 /// Characters from 1; a text with an outline is ASCII.

@@ -1,6 +1,7 @@
 //! Edits of the original text. Neutralising never prints SQL; it edits spans
 //! of what the client wrote.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Replaces `span` (bytes of the client's text) by `text`.
@@ -9,11 +10,32 @@ pub struct Edit {
     pub start: usize,
     pub end: usize,
     pub text: String,
+    /// Edits of `text`: what of a row this session sees.
+    pub shown: Vec<Edit>,
 }
 
 impl Edit {
+    pub fn new(span: Range<usize>, text: impl Into<String>) -> Self {
+        Self { start: span.start, end: span.end, text: text.into(), shown: Vec::new() }
+    }
+
     pub fn span(&self) -> Range<usize> {
         self.start..self.end
+    }
+
+    /// What stands there in the end.
+    pub fn spelled(&self) -> Cow<'_, [u8]> {
+        match self.shown.as_slice() {
+            [] => Cow::Borrowed(self.text.as_bytes()),
+            shown => Cow::Owned(apply(self.text.as_bytes(), shown)),
+        }
+    }
+
+    /// The same edit, by which a session sees no more than by the other?
+    pub fn shows_no_more_than(&self, other: &Self) -> bool {
+        self.span() == other.span()
+            && self.text == other.text
+            && self.shown.iter().all(|shown| other.shown.contains(shown))
     }
 }
 
@@ -24,7 +46,7 @@ pub struct UnfitEdits;
 
 /// Brings edits from different uses together: in order, each once, and one
 /// inside another gives way to it, since what the outer one replaces is never
-/// evaluated.
+/// evaluated. Of a row that several uses show in part, it shows what all of them do.
 ///
 /// # Errors
 /// Two edits overlap without one holding the other.
@@ -33,10 +55,13 @@ pub fn compose(mut edits: Vec<Edit>) -> Result<Vec<Edit>, UnfitEdits> {
     edits.dedup();
     let mut kept: Vec<Edit> = Vec::with_capacity(edits.len());
     for edit in edits {
-        match kept.last() {
+        match kept.last_mut() {
             Some(last) if edit.start < last.end && edit.end <= last.end => {
                 if edit.span() == last.span() {
-                    return Err(UnfitEdits);
+                    if edit.text != last.text {
+                        return Err(UnfitEdits);
+                    }
+                    last.shown.retain(|shown| edit.shown.contains(shown));
                 }
             }
             Some(last) if edit.start < last.end => return Err(UnfitEdits),
@@ -62,7 +87,7 @@ fn spliced(text: &[u8], edits: &[Edit]) -> Option<Vec<u8>> {
     let mut at = 0_usize;
     for edit in ordered {
         out.extend_from_slice(text.get(at..edit.start)?);
-        out.extend_from_slice(edit.text.as_bytes());
+        out.extend_from_slice(&edit.spelled());
         text.get(edit.span())?;
         at = edit.end;
     }
@@ -75,7 +100,7 @@ mod tests {
     use super::*;
 
     fn edit(start: usize, end: usize, text: &str) -> Edit {
-        Edit { start, end, text: text.to_owned() }
+        Edit::new(start..end, text)
     }
 
     #[test]
@@ -84,6 +109,17 @@ mod tests {
         assert_eq!(composed, Ok(vec![edit(3, 20, "y"), edit(20, 21, "")]));
         assert_eq!(compose(vec![edit(3, 8, "x"), edit(5, 10, "y")]), Err(UnfitEdits));
         assert_eq!(compose(vec![edit(3, 8, "x"), edit(3, 8, "y")]), Err(UnfitEdits));
+    }
+
+    #[test]
+    fn what_one_use_does_not_show_of_a_row_is_not_shown() {
+        let fields = [edit(1, 5, "a"), edit(7, 11, "b")];
+        let row = |shown: &[Edit]| Edit { shown: shown.to_vec(), ..edit(7, 8, "(NULL, NULL)") };
+        let (all, second) = (row(&fields), row(&fields[1..]));
+        assert_eq!(apply(b"SELECT r FROM t", std::slice::from_ref(&all)), b"SELECT (a, b) FROM t");
+        assert_eq!(compose(vec![all.clone(), second.clone()]), Ok(vec![second.clone()]));
+        assert!(second.shows_no_more_than(&all) && all.shows_no_more_than(&all));
+        assert!(!all.shows_no_more_than(&second) && !all.shows_no_more_than(&edit(7, 8, "NULL")));
     }
 
     #[test]

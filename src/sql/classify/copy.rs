@@ -10,8 +10,7 @@ use super::{Classifier, Covered};
 use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{
-    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Otherwise, Statement, StatementKind,
-    Use,
+    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Statement, StatementKind, Use,
 };
 use crate::sql::lineage::{self, Lineage};
 use crate::sql::parse;
@@ -75,7 +74,7 @@ impl Classifier<'_> {
         let columns = quoted_list(&self.copied_columns(copy, relation)?);
         let describe = format!("SELECT {columns} FROM ONLY {}", qualified(relation));
         let lineage = self.standing_for(&describe)?;
-        if lineage.uses.iter().any(|use_| matches!(use_.otherwise, Otherwise::Neutralise(_))) {
+        if lineage.uses.iter().any(|use_| !use_.otherwise.edits().is_empty()) {
             return Err(self.not_understood());
         }
         let out = CopyOut { format: self.copy_out_format(copy, &lineage)?, describe, describe_span: None };

@@ -67,7 +67,7 @@ impl Classifier<'_> {
             options.extend(harmless_option(option).ok_or_else(|| self.not_explained())?);
         }
         let header = self.explain_header().ok_or_else(|| self.not_explained())?;
-        Ok(Edit { start: header.start, end: header.end, text: format!("EXPLAIN ({}) ", options.join(", ")) })
+        Ok(Edit::new(header, format!("EXPLAIN ({}) ", options.join(", "))))
     }
 
     /// From EXPLAIN to the first token of the statement it explains.

@@ -455,7 +455,7 @@ impl<'a> OrderBy<'a> {
     fn edits(&self, places: &super::Places<'_>) -> Option<Vec<Edit>> {
         let clause = places.order_by(&self.begins()?)?;
         // A blank keeps what stood before it and behind it two words.
-        let removed = |span: Range<usize>| Edit { start: span.start, end: span.end, text: " ".to_owned() };
+        let removed = |span: Range<usize>| Edit::new(span, " ");
         let kept: Vec<usize> =
             (0..self.items.len()).filter(|item| !self.whole && !self.cut.contains(item)).collect();
         let Some(first_kept) = kept.first().copied() else {

@@ -11,7 +11,7 @@ use pg_query::protobuf::{AConst, CaseExpr, ColumnRef, Node, SubLink, SubLinkType
 
 use super::names::{BPCHAR, inner};
 use super::query::{Target, row_of};
-use super::rows::subquery_of;
+use super::rows::Rebuilt;
 use super::scope::{Field, LOCK, Scope, Source, meant};
 use super::value::{Constant, Literal, Point, Purpose, Value, inside};
 use super::{Analysed, Walk, types};
@@ -373,8 +373,8 @@ impl<'a> Walk<'a> {
             let field = self.places.field_of(&point.span);
             let spelled = field.and_then(|span| Some((self.spelled(name, &span)?, span)));
             if let Some((name, span)) = spelled {
-                let named = subquery_of(&self.typed_null(&span).text, &name);
-                *point = Point { rebuilt: Some(named), ..Point::of(span, point.flow.clone()) };
+                let named = Rebuilt::of(self.typed_null(&span).text).under_name(&name);
+                *point = Point { rebuilt: Some(named.into()), ..Point::of(span, point.flow.clone()) };
             }
         }
     }

@@ -61,7 +61,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 
-use super::analysis::{Flow, Otherwise, Output, Reading, Use, UseKind};
+use super::analysis::{Flow, Otherwise, Output, Reading, Row, Use, UseKind};
 use super::parse::{self, Tokens};
 use super::splice::Edit;
 use crate::catalog::guard::Facts;
@@ -476,7 +476,7 @@ impl<'a> Walk<'a> {
         for point in value.points.iter() {
             let neutralise = purpose.neutralise && self.show.neutralise;
             let otherwise = match neutralise && !point.nameless {
-                true => Otherwise::Neutralise(vec![self.harmless(point)]),
+                true => self.neutralised(point),
                 false => Otherwise::Refuse,
             };
             let mut use_ = self.use_of(&point.flow, purpose, point.span.clone(), otherwise);
@@ -507,17 +507,26 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The use of a value at a place where something else may stand.
+    fn neutralised(&self, point: &Point) -> Otherwise {
+        let edit = self.harmless(point);
+        match point.rebuilt.as_ref().map(|rebuilt| rebuilt.fields.as_slice()) {
+            None | Some([]) => Otherwise::Neutralise(vec![edit]),
+            Some(fields) => Otherwise::Rebuild(Row { edit, fields: fields.to_vec() }),
+        }
+    }
+
     /// What stands in for a value that must not be looked at.
     fn harmless(&self, point: &Point) -> Edit {
         match &point.rebuilt {
-            Some(row) => Edit { start: point.span.start, end: point.span.end, text: row.to_string() },
+            Some(rebuilt) => Edit::new(point.span.clone(), rebuilt.text.as_str()),
             None => self.typed_null(&point.span),
         }
     }
 
     fn typed_null(&self, span: &Range<usize>) -> Edit {
         let text = self.places.text.get(span.clone()).unwrap_or_default();
-        Edit { start: span.start, end: span.end, text: format!("(CASE WHEN false THEN {text} END)") }
+        Edit::new(span.clone(), format!("(CASE WHEN false THEN {text} END)"))
     }
 
     fn typed_nulls(&self, value: &Value) -> Vec<Edit> {
@@ -555,7 +564,7 @@ fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
                 && other.export == use_.export
                 && other.only_grant == use_.only_grant
                 && other.columns == use_.columns
-                && same_consequence(&other.otherwise, &use_.otherwise)
+                && other.otherwise == use_.otherwise
         });
         if !repeats {
             alike.push(kept.len());
@@ -563,16 +572,6 @@ fn without_repeats(uses: Vec<Use>) -> Vec<Use> {
         }
     }
     kept
-}
-
-fn same_consequence(left: &Otherwise, right: &Otherwise) -> bool {
-    match (left, right) {
-        (Otherwise::Refuse, Otherwise::Refuse) => true,
-        (Otherwise::Neutralise(left), Otherwise::Neutralise(right)) => left == right,
-        (Otherwise::Refuse, Otherwise::Neutralise(_)) | (Otherwise::Neutralise(_), Otherwise::Refuse) => {
-            false
-        }
-    }
 }
 
 impl Lineage {

@@ -1,9 +1,11 @@
 //! Whole rows. Where a row holds something protected, a row like it is built
-//! in the place of the reference: protected fields are NULL, the others true.
+//! in the place of the reference: protected fields are NULL, the others true. Who
+//! sees some of the protected columns gets those instead of their NULLs.
 //!
-//! Invariant: what is built reads columns that carry nothing protected, and
-//! has the type or the field names of the row that it stands for. Where that
-//! is not certain, nothing is built, and the whole row is NULL.
+//! Invariant: what is built reads columns that carry nothing protected, but for
+//! the fields that are shown, and has the type or the field names of the row that
+//! it stands for. Where that is not certain, nothing is built, and the whole row
+//! is NULL.
 //!
 //! It must not raise an error of its own: a NULL of a domain may, so such a
 //! column leaves the row alone. An outer join's missing row stays NULL, which
@@ -11,17 +13,17 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::rc::Rc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, RangeVar, Token};
 
 use super::scope::{Field, Source};
-use super::value::{Point, Value};
+use super::value::{Point, Value, columns};
 use super::{Analysed, Walk, naming};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
-use crate::sql::analysis::Flow;
+use crate::sql::analysis::{Flow, RowField};
+use crate::sql::splice::Edit;
 
 /// Bytes that one statement's rows may grow by in all: a name of one letter
 /// can stand for a thousand columns.
@@ -40,6 +42,47 @@ pub(super) enum RowShape {
     Of(Oid),
     /// A record with the fields' names: of a subquery or CTE.
     Record,
+}
+
+/// What stands in the place of a reference.
+#[derive(Debug, Clone)]
+pub(super) struct Rebuilt {
+    pub text: String,
+    /// The protected fields, if it is a row.
+    pub fields: Vec<RowField>,
+}
+
+impl Rebuilt {
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), fields: Vec::new() }
+    }
+
+    /// One field more, which `hidden` or `shown` stands for.
+    fn push_field(&mut self, flow: &Flow, hidden: &str, shown: String) {
+        let start = self.text.len();
+        self.text.push_str(hidden);
+        let shown = Edit::new(start..self.text.len(), shown);
+        self.fields.push(RowField { columns: columns(flow).to_vec(), shown });
+    }
+
+    fn between(mut self, before: &str, behind: &str) -> Self {
+        for field in &mut self.fields {
+            field.shown.start += before.len();
+            field.shown.end += before.len();
+        }
+        Self { text: format!("{before}{}{behind}", self.text), ..self }
+    }
+
+    /// What has a name wherever it stands.
+    pub fn under_name(self, name: &str) -> Self {
+        self.between("(SELECT ", &format!(" AS {name})"))
+    }
+
+    /// Bytes that a text may grow by.
+    fn length(&self) -> usize {
+        let shown = self.fields.iter().map(|field| field.shown.text.len());
+        shown.fold(self.text.len(), usize::saturating_add)
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -62,7 +105,7 @@ impl<'a> Walk<'a> {
 
     /// A row to stand in for a reference to all of `source`, which `names`
     /// mean there.
-    pub(super) fn rebuilt_row(&mut self, source: &Source, names: &[&str]) -> Option<String> {
+    pub(super) fn rebuilt_row(&mut self, source: &Source, names: &[&str]) -> Option<Rebuilt> {
         if self.view || source.fields.iter().all(|field| field.flow == Flow::Clean) {
             return None;
         }
@@ -70,11 +113,11 @@ impl<'a> Walk<'a> {
         let length: usize = source.fields.iter().map(|field| field.name.len().saturating_add(1)).sum();
         self.row_bytes = self.row_bytes.checked_sub(length)?;
         let row = self.built(source, names)?;
-        self.row_bytes = self.row_bytes.checked_sub(row.len())?;
+        self.row_bytes = self.row_bytes.checked_sub(row.length())?;
         Some(row)
     }
 
-    fn built(&self, source: &Source, names: &[&str]) -> Option<String> {
+    fn built(&self, source: &Source, names: &[&str]) -> Option<Rebuilt> {
         let fields = source.fields.as_slice();
         let different: HashSet<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         // The text may be in an encoding that spells other letters otherwise.
@@ -103,29 +146,34 @@ impl<'a> Walk<'a> {
 
     /// `ROW(c.id, NULL, …)::public.customers`. Fields come in the order of the
     /// relation's columns; a cast to its type fills in what was dropped.
-    fn row_of(&self, relation: &Relation, source: &Source, qualifier: &str) -> Option<String> {
+    fn row_of(&self, relation: &Relation, source: &Source, qualifier: &str) -> Option<Rebuilt> {
         if relation.columns.len() != source.fields.len()
             || !relation.name.is_ascii()
             || !relation.schema.is_ascii()
         {
             return None;
         }
-        let mut items = Vec::with_capacity(source.fields.len());
-        for field in &source.fields {
-            items.push(match field.flow {
-                Flow::Clean => format!("{qualifier}.{}", quoted(&field.name)),
-                _ if self.may_be_null(field.type_oid?) => "NULL".to_owned(),
+        let mut row = Rebuilt::of("ROW(");
+        for (place, field) in source.fields.iter().enumerate() {
+            if place > 0 {
+                row.text.push_str(", ");
+            }
+            let column = format!("{qualifier}.{}", quoted(&field.name));
+            match field.flow {
+                Flow::Clean => row.text.push_str(&column),
+                _ if self.may_be_null(field.type_oid?) => row.push_field(&field.flow, "NULL", column),
                 _ => return None,
-            });
+            }
         }
-        let row =
-            format!("ROW({})::{}.{}", items.join(", "), quoted(&relation.schema), quoted(&relation.name));
+        let cast = format!(")::{}.{}", quoted(&relation.schema), quoted(&relation.name));
+        let row = row.between("", &cast);
         if !source.nullable {
-            return Some(format!("({row})"));
+            return Some(row.between("(", ")"));
         }
         let mut columns = relation.columns.iter().zip(&source.fields);
         let (_, present) = columns.find(|(column, field)| column.not_null && field.flow == Flow::Clean)?;
-        Some(format!("(CASE WHEN {qualifier}.{} IS NOT NULL THEN {row} END)", quoted(&present.name)))
+        let is_there = format!("(CASE WHEN {qualifier}.{} IS NOT NULL THEN ", quoted(&present.name));
+        Some(row.between(&is_there, " END)"))
     }
 
     /// An output without an alias is called as the column, row or subquery that it
@@ -167,13 +215,16 @@ impl<'a> Walk<'a> {
                 point.nameless = true;
                 continue;
             };
-            let text = self.harmless(point).text;
-            if !text.ends_with(&format!(" AS {name})")) {
-                let is_output = is_output(point);
-                point.rebuilt = Some(match is_output {
-                    true => format!("{text} AS {name}").into(),
-                    false => subquery_of(&text, name),
-                });
+            let rebuilt = match point.rebuilt.as_deref() {
+                Some(rebuilt) => rebuilt.clone(),
+                None => Rebuilt::of(self.typed_null(&point.span).text),
+            };
+            if !rebuilt.text.ends_with(&format!(" AS {name})")) {
+                let named = match is_output(point) {
+                    true => rebuilt.between("", &format!(" AS {name}")),
+                    false => rebuilt.under_name(name),
+                };
+                point.rebuilt = Some(named.into());
             }
         }
         Ok(())
@@ -207,7 +258,8 @@ impl<'a> Walk<'a> {
     /// stands in its place.
     pub(super) fn under_name(&self, mut value: Value, name: &str) -> Value {
         for point in value.points.iter_mut() {
-            point.rebuilt = Some(subquery_of(&self.typed_null(&point.span).text, &quoted(name)));
+            let named = Rebuilt::of(self.typed_null(&point.span).text).under_name(&quoted(name));
+            point.rebuilt = Some(named.into());
         }
         value
     }
@@ -218,25 +270,25 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What has a name wherever it stands.
-pub(super) fn subquery_of(text: &str, name: &str) -> Rc<str> {
-    format!("(SELECT {text} AS {name})").into()
-}
-
 /// `(SELECT r FROM (SELECT t.id, … AS email) AS r)`.
-fn record(fields: &[Field], qualifier: &str) -> String {
-    let items: Vec<String> = fields
-        .iter()
-        .map(|field| {
-            let name = quoted(&field.name);
-            match field.flow {
-                Flow::Clean => format!("{qualifier}.{name}"),
-                _ => format!("(CASE WHEN false THEN {qualifier}.{name} END) AS {name}"),
-            }
-        })
-        .collect();
+fn record(fields: &[Field], qualifier: &str) -> Rebuilt {
     // A bare name would be looked up as a column first, also outside.
-    format!("(SELECT r.*::pg_catalog.record FROM (SELECT {}) AS r)", items.join(", "))
+    let mut row = Rebuilt::of("(SELECT r.*::pg_catalog.record FROM (SELECT ");
+    for (place, field) in fields.iter().enumerate() {
+        if place > 0 {
+            row.text.push_str(", ");
+        }
+        let name = quoted(&field.name);
+        let column = format!("{qualifier}.{name}");
+        match field.flow {
+            Flow::Clean => row.text.push_str(&column),
+            _ => {
+                let hidden = format!("(CASE WHEN false THEN {column} END) AS {name}");
+                row.push_field(&field.flow, &hidden, column);
+            }
+        }
+    }
+    row.between("", ") AS r)")
 }
 
 pub(super) fn quoted(name: &str) -> String {

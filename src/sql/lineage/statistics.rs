@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
             only_grant: true,
             position: self.places.position(span.start),
             span: span.clone(),
-            otherwise: Otherwise::Neutralise(vec![Edit { start: span.start, end: span.end, text }]),
+            otherwise: Otherwise::Neutralise(vec![Edit::new(span.clone(), text)]),
             given: None,
             domain: None,
             detail: None,

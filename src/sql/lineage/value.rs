@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::keys::Origin;
+use super::rows::Rebuilt;
 use super::scope::Field;
 use crate::catalog::Oid;
 use crate::catalog::guard::Runs;
@@ -59,7 +60,7 @@ pub(super) struct Point {
     pub whole_row: bool,
     /// What stands here instead of a typed NULL: a row without what is protected,
     /// or a NULL under the name that the value gives to an output.
-    pub rebuilt: Option<Rc<str>>,
+    pub rebuilt: Option<Rc<Rebuilt>>,
     /// Nothing can stand here under that name.
     pub nameless: bool,
 }
@@ -232,11 +233,11 @@ impl Value {
     }
 
     /// A reference to a whole row at `span`; `rebuilt`: what may stand there instead.
-    pub fn of_row(fields: Rc<[Field]>, span: Range<usize>, rebuilt: Option<String>) -> Self {
+    pub fn of_row(fields: Rc<[Field]>, span: Range<usize>, rebuilt: Option<Rebuilt>) -> Self {
         let flow = mixed(fields.iter().map(|field| &field.flow));
         let mut value = Self::of(flow.clone());
         if !value.is_clean() {
-            let rebuilt = rebuilt.map(Rc::from);
+            let rebuilt = rebuilt.map(Rc::new);
             value.points = Points::at(Point { whole_row: true, rebuilt, ..Point::of(span, flow) });
         }
         value.runs = inside(fields.iter().map(|field| field.runs));

@@ -102,7 +102,7 @@ fn described_use(sql: &str, use_: &Use) -> String {
     }
     let otherwise = match &use_.otherwise {
         Otherwise::Refuse => "refuse",
-        Otherwise::Neutralise(_) => "neutralise",
+        Otherwise::Neutralise(_) | Otherwise::Rebuild(_) => "neutralise",
     };
     let at = sql.get(use_.span.clone()).unwrap_or("?");
     format!("{} needs {needs}, or {otherwise}: {} at `{at}`", use_.kind.name(), names(&use_.columns))
