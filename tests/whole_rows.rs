@@ -17,6 +17,7 @@ const POLICY: &str = r#"
         "public.people.email", "public.people.born", "public.people.code", "public.people.fee",
         "public.people.home", "public.people.tags", "public.parts.secret", "public.strict.word",
         "public.keyless.secret", "public.*.Se cret",
+        "public.secrets.*",
     ]
     method = "redact"
 "#;
@@ -24,6 +25,7 @@ const POLICY: &str = r#"
 const BLANK: &str = r#"
     UPDATE people SET email = NULL, born = NULL, code = NULL, fee = NULL, home = NULL, tags = NULL;
     UPDATE parts SET secret = NULL; UPDATE "Odd ""Name" SET "Se cret" = NULL; UPDATE keyless SET secret = NULL;
+    UPDATE secrets SET one = NULL, two = NULL;
 "#;
 
 /// Columns that a session may see, and the second database for one that does.
@@ -36,10 +38,11 @@ const SEEN: &[&str] = &[
     "public.children.home",
     "public.parts.secret",
     "public.part_1.secret",
+    "public.secrets.two",
 ];
 const HALF_BLANK: &str = r#"
     UPDATE people SET born = NULL, code = NULL, tags = NULL;
-    UPDATE "Odd ""Name" SET "Se cret" = NULL; UPDATE keyless SET secret = NULL;
+    UPDATE "Odd ""Name" SET "Se cret" = NULL; UPDATE keyless SET secret = NULL; UPDATE secrets SET one = NULL;
 "#;
 
 struct Rows {

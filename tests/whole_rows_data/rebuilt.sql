@@ -49,6 +49,10 @@ SELECT k, v FROM people p, LATERAL (SELECT p.id AS k, to_jsonb(p) AS v) x ORDER 
 UPDATE orders o SET total = o.total + 1 FROM people p WHERE p.id = o.person AND o.id = 2 RETURNING o.id, row_to_json(p)
 DELETE FROM orders o USING people p WHERE p.id = o.person AND o.id = 3 RETURNING o.id, to_jsonb(p)
 SELECT k FROM keyless k
+SELECT s FROM secrets s
+SELECT (SELECT array_agg(s)) FROM secrets s
+SELECT (SELECT string_agg(s::text, ',')) FROM secrets s
+SELECT (SELECT count(row_to_json(t))) FROM (SELECT two FROM secrets) t
 COPY (SELECT row_to_json(p) FROM people p ORDER BY p.id) TO STDOUT
 SELECT (x).email || 'y', (x).id + 1, ((x)).email || '' FROM (SELECT id, email FROM people) x ORDER BY x.id
 SELECT (x).email::varchar(3) FROM (SELECT id, email FROM people) x ORDER BY email, x.id

@@ -14,6 +14,7 @@ CREATE TABLE "Odd ""Name" ("the id" int PRIMARY KEY, "Se cret" text, "select" te
 CREATE TABLE orders (id int PRIMARY KEY, person int, total int);
 CREATE TABLE strict (id int PRIMARY KEY, word never_null, other text);
 CREATE TABLE keyless (a text, secret text, b text);
+CREATE TABLE secrets (one text, two text);
 CREATE VIEW seen AS SELECT id, name, email, fee FROM people;
 INSERT INTO people (id, name, email, born, code, fee, home, tags, note, city)
 SELECT i, 'name' || i, 'mail' || i || '@x.org', date '1990-01-01' + i, 'code' || i, i * 1.5, ROW ('street' || i, i)::address, ARRAY['t' || i], '{"a": 1}', 'Oslo'
@@ -24,4 +25,5 @@ INSERT INTO parts VALUES (1, 'hidden', 'shown');
 INSERT INTO "Odd ""Name" VALUES (1, 'hidden', 'shown', 4);
 INSERT INTO orders SELECT i, i % 7, i * 10 FROM generate_series(1, 9) i;
 INSERT INTO strict VALUES (1, 'hidden', 'shown');
+INSERT INTO secrets VALUES ('hidden', 'too'), (NULL, 'x'), ('y', NULL);
 INSERT INTO keyless VALUES ('a', 'hidden', 'b');

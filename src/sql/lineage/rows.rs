@@ -153,6 +153,8 @@ impl<'a> Walk<'a> {
         {
             return None;
         }
+        // An aggregate belongs to the query whose columns are in it.
+        let reads_none = source.fields.iter().all(|field| field.flow != Flow::Clean);
         let mut row = Rebuilt::of("ROW(");
         for (place, field) in source.fields.iter().enumerate() {
             if place > 0 {
@@ -161,8 +163,12 @@ impl<'a> Walk<'a> {
             let column = format!("{qualifier}.{}", quoted(&field.name));
             match field.flow {
                 Flow::Clean => row.text.push_str(&column),
-                _ if self.may_be_null(field.type_oid?) => row.push_field(&field.flow, "NULL", column),
-                _ => return None,
+                _ if !self.may_be_null(field.type_oid?) => return None,
+                _ if reads_none => {
+                    let hidden = format!("(CASE WHEN false THEN {column} END)");
+                    row.push_field(&field.flow, &hidden, column);
+                }
+                _ => row.push_field(&field.flow, "NULL", column),
             }
         }
         let cast = format!(")::{}.{}", quoted(&relation.schema), quoted(&relation.name));
