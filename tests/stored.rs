@@ -282,6 +282,20 @@ const ASKING: &str = "
     CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN NEW.changed := now(); RETURN NEW; END $$;
     CREATE TRIGGER stamps BEFORE INSERT ON quiet FOR EACH ROW EXECUTE FUNCTION stamps();
+    CREATE VIEW newest AS SELECT id, name FROM customers ORDER BY email LIMIT 2;
+    CREATE VIEW paged AS SELECT id FROM customers UNION ALL SELECT id FROM sent ORDER BY id OFFSET 1;
+    CREATE VIEW beyond AS SELECT name, email FROM customers UNION ALL SELECT note, note FROM sent ORDER BY 2 OFFSET 1;
+    CREATE VIEW firsts AS SELECT DISTINCT ON (name) name, id FROM customers ORDER BY name, email;
+    CREATE VIEW others AS SELECT id, email FROM customers EXCEPT SELECT id, note FROM sent;
+    CREATE VIEW within AS SELECT id FROM (SELECT id, length(email) AS n FROM customers) c ORDER BY n FETCH FIRST ROW ONLY;
+    CREATE VIEW sorted AS SELECT id, email FROM customers ORDER BY email;
+    CREATE VIEW named AS SELECT id, email FROM customers ORDER BY name LIMIT 2;
+    CREATE RULE skips AS ON UPDATE TO customers WHERE OLD.email > 'm' DO INSTEAD NOTHING;
+    CREATE RULE keeps AS ON DELETE TO sent
+        WHERE EXISTS (SELECT FROM customers c WHERE c.id = OLD.id AND c.email = OLD.note) DO INSTEAD NOTHING;
+    CREATE RULE copies AS ON UPDATE TO customers WHERE OLD.id > 5 DO ALSO
+        INSERT INTO sent VALUES (NEW.id, NEW.name);
+    CREATE RULE parts AS ON INSERT TO named WHERE NEW.email IS NULL DO INSTEAD NOTHING;
     CREATE VIEW by_mail AS SELECT email, count(*) AS n FROM customers GROUP BY email;
     CREATE VIEW by_name AS SELECT name, count(*) AS n, max(email) FROM customers GROUP BY name;";
 
@@ -299,7 +313,23 @@ fn check_names_what_asks_about_protected_columns() {
         assert!(said.contains(&line), "{said}");
     }
     assert!(said.contains("view public.by_mail groups its rows by protected"), "{said}");
-    for silent in ["public.quiet", "view public.by_name groups"] {
+    for view in ["newest", "beyond", "firsts", "others", "within"] {
+        let line = format!("view public.{view} chooses its rows by protected public.customers.email");
+        assert!(said.contains(&line), "{view}: {said}");
+    }
+    for rule in ["\"skips\" of public.customers", "\"keeps\" of public.sent"] {
+        let line = format!("rule {rule} chooses what it does by protected public.customers.email");
+        assert!(said.contains(&line), "{rule}: {said}");
+    }
+    for silent in [
+        "public.quiet",
+        "view public.by_name groups",
+        "view public.paged chooses",
+        "view public.sorted chooses",
+        "view public.named chooses",
+        "rule \"copies\"",
+        "rule \"parts\"",
+    ] {
         assert!(!said.contains(silent), "{silent}: {said}");
     }
 }

@@ -10,6 +10,7 @@ use super::finding::{Finding, Severity};
 use super::functions;
 use super::guard::Guard;
 use super::keeper::on_large_stack;
+use super::load::ConditionalRule;
 use super::snapshot::{Constraint, ConstraintKind, Function, Relation, RelationKind};
 use crate::policy::{Disclosure, ProtectedColumn};
 use crate::sql::analysis::{Use, UseKind};
@@ -21,7 +22,7 @@ const VIEW_DEPTH: usize = 1_000;
 const LISTED: usize = 8;
 
 /// All advice about one database.
-pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
+pub(super) async fn advise(guard: Arc<Guard>, rules: Vec<ConditionalRule>) -> Vec<Finding> {
     on_large_stack(move || {
         let mut advice = Advice { guard: &guard, findings: Vec::new() };
         advice.derived_columns();
@@ -36,6 +37,7 @@ pub(super) async fn advise(guard: Arc<Guard>) -> Vec<Finding> {
             advice.asking_code(relation);
             advice.view_predicates(relation);
         }
+        rules.iter().for_each(|rule| advice.rule_condition(rule));
         advice.opaque_functions();
         advice.findings
     })
@@ -209,7 +211,7 @@ impl<'a> Advice<'a> {
         let is_read = self.guard.view_flows.contains_key(&relation.oid);
         let Some(definition) = relation.definition.as_ref().filter(|_| is_read) else { return };
         let uses = self.uses_of(definition);
-        let chosen_by = names(uses.iter().filter(|used| chooses_rows(used.kind)).flat_map(|u| &u.columns));
+        let chosen_by = names(lineage::view_choices(self.guard.facts(), definition).iter().flatten());
         if !chosen_by.is_empty() {
             let message = format!("view {} chooses its rows by protected {chosen_by}", relation.qualified());
             self.add(
@@ -225,6 +227,21 @@ impl<'a> Advice<'a> {
         if !grouped_by.is_empty() {
             let message = format!("view {} groups its rows by protected {grouped_by}", relation.qualified());
             let mend = "how many groups there are is disclosed to everybody who may read it";
+            self.add(Severity::Warning, message, mend);
+        }
+    }
+
+    /// It decides whether a row is written, or what else is, which its writer sees.
+    fn rule_condition(&mut self, rule: &ConditionalRule) {
+        let Some(relation) = self.guard.snapshot.relations.get(&rule.relation) else { return };
+        let asked = names(lineage::rule_choices(self.guard.facts(), &rule.definition).iter().flatten());
+        if !asked.is_empty() {
+            let message = format!(
+                "rule \"{}\" of {} chooses what it does by protected {asked}",
+                rule.name,
+                relation.qualified()
+            );
+            let mend = "which rows it holds for is disclosed to everybody who may write there";
             self.add(Severity::Warning, message, mend);
         }
     }
@@ -274,8 +291,4 @@ fn kind_name(constraint: &Constraint) -> &'static str {
 fn names<'c>(columns: impl Iterator<Item = &'c Arc<ProtectedColumn>>) -> String {
     let names: BTreeSet<&str> = columns.map(|column| &*column.name).collect();
     names.into_iter().collect::<Vec<_>>().join(", ")
-}
-
-fn chooses_rows(kind: UseKind) -> bool {
-    matches!(kind, UseKind::Predicate | UseKind::Equality | UseKind::Join)
 }

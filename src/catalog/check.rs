@@ -10,7 +10,7 @@ use super::bindings::{BindingStore, SharedBindings, SqliteBindings};
 use super::finding::{Finding, Severity};
 use super::guard::Guard;
 use super::keeper::on_large_stack;
-use super::load::{self, LoadError};
+use super::load::{self, ConditionalRule, LoadError};
 use super::service::{Service, ServiceError, chain};
 use super::verifiers;
 use crate::config::{Config, Scope, StateUrl};
@@ -117,11 +117,11 @@ impl Report {
 
     async fn database(&mut self, config: &Config, service: &Arc<Service>, database: &str) {
         match bound(config, service, database).await {
-            Ok(bound) => {
+            Ok((bound, rules)) => {
                 self.databases += 1;
                 self.findings.extend(bound.findings);
                 let guard = Arc::new(bound.guard);
-                self.findings.extend(advice::advise(Arc::clone(&guard)).await);
+                self.findings.extend(advice::advise(Arc::clone(&guard), rules).await);
                 self.guards.push(guard);
             }
             Err(reason) => {
@@ -262,10 +262,15 @@ impl Report {
     }
 }
 
-/// One database's policy, bound as `serve` would.
-async fn bound(config: &Config, service: &Arc<Service>, database: &str) -> Result<Bound, String> {
+/// One database's policy, bound as `serve` would, and its rewrite rules.
+async fn bound(
+    config: &Config,
+    service: &Arc<Service>,
+    database: &str,
+) -> Result<(Bound, Vec<ConditionalRule>), String> {
     let connection = service.connect(database).await.map_err(|error| chain(&error))?;
     let loaded = load::load(&connection, None).await.map_err(|error: LoadError| chain(&error))?;
+    let conditional = load::conditional_rules(&connection).await.map_err(|error| chain(&error))?;
     let snapshot = Arc::new(loaded.snapshot);
     let known = match &config.state {
         StateUrl::Sqlite(path) => SqliteBindings::open_read_only(path)
@@ -285,7 +290,8 @@ async fn bound(config: &Config, service: &Arc<Service>, database: &str) -> Resul
     let binding = on_large_stack(move || {
         bind::bind(snapshot, &rules, &defaults, &known, crate::sql::lineage::view_flows)
     });
-    binding.await.ok_or("binding the policy failed")?.map_err(|error| chain(&error))
+    let bound = binding.await.ok_or("binding the policy failed")?.map_err(|error| chain(&error))?;
+    Ok((bound, conditional))
 }
 
 /// The known name nearest to `given`, as a mend.

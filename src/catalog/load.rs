@@ -79,6 +79,35 @@ pub struct Loaded {
 /// # Errors
 /// When a query fails; the transaction is rolled back as far as possible.
 pub async fn load(connection: &Connection, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {
+    alone(connection, read(connection, previous)).await
+}
+
+/// A rewrite rule with a condition, as the server prints it.
+#[derive(Debug)]
+pub struct ConditionalRule {
+    pub relation: Oid,
+    pub name: String,
+    pub definition: String,
+}
+
+/// Reads those that users made, as [`load`] reads the rest.
+///
+/// # Errors
+/// As [`load`].
+pub async fn conditional_rules(connection: &Connection) -> Result<Vec<ConditionalRule>, LoadError> {
+    let rule = |row: &Row| {
+        Ok(ConditionalRule { relation: oid(row, 0)?, name: get(row, 1)?, definition: get(row, 2)? })
+    };
+    let reading =
+        async { connection.query(queries::CONDITIONAL_RULES, &[]).await?.iter().map(rule).collect() };
+    alone(connection, reading).await
+}
+
+/// In a transaction that nothing else is done in.
+async fn alone<T>(
+    connection: &Connection,
+    reading: impl Future<Output = Result<T, LoadError>>,
+) -> Result<T, LoadError> {
     connection
         .client
         .batch_execute(
@@ -86,11 +115,11 @@ pub async fn load(connection: &Connection, previous: Option<&Snapshot>) -> Resul
              SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; SET LOCAL row_security = off",
         )
         .await?;
-    let read = read(connection, previous).await;
+    let read = reading.await;
     let ended = connection.client.batch_execute("ROLLBACK").await;
-    let loaded = read?;
+    let read = read?;
     ended?;
-    Ok(loaded)
+    Ok(read)
 }
 
 async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Loaded, LoadError> {

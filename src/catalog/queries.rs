@@ -144,6 +144,12 @@ LEFT JOIN ",
 WHERE r.oid >= 16384"
 );
 
+/// `ev_qual` of a rule without a condition is an empty node.
+pub(super) const CONDITIONAL_RULES: &str = "
+SELECT ev_class, rulename::text, pg_get_ruledef(oid)
+FROM pg_rewrite
+WHERE oid >= 16384 AND rulename <> '_RETURN' AND ev_qual::text <> '<>'";
+
 /// Where the tables of `postgres_fdw` lead, whatever its wrapper is called. A
 /// name that the options leave out is the table's own.
 pub(super) const FOREIGN_TABLES: &str = "

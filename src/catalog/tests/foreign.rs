@@ -19,7 +19,7 @@ async fn an_unprotected_foreign_table_is_reported() {
         snapshot(vec![table(20_000, "customers", &["ssn"]), far(20_001, "far"), far(20_002, "near")]);
     let rules = [rule("public.customers.ssn", Method::Redact), rule("public.near.ssn", Method::Redact)];
     let bound = bound(snapshot, &rules, &Known::default());
-    let advice = crate::catalog::advice::advise(Arc::new(bound.guard)).await;
+    let advice = crate::catalog::advice::advise(Arc::new(bound.guard), Vec::new()).await;
     let reported: Vec<&str> = advice
         .iter()
         .filter(|finding| finding.message.contains("foreign table"))

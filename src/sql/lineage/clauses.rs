@@ -220,11 +220,13 @@ impl<'a> Walk<'a> {
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => {
                     self.handles(&target.value);
+                    self.sorts_by(&target.value, &order);
                     order.cut(&target.value);
                 }
                 Item::Expression(node) => {
                     let value = self.expression(node, scope, expression)?;
                     self.handles(&value);
+                    self.sorts_by(&value, &order);
                     match dedups {
                         true => order.cut(&value),
                         false => {
@@ -253,6 +255,7 @@ impl<'a> Walk<'a> {
             match self.item(sorted, scope, targets, Prefers::Outputs)? {
                 Item::Output(target) => {
                     self.handles(&target.value);
+                    self.sorts_by(&target.value, &order);
                     order.cut(&target.value);
                 }
                 Item::Expression(node) => {
@@ -262,11 +265,18 @@ impl<'a> Walk<'a> {
                     let level = Scope::inside(Some(scope), vec![super::scope::Item::visible(outputs)]);
                     let value = self.expression(node, &level, Purpose::SORT)?;
                     self.handles(&value);
+                    self.sorts_by(&value, &order);
                     order.cut(&value);
                 }
             }
         }
         self.cut_order(order)
+    }
+
+    fn sorts_by(&mut self, value: &Value, order: &OrderBy<'_>) {
+        if self.view && order.chooses {
+            self.chosen_by_order.push(value.flow.clone());
+        }
     }
 
     fn sort_node(&mut self, node: &'a Node) -> Analysed<&'a Node> {
@@ -409,6 +419,8 @@ struct OrderBy<'a> {
     with_ties: bool,
     /// DISTINCT ON must begin like it: it goes whole or not at all.
     whole: bool,
+    /// Which rows come hangs on it.
+    chooses: bool,
     cut: Vec<usize>,
     flows: Vec<Flow>,
     /// What the items that are cut need together.
@@ -418,10 +430,12 @@ struct OrderBy<'a> {
 
 impl<'a> OrderBy<'a> {
     fn new(select: &'a SelectStmt) -> Self {
+        let whole = select.distinct_clause.iter().any(|node| node.node.is_some());
         Self {
             items: &select.sort_clause,
             with_ties: select.limit_option() == pg_query::protobuf::LimitOption::WithTies,
-            whole: select.distinct_clause.iter().any(|node| node.node.is_some()),
+            whole,
+            chooses: whole || select.limit_count.is_some() || select.limit_offset.is_some(),
             cut: Vec::new(),
             flows: Vec::new(),
             needs: Disclosure::Order,

@@ -180,8 +180,10 @@ impl<'a> Walk<'a> {
             return Flow::Clean;
         }
         if self.view {
-            let is_plain = same_domain(&left.flow, &right.flow) && self.are_alike(left, right);
-            let needs = if is_plain { Disclosure::Equality } else { Disclosure::Search };
+            let needs = match self.masks_tell(left, right) {
+                true => Disclosure::Equality,
+                false => Disclosure::Search,
+            };
             let sides = [left, right].map(|side| (side.flow.clone(), needs));
             self.asked.extend(sides.into_iter().filter(|(flow, _)| *flow != Flow::Clean));
             return computed(all_columns([&left.flow, &right.flow]));

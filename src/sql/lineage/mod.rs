@@ -16,6 +16,7 @@
 //!   │        └── running        types that run code
 //!   ├── clauses ── begins        GROUP BY, DISTINCT, ORDER BY, windows
 //!   ├── changing                 what the client may change meanwhile
+//!   ├── choices                  what a DBA's view or rule chooses rows by
 //!   └── dml ── writes            the write rule
 //!            ├── beside          what a token is held against
 //!            └── defaults        what a column gets that is given nothing
@@ -24,6 +25,7 @@
 mod begins;
 mod beside;
 mod changing;
+mod choices;
 mod clauses;
 mod compare;
 mod cte;
@@ -76,6 +78,7 @@ use scope::Scope;
 pub(super) use value::columns;
 use value::{Point, Purpose, Value};
 
+pub(crate) use choices::{rule_choices, view_choices};
 pub(crate) use given::parameters;
 pub(crate) use statistics::{holds_statistics, relations_of_statistics};
 
@@ -194,6 +197,8 @@ struct Walk<'a> {
     view: bool,
     /// Inside a view's definition: what its predicates hold against what.
     asked: Vec<(Flow, Disclosure)>,
+    /// Inside a view's definition: what it sorts by where not all rows come.
+    chosen_by_order: Vec<Flow>,
     /// A function that leaves a trace is called, or rows are locked.
     traces: bool,
     /// A key of other letters than ASCII led into a document.
@@ -276,6 +281,7 @@ impl<'a> Walk<'a> {
             show: Purpose::SHOW,
             view: false,
             asked: Vec::new(),
+            chosen_by_order: Vec::new(),
             traces: false,
             spells_letters: false,
             fault: None,
