@@ -278,7 +278,7 @@ WHERE f.called[1]::oid < 16384";
 /// never asked, so that such a CHECK is none; new in 18.
 pub(super) const CONSTRAINTS: &str = "
 WITH indexes AS (
-    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisexclusion,
+    SELECT i.indexrelid, i.indrelid, i.indisunique, i.indisexclusion, i.indisvalid,
            i.indexprs IS NOT NULL OR i.indpred IS NOT NULL OR {nulls_not_distinct} AS nulls_tell,
            CASE WHEN i.indexprs IS NULL AND i.indpred IS NULL THEN i.indkey::int2[] ELSE
                ARRAY(SELECT a.attnum FROM pg_attribute a
@@ -309,7 +309,7 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
             ELSE coalesce(c.conkey, '{}') END,
        c.confrelid, coalesce(c.confkey, '{}'),
        c.confdeltype::text, c.confupdtype::text,
-       c.contype = 'p' AND NOT c.condeferrable,
+       c.contype = 'p' AND NOT c.condeferrable AND coalesce(i.indisvalid, false),
        c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false),
        CASE WHEN c.contype IN ('u', 'p') THEN coalesce(i.computed, '{}') WHEN c.contype = 'f' THEN '{}'
             WHEN c.contype = 'c' THEN

@@ -134,7 +134,7 @@ pub struct Constraint {
     /// or gets another key.
     pub on_delete: Action,
     pub on_update: Action,
-    /// A primary key that is checked at once (not DEFERRABLE).
+    /// A primary key that is checked at once (not DEFERRABLE), in every partition.
     pub is_primary: bool,
     /// A NULL in one of its columns can make it fail: a CHECK, an index with
     /// a predicate or an expression, NULLS NOT DISTINCT.

@@ -109,6 +109,10 @@ CREATE VIEW v_by_plan AS SELECT plan, country, count(*) AS n, count(phone) AS ph
 CREATE FUNCTION net(gross numeric, rate numeric DEFAULT 0.25) RETURNS numeric LANGUAGE sql IMMUTABLE AS 'SELECT gross / (1 + rate)';
 CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.updated_at := '2024-06-01'; RETURN NEW; END $$;
 CREATE TRIGGER touch BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION touch();
+-- A key that not every partition has.
+CREATE TABLE shards (id int NOT NULL, shard int NOT NULL, secret text) PARTITION BY LIST (shard);
+CREATE TABLE shards_1 PARTITION OF shards FOR VALUES IN (1);
+ALTER TABLE ONLY shards ADD PRIMARY KEY (id, shard);
 
 INSERT INTO accounts (id, email, full_name, phone, tax_id, balance, birth_date, country, plan, is_active, settings, labels, referrer_id, created_at)
 SELECT i, 'user' || i || '@mail' || i % 3 || '.org', 'Name ' || i, '+46' || 700000 + i * 37, CASE WHEN i % 7 > 0 THEN 'TAX' || 1000 + i / 2 END,
@@ -132,5 +136,6 @@ INSERT INTO subscriptions (note) SELECT 'note ' || i FROM generate_series(1, 5) 
 INSERT INTO daily_totals SELECT date '2024-01-01' + i, i, i * 10 FROM generate_series(0, 9) i;
 INSERT INTO crm.accounts SELECT i, 'Company ' || i, (ARRAY['north', 'south'])[1 + i % 2], 'owner' || i % 3, 'info@company' || i || '.com' FROM generate_series(1, 12) i;
 INSERT INTO crm.notes SELECT 1 + i % 12, 'note ' || i, timestamp '2024-03-01' + i * interval '1 day' FROM generate_series(1, 30) i;
+INSERT INTO shards VALUES (1, 1, 'one'), (1, 1, 'two');
 REFRESH MATERIALIZED VIEW m_revenue;
 ANALYZE;

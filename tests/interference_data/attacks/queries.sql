@@ -266,6 +266,10 @@ SELECT city FROM customers GROUP BY city HAVING bool_or(salary < 20200) ORDER BY
 SELECT DISTINCT ON (left(ssn, 2)) left(ssn, 2), city FROM customers
 == distinct on two
 SELECT DISTINCT ON (city, vip) city, id FROM customers ORDER BY city, vip, id
+== distinct over a key that not every partition has
+SELECT count(*) FROM (SELECT DISTINCT id, part, pin FROM half_keyed) q
+== group by a key that not every partition has since 18
+SELECT count(*) FROM (SELECT id, part, pin FROM half_keyed GROUP BY id, part, pin) q
 == distinct of a derived value
 SELECT DISTINCT lower(phone) FROM customers
 == distinct star

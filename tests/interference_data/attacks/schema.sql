@@ -547,3 +547,7 @@ CREATE VIEW v_ranked AS SELECT id, pay AS p FROM ranked;
 -- Columns that tell what is equal, and no more.
 CREATE TABLE matched (id int PRIMARY KEY, seen timestamptz, share float8, amount numeric);
 CREATE VIEW v_matched AS SELECT id, seen::text AS t FROM matched;
+-- A key that not every partition has yet: PostgreSQL knows it, and holds nothing to it.
+CREATE TABLE half_keyed (id int NOT NULL, part int NOT NULL, pin text) PARTITION BY LIST (part);
+CREATE TABLE half_keyed_1 PARTITION OF half_keyed FOR VALUES IN (1);
+ALTER TABLE ONLY half_keyed ADD PRIMARY KEY (id, part);
