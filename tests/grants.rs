@@ -332,6 +332,31 @@ fn explain_names_the_rule_behind_each_column() {
     assert!(key.contains("rule:   public.mails.email: email by") && key.contains(&because), "{key}");
 }
 
+/// What DISTINCT leaves out hangs on the grant, and ORDER BY with it.
+#[test]
+fn a_grant_on_one_of_two_columns_sorts_distinct_rows_by_it() {
+    let bench = Bench::new();
+    let mut ana = bench.session();
+    let sql = "SELECT DISTINCT c.id, c.email, c.ssn FROM customers c, customers d ORDER BY c.email DESC, c.id LIMIT 3";
+    let direct = values(&Raw::connect(bench.server.port(), "postgres").query(sql));
+    let by_key = values(&ana.query("SELECT id FROM customers ORDER BY id LIMIT 3"));
+    assert_ne!(direct, by_key);
+    assert_eq!(values(&ana.query(sql)), by_key);
+    let explained = bench.bauta.cli_ok(&["explain", "-d", "shop", "-U", "ana", sql]);
+    assert!(explained.contains("SELECT DISTINCT ON (1) c.id"), "{explained}");
+    bench.grant("1m", &[]);
+    let rows = ana.query(sql);
+    assert_eq!(error(&rows), None);
+    assert_eq!(values(&rows), direct);
+    let shown: Vec<_> = rows.iter().filter(|frame| frame.tag == b'D').map(Frame::columns).collect();
+    assert!(
+        shown.iter().all(|row| row[1].as_deref().is_some_and(|email| !email.contains(&b'*'))),
+        "{shown:?}"
+    );
+    let distinct = bench.bauta.cli_ok(&["explain", "-d", "shop", "-U", "ana", sql]);
+    assert!(distinct.contains("left out: the primary key tells the rows apart"), "{distinct}");
+}
+
 #[test]
 fn watch_shows_what_is_new_and_what_has_changed() {
     let bench = Bench::new();

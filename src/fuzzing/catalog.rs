@@ -7,7 +7,9 @@ use crate::catalog::Oid;
 use crate::catalog::bind::bind;
 use crate::catalog::bindings::Known;
 use crate::catalog::guard::Guard;
-use crate::catalog::snapshot::{Column, Function, Relation, RelationKind, Snapshot, TypeInfo, Volatility};
+use crate::catalog::snapshot::{
+    Column, Constraint, ConstraintKind, Function, Relation, RelationKind, Snapshot, TypeInfo, Volatility,
+};
 use crate::config::Config;
 use crate::sql::lineage::view_flows;
 
@@ -70,7 +72,14 @@ fn made() -> Guard {
         snapshot.add_function(function(Oid(oid), name));
     }
     let columns = ["id", "name", "email", "ssn", "phone", "salary", "city", "status"];
-    snapshot.add_relation(table(Oid(30_001), "customers", &columns));
+    let key = Constraint {
+        kind: ConstraintKind::Unique,
+        computed: Vec::new(),
+        is_primary: true,
+        nulls_tell: false,
+        ..Constraint::computed("customers_pkey".into(), vec![1])
+    };
+    snapshot.add_relation(Relation { constraints: vec![key], ..table(Oid(30_001), "customers", &columns) });
     snapshot.add_relation(table(Oid(30_002), "staff", &["id", "ssn", "city"]));
     snapshot.add_relation(table(Oid(30_003), "orders", &["id", "customer_id", "amount", "placed"]));
     snapshot.add_relation(table(Oid(30_004), "scratch", &["id", "t"]));

@@ -174,6 +174,8 @@ mod tests {
             "SELECT id, email || ssn AS joined FROM customers",
             "SELECT c FROM customers c ORDER BY id",
             "SELECT id, email FROM customers ORDER BY email",
+            "SELECT DISTINCT id, email, ssn FROM customers ORDER BY email, city LIMIT 1",
+            "SELECT q.id FROM (SELECT DISTINCT * FROM customers) q ORDER BY q.id",
             "EXPLAIN SELECT id, email FROM customers",
             "EXPLAIN (VERBOSE) SELECT id, ssn || '' FROM customers",
             "PREPARE p AS SELECT email || '' FROM customers",
@@ -211,6 +213,10 @@ mod tests {
         // A use that was not there.
         let used = "SELECT email || '' FROM customers";
         assert!(held(used, vec![null(used, "email || ''", 0, "(SELECT ssn || '' FROM staff LIMIT 1)")]));
+        // DISTINCT over another list than was meant.
+        let distinct = "SELECT DISTINCT id, email FROM customers";
+        assert!(held(distinct, vec![null(distinct, "DISTINCT", 0, "DISTINCT ON (id, email)")]));
+        assert!(!held(distinct, vec![null(distinct, "DISTINCT", 0, "DISTINCT ON (1)")]));
         // What nobody can read.
         assert!(held(used, vec![null(used, "email", 0, "(")]));
     }

@@ -715,6 +715,37 @@ SELECT * FROM stolen
 SELECT id, salary, count(*) FROM customers GROUP BY id, salary ORDER BY id
 == distinct over a key and a value
 SELECT DISTINCT id, vip, birth FROM customers ORDER BY id
+== the first of distinct rows
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT id FROM (SELECT DISTINCT salary, id FROM customers LIMIT 1) q
+== the first of a join's distinct rows
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT DISTINCT c.salary, c.id, o.amount FROM customers c JOIN orders o ON o.customer_id = c.id LIMIT 3
+== distinct rows that are numbered
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT id, row_number() OVER () FROM (SELECT DISTINCT salary, id FROM customers) q ORDER BY id
+== distinct rows in an array
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT ARRAY(SELECT id FROM (SELECT DISTINCT salary, id FROM customers) q)
+== the first of distinct rows by a cursor
+BEGIN
+SET enable_hashagg = off
+SET enable_indexscan = off
+DECLARE distinct_rows CURSOR FOR SELECT DISTINCT birth, id FROM customers
+FETCH 2 FROM distinct_rows
+ROLLBACK
+== the first of distinct rows by an order
+SELECT count(*) FROM (SELECT DISTINCT id, salary FROM customers ORDER BY salary LIMIT 7) q WHERE id < 10
+== the first of distinct rows by an order of an ordinal
+SELECT DISTINCT birth, id, city FROM customers ORDER BY 1, 3, 2 LIMIT 2
+== distinct over another row's value
+SELECT count(*) FROM (SELECT DISTINCT a.id, b.vip FROM customers a, customers b WHERE a.id = 1 AND b.id < 3) q
+== distinct over a value without its key
+SELECT count(*) FROM (SELECT DISTINCT z.one, z.vip FROM (SELECT 1 AS one, id, vip FROM customers WHERE id < 3) z) q
 == group by another row's key
 SELECT a.id, count(*) FROM customers a, customers b WHERE a.id = 1 GROUP BY a.id, b.vip ORDER BY 2
 == group by another row's key through a CTE

@@ -11,6 +11,9 @@ SELECT id, email IS NULL AS missing FROM customers ORDER BY id
 SELECT ssn, count(*) FROM customers GROUP BY ssn ORDER BY count(*) DESC, min(id)
 SELECT count(DISTINCT ssn) FROM customers
 SELECT DISTINCT ssn FROM customers
+SELECT DISTINCT c.id, c.email, c.name FROM customers c JOIN orders o ON o.customer_id = c.id ORDER BY c.id
+SELECT COUNT(*) FROM (SELECT DISTINCT c.id AS col1, c.email AS col2 FROM customers c JOIN orders o ON o.customer_id = c.id) subquery
+SELECT DISTINCT c.* FROM customers c JOIN orders o ON o.customer_id = c.id
 SELECT a.id, b.id FROM customers a JOIN staff b ON a.ssn = b.ssn ORDER BY a.id, b.id
 SELECT a.id, b.city FROM customers a JOIN staff b USING (ssn) ORDER BY a.id, b.id
 SELECT id FROM customers WHERE ssn IN (SELECT ssn FROM staff WHERE city = 'Rome') ORDER BY id

@@ -219,12 +219,14 @@ SELECT count(*) FROM accounts, LATERAL (SELECT count(*) AS n FROM invoices WHERE
 --: needed a NOTICE says what EXPLAIN leaves out
 EXPLAIN (COSTS OFF) SELECT country, count(*) FROM invoices JOIN accounts ON accounts.id = account_id GROUP BY country;
 
---: needed DISTINCT and windows compare each column
 SELECT DISTINCT a.id, a.email, a.country FROM accounts a JOIN invoices i ON i.account_id = a.id WHERE i.amount > 500 ORDER BY a.id;
 
 SELECT a.id, a.email, a.full_name, a.balance, count(i.id) AS invoices FROM accounts a LEFT JOIN invoices i ON i.account_id = a.id GROUP BY a.id, a.email, a.full_name, a.balance ORDER BY invoices DESC, a.id;
 
---: needed DISTINCT and windows compare each column
+--: needed a key that not every partition has
+SELECT DISTINCT id, shard, secret FROM shards;
+
+--: needed windows compare each column
 SELECT id, email, count(*) OVER (PARTITION BY id, email) FROM accounts ORDER BY id;
 
 --: needed a predicate on a value

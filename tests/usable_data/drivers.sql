@@ -71,6 +71,58 @@ SELECT DATE_TRUNC('day', "accounts"."created_at" AT TIME ZONE 'UTC') AS "datetim
 
 SELECT COUNT(*) FROM (SELECT DISTINCT "accounts"."country" AS "col1" FROM "accounts") subquery;
 
+SELECT DISTINCT "accounts"."id", "accounts"."email", "accounts"."full_name", "accounts"."balance", "accounts"."settings", "accounts"."labels" FROM "accounts" INNER JOIN "invoices" ON ("accounts"."id" = "invoices"."account_id") WHERE "invoices"."amount" > '100' ORDER BY "accounts"."id" ASC LIMIT 21;
+
+SELECT DISTINCT "accounts"."id", "accounts"."email", "accounts"."created_at" FROM "accounts" LEFT OUTER JOIN "tickets" ON ("accounts"."id" = "tickets"."account_id") WHERE ("tickets"."state" = 'open' OR "accounts"."country" = 'SE') ORDER BY "accounts"."created_at" DESC, "accounts"."id" ASC;
+
+SELECT COUNT(*) FROM (SELECT DISTINCT "accounts"."id" AS "col1", "accounts"."email" AS "col2", "accounts"."phone" AS "col3" FROM "accounts" INNER JOIN "invoices" ON ("accounts"."id" = "invoices"."account_id")) subquery;
+
+SELECT (1) AS "a" FROM (SELECT DISTINCT "accounts"."id" AS "col1", "accounts"."email" AS "col2" FROM "accounts" INNER JOIN "tickets" ON ("accounts"."id" = "tickets"."account_id") LIMIT 1) subquery;
+
+SELECT "invoices"."id", "invoices"."number" FROM "invoices" WHERE "invoices"."account_id" IN (SELECT U."id" FROM (SELECT DISTINCT U0."id", U0."email" FROM "accounts" U0 INNER JOIN "tickets" U1 ON (U0."id" = U1."account_id")) U) ORDER BY "invoices"."id";
+
+SELECT DISTINCT accounts.id, accounts.email, accounts.full_name, accounts.birth_date FROM accounts JOIN invoices ON invoices.account_id = accounts.id WHERE invoices.status = 'sent';
+
+SELECT count(*) AS count_1 FROM (SELECT DISTINCT accounts.id AS accounts_id, accounts.email AS accounts_email, accounts.tax_id AS accounts_tax_id FROM accounts JOIN invoices ON invoices.account_id = accounts.id) AS anon_1;
+
+SELECT anon_1.accounts_id, anon_1.accounts_email, invoices_1.id FROM (SELECT DISTINCT accounts.id AS accounts_id, accounts.email AS accounts_email FROM accounts JOIN tickets ON tickets.account_id = accounts.id ORDER BY accounts.id LIMIT 10) AS anon_1 LEFT OUTER JOIN invoices AS invoices_1 ON anon_1.accounts_id = invoices_1.account_id ORDER BY anon_1.accounts_id, invoices_1.id;
+
+SELECT DISTINCT "accounts".* FROM "public"."accounts" INNER JOIN "invoices" ON "invoices"."account_id" = "accounts"."id" WHERE "invoices"."amount" > 500;
+
+SELECT DISTINCT "accounts"."id" AS t0_r0, "accounts"."email" AS t0_r1, "invoices"."id" AS t1_r0, "invoices"."number" AS t1_r1 FROM "accounts" LEFT OUTER JOIN "invoices" ON "invoices"."account_id" = "accounts"."id" ORDER BY "accounts"."id", "invoices"."id";
+
+SELECT DISTINCT a1_0.id, a1_0.email, i1_0.id, i1_0.amount FROM accounts a1_0 RIGHT JOIN invoices i1_0 ON a1_0.id = i1_0.account_id AND a1_0.country = 'SE' ORDER BY i1_0.id FETCH FIRST 9 ROWS ONLY;
+
+SELECT DISTINCT a.id, a.email, a.balance, unnest(a.labels) AS label, generate_series(1, 2) AS n FROM accounts a JOIN invoices i ON i.account_id = a.id;
+
+SELECT DISTINCT a.id, a.balance, count(*) AS invoices, rank() OVER (ORDER BY count(*), a.id) FROM accounts a JOIN invoices i ON i.account_id = a.id GROUP BY a.id, a.balance HAVING count(*) > 1 ORDER BY a.id;
+
+SELECT DISTINCT a.id, a.email, p.id, p.amount FROM accounts a FULL JOIN payments p ON p.invoice_id = a.id;
+
+SELECT DISTINCT a.id, a.email, i.id AS invoice, r.id AS referrer, r.phone FROM accounts a JOIN invoices i ON i.account_id = a.id LEFT JOIN accounts r ON r.id = a.referrer_id;
+
+PREPARE distinct_accounts (text) AS SELECT DISTINCT a.id, a.email FROM accounts a JOIN invoices i ON i.account_id = a.id WHERE a.country = $1 ORDER BY a.id;
+EXECUTE distinct_accounts ('SE');
+DEALLOCATE distinct_accounts;
+
+DECLARE distinct_page CURSOR FOR SELECT DISTINCT a.id, a.email FROM accounts a JOIN invoices i ON i.account_id = a.id ORDER BY a.id;
+FETCH 5 FROM distinct_page;
+CLOSE distinct_page;
+
+COPY (SELECT DISTINCT a.id, a.email, a.country FROM accounts a JOIN invoices i ON i.account_id = a.id ORDER BY a.id) TO STDOUT;
+
+INSERT INTO daily_totals (day, orders, revenue) SELECT DATE '2031-01-01', count(*), 0 FROM (SELECT DISTINCT a.id, a.email FROM accounts a JOIN invoices i ON i.account_id = a.id) q;
+
+CREATE TEMP TABLE distinct_ids AS SELECT q.id FROM (SELECT DISTINCT a.id, a.email FROM accounts a JOIN invoices i ON i.account_id = a.id) q;
+SELECT count(*), count(DISTINCT id) FROM distinct_ids;
+
+WITH recent AS (SELECT DISTINCT a.id, a.email, a.country FROM accounts a JOIN invoices i ON i.account_id = a.id) SELECT country, count(*) FROM recent GROUP BY country UNION ALL SELECT 'XX', count(*) FROM (SELECT DISTINCT id, phone FROM accounts) q ORDER BY 1;
+
+SELECT a.id FROM accounts a WHERE EXISTS (SELECT DISTINCT b.id, b.email FROM accounts b WHERE b.referrer_id = a.id) ORDER BY a.id;
+
+--: needed the order of a protected column
+SELECT DISTINCT accounts.id, accounts.email, accounts.phone FROM accounts JOIN invoices ON invoices.account_id = accounts.id ORDER BY accounts.email, accounts.id;
+
 UPDATE "accounts" SET "plan" = CASE WHEN ("accounts"."id" = 1) THEN 'pro' WHEN ("accounts"."id" = 2) THEN 'team' ELSE NULL END WHERE "accounts"."id" IN (1, 2);
 
 UPDATE "invoices" SET "amount" = ("invoices"."amount" + 1) WHERE "invoices"."account_id" IN (SELECT U0."id" FROM "accounts" U0 WHERE U0."plan" = 'pro');

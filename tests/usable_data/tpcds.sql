@@ -43,5 +43,4 @@ select avg(ss_quantity), avg(ss_ext_sales_price), sum(ss_net_paid) from store_sa
 
 select coalesce(s.cust, w.cust) as cust, s.spent, w.spent, c.c_email_address from (select ss_customer_sk cust, sum(ss_net_paid) spent from store_sales group by 1) s full join (select ws_bill_customer_sk cust, sum(ws_net_paid) spent from web_sales group by 1) w on s.cust = w.cust left join customer c on c.c_customer_sk = coalesce(s.cust, w.cust) order by 1;
 
---: needed DISTINCT and windows compare each column
 select distinct c_customer_sk, c_email_address, ca_state from tpcds_customer join customer_address on c_current_addr_sk = ca_address_sk join store_sales on ss_customer_sk = c_customer_sk where ss_net_profit > 50 order by c_customer_sk;

@@ -2,12 +2,14 @@
 //! or number in them means (`findTargetlistEntrySQL92` in `parse_clause.c`),
 //! and what their uses become.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a_const};
 
+use super::keys::{Determined, Origin};
 use super::names::inner;
 use super::query::Target;
 use super::scope::{Scope, Window};
@@ -141,25 +143,31 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What need not be compared is left to [`spare`](Walk::spare).
     pub(super) fn distinct(
         &mut self,
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
         targets: &[Target],
-    ) -> Analysed<()> {
+    ) -> Analysed<Determined> {
         let is_plain = |node: &Node| node.node.is_none();
-        if select.distinct_clause.iter().all(is_plain) {
-            if !select.distinct_clause.is_empty() {
-                for target in targets {
-                    self.same_values(&target.value, UseKind::Distinct, target.span.clone());
-                }
+        if !select.distinct_clause.iter().all(is_plain) {
+            for node in &select.distinct_clause {
+                self.grouped(node, scope, targets, Prefers::Outputs, UseKind::Distinct)?;
             }
-            return Ok(());
+            return Ok(Determined::default());
         }
-        for node in &select.distinct_clause {
-            self.grouped(node, scope, targets, Prefers::Outputs, UseKind::Distinct)?;
+        if select.distinct_clause.is_empty() {
+            return Ok(Determined::default());
         }
-        Ok(())
+        let determined = self.determined_outputs(select, targets);
+        for (place, target) in targets.iter().enumerate() {
+            match determined.may_leave_out(place) {
+                true => self.handles(&target.value),
+                false => self.same_values(&target.value, UseKind::Distinct, target.span.clone()),
+            }
+        }
+        Ok(determined)
     }
 
     /// A bare name or a number may mean an output column.
@@ -209,6 +217,7 @@ impl<'a> Walk<'a> {
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
         targets: &[Target],
+        determined: &Determined,
     ) -> Analysed<()> {
         let dedups = !select.distinct_clause.is_empty();
         let groups = dedups || !select.group_clause.is_empty();
@@ -237,6 +246,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        order.beside = self.spare(determined, targets, &order.origins);
         self.cut_order(order)
     }
 
@@ -298,7 +308,9 @@ impl<'a> Walk<'a> {
         }
         let first = order.begins().and_then(|begins| begins.first().copied()).unwrap_or(self.here);
         let edits = match self.show.neutralise {
-            true => order.edits(&self.places),
+            true => {
+                order.edits(&self.places).map(|cut| cut.into_iter().chain(order.beside.clone()).collect())
+            }
             false => None,
         };
         if edits.is_none() && !order.with_ties && self.show.neutralise {
@@ -425,6 +437,10 @@ struct OrderBy<'a> {
     flows: Vec<Flow>,
     /// What the items that are cut need together.
     needs: Disclosure,
+    /// Columns among what is cut.
+    origins: HashSet<Origin>,
+    /// What must be spliced where they are cut.
+    beside: Option<Edit>,
     seen: usize,
 }
 
@@ -439,6 +455,8 @@ impl<'a> OrderBy<'a> {
             cut: Vec::new(),
             flows: Vec::new(),
             needs: Disclosure::Order,
+            origins: HashSet::new(),
+            beside: None,
             seen: 0,
         }
     }
@@ -452,6 +470,7 @@ impl<'a> OrderBy<'a> {
             self.cut.push(self.seen);
             self.flows.push(value.flow.clone());
             self.needs = self.needs.max(value.needs_in_order());
+            self.origins.extend(value.origin);
         }
         self.keep();
     }

@@ -246,10 +246,14 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        let enough = self.keeps_equality(value) && self.is_builtin_operator(&[], [value.type_oid; 2]);
-        let needs = if enough { Disclosure::Equality } else { Disclosure::Search };
-        let purpose = Purpose { kind, needs, export: false, neutralise: false };
+        let purpose = Purpose { kind, needs: self.needs_to_compare(value), export: false, neutralise: false };
         self.add_use(self.use_of(&value.flow, purpose, span, Otherwise::Refuse));
+    }
+
+    /// What a column must disclose for its own values to be held against each other.
+    pub(super) fn needs_to_compare(&self, value: &Value) -> Disclosure {
+        let enough = self.keeps_equality(value) && self.is_builtin_operator(&[], [value.type_oid; 2]);
+        if enough { Disclosure::Equality } else { Disclosure::Search }
     }
 
     /// Do masks tell whether these two are equal, as the server compares them?

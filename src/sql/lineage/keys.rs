@@ -1,24 +1,38 @@
-//! What a primary key in GROUP BY determines. Where a table's key is grouped
-//! by, its other columns tell no rows apart, and PostgreSQL does not even look
-//! at them: `remove_useless_groupby_columns` of its planner drops them, always,
-//! so that neither groups nor their order depend on them. Nothing of the kind
-//! is done for DISTINCT and windows, whose sorts and hashes see each column.
+//! What a primary key determines. Where a table's key is grouped by, its other
+//! columns tell no rows apart, and PostgreSQL does not even look at them:
+//! `remove_useless_groupby_columns` of its planner drops them, always, so that
+//! neither groups nor their order depend on them. Nothing of the kind is done for
+//! DISTINCT and windows, whose sorts and hashes see each column.
+//!
+//! SELECT DISTINCT can be told so: `DISTINCT ON` all outputs but those that a key
+//! among them determines gives the same rows, and looks at nothing else. Under
+//! DISTINCT, ORDER BY names outputs alone; DISTINCT ON must have them in its list,
+//! in any order (`transformDistinctOnClause` in `parse_clause.c`). So an output is
+//! left out only where it is cut out of ORDER BY too.
 //!
 //! Invariant: two values with the same [`Origin::reference`] are columns of one
 //! table in the FROM of the query at hand.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use super::Walk;
+use pg_query::NodeEnum;
+use pg_query::protobuf::{Node, SelectStmt};
+
+use super::query::Target;
 use super::scope::Field;
-use super::value::Value;
+use super::value::{self, Value, all_columns};
+use super::{Lineage, Walk};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
-use crate::sql::analysis::{Flow, UseKind};
+use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
+use crate::sql::splice::Edit;
+
+/// Bytes of an ordinal in a list: `, 1664`.
+const ORDINAL_BYTES: usize = 6;
 
 /// Which column of which table reference a value is, unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     /// The place in FROM: each mention of a table is one of its own.
     pub reference: u32,
@@ -26,7 +40,39 @@ pub(super) struct Origin {
     pub attribute: i16,
 }
 
-impl Walk<'_> {
+/// Outputs of one SELECT DISTINCT that a key among them determines.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Determined {
+    /// Their places, from 0.
+    places: BTreeSet<usize>,
+    /// Those that hold something protected: what may be left out.
+    protected: BTreeSet<usize>,
+    /// How many outputs there are.
+    all: usize,
+    /// `SELECT DISTINCT` in the text.
+    words: Range<usize>,
+    /// `DISTINCT` alone.
+    word: Range<usize>,
+}
+
+/// By where DISTINCT ends in the text.
+pub(super) type Distincts = BTreeMap<usize, Determined>;
+
+impl Determined {
+    pub fn may_leave_out(&self, place: usize) -> bool {
+        self.protected.contains(&place)
+    }
+
+    /// At `span`, a DISTINCT that compares all but these.
+    fn without(&self, left_out: &BTreeSet<usize>, span: &Range<usize>, word: &str) -> Edit {
+        let compared = (0..self.all).filter(|place| !left_out.contains(place));
+        let ordinals: Vec<String> = compared.map(|place| (place + 1).to_string()).collect();
+        let text = format!("{word} ON ({})", ordinals.join(", "));
+        Edit { start: span.start, end: span.end, text }
+    }
+}
+
+impl<'a> Walk<'a> {
     /// Gives the columns of one table in FROM their origin.
     pub(super) fn with_origins(&mut self, mut fields: Vec<Field>, relations: &[&Relation]) -> Vec<Field> {
         let [relation] = relations else { return fields };
@@ -45,7 +91,7 @@ impl Walk<'_> {
         let determined = self.determined(items.iter().map(|(value, _)| value));
         for (value, span) in items {
             match value.origin {
-                Some(origin) if determined.contains(&origin.reference) && !self.is_key(&origin) => {}
+                Some(origin) if is_determined(&determined, origin) => {}
                 _ => {
                     self.same_values(value, UseKind::Grouping, span.clone());
                     parting.push(self.parting(value));
@@ -55,28 +101,96 @@ impl Walk<'_> {
         parting
     }
 
-    /// The table references whose whole primary key is among the values. An
-    /// explicit or nondeterministic collation holds different keys equal.
-    fn determined<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashSet<u32> {
+    /// What SELECT DISTINCT need not compare. Nothing where its outputs may have
+    /// other places by then, or where grouping sets may leave a key NULL.
+    pub(super) fn determined_outputs(&mut self, select: &SelectStmt, targets: &[Target]) -> Determined {
+        let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
+        let is_protected = |target: &Target| !target.value.is_clean();
+        // What is not protected in this reading may be in another.
+        let is_asked = !self.choices.is_empty() || targets.iter().any(is_protected);
+        let is_uncertain = targets.iter().any(Target::moves) || select.group_clause.iter().any(is_set);
+        let first = select.target_list.first().and_then(|node| node.node.as_ref());
+        let found = match first {
+            Some(NodeEnum::ResTarget(first)) => self.places.distinct(first.location),
+            _ => None,
+        };
+        let Some((words, word)) = found.filter(|_| is_asked && !is_uncertain && !self.view) else {
+            return Determined::default();
+        };
+        let keys = self.determined(targets.iter().map(|target| &target.value));
+        let is_determined =
+            |target: &Target| target.value.origin.is_some_and(|origin| is_determined(&keys, origin));
+        let determined = || targets.iter().enumerate().filter(|(_, target)| is_determined(target));
+        let places = determined().map(|(place, _)| place).collect();
+        let protected: BTreeSet<usize> =
+            determined().filter(|(_, target)| is_protected(target)).map(|(place, _)| place).collect();
+        let all = targets.len();
+        // A list of them may be spliced twice.
+        let bytes = if protected.is_empty() { 0 } else { all.saturating_mul(2 * ORDINAL_BYTES) };
+        let Some(left) = self.built_bytes.checked_sub(bytes) else { return Determined::default() };
+        self.built_bytes = left;
+        let determined = Determined { places, protected, all, words, word };
+        if !self.choices.is_empty() {
+            self.distincts.insert(determined.word.end, determined.clone());
+        }
+        determined
+    }
+
+    /// The use of what DISTINCT need not compare: unless it may compare all of it, it
+    /// leaves all of it out. What it is sorted by, of the columns `ordered`, is
+    /// ORDER BY's use: the edit to make where that is cut. It encloses the other one,
+    /// which then gives way.
+    pub(super) fn spare(
+        &mut self,
+        determined: &Determined,
+        targets: &[Target],
+        ordered: &HashSet<Origin>,
+    ) -> Option<Edit> {
+        let is_ordered = |place: &usize| {
+            let origin = targets.get(*place).and_then(|target| target.value.origin);
+            origin.is_some_and(|origin| ordered.contains(&origin))
+        };
+        let (in_order, others): (BTreeSet<usize>, BTreeSet<usize>) =
+            determined.protected.iter().partition(|place| is_ordered(place));
+        let values: Vec<&Value> =
+            others.iter().filter_map(|place| targets.get(*place)).map(|target| &target.value).collect();
+        if let Some(needs) = values.iter().map(|value| self.needs_to_compare(value)).max() {
+            let edit = determined.without(&others, &determined.word, "DISTINCT");
+            self.add_use(Use {
+                columns: all_columns(values.iter().map(|value| &value.flow)),
+                kind: UseKind::Distinct,
+                needs,
+                export: false,
+                only_grant: values.iter().any(|value| !value::is_plain(&value.flow)),
+                position: self.places.position(determined.word.start),
+                span: determined.word.clone(),
+                otherwise: Otherwise::Neutralise(vec![edit]),
+                given: None,
+                detail: None,
+            });
+        }
+        let all = || determined.without(&determined.protected, &determined.words, "SELECT DISTINCT");
+        (!in_order.is_empty()).then(all)
+    }
+
+    /// The table references whose whole primary key is among the values, and that key.
+    /// An explicit or nondeterministic collation holds different keys equal.
+    fn determined<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
         let mut present: HashMap<u32, (Oid, HashSet<i16>)> = HashMap::new();
         for origin in values.filter(|value| !value.collated).filter_map(|value| value.origin) {
             let entry = present.entry(origin.reference).or_insert((origin.relation, HashSet::new()));
             entry.1.insert(origin.attribute);
         }
-        let whole = present.into_iter().filter(|(_, (relation, attributes))| {
-            self.primary_key(*relation)
-                .is_some_and(|key| key.iter().all(|column| attributes.contains(column)))
+        let whole = present.into_iter().filter_map(|(reference, (relation, attributes))| {
+            let key = self.primary_key(relation)?;
+            key.iter().all(|column| attributes.contains(column)).then_some((reference, key))
         });
-        whole.map(|(reference, _)| reference).collect()
-    }
-
-    fn is_key(&self, origin: &Origin) -> bool {
-        self.primary_key(origin.relation).is_some_and(|key| key.contains(&origin.attribute))
+        whole.collect()
     }
 
     /// The key that no two rows of the table share at any moment. Children by
     /// inheritance have keys of their own, so their parent has none.
-    fn primary_key(&self, relation: Oid) -> Option<&[i16]> {
+    fn primary_key(&self, relation: Oid) -> Option<&'a [i16]> {
         let snapshot = self.facts.snapshot;
         let table = snapshot.relations.get(&relation)?;
         let alone = match table.kind {
@@ -92,5 +206,31 @@ impl Walk<'_> {
         };
         let key = table.constraints.iter().find(|constraint| constraint.is_primary)?;
         (alone && !key.columns.is_empty()).then_some(key.columns.as_slice())
+    }
+}
+
+/// Is it a column of one of these that is none of its key?
+fn is_determined(keys: &HashMap<u32, &[i16]>, origin: Origin) -> bool {
+    keys.get(&origin.reference).is_some_and(|key| !key.contains(&origin.attribute))
+}
+
+/// Where a statement has several readings, what is spliced is the same for all: a
+/// key must determine in each what DISTINCT leaves out for one.
+pub(super) fn left_out_in_all(readings: &mut [&mut Lineage]) {
+    let mut left_out: BTreeMap<usize, (usize, BTreeSet<usize>)> = BTreeMap::new();
+    for (word, determined) in readings.iter().flat_map(|reading| &reading.distincts) {
+        let (_, places) = left_out.entry(*word).or_insert((determined.all, BTreeSet::new()));
+        places.extend(&determined.protected);
+    }
+    left_out.retain(|word, (all, places)| {
+        let holds = |known: &Determined| known.all == *all && places.is_subset(&known.places);
+        !readings.iter().all(|reading| reading.distincts.get(word).is_some_and(holds))
+    });
+    for use_ in readings.iter_mut().flat_map(|reading| &mut reading.uses) {
+        if let Otherwise::Neutralise(edits) = &use_.otherwise
+            && edits.iter().any(|edit| left_out.contains_key(&edit.end))
+        {
+            use_.otherwise = Otherwise::Refuse;
+        }
     }
 }

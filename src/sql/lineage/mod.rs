@@ -70,6 +70,7 @@ use crate::catalog::guard::Facts;
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
+use keys::Distincts;
 use listed::{ListedColumns, WantedColumns};
 use places::Places;
 use query::Target;
@@ -126,6 +127,8 @@ pub struct Lineage {
     pub accounted: Vec<Range<usize>>,
     /// What the outputs are used for where the rows are stored.
     exports: Vec<Use>,
+    /// What each DISTINCT need not compare, where there are several readings.
+    distincts: Distincts,
     /// Edits that make the outputs typed NULLs, for EXPLAIN.
     pub output_edits: Vec<Edit>,
     /// Why no table may be made of the outputs: one would have a column of a type
@@ -230,8 +233,10 @@ struct Walk<'a> {
     subquery_names: HashMap<i32, (String, bool)>,
     /// Table references numbered so far (`keys`).
     references: u32,
-    /// Bytes that rows built anew may still take.
-    row_bytes: usize,
+    /// What DISTINCT need not compare in this reading.
+    distincts: Distincts,
+    /// Bytes that rows and lists built anew may still take.
+    built_bytes: usize,
     /// Counted relations that are in `named` already.
     seen: HashSet<Oid>,
     touches: bool,
@@ -297,7 +302,8 @@ impl<'a> Walk<'a> {
             resolved: HashSet::new(),
             subquery_names: HashMap::new(),
             references: 0,
-            row_bytes: rows::MAX_ROW_BYTES,
+            distincts: Distincts::new(),
+            built_bytes: rows::MAX_BUILT_BYTES,
             seen: HashSet::new(),
             touches: false,
             fuel: MAX_NODES,
@@ -354,6 +360,7 @@ impl<'a> Walk<'a> {
             sensitive_literals: found.sensitive,
             accounted: self.places.with_placeless(found.accounted, found.placeless),
             exports,
+            distincts: self.distincts,
             output_edits,
             makes_no_table,
         }

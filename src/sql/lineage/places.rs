@@ -166,6 +166,18 @@ impl<'a> Places<'a> {
         Some(ClauseItems { clause: self.span(order)?.start..items.last()?.end, items })
     }
 
+    /// `SELECT DISTINCT` right before the first output, which begins at `location`,
+    /// and `DISTINCT` alone.
+    pub fn distinct(&self, location: i32) -> Option<(Range<usize>, Range<usize>)> {
+        let output = self.token_at(usize::try_from(location).ok()?)?;
+        let (distinct, select) = (output.checked_sub(1)?, output.checked_sub(2)?);
+        if (self.kind(select), self.kind(distinct)) != (Some(Token::Select), Some(Token::Distinct)) {
+            return None;
+        }
+        let (select, distinct) = (self.span(select)?, self.span(distinct)?);
+        Some((select.start..distinct.end, distinct))
+    }
+
     /// The first of the parentheses that stand right before the token at `at`.
     fn opened(&self, at: usize) -> Option<usize> {
         let mut index = self.token_at(at)?;

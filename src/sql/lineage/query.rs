@@ -136,8 +136,8 @@ impl<'a> Walk<'a> {
         if let Some(condition) = select.having_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
-        self.distinct(select, &scope, &targets)?;
-        self.order_by_clause(select, &scope, &targets)?;
+        let determined = self.distinct(select, &scope, &targets)?;
+        self.order_by_clause(select, &scope, &targets, &determined)?;
         self.limit_and_locks(select, &scope)?;
         Ok(targets)
     }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use pg_query::NodeEnum;
 
 use super::given::given_in_all;
+use super::keys::left_out_in_all;
 use super::listed::ListedColumns;
 use super::query::Target;
 use super::scope::Scope;
@@ -163,6 +164,7 @@ fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
         return lineages.into_iter().map(|(lineage, _)| lineage).next();
     }
     given_in_all(&mut lineages.iter_mut().map(|(lineage, _)| &mut lineage.uses).collect::<Vec<_>>());
+    left_out_in_all(&mut lineages.iter_mut().map(|(lineage, _)| lineage).collect::<Vec<_>>());
     let mut lineages = lineages.into_iter();
     let (mut all, Proof { excluded, origins }) = lineages.next()?;
     all.readings.push(Reading { outputs: all.outputs.clone(), excluded, origins });

@@ -25,9 +25,9 @@ use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::sql::analysis::{Flow, RowField};
 use crate::sql::splice::Edit;
 
-/// Bytes that one statement's rows may grow by in all: a name of one letter
-/// can stand for a thousand columns.
-pub(super) const MAX_ROW_BYTES: usize = 1024 * 1024;
+/// Bytes that one statement's rows and lists of outputs may grow by in all: a name
+/// of one letter can stand for a thousand columns.
+pub(super) const MAX_BUILT_BYTES: usize = 1024 * 1024;
 
 /// Why a name that can't be spelled again keeps a NULL from standing there.
 pub(super) const NEEDS_NAME: &str = "what is shown in its place needs a name: give the output one with AS.";
@@ -111,9 +111,9 @@ impl<'a> Walk<'a> {
         }
         // Looking at a row costs as much as writing it.
         let length: usize = source.fields.iter().map(|field| field.name.len().saturating_add(1)).sum();
-        self.row_bytes = self.row_bytes.checked_sub(length)?;
+        self.built_bytes = self.built_bytes.checked_sub(length)?;
         let row = self.built(source, names)?;
-        self.row_bytes = self.row_bytes.checked_sub(row.length())?;
+        self.built_bytes = self.built_bytes.checked_sub(row.length())?;
         Some(row)
     }
 

@@ -4,6 +4,7 @@ use super::facts::{Granted, Shop};
 use crate::catalog::{ColumnId, Oid};
 use crate::clock::{Clock, SystemClock};
 use crate::policy::decide::{Decision, OutputAction, Verdict, What};
+use crate::sql::splice;
 
 const EMAIL: &str = "public.customers.email";
 const SSN: &str = "public.customers.ssn";
@@ -80,6 +81,54 @@ fn a_grant_on_one_column_neutralises_only_the_other() {
     assert_eq!(edits, ["ssn"]);
     assert_eq!(verdict.notices.len(), 1);
     assert!(verdict.notices[0].message.contains(SSN));
+}
+
+#[test]
+fn distinct_compares_only_what_a_key_does_not_determine() {
+    let shop = Shop::new();
+    const BIRTH: &str = "public.customers.birth";
+    let sent = |sql: &str, granted: &[&str]| {
+        let verdict = run(&shop, sql, granted);
+        (String::from_utf8(splice::apply(sql.as_bytes(), &verdict.edits)).unwrap(), verdict.notices.len())
+    };
+    let plain = "SELECT DISTINCT id, birth, country, email FROM customers ORDER BY id";
+    let both = "SELECT DISTINCT birth, id, email FROM customers ORDER BY email, id";
+    for (sql, granted, expected, notices) in [
+        (
+            plain,
+            [].as_slice(),
+            "SELECT DISTINCT ON (1, 3) id, birth, country, email FROM customers ORDER BY id",
+            0,
+        ),
+        (
+            plain,
+            &[EMAIL],
+            "SELECT DISTINCT ON (1, 3) id, birth, country, email FROM customers ORDER BY id",
+            0,
+        ),
+        (plain, &[BIRTH, EMAIL], plain, 0),
+        (both, &[], "SELECT DISTINCT ON (2) birth, id, email FROM customers ORDER BY id", 1),
+        (both, &[BIRTH], "SELECT DISTINCT ON (2) birth, id, email FROM customers ORDER BY id", 1),
+        // What ORDER BY still sorts by is in the list.
+        (both, &[EMAIL], "SELECT DISTINCT ON (2, 3) birth, id, email FROM customers ORDER BY email, id", 0),
+        (both, &[BIRTH, EMAIL], both, 0),
+    ] {
+        let (text, said) = sent(sql, granted);
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{granted:?}");
+        assert_eq!(said, notices, "{sql} {granted:?}");
+    }
+}
+
+#[test]
+fn lists_of_outputs_do_not_grow_beyond_what_a_statement_may() {
+    let shop = Shop::new();
+    let outputs = vec!["id, birth"; 600].join(", ");
+    let query = |times: usize| {
+        let one = format!("EXISTS (SELECT DISTINCT {outputs} FROM customers)");
+        format!("SELECT {}", vec![one; times].join(", "))
+    };
+    run(&shop, &query(30), &[]);
+    refused(shop.decide(&query(100), &[]));
 }
 
 #[test]
