@@ -68,7 +68,7 @@ impl Determined {
         let compared = (0..self.all).filter(|place| !left_out.contains(place));
         let ordinals: Vec<String> = compared.map(|place| (place + 1).to_string()).collect();
         let text = format!("{word} ON ({})", ordinals.join(", "));
-        Edit { start: span.start, end: span.end, text }
+        Edit::new(span.clone(), text)
     }
 }
 
@@ -166,6 +166,7 @@ impl<'a> Walk<'a> {
                 span: determined.word.clone(),
                 otherwise: Otherwise::Neutralise(vec![edit]),
                 given: None,
+                domain: None,
                 detail: None,
             });
         }
