@@ -65,6 +65,19 @@ fn prepared(port: u16) -> Raw {
     victim
 }
 
+/// What is answered until the server is ready or the session ends.
+fn rest(session: &mut Raw) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    while let Some(frame) = session.receive() {
+        let last = frame.tag == b'Z';
+        frames.push(frame);
+        if last {
+            break;
+        }
+    }
+    frames
+}
+
 /// Sends the message while `change` is under way; what it is answered.
 fn raced(server: &Server, victim: &mut Raw, change: &str, message: &[u8]) -> Vec<Frame> {
     let mut dba = Raw::connect(server.port(), "postgres");
@@ -88,15 +101,7 @@ fn raced_by(dba: &mut Raw, victim: &mut Raw, change: &str, message: &[u8], waits
     victim.send(message);
     waits();
     assert!(dba.query("COMMIT").iter().all(|frame| frame.tag != b'E'));
-    let mut frames = Vec::new();
-    while let Some(frame) = victim.receive() {
-        let last = frame.tag == b'Z';
-        frames.push(frame);
-        if last {
-            break;
-        }
-    }
-    frames
+    rest(victim)
 }
 
 #[test]
@@ -204,4 +209,50 @@ fn ddl_beside_a_waiting_statement_does_not_hinder_it() {
         assert_eq!(tags(&frames), tags(&direct), "{name}: {frames:?}");
         assert!(!tells(&frames), "{name}: {frames:?}");
     }
+}
+
+/// Reads the view at its last rows, after some seconds.
+const SLOW: &str = "CREATE FUNCTION own.slow(i int) RETURNS text LANGUAGE plpgsql AS \
+     'BEGIN PERFORM pg_sleep(0.1); IF i < 60 THEN RETURN ''x''; END IF; \
+      RETURN (SELECT note FROM public.clean WHERE id = 1); END'";
+
+/// A shop whose clean view bauta looks at often.
+fn watched(server: &Server) -> (Bauta, String) {
+    server.sql("shop", BEFORE);
+    let policy = POLICY.replace("1h", "50ms");
+    let bauta = Bauta::start(server, &policy);
+    for sql in FUNCTIONS.iter().chain([&SLOW, &"CREATE TABLE own.kept (told text)"]) {
+        let frames = Raw::connect(bauta.port, "ana").query(sql);
+        assert!(frames.iter().all(|frame| frame.tag != b'E'), "{sql}: {frames:?}");
+    }
+    (bauta, policy)
+}
+
+/// A reload changes what a statement means by the policy; what it means by that is what
+/// DDL behind it is held against.
+#[test]
+fn what_runs_is_held_against_ddl_behind_a_reload() {
+    let server = Server::start();
+    let (bauta, policy) = watched(&server);
+    let [mut shows, mut copies, mut masked] = [(); 3].map(|()| Raw::connect(bauta.port, "ana"));
+    let slowly = "FROM generate_series(1, 63) i";
+    shows.send(&m::query(&format!("SELECT own.slow(i), repeat('y', 9000) {slowly}")));
+    copies.send(&m::query(&format!("INSERT INTO own.kept SELECT own.slow(i) {slowly}")));
+    masked.send(&m::query("SELECT email, pg_sleep(0.1), repeat('y', 9000) FROM customers WHERE id < 20"));
+    std::thread::sleep(Duration::from_millis(600));
+    bauta.write_config(&policy.replace("redact", "null"));
+    bauta.cli_ok(&["reload"]);
+    let frames = rest(&mut masked);
+    assert_eq!(
+        frames.last().map(|frame| frame.tag),
+        Some(b'Z'),
+        "the policy alone stops nothing: {frames:?}"
+    );
+    server.sql("shop", CHANGE);
+    for session in [&mut shows, &mut copies] {
+        let frames = rest(session);
+        assert!(!tells(&frames));
+        assert_eq!(frames.last().and_then(|frame| frame.field(b'C')).as_deref(), Some("0A000"), "{frames:?}");
+    }
+    assert_eq!(server.sql("shop", "SELECT count(*) FROM own.kept").trim(), "0");
 }

@@ -356,6 +356,7 @@ async fn database(connection: &Connection) -> Result<Snapshot, LoadError> {
         server_version: u32::try_from(version).map_err(|_| LoadError::TooOld(version))?,
         database: text(&row, 1)?,
         database_oid: oid(&row, 2)?,
+        probe: get(&connection.query_one(queries::PROBE).await?, 0)?,
         ..Snapshot::default()
     })
 }

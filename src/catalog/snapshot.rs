@@ -289,6 +289,8 @@ pub struct Snapshot {
     pub database: Arc<str>,
     /// `pg_database.oid`: a database of the same name made anew has another.
     pub database_oid: Oid,
+    /// Changes with the catalog, but for temporary tables.
+    pub probe: String,
     /// Of all schemas, `pg_catalog` and `information_schema` included.
     pub relations: HashMap<Oid, Relation>,
     /// Unqualified relation name (as stored) → every relation of that name.

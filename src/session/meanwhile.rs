@@ -43,21 +43,39 @@ const TELLING: [u8; 5] =
     [tag::DATA_ROW, tag::COPY_DATA, tag::COMMAND_COMPLETE, tag::ERROR_RESPONSE, tag::NOTICE_RESPONSE];
 
 /// What a statement was judged by.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Ground {
     pub text: Bytes,
     /// None: it names nothing protected; nobody has read it.
     pub lineage: Option<Lineage>,
-    /// Version of the guard, and whose rules it has.
-    pub version: u64,
-    pub policy: Arc<str>,
+    /// The guard by which it was last found to mean what it does.
+    by: Arc<Guard>,
+    meant: Meant,
     /// Of EXECUTE and FETCH: that of the statement they run.
     pub followed: Option<Box<Self>>,
 }
 
+/// What a text means by a ground's guard.
+#[derive(Clone)]
+enum Meant {
+    /// What its lineage says.
+    AsJudged,
+    /// By another policy than it was judged by: nothing protected, or this.
+    Harmless,
+    Now(Arc<Analysis>),
+}
+
+/// Where a statement keeps the policy that it began with, another one changes
+/// nothing. Else what it means by that counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begun {
+    Yes,
+    No,
+}
+
 impl Ground {
     /// Of a statement that bauta does not answer itself.
-    pub fn new(text: &Bytes, known: &Known, guard: &Guard) -> Option<Self> {
+    pub fn new(text: &Bytes, known: &Known, guard: &Arc<Guard>) -> Option<Self> {
         let lineage = match known {
             Known::Harmless => None,
             Known::Analysed(lineage) => Some(lineage.clone()),
@@ -67,38 +85,83 @@ impl Ground {
     }
 
     /// Of a statement that was analysed.
-    pub fn of(text: &Bytes, lineage: Lineage, guard: &Guard, followed: Option<Box<Self>>) -> Self {
+    pub fn of(text: &Bytes, lineage: Lineage, guard: &Arc<Guard>, followed: Option<Box<Self>>) -> Self {
         Self { lineage: Some(lineage), followed, ..Self::harmless(text, guard) }
     }
 
     /// Of a statement that names nothing protected.
-    pub fn harmless(text: &Bytes, guard: &Guard) -> Self {
-        let (version, policy) = (guard.version, guard.policy.clone());
-        Self { text: text.clone(), lineage: None, version, policy, followed: None }
+    pub fn harmless(text: &Bytes, guard: &Arc<Guard>) -> Self {
+        Self { text: text.clone(), lineage: None, by: guard.clone(), meant: Meant::AsJudged, followed: None }
     }
 
-    /// Does its text mean the same by the guard of `version`, where `find` gives
-    /// what is known by it? None: that takes an analysis.
-    fn holds(&self, version: u64, find: &mut impl FnMut(&Bytes) -> Verdict) -> Option<bool> {
-        let holds = version == self.version
-            || match find(&self.text) {
-                Verdict::Harmless => true,
-                Verdict::Known(analysis) => self.means_the_same(&analysis),
+    /// Does its text mean the same by this guard, where `find` gives what is known by
+    /// it? If so, what later ones are held against. None: that takes an analysis.
+    fn held(
+        &self,
+        guard: &Arc<Guard>,
+        begun: Begun,
+        find: &mut impl FnMut(&Bytes) -> Verdict,
+    ) -> Option<Option<Self>> {
+        let followed = match &self.followed {
+            None => None,
+            Some(followed) => match followed.held(guard, begun, find)? {
+                None => return Some(None),
+                Some(followed) => Some(Box::new(followed)),
+            },
+        };
+        let next = Self { by: guard.clone(), followed, ..self.clone() };
+        if guard.version == self.by.version {
+            return Some(Some(next));
+        }
+        let verdict = find(&self.text);
+        if begun == Begun::Yes && guard.policy != self.by.policy {
+            let meant = match verdict {
+                Verdict::Harmless => Meant::Harmless,
+                Verdict::Known(analysis) => Meant::Now(analysis),
                 Verdict::Unknown => return None,
             };
-        match &self.followed {
-            Some(followed) if holds => followed.holds(version, find),
-            Some(_) | None => Some(holds),
+            let next = Self { meant, ..next };
+            // DDL may have come with the policy: whose doing it is that the text means
+            // something else is not known then.
+            let is_policys = self.by.snapshot.probe == guard.snapshot.probe;
+            let holds = is_policys || (self.is_clean() && next.is_clean());
+            return Some(holds.then_some(next));
         }
+        let holds = match verdict {
+            Verdict::Harmless => true,
+            Verdict::Known(analysis) => self.means_the_same(&analysis),
+            Verdict::Unknown => return None,
+        };
+        Some(holds.then_some(next))
     }
 
     fn means_the_same(&self, today: &Analysis) -> bool {
+        let now = self.part(today);
+        match self.then() {
+            Some(then) => then.iter().map(meaning).eq(now.iter().map(meaning)),
+            None => now.iter().all(Statement::is_clean),
+        }
+    }
+
+    fn is_clean(&self) -> bool {
+        self.then().is_none_or(|then| then.iter().all(Statement::is_clean))
+    }
+
+    /// What it means by its guard. None: nothing protected.
+    fn then(&self) -> Option<&[Statement]> {
+        match &self.meant {
+            Meant::AsJudged => self.lineage.as_ref().map(|lineage| self.part(&lineage.analysis)),
+            Meant::Harmless => None,
+            Meant::Now(analysis) => Some(self.part(analysis)),
+        }
+    }
+
+    /// What of a text it is about: one statement, or all where nobody has told them apart.
+    fn part<'a>(&self, analysis: &'a Analysis) -> &'a [Statement] {
+        let statements = analysis.statements.as_slice();
         match &self.lineage {
-            Some(Lineage { analysis, index, .. }) => {
-                let then = analysis.statements.get(*index).map(meaning);
-                then == today.statements.get(*index).map(meaning)
-            }
-            None => today.statements.iter().all(|now| now.is_clean()),
+            Some(lineage) => statements.get(lineage.index..=lineage.index).unwrap_or_default(),
+            None => statements,
         }
     }
 
@@ -146,7 +209,8 @@ pub(super) type Review = Pin<Box<dyn Future<Output = Result<Reviewed, ClientErro
 pub(super) struct Reviewed {
     /// Version of the guard that it was made by.
     version: u64,
-    holds: bool,
+    /// What later ones are held against. None: it means something else.
+    ground: Option<Ground>,
 }
 
 impl Relay {
@@ -171,7 +235,7 @@ impl Relay {
         if !is_told || entry.run.cut || !matches!(entry.run.audience, Audience::Client) {
             return Ok(true);
         }
-        let Some(ground) = run.ground.as_ref().filter(|ground| !ground.passes(tag)) else { return Ok(true) };
+        let Some(judged) = run.ground.as_ref().filter(|ground| !ground.passes(tag)) else { return Ok(true) };
         if run.outdated {
             return self.on_outdated(tag);
         }
@@ -184,35 +248,38 @@ impl Relay {
         if !unsure && run.sure_by == newest {
             return Ok(true);
         }
+        // A statement whose rows have begun keeps the policy that it began with.
+        let (ground, begun) = match run.sure_by {
+            0 => (judged, Begun::No),
+            _ => (run.stands.as_ref().unwrap_or(judged), Begun::Yes),
+        };
         let newer = self.database.last().filter(|_| !unsure);
-        if newer.as_ref().is_some_and(|guard| guard.policy != ground.policy && run.sure_by != 0) {
-            // A statement whose rows have begun keeps the policy that it began with.
-            run.sure_by = newest;
-            return Ok(true);
-        }
         let Some(guard) = newer else {
             let (proxy, database) = (self.proxy.clone(), self.who.database.clone());
             let ground = ground.clone();
             self.review = Some(Box::pin(async move {
                 let guard = proxy.databases.guard_from_now(&database).await?;
-                Ok(look_again(&proxy.analyser, &guard, &ground).await)
+                Ok(look_again(&proxy.analyser, &guard, &ground, begun).await)
             }));
             return Ok(false);
         };
-        let holds = ground.holds(guard.version, &mut |text| self.proxy.analyser.look_up(&guard, text));
-        match holds {
-            Some(true) => {
+        let held = ground.held(&guard, begun, &mut |text| self.proxy.analyser.look_up(&guard, text));
+        match held {
+            Some(Some(ground)) => {
                 run.sure_by = guard.version;
+                run.stands = Some(ground);
                 Ok(true)
             }
-            Some(false) => {
+            Some(None) => {
                 run.outdated = true;
                 self.on_outdated(tag)
             }
             None => {
                 let (proxy, ground) = (self.proxy.clone(), ground.clone());
                 self.review =
-                    Some(Box::pin(async move { Ok(look_again(&proxy.analyser, &guard, &ground).await) }));
+                    Some(Box::pin(
+                        async move { Ok(look_again(&proxy.analyser, &guard, &ground, begun).await) },
+                    ));
                 Ok(false)
             }
         }
@@ -234,17 +301,21 @@ impl Relay {
             return Ok(());
         }
         let Some(guard) = self.database.last() else { return Ok(()) };
-        // A new policy is not DDL: what runs goes on under its own.
-        let counts = |it: &&Ground| it.policy == guard.policy && it.can_be_stopped();
-        let replies = self.state.entries().map(|entry| &entry.run);
+        let replies = self.state.entries_mut().map(|entry| &mut entry.run);
         let replies = replies.filter(|reply| matches!(reply.audience, Audience::Client));
-        let runs =
-            replies.flat_map(|reply| reply.runs.iter().skip(reply.current)).filter(|run| !run.finished);
+        let runs = replies.flat_map(|reply| reply.runs.iter_mut().skip(reply.current));
         let mut unread = Vec::new();
         let mut holds = true;
-        for ground in runs.filter_map(|run| run.ground.as_ref()).filter(counts) {
-            match ground.holds(guard.version, &mut |text| self.proxy.analyser.look_up(&guard, text)) {
-                Some(it_holds) => holds &= it_holds,
+        for run in runs.filter(|run| !run.finished) {
+            let Some(ground) = run.stands.as_ref().or(run.ground.as_ref()) else { continue };
+            if !ground.can_be_stopped() {
+                continue;
+            }
+            // A new policy is not DDL: what runs goes on under its own.
+            let held = ground.held(&guard, Begun::Yes, &mut |text| self.proxy.analyser.look_up(&guard, text));
+            match held {
+                Some(Some(ground)) => run.stands = Some(ground),
+                Some(None) => holds = false,
                 None => unread.push(ground.clone()),
             }
         }
@@ -257,11 +328,14 @@ impl Relay {
         }
         let proxy = self.proxy.clone();
         self.running_review = Some(Box::pin(async move {
-            let mut holds = true;
+            let mut reviewed = Reviewed { version: guard.version, ground: None };
             for ground in unread {
-                holds &= look_again(&proxy.analyser, &guard, &ground).await.holds;
+                reviewed = look_again(&proxy.analyser, &guard, &ground, Begun::Yes).await;
+                if reviewed.ground.is_none() {
+                    break;
+                }
             }
-            Ok(Reviewed { version: guard.version, holds })
+            Ok(reviewed)
         }));
         Ok(())
     }
@@ -291,7 +365,7 @@ impl Relay {
 
     /// A message was sent whose statements were judged so.
     pub(super) fn note_grounds(&mut self, runs: &[Run]) {
-        let older = |run: &Run| run.ground.as_ref().is_some_and(|it| it.version != self.running_sure_by);
+        let older = |run: &Run| run.ground.as_ref().is_some_and(|it| it.by.version != self.running_sure_by);
         if runs.iter().any(older) {
             self.running_sure_by = 0;
         }
@@ -300,7 +374,7 @@ impl Relay {
     /// What ran was looked at again. Something may have been sent meanwhile that was
     /// judged by an older guard: it is looked at in the next turn.
     pub(super) fn on_running_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
-        match reviewed.map_err(End::Fault)?.holds || !self.state.has_running() {
+        match reviewed.map_err(End::Fault)?.ground.is_some() || !self.state.has_running() {
             true => Ok(()),
             false => Err(self.stop_running()),
         }
@@ -314,14 +388,15 @@ impl Relay {
 
     /// A review is done: the frame that waits for it is taken up again.
     pub(super) fn on_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
-        let Reviewed { version, holds } = reviewed.map_err(End::Fault)?;
+        let Reviewed { version, ground } = reviewed.map_err(End::Fault)?;
         if let Some(run) = self.current_run() {
             run.looked = Instant::now();
-            run.reviewed = holds;
-            match holds {
-                true => run.sure_by = version,
-                false => run.outdated = true,
+            run.reviewed = ground.is_some();
+            match ground {
+                Some(_) => run.sure_by = version,
+                None => run.outdated = true,
             }
+            run.stands = ground;
         }
         Ok(())
     }
@@ -341,7 +416,7 @@ impl Relay {
 }
 
 /// What the ground's texts mean by this guard, analysed where nobody has yet.
-async fn look_again(analyser: &Analyser, guard: &Arc<Guard>, ground: &Ground) -> Reviewed {
+async fn look_again(analyser: &Analyser, guard: &Arc<Guard>, ground: &Ground, begun: Begun) -> Reviewed {
     let mut analysed: Vec<(&Bytes, Arc<Analysis>)> = Vec::new();
     for text in ground.texts() {
         if matches!(analyser.look_up(guard, text), Verdict::Unknown) {
@@ -352,8 +427,8 @@ async fn look_again(analyser: &Analyser, guard: &Arc<Guard>, ground: &Ground) ->
         Some((_, analysis)) => Verdict::Known(analysis.clone()),
         None => analyser.look_up(guard, text),
     };
-    let holds = ground.holds(guard.version, &mut find);
-    Reviewed { version: guard.version, holds: holds == Some(true) }
+    let ground = ground.held(guard, begun, &mut find).flatten();
+    Reviewed { version: guard.version, ground }
 }
 
 fn outdated() -> ClientError {

@@ -165,6 +165,8 @@ pub struct Run {
     pub guarded: Option<Box<Guarded>>,
     /// What it was judged by. None: bauta answers it.
     pub ground: Option<Ground>,
+    /// What it was last held against, which a new guard is.
+    pub stands: Option<Ground>,
     /// Version of the guard by which its text was last found to mean what it did
     /// when it was judged; 0: nothing has come yet.
     pub sure_by: u64,
@@ -189,6 +191,7 @@ impl Run {
             observed,
             guarded: None,
             ground: None,
+            stands: None,
             sure_by: 0,
             looked: began,
             reviewed: false,
