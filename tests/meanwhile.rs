@@ -256,3 +256,73 @@ fn what_runs_is_held_against_ddl_behind_a_reload() {
     }
     assert_eq!(server.sql("shop", "SELECT count(*) FROM own.kept").trim(), "0");
 }
+
+/// A COMMIT runs what a cursor WITH HOLD is to hold, whatever sends it.
+#[test]
+fn what_a_commit_fills_a_cursor_with_is_held_against_ddl() {
+    let server = Server::start();
+    let (bauta, _) = watched(&server);
+    let declare = "DECLARE h CURSOR WITH HOLD FOR SELECT i, own.slow(i) FROM generate_series(1, 63) i";
+    let run = |sql| [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
+    let ways = [
+        ("COMMIT", Some("BEGIN"), m::query("COMMIT")),
+        ("AND CHAIN", Some("BEGIN"), m::query("COMMIT AND CHAIN")),
+        ("END", Some("BEGIN"), m::query("SELECT 1; END")),
+        ("extended", Some("BEGIN"), with_sync(&[run("COMMIT")])),
+        ("a Sync", None, m::sync()),
+    ];
+    let mut sessions = Vec::new();
+    for (name, begin, message) in ways {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        match begin {
+            Some(begin) => {
+                ana.query(begin);
+                assert!(ana.query(declare).iter().all(|frame| frame.tag != b'E'), "{name}");
+            }
+            None => {
+                ana.send(&[run(declare), m::flush()].concat());
+                while ana.receive().expect("an answer").tag != b'C' {}
+            }
+        }
+        ana.send(&message);
+        sessions.push((name, ana));
+    }
+    std::thread::sleep(Duration::from_millis(600));
+    server.sql("shop", CHANGE);
+    for (name, mut session) in sessions {
+        let frames = rest(&mut session);
+        assert_eq!(
+            frames.last().and_then(|frame| frame.field(b'C')).as_deref(),
+            Some("0A000"),
+            "{name}: {frames:?}"
+        );
+    }
+}
+
+/// What a cursor holds stays what it is, whatever becomes of the names in its text.
+#[test]
+fn a_cursor_whose_meaning_has_changed_holds_what_nobody_may_see() {
+    let server = Server::start();
+    let (bauta, _) = watched(&server);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for sql in [
+        "BEGIN",
+        "DECLARE told CURSOR WITH HOLD FOR SELECT own.told(id) FROM notes",
+        "DECLARE plain CURSOR WITH HOLD FOR SELECT note FROM notes",
+        "COMMIT",
+    ] {
+        assert!(ana.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
+    }
+    let fetch = |ana: &mut Raw, name: &str| ana.query(&format!("FETCH 1 FROM {name}")).remove(0).tag;
+    assert_eq!(fetch(&mut ana, "told"), b'T');
+    server.sql("shop", CHANGE);
+    let begun = Instant::now();
+    while fetch(&mut ana, "told") != b'E' {
+        ana.query("MOVE BACKWARD ALL FROM told");
+        assert!(begun.elapsed() < Duration::from_secs(30), "bauta has seen the DDL");
+    }
+    server.sql("shop", BACK);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(fetch(&mut ana, "told"), b'E', "its text is clean again");
+    assert_eq!(fetch(&mut ana, "plain"), b'T');
+}

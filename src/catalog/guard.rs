@@ -177,3 +177,31 @@ impl Guard {
         self.protected.get(&id)
     }
 }
+
+#[cfg(test)]
+impl Guard {
+    /// Nothing is protected, and there is nothing.
+    pub fn empty() -> Self {
+        Self {
+            version: 1,
+            policy: "".into(),
+            snapshot: Arc::new(Snapshot::default()),
+            protected: Default::default(),
+            view_flows: Default::default(),
+            counted_relations: Default::default(),
+            locked_relations: Default::default(),
+            keyed_rules: Default::default(),
+            opaque_functions: Default::default(),
+            trusts_code: false,
+            setters: Default::default(),
+            relied_on: Default::default(),
+            keyed: Default::default(),
+            set_off: Default::default(),
+            reached: Default::default(),
+            sequences: Default::default(),
+            running_types: Default::default(),
+            far_tables: Default::default(),
+            prefilter: Prefilter::new(std::iter::empty()).unwrap(),
+        }
+    }
+}

@@ -6,38 +6,12 @@ use std::sync::Arc;
 use super::*;
 use crate::catalog::Oid;
 use crate::catalog::guard::Guard;
-use crate::catalog::snapshot::Snapshot;
 use crate::mask::{Encoding, Format, KeyRing};
 use crate::policy::decide::OutputAction;
 use crate::session::rows::Witness;
-use crate::sql::prefilter::Prefilter;
 use crate::wire::backend::Field;
 
 const KEY: &str = "1 2026-01-31T12:00:00Z AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n";
-
-fn guard() -> Guard {
-    Guard {
-        version: 1,
-        policy: "".into(),
-        snapshot: Arc::new(Snapshot::default()),
-        protected: Default::default(),
-        view_flows: Default::default(),
-        counted_relations: Default::default(),
-        locked_relations: Default::default(),
-        keyed_rules: Default::default(),
-        opaque_functions: Default::default(),
-        trusts_code: false,
-        setters: Default::default(),
-        relied_on: Default::default(),
-        keyed: Default::default(),
-        set_off: Default::default(),
-        reached: Default::default(),
-        sequences: Default::default(),
-        running_types: Default::default(),
-        far_tables: Default::default(),
-        prefilter: Prefilter::new(std::iter::empty()).unwrap(),
-    }
-}
 
 fn plan(format: CopyFormat) -> CopyPlan {
     let binary = format == CopyFormat::Binary;
@@ -47,7 +21,7 @@ fn plan(format: CopyFormat) -> CopyPlan {
         modifier: -1,
         format: if binary { Format::Binary } else { Format::Text },
     };
-    let guard = guard();
+    let guard = Guard::empty();
     let keys = KeyRing::parse(KEY).unwrap();
     let witness =
         Witness { guard: &guard, keys: &keys, encoding: Encoding::Utf8, sees: &|_| false, by_name: false };
@@ -153,7 +127,7 @@ fn binary_rows_header_and_trailer() {
 fn a_protected_origin_that_nobody_announced_is_masked() {
     let origin = crate::catalog::ColumnId { relation: Oid(1), attribute: 2 };
     let column = crate::grants::model::sample::column("public", "customers", "ssn", &[]);
-    let mut guard = guard();
+    let mut guard = Guard::empty();
     guard.protected.insert(origin, Arc::new(column));
     let keys = KeyRing::parse(KEY).unwrap();
     let witness =

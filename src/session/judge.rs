@@ -239,6 +239,9 @@ impl Relay {
     ) -> Result<Judged, Stop> {
         let prepared = &portal.prepared;
         let today = self.known(prepared)?;
+        if portal.is_spoilt(&self.guard, &today) && !self.observes() {
+            return Err(meant_another().into());
+        }
         if prepared.version == self.guard.version {
             return judge(self, prepared);
         }

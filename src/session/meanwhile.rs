@@ -17,16 +17,18 @@
 //! new guard, all that runs is looked at again too, and what means something else
 //! by then is stopped, its session with it.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::relay::{End, Relay};
 use super::runs::{Audience, Run};
-use super::state::{Known, Lineage};
+use super::state::{Known, Lineage, Portal};
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analyser::{Analyser, Verdict};
@@ -53,6 +55,25 @@ pub struct Ground {
     meant: Meant,
     /// Of EXECUTE and FETCH: that of the statement they run.
     pub followed: Option<Box<Self>>,
+}
+
+/// What is known of a cursor or portal since it was opened.
+pub struct Opened {
+    by: Arc<Guard>,
+    /// It holds what may have been read when its text meant something protected.
+    spoilt: AtomicBool,
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").field("version", &self.by.version).finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    pub fn new(by: &Arc<Guard>) -> Arc<Self> {
+        Arc::new(Self { by: by.clone(), spoilt: AtomicBool::new(false) })
+    }
 }
 
 /// What a text means by a ground's guard.
@@ -92,6 +113,11 @@ impl Ground {
     /// Of a statement that names nothing protected.
     pub fn harmless(text: &Bytes, guard: &Arc<Guard>) -> Self {
         Self { text: text.clone(), lineage: None, by: guard.clone(), meant: Meant::AsJudged, followed: None }
+    }
+
+    /// Of what is open, as it was opened.
+    pub(super) fn of_opened<S>(portal: &Portal<S>) -> Option<Self> {
+        Self::new(&portal.prepared.text, &portal.prepared.known, &portal.opened.by)
     }
 
     /// Does its text mean the same by this guard, where `find` gives what is known by
@@ -213,6 +239,28 @@ pub(super) struct Reviewed {
     ground: Option<Ground>,
 }
 
+impl<S> Portal<S> {
+    /// A cursor WITH HOLD holds what was read when it was filled. Was there, since it
+    /// was opened, a guard by which its text means something protected that it did not
+    /// mean then? What it means by a later one says nothing of what it holds.
+    pub(super) fn is_spoilt(&self, guard: &Guard, today: &Known) -> bool {
+        if !self.hold {
+            return false;
+        }
+        let opened = &self.opened;
+        if opened.by.version != guard.version && opened.by.policy == guard.policy {
+            let is_clean = |known: &Known| match known {
+                Known::Analysed(lineage) => lineage.statement().is_some_and(Statement::is_clean),
+                Known::Harmless | Known::Own(_) | Known::Naming(_) => true,
+            };
+            if is_clean(&self.prepared.known) && !is_clean(today) {
+                opened.spoilt.store(true, Ordering::Relaxed);
+            }
+        }
+        opened.spoilt.load(Ordering::Relaxed)
+    }
+}
+
 impl Relay {
     /// May this frame of the server's be passed on? False: a review has begun.
     ///
@@ -290,7 +338,7 @@ impl Relay {
     /// # Errors
     /// Something doesn't: the session ends, and what runs with it.
     pub(super) fn check_running(&mut self) -> Result<(), End> {
-        if !self.state.has_running() || self.running_review.is_some() || self.observes() {
+        if !self.state.is_working() || self.running_review.is_some() || self.observes() {
             return Ok(());
         }
         if self.attended.elapsed() > ATTENTION {
@@ -317,6 +365,15 @@ impl Relay {
                 Some(Some(ground)) => run.stands = Some(ground),
                 Some(None) => holds = false,
                 None => unread.push(ground.clone()),
+            }
+        }
+        // A COMMIT runs what cursors WITH HOLD are to hold.
+        let unkept = self.state.portals().filter(|portal| portal.hold && !portal.kept);
+        for ground in unkept.filter_map(Ground::of_opened) {
+            let held = ground.held(&guard, Begun::Yes, &mut |text| self.proxy.analyser.look_up(&guard, text));
+            match held {
+                Some(ground) => holds &= ground.is_some(),
+                None => unread.push(ground),
             }
         }
         if !holds {
@@ -360,7 +417,7 @@ impl Relay {
 
     /// When what runs must next be told of; None: nothing runs.
     pub(super) fn attention(&self) -> Option<Instant> {
-        self.state.has_running().then(|| self.attended + ATTENTION)
+        self.state.is_working().then(|| self.attended + ATTENTION)
     }
 
     /// A message was sent whose statements were judged so.
@@ -374,7 +431,7 @@ impl Relay {
     /// What ran was looked at again. Something may have been sent meanwhile that was
     /// judged by an older guard: it is looked at in the next turn.
     pub(super) fn on_running_reviewed(&mut self, reviewed: Result<Reviewed, ClientError>) -> Result<(), End> {
-        match reviewed.map_err(End::Fault)?.ground.is_some() || !self.state.has_running() {
+        match reviewed.map_err(End::Fault)?.ground.is_some() || !self.state.is_working() {
             true => Ok(()),
             false => Err(self.stop_running()),
         }

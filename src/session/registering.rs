@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
+use super::meanwhile::Opened;
 use super::relay::{Relay, ShapeRef};
 use super::savepoints::Savepoint;
 use super::state::{Change, Changes, Ending, Form, Known, Lineage, Lookup, Portal, Prepared, Slot};
@@ -39,6 +40,7 @@ impl Relay {
                     kept: false,
                     tokens: tokens.clone(),
                     leads: None,
+                    opened: Opened::new(&self.guard),
                     weight: None,
                     by_name: true,
                     shape: None,

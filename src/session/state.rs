@@ -17,6 +17,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::end_user::Naming;
+use super::meanwhile::Opened;
 use super::virtual_schema::VirtualStatement;
 use super::weight::Weight;
 use crate::sql::splice::Edit;
@@ -146,6 +147,8 @@ pub struct Portal<S> {
     /// when it was bound. The server keeps the columns of that one, whatever the
     /// name means when it runs.
     pub leads: Option<u64>,
+    /// By what.
+    pub opened: Arc<Opened>,
     /// What it takes of the session's room, besides its statement.
     pub weight: Option<Arc<Weight>>,
     /// What the relay knows of its rows.
@@ -387,6 +390,14 @@ impl<R, S: Clone> State<R, S> {
     /// Query or Execute messages are unanswered.
     pub fn has_running(&self) -> bool {
         self.running > 0
+    }
+
+    /// Something is unanswered that runs, or a Sync, which may commit what a cursor
+    /// WITH HOLD is to hold.
+    pub fn is_working(&self) -> bool {
+        let is_filled = |portal: &Portal<S>| portal.hold && !portal.kept;
+        self.has_running()
+            || (self.queue.iter().any(|entry| entry.kind == Kind::Sync) && self.portals().any(is_filled))
     }
 
     /// Messages are unanswered that may call a function, and so set something.

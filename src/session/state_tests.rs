@@ -3,6 +3,7 @@
 //! believed wrongly, and with it shown, if the rule broke.
 
 use super::*;
+use crate::catalog::guard::Guard;
 
 type Test = State<&'static str, ()>;
 
@@ -34,6 +35,7 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         kept: false,
         tokens: Arc::default(),
         leads: None,
+        opened: Opened::new(&Arc::new(Guard::empty())),
         by_name: false,
         weight: None,
         shape: (),

@@ -10,6 +10,7 @@ use super::{copy_of, touches, wants_shape};
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::judge::{Judged, Stop};
+use crate::session::meanwhile::Opened;
 use crate::session::own::bound;
 use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
@@ -247,6 +248,7 @@ impl Relay {
             tokens,
             by_name,
             leads,
+            opened: Opened::new(&self.guard),
             weight,
             shape: shape.clone(),
         };
