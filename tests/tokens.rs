@@ -137,6 +137,9 @@ fn no_original_goes_where_the_transaction_has_failed() {
         assert_eq!(error(&ana.query(&literal)).as_deref(), Some("25P02"));
         assert!(!network.has_heard(original.as_bytes()));
     }
+    let behind = [m::close(b'S', "none"), bound.clone()].concat();
+    assert_eq!(error(&ana.exchange(&behind)).as_deref(), Some("25P02"));
+    assert!(!network.has_heard(original.as_bytes()), "a Close in front of it ends no block");
     ana.query("ROLLBACK");
     assert_eq!(column(&ana.exchange(&bound)), ["1"]);
     assert!(network.has_heard(original.as_bytes()));

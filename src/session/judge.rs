@@ -484,7 +484,8 @@ impl Relay {
                 return Err(why.into());
             }
         }
-        if self.state.is_quiet() && self.state.status() == TransactionStatus::Failed {
+        // Only what runs could end the block.
+        if self.state.status() == TransactionStatus::Failed && !self.state.has_running() {
             verdict.tokens.withhold();
         }
         if verdict.tokens.has_originals() {
