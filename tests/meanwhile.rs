@@ -219,7 +219,7 @@ const SLOW: &str = "CREATE FUNCTION own.slow(i int) RETURNS text LANGUAGE plpgsq
 /// A shop whose clean view bauta looks at often.
 fn watched(server: &Server) -> (Bauta, String) {
     server.sql("shop", BEFORE);
-    let policy = POLICY.replace("1h", "50ms");
+    let policy = POLICY.replace("1h", "100ms");
     let bauta = Bauta::start(server, &policy);
     for sql in FUNCTIONS.iter().chain([&SLOW, &"CREATE TABLE own.kept (told text)"]) {
         let frames = Raw::connect(bauta.port, "ana").query(sql);
@@ -307,22 +307,78 @@ fn a_cursor_whose_meaning_has_changed_holds_what_nobody_may_see() {
     let mut ana = Raw::connect(bauta.port, "ana");
     for sql in [
         "BEGIN",
-        "DECLARE told CURSOR WITH HOLD FOR SELECT own.told(id) FROM notes",
+        "DECLARE held CURSOR WITH HOLD FOR SELECT own.told(id) FROM notes",
         "DECLARE plain CURSOR WITH HOLD FOR SELECT note FROM notes",
         "COMMIT",
     ] {
         assert!(ana.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
     }
     let fetch = |ana: &mut Raw, name: &str| ana.query(&format!("FETCH 1 FROM {name}")).remove(0).tag;
-    assert_eq!(fetch(&mut ana, "told"), b'T');
+    assert_eq!(fetch(&mut ana, "held"), b'T');
     server.sql("shop", CHANGE);
     let begun = Instant::now();
-    while fetch(&mut ana, "told") != b'E' {
-        ana.query("MOVE BACKWARD ALL FROM told");
+    while fetch(&mut ana, "held") != b'E' {
+        ana.query("MOVE BACKWARD ALL FROM held");
         assert!(begun.elapsed() < Duration::from_secs(30), "bauta has seen the DDL");
     }
     server.sql("shop", BACK);
     std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(fetch(&mut ana, "told"), b'E', "its text is clean again");
+    assert_eq!(fetch(&mut ana, "held"), b'E', "its text is clean again");
     assert_eq!(fetch(&mut ana, "plain"), b'T');
+}
+
+/// A plan holds functions by their OIDs: what is open, or runs, goes on calling one whose
+/// name another has by now.
+#[test]
+fn a_function_that_is_exchanged_behind_its_name_is_known_to_what_calls_it() {
+    let server = Server::start();
+    let (bauta, _) = watched(&server);
+    let late = "CREATE FUNCTION own.late(i int) RETURNS text LANGUAGE plpgsql AS \
+         'BEGIN IF i < 2 THEN RETURN ''x''; END IF; RETURN (SELECT note FROM public.clean WHERE id = 1); END'";
+    let around = "CREATE FUNCTION own.around(i int) RETURNS text LANGUAGE plpgsql AS \
+         'BEGIN RETURN own.late(i); END'";
+    let plain = "CREATE FUNCTION own.plain(i int) RETURNS text LANGUAGE sql AS 'SELECT ''p'''";
+    let mut other = Raw::connect(bauta.port, "ana");
+    for sql in [late, around, plain] {
+        assert!(other.query(sql).iter().all(|frame| frame.tag != b'E'), "{sql}");
+    }
+    let fails = |frames: &[Frame]| frames.iter().any(|frame| frame.tag == b'E');
+    let select = |function: &str| format!("SELECT i, own.{function}(i) FROM generate_series(1, 9) i");
+    let mut open: Vec<(&str, Raw, Vec<u8>)> = Vec::new();
+    for name in ["late", "around", "plain"] {
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query("BEGIN");
+        ana.query(&format!("DECLARE c CURSOR FOR {}", select(name)));
+        assert!(!fails(&ana.query("FETCH 1 c")), "{name}");
+        open.push((name, ana, m::query("FETCH 3 c")));
+        let mut ana = Raw::connect(bauta.port, "ana");
+        ana.query("BEGIN");
+        let bound = [m::parse("s", &select(name), &[]), m::bind("p", "s", &[], &[]), m::execute("p", 1)];
+        assert!(!fails(&ana.exchange(&with_sync(&[bound.concat()]))), "{name}");
+        open.push((name, ana, with_sync(&[m::execute("p", 3)])));
+    }
+    let mut runs = Raw::connect(bauta.port, "ana");
+    runs.send(&m::query("SELECT own.slow(i), repeat('y', 9000) FROM generate_series(1, 63) i"));
+    std::thread::sleep(Duration::from_millis(300));
+    for name in ["slow", "late"] {
+        for sql in [
+            format!("ALTER FUNCTION own.{name}(int) RENAME TO {name}_before"),
+            format!("CREATE FUNCTION own.{name}(i int) RETURNS text LANGUAGE sql AS 'SELECT ''z'''"),
+            "ALTER FUNCTION own.plain(int) RENAME TO plain2".to_owned(),
+            "ALTER FUNCTION own.plain2(int) RENAME TO plain".to_owned(),
+        ] {
+            assert!(!fails(&other.query(&sql)), "{sql}");
+        }
+    }
+    // bauta has seen the names change before what they lead to does.
+    std::thread::sleep(Duration::from_millis(500));
+    server.sql("shop", CHANGE);
+    let frames = rest(&mut runs);
+    assert!(!tells(&frames));
+    assert_eq!(frames.last().and_then(|frame| frame.field(b'C')).as_deref(), Some("0A000"), "{frames:?}");
+    for (name, mut session, message) in open {
+        let frames = session.exchange(&message);
+        assert!(!tells(&frames), "{name}: {frames:?}");
+        assert_eq!(fails(&frames), name != "plain", "{name}: {frames:?}");
+    }
 }

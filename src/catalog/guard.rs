@@ -5,9 +5,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::functions::is_callable;
 use super::relied::Relied;
 use super::setters::Setters;
-use super::snapshot::Snapshot;
+use super::snapshot::{Named, Snapshot};
 use super::{ColumnId, Oid};
 use crate::config::ColumnPattern;
 use crate::policy::ProtectedColumn;
@@ -173,6 +174,47 @@ impl Guard {
         self.running_types.contains_key(&oid)
             || self.snapshot.checks_of([oid]).iter().any(|function| self.opaque_functions.contains(function))
     }
+    /// Functions of users' that what this text is planned as may hold by their OIDs: those
+    /// that it or their bodies spell, those of its operators and types, and those of
+    /// casts, which no text names. Not those that it can't call.
+    pub fn may_call(&self, text: &[u8]) -> HashSet<Oid> {
+        let snapshot = &self.snapshot;
+        let escapes = text.windows(3).any(|three| three.eq_ignore_ascii_case(b"u&\""));
+        let unread = std::str::from_utf8(text).is_err();
+        let text = String::from_utf8_lossy(text);
+        let mut work = self.named_in(&text);
+        if escapes || unread {
+            let hidden = snapshot.functions.values().filter(|it| escapes || !it.name.is_ascii());
+            work.extend(hidden.map(|function| Named::Function(function.oid)));
+        }
+        work.extend(snapshot.casts.iter().filter_map(|cast| cast.function).map(Named::Function));
+        let (mut called, mut types) = (HashSet::new(), HashSet::new());
+        while let Some(named) = work.pop() {
+            match named {
+                Named::Function(oid) => {
+                    let known = snapshot.functions.get(&oid).filter(|_| !oid.is_builtin());
+                    let Some(function) = known.filter(|function| is_callable(function)) else { continue };
+                    if !self.opaque_functions.contains(&oid) && called.insert(oid) {
+                        work.extend(snapshot.named_by(function));
+                        work.extend(self.named_in(&function.body));
+                    }
+                }
+                Named::Type(oid) if types.insert(oid) => {
+                    work.extend(snapshot.run_by_type(oid).into_iter().map(Named::Function));
+                }
+                // Its name is kept by a lock, and what hangs on it is recorded by OID.
+                Named::Type(_) | Named::Relation(_) => {}
+            }
+        }
+        called
+    }
+
+    fn named_in(&self, text: &str) -> Vec<Named> {
+        let operators = self.snapshot.operators.iter().filter(|operator| text.contains(&*operator.name));
+        let functions = operators.flat_map(|operator| &operator.functions).copied();
+        self.snapshot.spelled_in(text).into_iter().chain(functions.map(Named::Function)).collect()
+    }
+
     pub fn column(&self, id: ColumnId) -> Option<&Arc<ProtectedColumn>> {
         self.protected.get(&id)
     }

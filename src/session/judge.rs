@@ -239,9 +239,7 @@ impl Relay {
     ) -> Result<Judged, Stop> {
         let prepared = &portal.prepared;
         let today = self.known(prepared)?;
-        if portal.is_spoilt(&self.guard, &today) && !self.observes() {
-            return Err(meant_another().into());
-        }
+        self.check_plan(portal, &today)?;
         if prepared.version == self.guard.version {
             return judge(self, prepared);
         }
@@ -258,6 +256,14 @@ impl Relay {
         };
         match guarded.verdict.also(&now.verdict) {
             true => Ok(judged),
+            false => Err(meant_another().into()),
+        }
+    }
+
+    /// The plan of what is open calls the functions that its names meant when it was opened.
+    pub(super) fn check_plan(&self, portal: &Portal<ShapeRef>, today: &Known) -> Result<(), Stop> {
+        match portal.may_go_on(&self.guard, today) || self.observes() || self.permits.exempt() {
+            true => Ok(()),
             false => Err(meant_another().into()),
         }
     }
@@ -358,8 +364,10 @@ impl Relay {
                     // It would run now, with the columns that it had when it was bound.
                     return Err(by_two_names().into());
                 }
+                let opened = |ground: Box<Ground>| Box::new(ground.opened(&slot.value.opened));
+                let followed = judged.followed.map(opened);
                 // They were handed over with the DECLARE or Bind.
-                Ok(Judged { tokens: Handover::default(), ..judged }.by_name())
+                Ok(Judged { tokens: Handover::default(), followed, ..judged }.by_name())
             }
             Lookup::Missing => Ok(Judged::of_unheld(Unheld::cursor(cursor))),
             Lookup::Wait => Err(Stop::Hold(Hold::Quiet)),

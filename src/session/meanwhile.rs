@@ -17,11 +17,12 @@
 //! new guard, all that runs is looked at again too, and what means something else
 //! by then is stopped, its session with it.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -29,6 +30,7 @@ use bytes::Bytes;
 use super::relay::{End, Relay};
 use super::runs::{Audience, Run};
 use super::state::{Known, Lineage, Portal};
+use crate::catalog::Oid;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analyser::{Analyser, Verdict};
@@ -53,13 +55,19 @@ pub struct Ground {
     /// The guard by which it was last found to mean what it does.
     by: Arc<Guard>,
     meant: Meant,
+    /// What it was planned by. None: by that guard.
+    opened: Option<Arc<Opened>>,
     /// Of EXECUTE and FETCH: that of the statement they run.
     pub followed: Option<Box<Self>>,
 }
 
-/// What is known of a cursor or portal since it was opened.
+/// What a statement was opened by, or began by. Its plan holds functions by their OIDs,
+/// which may have other names by now, and their names other functions.
 pub struct Opened {
     by: Arc<Guard>,
+    text: Bytes,
+    /// See [`Guard::may_call`].
+    calls: OnceLock<HashSet<Oid>>,
     /// It holds what may have been read when its text meant something protected.
     spoilt: AtomicBool,
 }
@@ -71,8 +79,56 @@ impl fmt::Debug for Opened {
 }
 
 impl Opened {
-    pub fn new(by: &Arc<Guard>) -> Arc<Self> {
-        Arc::new(Self { by: by.clone(), spoilt: AtomicBool::new(false) })
+    pub fn new(by: &Arc<Guard>, text: &Bytes, known: &Known) -> Arc<Self> {
+        let lineage = match known {
+            Known::Analysed(lineage) => Some(lineage),
+            Known::Harmless | Known::Own(_) | Known::Naming(_) => None,
+        };
+        Arc::new(Self::by(by, text, lineage))
+    }
+
+    fn by(by: &Arc<Guard>, text: &Bytes, lineage: Option<&Lineage>) -> Self {
+        let statement = lineage.and_then(|lineage| lineage.analysis.statements.get(lineage.index));
+        let span = statement.map(|statement| statement.span.clone());
+        let span = span.filter(|span| text.get(span.clone()).is_some());
+        Self {
+            by: by.clone(),
+            text: span.map_or_else(|| text.clone(), |span| text.slice(span)),
+            calls: OnceLock::new(),
+            spoilt: AtomicBool::new(false),
+        }
+    }
+
+    fn calls(&self) -> &HashSet<Oid> {
+        self.calls.get_or_init(|| self.by.may_call(&self.text))
+    }
+
+    /// May it go on calling what it called, by this guard?
+    pub(super) fn may_go_on(&self, guard: &Guard) -> bool {
+        guard.version == self.by.version || self.calls().iter().all(|oid| self.is_harmless(*oid, guard))
+    }
+
+    /// The body of one that is gone may still run.
+    fn is_harmless(&self, oid: Oid, guard: &Guard) -> bool {
+        match guard.snapshot.functions.contains_key(&oid) {
+            true => !guard.opaque_functions.contains(&oid),
+            false => {
+                let gone = self.by.snapshot.functions.get(&oid);
+                gone.is_none_or(|function| !guard.prefilter.names_any(function.body.as_bytes()))
+            }
+        }
+    }
+
+    /// The same, where another policy, and no DDL, made some of it opaque.
+    fn under(&self, guard: &Guard) -> Arc<Self> {
+        let calls: HashSet<Oid> =
+            self.calls().iter().copied().filter(|oid| self.is_harmless(*oid, guard)).collect();
+        Arc::new(Self {
+            by: self.by.clone(),
+            text: self.text.clone(),
+            calls: OnceLock::from(calls),
+            spoilt: AtomicBool::new(false),
+        })
     }
 }
 
@@ -112,12 +168,25 @@ impl Ground {
 
     /// Of a statement that names nothing protected.
     pub fn harmless(text: &Bytes, guard: &Arc<Guard>) -> Self {
-        Self { text: text.clone(), lineage: None, by: guard.clone(), meant: Meant::AsJudged, followed: None }
+        Self {
+            text: text.clone(),
+            lineage: None,
+            by: guard.clone(),
+            meant: Meant::AsJudged,
+            opened: None,
+            followed: None,
+        }
+    }
+
+    /// Of what was opened before.
+    pub(super) fn opened(self, opened: &Arc<Opened>) -> Self {
+        Self { opened: Some(opened.clone()), ..self }
     }
 
     /// Of what is open, as it was opened.
     pub(super) fn of_opened<S>(portal: &Portal<S>) -> Option<Self> {
-        Self::new(&portal.prepared.text, &portal.prepared.known, &portal.opened.by)
+        let prepared = &portal.prepared;
+        Some(Self::new(&prepared.text, &prepared.known, &portal.opened.by)?.opened(&portal.opened))
     }
 
     /// Does its text mean the same by this guard, where `find` gives what is known by
@@ -139,6 +208,9 @@ impl Ground {
         if guard.version == self.by.version {
             return Some(Some(next));
         }
+        let begun_by = || Arc::new(Opened::by(&self.by, &self.text, self.lineage.as_ref()));
+        let opened = self.opened.clone().unwrap_or_else(begun_by);
+        let next = next.opened(&opened);
         let verdict = find(&self.text);
         if begun == Begun::Yes && guard.policy != self.by.policy {
             let meant = match verdict {
@@ -149,8 +221,10 @@ impl Ground {
             let next = Self { meant, ..next };
             // DDL may have come with the policy: whose doing it is that the text means
             // something else is not known then.
-            let is_policys = self.by.snapshot.probe == guard.snapshot.probe;
-            let holds = is_policys || (self.is_clean() && next.is_clean());
+            if self.by.snapshot.probe == guard.snapshot.probe {
+                return Some(Some(next.opened(&opened.under(guard))));
+            }
+            let holds = self.is_clean() && next.is_clean() && self.may_go_on(&opened, guard);
             return Some(holds.then_some(next));
         }
         let holds = match verdict {
@@ -158,7 +232,11 @@ impl Ground {
             Verdict::Known(analysis) => self.means_the_same(&analysis),
             Verdict::Unknown => return None,
         };
-        Some(holds.then_some(next))
+        Some((holds && self.may_go_on(&opened, guard)).then_some(next))
+    }
+
+    fn may_go_on(&self, opened: &Opened, guard: &Guard) -> bool {
+        !self.can_be_stopped() || opened.may_go_on(guard)
     }
 
     fn means_the_same(&self, today: &Analysis) -> bool {
@@ -240,24 +318,24 @@ pub(super) struct Reviewed {
 }
 
 impl<S> Portal<S> {
-    /// A cursor WITH HOLD holds what was read when it was filled. Was there, since it
-    /// was opened, a guard by which its text means something protected that it did not
-    /// mean then? What it means by a later one says nothing of what it holds.
-    pub(super) fn is_spoilt(&self, guard: &Guard, today: &Known) -> bool {
-        if !self.hold {
-            return false;
-        }
+    /// May what it was opened for go on, by a guard by which its text means `today`?
+    ///
+    /// A cursor WITH HOLD holds what was read when it was filled. Where its text has
+    /// come to mean something protected once, what it means by a later guard says
+    /// nothing of what it holds.
+    pub(super) fn may_go_on(&self, guard: &Guard, today: &Known) -> bool {
         let opened = &self.opened;
-        if opened.by.version != guard.version && opened.by.policy == guard.policy {
+        let calls_the_same = opened.may_go_on(guard);
+        if self.hold && opened.by.version != guard.version && opened.by.policy == guard.policy {
             let is_clean = |known: &Known| match known {
                 Known::Analysed(lineage) => lineage.statement().is_some_and(Statement::is_clean),
                 Known::Harmless | Known::Own(_) | Known::Naming(_) => true,
             };
-            if is_clean(&self.prepared.known) && !is_clean(today) {
+            if !calls_the_same || (is_clean(&self.prepared.known) && !is_clean(today)) {
                 opened.spoilt.store(true, Ordering::Relaxed);
             }
         }
-        opened.spoilt.load(Ordering::Relaxed)
+        calls_the_same && !opened.spoilt.load(Ordering::Relaxed)
     }
 }
 

@@ -34,13 +34,14 @@ impl Relay {
             StatementKind::DeclareCursor { name, hold, .. } => {
                 self.room_for_name(name.as_bytes())?;
                 let prepared = self.by_sql(lineage, text, edits);
+                let opened = Opened::new(&self.guard, text, &prepared.known);
                 let portal = Portal {
                     prepared,
                     hold: *hold,
                     kept: false,
                     tokens: tokens.clone(),
                     leads: None,
-                    opened: Opened::new(&self.guard),
+                    opened,
                     weight: None,
                     by_name: true,
                     shape: None,

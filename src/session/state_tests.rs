@@ -35,7 +35,7 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         kept: false,
         tokens: Arc::default(),
         leads: None,
-        opened: Opened::new(&Arc::new(Guard::empty())),
+        opened: Opened::new(&Arc::new(Guard::empty()), &Bytes::new(), &Known::Harmless),
         by_name: false,
         weight: None,
         shape: (),

@@ -241,6 +241,7 @@ impl Relay {
         let columns =
             prepared.known.statement().and_then(|statement| statement.outputs.as_ref()).map_or(0, Vec::len);
         let weight = Some(self.kept.portal(columns, values + 2 * tokens.len()));
+        let opened = Opened::new(&self.guard, &prepared.text, &prepared.known);
         let portal = Portal {
             prepared,
             hold: false,
@@ -248,7 +249,7 @@ impl Relay {
             tokens,
             by_name,
             leads,
-            opened: Opened::new(&self.guard),
+            opened,
             weight,
             shape: shape.clone(),
         };

@@ -12,7 +12,7 @@ use crate::error::{ClientError, sqlstate};
 use crate::session::end_user::Naming;
 use crate::session::incoming::conceal;
 use crate::session::judge::{Judged, Refusal, Stop, grants_of, leads_elsewhere};
-use crate::session::meanwhile::Ground;
+use crate::session::meanwhile::{Ground, Opened};
 use crate::session::observe;
 use crate::session::own::{OwnRows, answering};
 use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
@@ -31,6 +31,7 @@ pub(in crate::session) struct ExecutePlan {
     pub frame: Bytes,
     portal: Bytes,
     prepared: Arc<Prepared>,
+    opened: Arc<Opened>,
     lineage: Option<Lineage>,
     /// The server is asked once more what the portal's columns are.
     again: bool,
@@ -155,6 +156,7 @@ impl Relay {
             again: false,
             settled: sure.settled,
             prepared: portal.prepared.clone(),
+            opened: portal.opened.clone(),
             lineage: None,
             shape: portal.shape.clone(),
             judged: Judged::plain(),
@@ -167,6 +169,7 @@ impl Relay {
         };
         // It may have been bound before the DDL.
         self.check_unseen(&portal.prepared.text, known.analysis())?;
+        self.check_plan(portal, &known)?;
         if let Known::Analysed(lineage) = known {
             plan.judged = self.judge_opened(portal, |relay, prepared| match &prepared.known {
                 Known::Analysed(lineage) => relay.judge_portal(portal, lineage),
@@ -238,7 +241,7 @@ impl Relay {
     fn pass_execute(&mut self, plan: ExecutePlan, frame: &[u8]) -> Result<Step, Stop> {
         let Judged { columns, observed, .. } = plan.judged;
         let mut run = self.intend_judged(execution_text(&plan.prepared), columns, observed)?;
-        run.ground = Some(Ground::harmless(&plan.prepared.text, &self.guard));
+        run.ground = Some(Ground::harmless(&plan.prepared.text, &self.guard).opened(&plan.opened));
         self.sets(&plan.prepared);
         self.upstream.queue(frame);
         self.expect(Entry::new(Kind::Execute, Reply::new(Audience::Client).with_run(run)));
@@ -263,8 +266,9 @@ impl Relay {
             self.close_unheld(unheld);
         }
         run.guarded = guarded;
-        run.ground =
-            plan.lineage.map(|lineage| Ground::of(&plan.prepared.text, lineage, &self.guard, followed));
+        run.ground = plan.lineage.map(|lineage| {
+            Ground::of(&plan.prepared.text, lineage, &self.guard, followed).opened(&plan.opened)
+        });
         let shape = plan.shape.clone();
         let mut reply = Reply::new(Audience::Client);
         let (mut reveals, mut awaited) = (false, false);
