@@ -111,6 +111,57 @@ fn what_follows_a_read_in_its_transaction_keeps_its_words() {
     }
 }
 
+/// An operator, a cast or a type that no code stands behind which writes makes no
+/// difference to what is read: an extension's, or a user's own.
+#[test]
+fn operators_that_change_nothing_take_no_words_away() {
+    let server = Server::start();
+    server.sql(DATABASE, SCHEMA);
+    let has = |name: &str| {
+        let known = format!("SELECT count(*) FROM pg_available_extensions WHERE name = '{name}'");
+        server.sql("postgres", &known).trim() == "1"
+    };
+    for extension in ["citext", "hstore", "isn", "ltree"].into_iter().filter(|name| has(name)) {
+        server.sql(DATABASE, &format!("CREATE EXTENSION {extension}"));
+    }
+    server.sql(
+        DATABASE,
+        "CREATE FUNCTION twice(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1 || $1';
+         CREATE OPERATOR !@# (FUNCTION = twice, RIGHTARG = text);
+         CREATE DOMAIN short AS text CHECK (length(VALUE) < 100);
+         CREATE FUNCTION known(int) RETURNS bool LANGUAGE plpgsql AS
+             $$ BEGIN IF $1 IS NULL THEN RAISE 'none'; END IF; RETURN true; END $$",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let mut is_told = |read: &str| {
+        ana.query("BEGIN");
+        let frames = ana.query(read);
+        assert!(!frames.iter().any(|frame| frame.tag == b'E'), "{read}: {frames:?}");
+        let frames = ana.query("SELECT 1 / 0");
+        ana.query("ROLLBACK");
+        let error = frames.iter().find(|frame| frame.tag == b'E');
+        error.and_then(|frame| frame.field(b'M')).as_deref() == Some("division by zero")
+    };
+    for read in [
+        "SELECT id, secret FROM child",
+        "SELECT !@# 'a', secret FROM child",
+        "SELECT 'a'::short, secret FROM child",
+        "SELECT id FROM child WHERE known(id)",
+    ] {
+        assert!(is_told(read), "{read}");
+    }
+    server.sql(
+        DATABASE,
+        "CREATE FUNCTION noting(int, int) RETURNS bool LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO accessed VALUES ('x'); RETURN true; END $$;
+         CREATE OPERATOR === (FUNCTION = noting, LEFTARG = int, RIGHTARG = int)",
+    );
+    // The proxy looks at the catalog again.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert!(!is_told("SELECT id, secret FROM child"));
+}
+
 #[test]
 fn what_a_policy_writes_when_a_table_is_read_speaks_no_later() {
     let server = Server::start();

@@ -14,6 +14,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::DropBehavior;
 
 use super::Oid;
+use super::mentions::words;
 use super::snapshot::Function;
 use crate::sql::body::{Word, plpgsql_statements, plpgsql_words, sql_statements};
 
@@ -84,6 +85,9 @@ pub const MAY_WRITE: &[&str] = &[
     "raise", "reassign", "refresh", "reindex", "reset", "revoke", "security", "set", "share", "truncate",
     "unlisten", "update", "vacuum",
 ];
+
+/// Those of them that change nothing: they speak, or lock, there and then.
+const ONLY_TELL: &[&str] = &["assert", "lock", "raise", "share"];
 
 /// PostgreSQL's oids of types (`pg_type.dat`).
 const REFCURSOR: Oid = Oid(1790);
@@ -251,13 +255,36 @@ pub fn is_callable(function: &Function) -> bool {
 }
 
 /// C code of an extension, whose types and operators it is made for: there it
-/// is no more opaque than what reads and writes their values.
+/// is no more opaque than what reads and writes their values. So is the server's
+/// own code under another name (`texticlike AS 'texticlike'` of citext), where
+/// it is known what the extension makes of it.
 pub(crate) fn is_of_extension(function: &Function) -> bool {
-    &*function.language == "c" && function.extension.is_some()
+    match &*function.language {
+        "c" => function.extension.is_some(),
+        "internal" => is_of_well_known(function),
+        _ => false,
+    }
+}
+
+/// May what it does by itself change a row, or what is stored, or can't that be
+/// told? Nothing that is done at a transaction's end comes of it otherwise.
+pub(crate) fn may_change(function: &Function) -> bool {
+    let is_of_types = is_of_extension(function) && is_callable(function) && !reaches_around(&function.name);
+    if is_of_types {
+        return false;
+    }
+    // INTO makes a table in SQL, and fills a variable in PL/pgSQL.
+    let makes = |word: &str| &*function.language == "sql" && word == "into";
+    let changes = |word: &str| MAY_WRITE.contains(&word) && !ONLY_TELL.contains(&word);
+    is_opaque_by_itself(function) || words(&function.body).any(|word| changes(&word) || makes(&word))
 }
 
 fn is_well_known(function: &Function) -> bool {
-    function.oid.is_builtin() || function.extension.as_deref().is_some_and(|e| WELL_KNOWN.contains(&e))
+    function.oid.is_builtin() || is_of_well_known(function)
+}
+
+fn is_of_well_known(function: &Function) -> bool {
+    function.extension.as_deref().is_some_and(|extension| WELL_KNOWN.contains(&extension))
 }
 
 fn reaches_around(name: &str) -> bool {
@@ -355,6 +382,40 @@ mod tests {
         let mut taker = function(16_500, "public", "f", "plpgsql", "BEGIN END");
         taker.argument_types = vec![REFCURSOR];
         assert!(is_opaque_by_itself(&taker));
+    }
+
+    #[test]
+    fn what_changes_nothing_is_told_by_its_words() {
+        let of = |language: &str, extension: Option<&str>, body: &str| Function {
+            extension: extension.map(Into::into),
+            ..function(16_500, "public", "f", language, body)
+        };
+        for (function, changes) in [
+            (of("sql", None, "SELECT $1 || 'x'"), false),
+            (of("plpgsql", None, "BEGIN RAISE NOTICE '%', x; RETURN x; END"), false),
+            (of("plpgsql", None, "BEGIN NEW.updated_at := now(); RETURN NEW; END"), false),
+            (of("plpgsql", None, "BEGIN Insert INTO seen VALUES (1); RETURN x; END"), true),
+            (of("plpgsql", None, "BEGIN EXECUTE x; END"), true),
+            (of("plpgsql", None, "BEGIN RETURN (SELECT U&\"f\"(1)); END"), true),
+            (of("sql", None, "SELECT 1 INTO made"), true),
+            (of("plperl", None, "return 1"), true),
+            (of("c", None, ""), true),
+            (of("c", Some("own"), ""), false),
+            (of("internal", Some("citext"), ""), false),
+            (of("internal", Some("own"), ""), true),
+            (of("internal", None, ""), true),
+        ] {
+            assert_eq!(may_change(&function), changes, "{} {}", function.language, function.body);
+        }
+        // A trigger of nobody's extension, and what reaches around SQL.
+        let mut trigger = of("c", Some("own"), "");
+        trigger.return_type = TRIGGER;
+        assert!(may_change(&trigger));
+        trigger.extension = Some("moddatetime".into());
+        assert!(!may_change(&trigger));
+        let mut around = of("c", Some("dblink"), "");
+        around.name = "dblink_exec".into();
+        assert!(may_change(&around));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod bind;
 pub mod bindings;
 pub mod check;
 pub mod closure;
+pub(crate) mod code;
 pub mod databases;
 pub mod finding;
 pub mod functions;

@@ -12,6 +12,7 @@ mod ddl;
 mod dropping;
 mod explain;
 mod far;
+mod leaving;
 mod making;
 mod namesakes;
 mod recoding;
@@ -32,10 +33,8 @@ use super::lineage::{self, Lineage};
 use super::parse::{Parsed, RawStatement, Tokens, character_position};
 use super::prefilter::{Hit, HitKind};
 use crate::catalog::Oid;
-use crate::catalog::functions;
 use crate::catalog::guard::Guard;
 use crate::catalog::mentions::cut;
-use crate::catalog::snapshot::Relation;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
 
@@ -285,53 +284,10 @@ impl<'a> Classifier<'a> {
             named: lineage.named,
             namesakes: self.namesakes(),
             touches_protected: lineage.touches_protected,
-            only_reads: matches!(kind, StatementKind::Query) && !lineage.writes && !self.may_run_code(),
+            only_reads: matches!(kind, StatementKind::Query) && !lineage.writes && !self.may_change_by_code(),
             sensitive_literals: lineage.sensitive_literals,
             ..Statement::harmless(self.span.clone(), kind)
         }
-    }
-
-    /// May code of a user's run where it reads: a function that it calls, or one of
-    /// a policy or view? That may write, and what it wrote may speak later.
-    fn may_run_code(&self) -> bool {
-        let snapshot = &self.guard.snapshot;
-        let mut operated = snapshot.operators.iter().flat_map(|operator| &operator.functions);
-        let mut cast = snapshot.casts.iter().filter_map(|cast| cast.function.as_ref());
-        if self.escapes || operated.any(|oid| self.is_users(*oid)) || cast.any(|oid| self.is_users(*oid)) {
-            return true;
-        }
-        let mut names = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at)).map(name_of);
-        names.any(|name| {
-            snapshot.functions_named(&name).any(|function| self.is_users(function.oid))
-                || snapshot.types_named(&name).any(|info| snapshot.domain_functions.contains_key(&info.oid))
-                || snapshot.relations_named(&name).any(|relation| self.runs_when_read(relation))
-        })
-    }
-
-    /// C code of extensions writes nothing.
-    fn is_users(&self, function: Oid) -> bool {
-        let known = self.guard.snapshot.functions.get(&function);
-        !function.is_builtin() && known.is_none_or(|function| !functions::is_of_extension(function))
-    }
-
-    fn runs_when_read(&self, relation: &Relation) -> bool {
-        let snapshot = &self.guard.snapshot;
-        let mut reached = vec![relation];
-        let mut next = 0;
-        while let Some(relation) = reached.get(next).copied() {
-            next += 1;
-            let mut called = relation.policy_functions.iter().chain(&relation.definition_functions);
-            if called.any(|oid| self.is_users(*oid)) {
-                return true;
-            }
-            let read = relation.definition_relations.iter().chain(&relation.policy_relations);
-            for base in read.filter_map(|oid| snapshot.relations.get(oid)) {
-                if !reached.iter().any(|known| known.oid == base.oid) {
-                    reached.push(base);
-                }
-            }
-        }
-        false
     }
 
     /// The statement inside PREPARE or DECLARE.

@@ -7,10 +7,9 @@
 //! known: the words of its body, and what they may name, further and further;
 //! of the server's own functions and of C code, what is not volatile.
 
-use std::collections::HashSet;
-
 use super::Walk;
 use crate::catalog::Oid;
+use crate::catalog::code::{self, Sought};
 use crate::catalog::functions::{MAY_WRITE, is_callable};
 use crate::catalog::mentions::words;
 use crate::catalog::snapshot::{Function, Named, Relation, RelationKind, Volatility};
@@ -78,61 +77,9 @@ impl Walk<'_> {
         self.leave_trace(called.chain(types.iter().copied().map(Named::Type)).collect())
     }
 
-    fn leave_trace(&self, mut work: Vec<Named>) -> bool {
-        let snapshot = self.facts.snapshot;
-        let mut seen: HashSet<Named> = HashSet::new();
-        while let Some(named) = work.pop() {
-            if !seen.insert(named) {
-                continue;
-            }
-            match named {
-                Named::Function(oid) => {
-                    let Some(function) = snapshot.functions.get(&oid) else { continue };
-                    if leaves_by_itself(function) {
-                        return true;
-                    }
-                    if !oid.is_builtin() {
-                        work.extend(snapshot.named_by(function));
-                        let types = function.argument_types.iter().chain([&function.return_type]);
-                        work.extend(types.copied().map(Named::Type));
-                    }
-                }
-                Named::Relation(oid) => {
-                    let Some(relation) = snapshot.relations.get(&oid) else { continue };
-                    if locks_rows(relation) || prints_definitions(relation) {
-                        return true;
-                    }
-                    work.extend(self.run_on_reading(relation));
-                    // What is made of its columns' values runs the code of their types.
-                    work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
-                }
-                Named::Type(oid) => work.extend(snapshot.run_by_type(oid).into_iter().map(Named::Function)),
-            }
-        }
-        false
-    }
-
-    /// What a view reads and calls, and what policies do.
-    fn run_on_reading(&self, relation: &Relation) -> Vec<Named> {
-        let snapshot = self.facts.snapshot;
-        if relation.kind == RelationKind::MaterializedView {
-            return Vec::new();
-        }
-        let called = relation.definition_functions.iter().chain(&relation.policy_functions);
-        let read = relation.definition_relations.iter().chain(&relation.policy_relations);
-        let mut run: Vec<Named> = called.copied().map(Named::Function).collect();
-        run.extend(read.copied().map(Named::Relation));
-        run.extend(relation.policy_types.iter().copied().map(Named::Type));
-        if relation.kind == RelationKind::View {
-            // Nothing records the server's own functions, nor the types of casts.
-            let definition = relation.definition.as_deref().unwrap_or_default();
-            run.extend(snapshot.spelled_in(definition).into_iter().filter(|named| match named {
-                Named::Function(oid) => oid.is_builtin(),
-                Named::Type(_) => true,
-                Named::Relation(_) => false,
-            }));
-        }
-        run
+    fn leave_trace(&self, work: Vec<Named>) -> bool {
+        let relation = |relation: &Relation| locks_rows(relation) || prints_definitions(relation);
+        code::runs(self.facts.snapshot, work, &Sought { function: &leaves_by_itself, relation: &relation })
     }
 }
 
