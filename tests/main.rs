@@ -56,6 +56,7 @@ mod overtime;
 mod places;
 mod planted;
 mod psql;
+mod put_off;
 mod reading;
 mod relied;
 mod reload;

@@ -511,6 +511,7 @@ impl Builder {
             }
             relation.truncate_triggers |= fired_by & FIRED_BY_TRUNCATE != 0;
             relation.update_triggers |= fired_by & FIRED_BY_UPDATE != 0;
+            relation.deferrable_triggers |= get::<bool>(&row, 4)?;
             if fired_by & FIRED_BY_INSERT != 0 {
                 relation.insert_trigger_functions.push(function);
             }
@@ -556,6 +557,7 @@ impl Builder {
                     _ => get(&row, 12)?,
                 },
                 is_unproven,
+                is_deferrable: get(&row, 13)?,
                 computed,
                 columns,
                 references: match kind {

@@ -170,16 +170,17 @@ WHERE p.prosrc = 'postgres_fdw_handler'";
 pub(super) const INHERITANCE: &str = "SELECT inhrelid, inhparent FROM pg_inherits";
 
 /// A trigger's function, and those that its WHEN calls; what fires it; its
-/// arguments, which are stored with a byte of zero behind each, one a line.
+/// arguments, which are stored with a byte of zero behind each, one a line; whether
+/// it may be put off to the end of the transaction.
 pub(super) const TRIGGERS: &str = concat!(
     r"
 SELECT t.tgrelid, t.tgfoid, t.tgtype,
        CASE WHEN t.tgnargs > 0 THEN
            convert_from(decode(replace(regexp_replace(encode(t.tgargs, 'hex'), '(..)', E'\\1 ', 'g'), '00 ', '0a '),
-                               'hex'), getdatabaseencoding()) END
+                               'hex'), getdatabaseencoding()) END, t.tgdeferrable
 FROM pg_trigger t WHERE NOT t.tgisinternal
 UNION
-SELECT t.tgrelid, d.refobjid, t.tgtype, NULL
+SELECT t.tgrelid, d.refobjid, t.tgtype, NULL, t.tgdeferrable
 FROM pg_trigger t
 JOIN ",
     dependence!(),
@@ -264,8 +265,8 @@ WHERE f.called[1]::oid < 16384";
 /// whole row, all of the table's. The flag in the middle: a NULL can make it
 /// fail. The list behind it: of which of them a CHECK, or an index's expressions
 /// and predicate, read more than whether they are NULL; none where that is all
-/// of them. The last flag: rows that are there may not satisfy it, being NOT
-/// VALID. The last list: what policies ask so of each row that is updated,
+/// of them. The flag behind it: rows that are there may not satisfy it, being NOT
+/// VALID. The last flag: it is DEFERRABLE. The last list: what policies ask so of each row that is updated,
 /// whatever is written. Its new form is asked what WITH CHECK says, or else what
 /// USING said when it was found (`add_with_check_options` in `rowsecurity.c`):
 /// where no WITH CHECK is another, it satisfies them.
@@ -317,18 +318,18 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
                       WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped
                         AND regexp_replace(c.conbin::text, '{null_tests}', '', 'g')
                             ~ concat(':varattno (0|', a.attnum, ') ')) END,
-       NOT c.convalidated AND {enforced}, '{}'::int2[]
+       NOT c.convalidated AND {enforced}, '{}'::int2[], c.condeferrable
 FROM pg_constraint c LEFT JOIN indexes i ON i.indexrelid = c.conindid
 WHERE c.conrelid <> 0 AND c.contype IN ('c', 'u', 'p', 'x', 'f') AND ({enforced} OR c.contype <> 'c')
 UNION ALL
 SELECT i.indrelid, n.relname::text, 'u', i.columns, 0::oid, '{}'::int2[], '', '', false, i.nulls_tell, i.computed,
-       false, '{}'
+       false, '{}', false
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE i.indisunique
   AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = i.indexrelid AND c.contype IN ('u', 'p', 'x'))
 UNION ALL
 SELECT i.indrelid, n.relname::text, 'k', i.columns, 0::oid, '{}'::int2[], '', '', false, true, i.computed,
-       false, '{}'
+       false, '{}', false
 FROM indexes i JOIN pg_class n ON n.oid = i.indexrelid
 WHERE NOT i.indisunique AND NOT i.indisexclusion
 UNION ALL
@@ -343,7 +344,8 @@ SELECT o.relation, o.name, 'k',
        0::oid, '{}'::int2[], '', '', false, true, NULL, false,
        ARRAY(SELECT a.attnum FROM pg_attribute a
              WHERE a.attrelid = o.relation AND a.attnum > 0 AND NOT a.attisdropped
-               AND o.again ~ concat(':varattno (0|', a.attnum, ') '))
+               AND o.again ~ concat(':varattno (0|', a.attnum, ') ')),
+       false
 FROM (SELECT 'pg_policy'::regclass AS class, oid, polrelid AS relation, polname::text AS name,
              concat(polqual, polwithcheck) ~ ':varattno 0 ' AS whole,
              CASE WHEN polcmd IN ('w', '*') AND EXISTS (SELECT FROM others WHERE others.polrelid = p.polrelid) THEN
@@ -359,7 +361,7 @@ SELECT p.partrelid, c.relname::text, 'k',
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid > 0
                       AND d.refclassid = 'pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
                       AND d.deptype = 'i'),
-       0::oid, '{}'::int2[], '', '', false, true, NULL, false, '{}'
+       0::oid, '{}'::int2[], '', '', false, true, NULL, false, '{}', false
 FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 
 /// `{atomic}`: whether the function has a `BEGIN ATOMIC` body, `{body}`: that

@@ -101,6 +101,8 @@ pub struct Relation {
     /// TRUNCATE runs one of them, UPDATE does.
     pub truncate_triggers: bool,
     pub update_triggers: bool,
+    /// One of its triggers may be put off to the end of the transaction.
+    pub deferrable_triggers: bool,
     /// Other relations and functions that its RLS policies, defaults, CHECKs,
     /// index expressions and rules depend on (`pg_depend`).
     pub depends_on_relations: Vec<Oid>,
@@ -141,6 +143,8 @@ pub struct Constraint {
     pub nulls_tell: bool,
     /// Rows that are there may not satisfy it (NOT VALID).
     pub is_unproven: bool,
+    /// It may be asked only at the end of the transaction.
+    pub is_deferrable: bool,
     /// Columns of which it asks whenever a row changes, whatever is written,
     /// and which the row that is there may not satisfy: of a CHECK that is NOT
     /// VALID, of policies whose WITH CHECK is not their USING.
@@ -185,6 +189,7 @@ impl Constraint {
             is_primary: false,
             nulls_tell: true,
             is_unproven: false,
+            is_deferrable: false,
             again: Vec::new(),
         }
     }

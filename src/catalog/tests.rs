@@ -109,6 +109,7 @@ fn foreign_key(from: &[i16], to: u32, keys: &[i16]) -> Constraint {
         is_primary: false,
         nulls_tell: false,
         is_unproven: false,
+        is_deferrable: false,
         again: Vec::new(),
     }
 }

@@ -213,7 +213,10 @@ impl Relay {
         self.permits = self.proxy.permits(&self.who, &self.guard);
         // An error at the end of this transaction may be about what another
         // person could see.
-        self.tainted |= self.state.status() != TransactionStatus::Idle || self.pipeline_open;
+        if self.state.status() != TransactionStatus::Idle || self.pipeline_open {
+            // Whatever is rolled back.
+            self.tainted = Some(0);
+        }
         self.own_rows = None;
     }
 }

@@ -438,6 +438,9 @@ impl Relay {
                     return Err(tokens_by_name().into());
                 }
                 if let Some(guarded) = &mut judged.guarded {
+                    // A cursor that is held makes its rows when the transaction ends.
+                    guarded.defers |=
+                        matches!(statement.kind, StatementKind::DeclareCursor { hold: true, .. });
                     // It returns no rows itself.
                     guarded.has_outputs = false;
                     guarded.verdict.outputs.clear();
@@ -559,6 +562,7 @@ impl Relay {
                 awaited: statement.is_awaited(),
                 touches: statement.touches_protected,
                 only_reads: statement.only_reads,
+                defers: statement.defers,
                 by_name: false,
                 forgets_person: forgets_person(&statement.kind),
                 verdict,

@@ -241,8 +241,11 @@ impl Ground {
 
     fn means_the_same(&self, today: &Analysis) -> bool {
         let now = self.part(today);
+        let defers = |all: &[Statement]| all.iter().any(|statement| statement.defers);
         match self.then() {
-            Some(then) => then.iter().map(meaning).eq(now.iter().map(meaning)),
+            Some(then) => {
+                then.iter().map(meaning).eq(now.iter().map(meaning)) && (defers(then) || !defers(now))
+            }
             None => now.iter().all(Statement::is_clean),
         }
     }
@@ -298,9 +301,10 @@ impl Ground {
 }
 
 /// What a statement means. A column that was added to its table, and that it
-/// does not use, changes nothing.
+/// does not use, changes nothing; nor does what its transaction's end has no more
+/// to do for it.
 fn meaning(statement: &Statement) -> Statement {
-    Statement { named: Vec::new(), ..statement.clone() }
+    Statement { named: Vec::new(), defers: true, ..statement.clone() }
 }
 
 /// While a statement runs, the catalog's keeper is told so this often.
@@ -539,7 +543,7 @@ impl Relay {
     /// What the statement means has changed while it waited or ran. Errors and
     /// notices pass their filter, as if it had been known.
     fn on_outdated(&mut self, tag: u8) -> Result<bool, End> {
-        self.tainted = true;
+        self.taint();
         match tag {
             tag::ERROR_RESPONSE | tag::NOTICE_RESPONSE => Ok(true),
             // It is done: to be told that it failed would be wrong, how many

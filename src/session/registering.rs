@@ -7,24 +7,34 @@ use bytes::Bytes;
 use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
 use super::meanwhile::Opened;
 use super::relay::{Relay, ShapeRef};
+use super::reports::Gate;
 use super::savepoints::Savepoint;
 use super::state::{Change, Changes, Ending, Form, Known, Lineage, Lookup, Portal, Prepared, Slot};
 use crate::sql::StatementKind;
 use crate::sql::analysis::Transaction;
 use crate::sql::splice::Edit;
 
+/// A statement as it runs.
+pub(super) struct Running<'r> {
+    /// Which one of a Query.
+    pub index: usize,
+    pub text: &'r Bytes,
+    pub edits: &'r [Edit],
+    pub tokens: &'r Arc<[u16]>,
+    /// Of what the server says of it.
+    pub gate: Gate,
+}
+
 impl Relay {
     /// What a statement that runs will change in the name spaces.
     pub(super) fn changes(
         &mut self,
         lineage: &Lineage,
-        index: usize,
-        text: &Bytes,
-        edits: &[Edit],
-        tokens: &Arc<[u16]>,
+        running: &Running<'_>,
         changes: &mut Changes<ShapeRef>,
     ) -> Result<(), Stop> {
         let Some(statement) = lineage.statement() else { return Ok(()) };
+        let Running { index, text, edits, tokens, gate } = *running;
         match &statement.kind {
             StatementKind::Prepare { name, .. } => {
                 self.room_for_name(name.as_bytes())?;
@@ -39,6 +49,7 @@ impl Relay {
                     prepared,
                     hold: *hold,
                     kept: false,
+                    is_hushed: gate == Gate::Closed,
                     tokens: tokens.clone(),
                     leads: None,
                     opened,
@@ -72,7 +83,8 @@ impl Relay {
                     }
                     let edits = named.form.as_ref().map_or(&[][..], |form| &form.edits);
                     self.following += 1;
-                    let followed = self.changes(&inner, index, &named.text, edits, tokens, changes);
+                    let running = Running { text: &named.text, edits, ..*running };
+                    let followed = self.changes(&inner, &running, changes);
                     self.following -= 1;
                     followed?;
                 }

@@ -221,9 +221,11 @@ pub(super) struct Relay {
     pub lapsed: Option<u64>,
     /// Revealed rows in the client's queue.
     pub revealed: Revealed,
-    /// Something protected ran in this transaction without a full grant:
-    /// errors at its end are filtered too.
-    pub tainted: bool,
+    /// Something protected ran in this transaction without a full grant, and may speak
+    /// at its end: since which message what the server says is filtered.
+    pub tainted: Option<u64>,
+    /// What was answered last is filtered: the server may speak of it after its reply.
+    pub hushed_last: bool,
     /// What let this transaction see all that it touched.
     pub leaned: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// DDL of this transaction.
@@ -316,7 +318,8 @@ impl Relay {
             watch: None,
             lapsed: None,
             revealed: Revealed::default(),
-            tainted: false,
+            tainted: None,
+            hushed_last: false,
             leaned: Vec::new(),
             uncommitted: CatalogChange::None,
             changing: None,

@@ -41,10 +41,29 @@ impl Relay {
                 self.client.queue(frame);
                 Ok(())
             }
-            tag::ERROR_RESPONSE => self.on_error(body),
-            tag::READY_FOR_QUERY => self.on_ready(TransactionStatus::read(body)?, frame),
-            _ => self.on_reply(tag, body, frame),
+            _ => {
+                // It is done with what it answered before.
+                self.hushed_last = false;
+                match tag {
+                    tag::ERROR_RESPONSE => self.on_error(body),
+                    tag::READY_FOR_QUERY => self.on_ready(TransactionStatus::read(body)?, frame),
+                    _ => self.on_reply(tag, body, frame),
+                }
+            }
         }
+    }
+
+    /// The first entry is answered.
+    fn complete(&mut self) -> Option<(Kind, Reply)> {
+        let done = self.state.complete();
+        self.hushed_last = done.as_ref().is_some_and(|(_, reply)| reply.gate == Gate::Closed);
+        done
+    }
+
+    /// From the message at hand on, to the end of the transaction, what the server says
+    /// is filtered.
+    pub(super) fn taint(&mut self) {
+        self.tainted.get_or_insert(self.state.answered());
     }
 
     /// A reply to the first expected message, neither error nor ready.
@@ -59,10 +78,7 @@ impl Relay {
             | (Kind::Bind, tag::BIND_COMPLETE)
             | (Kind::Close, tag::CLOSE_COMPLETE) => {
                 self.show(frame);
-                if let Some((Kind::Bind, reply)) = self.state.complete() {
-                    // The server may speak about its values after its reply.
-                    self.tainted |= reply.gate == Gate::Closed;
-                }
+                self.complete();
                 Ok(())
             }
             (Kind::DescribeStatement, tag::PARAMETER_DESCRIPTION) => self.on_parameters(body, frame),
@@ -73,7 +89,7 @@ impl Relay {
                 self.on_description(None, frame)
             }
             (Kind::Execute, tag::COMMAND_COMPLETE) if entry.run.is_hidden() => {
-                self.state.complete();
+                self.complete();
                 Ok(())
             }
             (Kind::Execute, _) if entry.run.is_hidden() => Err(out_of_step(tag)),
@@ -114,7 +130,7 @@ impl Relay {
         if !unsaid {
             self.show(frame);
         }
-        self.state.complete();
+        self.complete();
         Ok(())
     }
 
@@ -264,8 +280,14 @@ impl Relay {
             b"COMMIT PREPARED" => drop(self.database.mark_stale()),
             b"ROLLBACK" => {
                 let ending = match self.savepoint() {
-                    Some(Savepoint::RollbackTo(name)) => self.state.back_to(Some(&name)),
-                    Some(Savepoint::Make(_) | Savepoint::Release(_)) | None => Ending::Rollback,
+                    Some(Savepoint::RollbackTo(name)) => {
+                        self.forget_since(self.state.savepoint(&name));
+                        self.state.back_to(Some(&name))
+                    }
+                    Some(Savepoint::Make(_) | Savepoint::Release(_)) | None => {
+                        self.forget_since(None);
+                        Ending::Rollback
+                    }
                 };
                 self.state.rolls_back(ending);
             }
@@ -278,6 +300,18 @@ impl Relay {
                 self.state.releases(name.as_deref());
             }
             _ => {}
+        }
+    }
+
+    /// What was done since this savepoint was made is undone: what it put off to the
+    /// transaction's end with it, and what it changed in the catalog. None: which one
+    /// is not certain.
+    fn forget_since(&mut self, savepoint: Option<u64>) {
+        match savepoint {
+            Some(number) => self.tainted = self.tainted.filter(|since| *since <= number),
+            // A portal that is held to be gone may be there, and speak.
+            None if self.state.holds_hushed() => self.taint(),
+            None => {}
         }
     }
 
@@ -307,7 +341,7 @@ impl Relay {
     }
 
     fn end_execute(&mut self, command: Option<&[u8]>) -> Result<(), End> {
-        let Some((_, mut reply)) = self.state.complete() else {
+        let Some((_, mut reply)) = self.complete() else {
             return Err(out_of_step(tag::COMMAND_COMPLETE));
         };
         for mut run in std::mem::take(&mut reply.runs) {
@@ -323,7 +357,15 @@ impl Relay {
 
     /// A statement succeeded: what later ones must know of it.
     fn note_done(&mut self, done: &Done) {
-        self.tainted |= done.taints;
+        let unknown = match self.uncommitted {
+            CatalogChange::None | CatalogChange::Temporary => false,
+            CatalogChange::Indexes | CatalogChange::Relations => !done.only_reads,
+            CatalogChange::Code => true,
+        };
+        // What is not committed may put off what no snapshot knows of.
+        if done.is_hushed && (done.defers || unknown) {
+            self.taint();
+        }
         for base in &done.leans {
             if !self.leaned.contains(base) {
                 self.leaned.push(base.clone());
@@ -377,7 +419,7 @@ impl Relay {
         self.pipeline_recodes &= is_calling;
         self.reads.part(self.state.is_reading());
         if status == TransactionStatus::Idle {
-            self.tainted = false;
+            self.tainted = None;
             self.leaned.clear();
             self.recoded = false;
             self.mark_committed();
@@ -402,8 +444,11 @@ impl Relay {
 
 /// What a finished statement leaves behind.
 struct Done {
+    /// What it says is filtered.
+    is_hushed: bool,
     /// What it left to be done may speak of what it touched.
-    taints: bool,
+    defers: bool,
+    only_reads: bool,
     /// What let it see all that it touched.
     leans: Vec<(Basis, Arc<ProtectedColumn>)>,
     catalog_change: CatalogChange,
@@ -415,7 +460,9 @@ impl Done {
     fn of(run: &Run) -> Self {
         let guarded = run.guarded.as_deref();
         Self {
-            taints: guarded.is_some_and(|g| g.touches && !g.only_reads && !g.verdict.full_grant),
+            is_hushed: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
+            defers: guarded.is_some_and(|g| g.defers),
+            only_reads: guarded.is_some_and(|g| g.only_reads),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
             leans: guarded.map(|g| g.verdict.full_by.clone()).unwrap_or_default(),
             names: guarded.map(|g| g.names.clone()).unwrap_or_default(),

@@ -293,6 +293,8 @@ pub struct Guarded {
     pub touches: bool,
     /// As [`Statement::only_reads`](crate::sql::Statement::only_reads).
     pub only_reads: bool,
+    /// As [`Statement::defers`](crate::sql::Statement::defers).
+    pub defers: bool,
     /// What runs is what the server knows by a name that a function may have given
     /// to another statement or cursor.
     pub by_name: bool,
@@ -345,6 +347,7 @@ impl Guarded {
             awaited: false,
             touches: false,
             only_reads: false,
+            defers: true,
             by_name: false,
             forgets_person: false,
         }

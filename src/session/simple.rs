@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
 use super::meanwhile::Ground;
+use super::registering::Running;
 use super::relay::{End, Hold, JobDone, Parked, Relay, ShapeRef, Step};
 use super::reports::{Gate, Translation};
 use super::runs::{Audience, Reply, Shape, refuse_run};
@@ -166,8 +167,10 @@ impl Relay {
             // What follows it in the text comes behind what it runs.
             self.outer_recodes |= lineage.statement().is_some_and(|s| self.runs_recoding(&s.kind));
             let known = plan.changes.len();
-            self.changes(&lineage, index, &plan.text, &judged.edits, &Arc::default(), &mut plan.changes)
-                .map_err(|stop| (index, stop))?;
+            let tokens = Arc::default();
+            let (text, edits, gate) = (&plan.text, judged.edits.as_slice(), judged.gate());
+            let running = Running { index, text, edits, tokens: &tokens, gate };
+            self.changes(&lineage, &running, &mut plan.changes).map_err(|stop| (index, stop))?;
             for (_, change) in plan.changes.iter().skip(known) {
                 self.state.try_out(change.clone(), trial);
             }

@@ -139,6 +139,8 @@ pub struct Portal<S> {
     pub hold: bool,
     /// One that a commit has held.
     pub kept: bool,
+    /// What the server says of it is filtered, also when it is closed.
+    pub is_hushed: bool,
     /// Parameters that tokens were bound to, or NULL where a token may stand.
     pub tokens: Arc<[u16]>,
     /// It was bound to a name that the server may know another statement by.
@@ -528,6 +530,27 @@ impl<R, S: Clone> State<R, S> {
         Ending::RollbackTo(self.savepoints.number(name).unwrap_or_else(|| self.answered()))
     }
 
+    /// The message that made the savepoint which a name certainly means.
+    pub fn savepoint(&self, name: &[u8]) -> Option<u64> {
+        self.savepoints.certain(name)
+    }
+
+    /// Does the server hold a portal of which it may speak when it ends the portal,
+    /// and must not be heard? It holds it until what takes it away is answered. What
+    /// a commit has held has run to its end.
+    pub fn holds_hushed(&self) -> bool {
+        let answered = self.answered();
+        let is_it =
+            |slot: &Slot<Portal<S>>| slot.entry < answered && slot.value.is_hushed && !slot.value.kept;
+        let is_taken = |undo: &Undo<S>| match undo {
+            Undo::Portal { before, .. } => before.as_ref().is_some_and(is_it),
+            Undo::Portals(all) => all.values().any(is_it),
+            Undo::Statement { .. } | Undo::Statements(_) => false,
+        };
+        let mut undone = self.queue.iter().flat_map(|entry| &entry.undo);
+        self.portals.values().any(is_it) || undone.any(|(_, undo)| is_taken(undo))
+    }
+
     /// Does the server certainly mean by a name what was registered under it?
     /// A function may have closed it, and made another.
     pub fn is_settled<T>(&self, slot: &Slot<T>) -> bool {
@@ -900,9 +923,12 @@ impl Savepoints {
     /// The message that made this savepoint, or the first one, if which is not
     /// certain. None: there is none.
     fn number(&self, name: Option<&[u8]>) -> Option<u64> {
-        let name = name.filter(|_| !self.unsure);
-        let known = name.and_then(|name| self.open.iter().rfind(|(known, _)| known == name));
-        known.map(|(_, number)| *number).or(self.first)
+        name.and_then(|name| self.certain(name)).or(self.first)
+    }
+
+    fn certain(&self, name: &[u8]) -> Option<u64> {
+        let known = self.open.iter().rfind(|(known, _)| known == name);
+        known.filter(|_| !self.unsure).map(|(_, number)| *number)
     }
 }
 

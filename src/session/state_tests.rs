@@ -33,6 +33,7 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         prepared: prepared(text),
         hold,
         kept: false,
+        is_hushed: false,
         tokens: Arc::default(),
         leads: None,
         opened: Opened::new(&Arc::new(Guard::empty()), &Bytes::new(), &Known::Harmless),

@@ -46,9 +46,10 @@ pub struct Statement {
     /// It names a counted relation: errors and notices are filtered unless
     /// the session has a full grant.
     pub touches_protected: bool,
-    /// It only reads rows: nothing of it, a deferred trigger say, can speak later
-    /// in its transaction.
+    /// It only reads rows.
     pub only_reads: bool,
+    /// Something of it may be done, and speak, only at the end of its transaction.
+    pub defers: bool,
     /// It spells a name that counts, whatever that means in it: after DDL that
     /// is not committed, nobody knows.
     pub spells_counted: bool,
@@ -528,6 +529,7 @@ impl Statement {
             namesakes: Vec::new(),
             touches_protected: false,
             only_reads: false,
+            defers: true,
             spells_counted: false,
             refusal: None,
             needs_exempt: None,

@@ -246,6 +246,7 @@ impl Relay {
             prepared,
             hold: false,
             kept: false,
+            is_hushed: gate == Gate::Closed,
             tokens,
             by_name,
             leads,

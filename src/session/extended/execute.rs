@@ -15,6 +15,7 @@ use crate::session::judge::{Judged, Refusal, Stop, grants_of, leads_elsewhere};
 use crate::session::meanwhile::{Ground, Opened};
 use crate::session::observe;
 use crate::session::own::{OwnRows, answering};
+use crate::session::registering::Running;
 use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply};
@@ -186,8 +187,9 @@ impl Relay {
                 return Err(rows_by_name().into());
             }
             let text = portal.prepared.text.clone();
-            let edits = &plan.judged.edits;
-            self.changes(&lineage, 0, &text, edits, &portal.tokens, &mut plan.changes)?;
+            let (edits, gate) = (plan.judged.edits.as_slice(), plan.judged.gate());
+            let running = Running { index: 0, text: &text, edits, tokens: &portal.tokens, gate };
+            self.changes(&lineage, &running, &mut plan.changes)?;
             plan.lineage = Some(lineage);
         }
         if plan.lineage.is_none() {

@@ -120,7 +120,10 @@ impl Relay {
 
     pub(super) fn on_notice(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
         self.fresh_permits();
-        let gate = self.front_gate();
+        let gate = match self.hushed_last || self.state.holds_hushed() {
+            true => Gate::Closed,
+            false => self.front_gate(),
+        };
         let reply = self.state.front().map(|entry| &entry.run);
         let translation = reply.and_then(|reply| reply.translation.clone());
         if gate == Gate::Open && translation.is_none() {
@@ -149,7 +152,7 @@ impl Relay {
 
     /// Deferred constraints and triggers speak at the transaction's end.
     fn gate(&self, of_message: Gate) -> Gate {
-        if self.tainted || self.has_lost_access() { Gate::Closed } else { of_message }
+        if self.tainted.is_some() || self.has_lost_access() { Gate::Closed } else { of_message }
     }
 
     /// Has something ended that let this transaction, or the statement that

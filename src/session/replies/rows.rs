@@ -257,7 +257,7 @@ impl Relay {
             ) => {
                 // It ended before the cancel came, but the client was told of
                 // an error, after which it expects to skip to Sync.
-                self.state.complete();
+                self.complete();
                 self.write_stub(Kind::Parse);
                 Ok(())
             }

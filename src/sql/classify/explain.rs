@@ -44,6 +44,8 @@ impl Classifier<'_> {
         let otherwise = match is_on(explain, "analyze") {
             true => Otherwise::Refuse,
             false => {
+                // Planning calls functions, and writes nothing.
+                statement.defers = self.may_change_by_code();
                 edits.push(self.without_costs(explain)?);
                 Otherwise::Neutralise(edits)
             }

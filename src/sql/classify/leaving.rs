@@ -1,10 +1,11 @@
 //! What a statement may leave to be done by the end of its transaction.
 
 use super::{Classifier, name_of};
-use crate::catalog::Oid;
 use crate::catalog::code::{self, Sought};
 use crate::catalog::functions;
-use crate::catalog::snapshot::{Named, Relation, RelationKind};
+use crate::catalog::snapshot::{Action, Constraint, Named, Relation, RelationKind};
+use crate::catalog::{ColumnId, Oid};
+use crate::sql::lineage::{Does, WrittenTo};
 
 impl Classifier<'_> {
     /// May code that it runs where it reads change something: a function that it
@@ -12,6 +13,65 @@ impl Classifier<'_> {
     /// wrote may speak later.
     pub(super) fn may_change_by_code(&self) -> bool {
         self.escapes || self.may_change(self.spelled_code())
+    }
+
+    /// May these writes be spoken of at the end of the transaction?
+    ///
+    /// What speaks then is what was put off: a trigger, or a key over something
+    /// protected, for any other names in its message what anybody may read. Each of
+    /// what the write reaches: partitions and children, what is above it, the tables
+    /// under a view, those to which a key's action leads; behind a rule, or in another
+    /// server, anything. Or it is put off by what code has written that runs on the
+    /// way.
+    pub(super) fn may_put_off(&self, written: &[WrittenTo]) -> bool {
+        if written.iter().any(|to| to.relations.is_empty()) {
+            return true;
+        }
+        let snapshot = &self.guard.snapshot;
+        let starts = written.iter().flat_map(|to| to.relations.iter().map(|oid| (*oid, to.does)));
+        let mut work: Vec<(Oid, Does)> = starts.collect();
+        let mut reached: Vec<(Oid, Does)> = Vec::new();
+        let mut run: Vec<Named> = Vec::new();
+        while let Some((oid, does)) = work.pop() {
+            if reached.contains(&(oid, does)) {
+                continue;
+            }
+            reached.push((oid, does));
+            let Some(relation) = snapshot.relations.get(&oid) else { return true };
+            if relation.deferrable_triggers || relation.has_rules || self.has_telling_key(relation) {
+                return true;
+            }
+            run.extend(run_on_writing(relation, does));
+            let family = relation.parents.iter().chain(&relation.definition_relations);
+            work.extend(family.map(|oid| (*oid, does)));
+            for other in snapshot.relations.values() {
+                work.extend(other.parents.contains(&oid).then_some((other.oid, does)));
+                let keys = other.constraints.iter().filter(|key| leads_to(key, oid));
+                work.extend(keys.filter_map(|key| Some((other.oid, done_by(key, relation, does)?))));
+            }
+        }
+        self.may_change(run)
+    }
+
+    /// A key of the relation, or one that leads to it, that may be asked only at the
+    /// transaction's end and then name something protected.
+    fn has_telling_key(&self, relation: &Relation) -> bool {
+        let others = self.guard.snapshot.relations.values();
+        let of_others = others.flat_map(|other| other.constraints.iter().map(move |key| (other, key)));
+        let mut keys = relation
+            .constraints
+            .iter()
+            .map(|key| (relation, key))
+            .chain(of_others.filter(|(_, key)| leads_to(key, relation.oid)));
+        keys.any(|(table, key)| key.is_deferrable && self.is_over_protected(table, key))
+    }
+
+    fn is_over_protected(&self, table: &Relation, key: &Constraint) -> bool {
+        let own = key.columns.iter().map(|attribute| (table.oid, attribute));
+        let there = key.references.iter().flat_map(|(to, columns)| columns.iter().map(|it| (*to, it)));
+        own.chain(there).any(|(relation, attribute)| {
+            self.guard.column(ColumnId { relation, attribute: *attribute }).is_some()
+        })
     }
 
     fn may_change(&self, work: Vec<Named>) -> bool {
@@ -37,4 +97,39 @@ impl Classifier<'_> {
         }
         work
     }
+}
+
+fn leads_to(key: &Constraint, table: Oid) -> bool {
+    key.references.as_ref().is_some_and(|(to, _)| *to == table)
+}
+
+/// What a key does to the rows of its table when this happens to those that it leads
+/// to. A row that goes to another partition may count as gone.
+fn done_by(key: &Constraint, table: &Relation, does: Does) -> Option<Does> {
+    let moves = does.updates && (table.kind == RelationKind::PartitionedTable || !table.parents.is_empty());
+    let by_update = if does.updates { key.on_update } else { Action::None };
+    let by_delete = if does.deletes || moves { key.on_delete } else { Action::None };
+    let of = |action: Action| match action {
+        Action::None => Does::default(),
+        Action::Delete => Does { updates: false, deletes: true },
+        Action::SetNull | Action::SetDefault | Action::Change => Does { updates: true, deletes: false },
+    };
+    let done =
+        Does { updates: of(by_update).updates || of(by_delete).updates, deletes: of(by_delete).deletes };
+    Some(done).filter(|done| *done != Does::default())
+}
+
+/// Triggers, defaults, CHECKs, expressions of indexes, policies, types; and what is
+/// read on the way.
+fn run_on_writing(relation: &Relation, does: Does) -> Vec<Named> {
+    let triggers = match does == Does::default() {
+        true => &relation.insert_trigger_functions,
+        false => &relation.trigger_functions,
+    };
+    let called = triggers.iter().chain(&relation.depends_on_functions);
+    let types = relation.columns.iter().map(|column| &column.type_oid).chain(&relation.depends_on_types);
+    let mut run: Vec<Named> = called.copied().map(Named::Function).collect();
+    run.extend(types.copied().map(Named::Type));
+    run.push(Named::Relation(relation.oid));
+    run
 }

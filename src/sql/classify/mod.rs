@@ -273,6 +273,7 @@ impl<'a> Classifier<'a> {
 
     fn with_lineage(&self, kind: StatementKind, lineage: Lineage) -> Statement {
         let parameters = lineage::parameters(self.text, self.tokens.within(&self.span), &lineage.uses);
+        let changes_by_code = self.may_change_by_code();
         Statement {
             parameters,
             outputs: Some(lineage.outputs),
@@ -284,7 +285,10 @@ impl<'a> Classifier<'a> {
             named: lineage.named,
             namesakes: self.namesakes(),
             touches_protected: lineage.touches_protected,
-            only_reads: matches!(kind, StatementKind::Query) && !lineage.writes && !self.may_change_by_code(),
+            only_reads: matches!(kind, StatementKind::Query)
+                && lineage.written.is_empty()
+                && !changes_by_code,
+            defers: changes_by_code || self.may_put_off(&lineage.written),
             sensitive_literals: lineage.sensitive_literals,
             ..Statement::harmless(self.span.clone(), kind)
         }

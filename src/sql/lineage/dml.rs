@@ -17,7 +17,7 @@ use super::query::Target;
 use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
-use super::{Analysed, Walk, begins};
+use super::{Analysed, Does, Walk, begins};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, GivenValues, Otherwise, Use, UseKind};
@@ -33,8 +33,7 @@ pub(super) struct Destination<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// `inserts`: it gets new rows, and nothing else.
-    fn destination(&mut self, named: Option<&'a RangeVar>, inserts: bool) -> Analysed<Destination<'a>> {
+    fn destination(&mut self, named: Option<&'a RangeVar>, does: Does) -> Analysed<Destination<'a>> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
@@ -45,10 +44,11 @@ impl<'a> Walk<'a> {
         self.rename(&mut source, named.alias.as_ref())?;
         let held_in = self.rows_held_in(&relations);
         let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
-        self.written.push(tables.map(|table| (table.schema.clone(), table.name.clone())).collect());
+        let tables = tables.map(|table| (table.schema.clone(), table.name.clone())).collect();
+        self.written.push((tables, does));
         let span = self.places.token(named.location);
         let to = Destination { span, item: Item::visible(source), relations, held_in };
-        self.set_off(&to, inserts);
+        self.set_off(&to, does == Does::default());
         Ok(to)
     }
 
@@ -80,7 +80,7 @@ impl<'a> Walk<'a> {
         self.writing(|walk| walk.with_clause(insert.with_clause.as_ref(), &level))?;
         let updates = |conflict: &&OnConflictClause| conflict.action() == OnConflictAction::OnconflictUpdate;
         let upserts = insert.on_conflict_clause.as_deref().filter(updates).is_some();
-        let to = self.destination(insert.relation.as_ref(), !upserts)?;
+        let to = self.destination(insert.relation.as_ref(), Does { updates: upserts, deletes: false })?;
         if upserts {
             self.ask_again(&to);
         }
@@ -285,7 +285,7 @@ impl<'a> Walk<'a> {
     pub(super) fn update(&mut self, update: &'a UpdateStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(update.with_clause.as_ref(), &level))?;
-        let to = self.destination(update.relation.as_ref(), false)?;
+        let to = self.destination(update.relation.as_ref(), Does { updates: true, deletes: false })?;
         self.ask_again(&to);
         let items = self.writing(|walk| walk.sources(&update.from_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
@@ -299,7 +299,7 @@ impl<'a> Walk<'a> {
     pub(super) fn delete(&mut self, delete: &'a DeleteStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.choosing(|walk| walk.with_clause(delete.with_clause.as_ref(), &level))?;
-        let to = self.destination(delete.relation.as_ref(), false)?;
+        let to = self.destination(delete.relation.as_ref(), Does { updates: false, deletes: true })?;
         let items =
             self.choosing(|walk| walk.sources(&delete.using_clause, &level, vec![to.item.clone()]))?;
         let scope = Scope::inside(Some(&level), items);
@@ -313,7 +313,7 @@ impl<'a> Walk<'a> {
     pub(super) fn merge(&mut self, merge: &'a MergeStmt, outer: &Scope<'_, 'a>) -> Analysed<Vec<Target>> {
         let level = Scope::inside(Some(outer), Vec::new());
         self.writing(|walk| walk.with_clause(merge.with_clause.as_ref(), &level))?;
-        let to = self.destination(merge.relation.as_ref(), false)?;
+        let to = self.destination(merge.relation.as_ref(), Does { updates: true, deletes: true })?;
         let Some(source) = merge.source_relation.as_deref() else { return self.unknown("MERGE") };
         // WHEN NOT MATCHED misses one side or the other.
         let items = self.writing(|walk| walk.source_item(source, &level, &[]))?;

@@ -115,8 +115,7 @@ pub struct Lineage {
     /// Every protected column of every relation named, views taken apart.
     pub named: Vec<Arc<ProtectedColumn>>,
     pub touches_protected: bool,
-    /// It writes to a relation.
-    pub writes: bool,
+    pub written: Vec<WrittenTo>,
     /// As [`Statement::chooses`](super::analysis::Statement::chooses).
     pub chooses: bool,
     /// As [`Statement::spells_letters`](super::analysis::Statement::spells_letters).
@@ -134,6 +133,21 @@ pub struct Lineage {
     /// Why no table may be made of the outputs: one would have a column of a type
     /// that runs code, which nobody knows before it is committed.
     pub makes_no_table: Option<ClientError>,
+}
+
+/// A relation that a statement writes to.
+#[derive(Debug, Clone)]
+pub struct WrittenTo {
+    /// Those that it may be. Empty: one that is not known.
+    pub relations: Vec<Oid>,
+    pub does: Does,
+}
+
+/// What happens to rows of a relation that are there. Neither: it gets new ones only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Does {
+    pub updates: bool,
+    pub deletes: bool,
 }
 
 impl Lineage {
@@ -210,7 +224,7 @@ struct Walk<'a> {
     fault: Option<ClientError>,
     /// For each relation that is written to, schemas and names of the tables
     /// that it may be. Empty: one that is not known yet.
-    written: Vec<Vec<(Arc<str>, Arc<str>)>>,
+    written: Vec<(Vec<(Arc<str>, Arc<str>)>, Does)>,
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.
     outermost: bool,
@@ -340,6 +354,14 @@ impl<'a> Walk<'a> {
                 flow: value.flow,
             })
             .collect();
+        let oid =
+            |(schema, name): &(Arc<str>, Arc<str>)| Some(self.facts.snapshot.relation(schema, name)?.oid);
+        let written = self.written.iter();
+        let written = written.map(|(tables, does)| WrittenTo {
+            relations: tables.iter().filter_map(oid).collect(),
+            does: *does,
+        });
+        let written = written.collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
         self.named.dedup_by(|a, b| a.name == b.name);
         if !found.uses.is_empty() {
@@ -354,7 +376,7 @@ impl<'a> Walk<'a> {
             uses: without_repeats(found.uses),
             named: self.named,
             touches_protected: self.touches,
-            writes: !self.written.is_empty(),
+            written,
             chooses: false,
             spells_letters: self.spells_letters,
             sensitive_literals: found.sensitive,
@@ -372,7 +394,7 @@ impl<'a> Walk<'a> {
         let is_elsewhere = |column: &Arc<ProtectedColumn>| {
             let is_it =
                 |(schema, table): &(Arc<str>, Arc<str>)| *schema == column.schema && *table == column.table;
-            self.written.iter().any(|tables| !tables.iter().any(is_it))
+            self.written.iter().any(|(tables, _)| !tables.iter().any(is_it))
         };
         for use_ in uses.iter_mut().filter(|use_| use_.kind != UseKind::Write) {
             use_.export |= use_.needs >= Use::CHOOSING && use_.columns.iter().any(is_elsewhere);

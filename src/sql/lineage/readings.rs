@@ -174,7 +174,7 @@ fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
         all.uses.extend(lineage.uses);
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;
-        all.writes |= lineage.writes;
+        all.written.extend(lineage.written);
         all.spells_letters |= lineage.spells_letters;
         all.sensitive_literals.extend(lineage.sensitive_literals);
         all.exports.extend(lineage.exports);

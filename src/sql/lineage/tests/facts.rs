@@ -303,6 +303,7 @@ impl Shop {
             is_primary: name.ends_with("_pkey"),
             nulls_tell: kind == ConstraintKind::Check,
             is_unproven: false,
+            is_deferrable: false,
             again: Vec::new(),
         };
         customers.constraints = vec![
