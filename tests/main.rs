@@ -73,6 +73,7 @@ mod swapped;
 mod tls;
 mod tokens;
 mod transparency;
+mod uncommitted;
 mod unseen;
 mod usable;
 mod whole_rows;

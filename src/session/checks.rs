@@ -38,15 +38,19 @@ impl Relay {
     /// After DDL that is not committed, of this kind or more, a name may mean a
     /// table that the client fills: an original must not be compared with its rows.
     /// Or a table may have other columns than those by which it was told apart.
-    pub(super) fn need_settled_names(&mut self, change: CatalogChange) -> Result<(), Stop> {
+    pub(super) fn need_settled_names(
+        &mut self,
+        change: CatalogChange,
+        error: impl FnOnce() -> ClientError,
+    ) -> Result<(), Stop> {
         let changes =
             |run: &Run| run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change >= change);
         if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
             return Err(Stop::Hold(Hold::Quiet));
         }
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        match self.uncommitted >= change && in_block {
-            true => Err(uncommitted_code().into()),
+        match self.uncommitted.change() >= change && in_block {
+            true => Err(error().into()),
             false => Ok(()),
         }
     }
@@ -66,7 +70,7 @@ impl Relay {
     pub(super) fn check_unseen(&mut self, text: &[u8], analysis: Option<&Analysis>) -> Result<(), Stop> {
         let statements = analysis.map_or(&[][..], |analysis| &analysis.statements);
         let within = statements.iter().any(|s| s.names.unseen && !s.names.runs_nothing);
-        let spelled = self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text));
+        let spelled = self.uncommitted.hides_name_in(text);
         if (!within && !spelled) || self.observes() {
             return Ok(());
         }
@@ -75,8 +79,9 @@ impl Relay {
         }
         if statements.iter().all(|s| s.names.runs_nothing) && !statements.is_empty() {
             // What it makes of it is no better known.
+            let since = self.state.answered();
             for statement in statements {
-                self.unseen.get_or_insert_default().add(statement.names.changed.as_deref());
+                self.uncommitted.hide(since, statement.names.changed.clone());
             }
             return Ok(());
         }
@@ -99,9 +104,11 @@ impl Relay {
         }
         let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
         let counts = statement.touches_protected || statement.spells_counted;
-        // DDL runs no function or operator that the client made meanwhile.
+        // DDL runs no function or operator that the client made meanwhile. What DDL of
+        // a role that is `exempt` made may read what is protected by itself.
         let runs = !statement.names.runs_nothing;
-        if counts && runs && self.uncommitted == CatalogChange::Code && in_block {
+        let is_settled = statement.settled && !self.uncommitted.hides();
+        if counts && runs && !is_settled && self.uncommitted.change() == CatalogChange::Code && in_block {
             return Err(uncommitted_code().into());
         }
         Ok(())

@@ -28,6 +28,7 @@ use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
+use crate::sql::classify::{uncommitted_code, uncommitted_names};
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind, parse};
 use crate::wire::backend::TransactionStatus;
@@ -501,9 +502,9 @@ impl Relay {
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
-            self.need_settled_names(CatalogChange::Temporary)?;
+            self.need_settled_names(CatalogChange::Temporary, uncommitted_code)?;
         } else if statement.chooses && !observe {
-            self.need_settled_names(CatalogChange::Relations)?;
+            self.need_settled_names(CatalogChange::Relations, || uncommitted_names(statement))?;
         }
         Ok(self.judged(statement, verdict, observe))
     }

@@ -491,7 +491,7 @@ impl Relay {
             let statement = run.ground.as_ref().and_then(Ground::statement);
             statement.is_none_or(|statement| !matches!(statement.kind, StatementKind::Query))
         };
-        let may_end = self.unseen.is_some() && runs.iter().any(may_commit);
+        let may_end = self.uncommitted.hides() && runs.iter().any(may_commit);
         if may_end || runs.iter().any(changes) {
             self.changing = Some(Arc::clone(&self.database).changes());
         }

@@ -48,6 +48,7 @@ mod settings;
 mod simple;
 pub mod state;
 pub(crate) mod tokens;
+mod uncommitted;
 pub mod unheld;
 pub mod virtual_schema;
 mod weight;

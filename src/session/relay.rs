@@ -35,6 +35,7 @@ use super::runs::{Reply, Shape};
 use super::settings::Settings;
 use super::simple::QueryPlan;
 use super::state::State;
+use super::uncommitted::Uncommitted;
 use super::virtual_schema::Row;
 use super::weight::Kept;
 use crate::audit::{AuditError, Ticket, Who};
@@ -47,8 +48,6 @@ use crate::net::Stream;
 use crate::policy::{Basis, ProtectedColumn};
 use crate::proxy::Proxy;
 use crate::sql::Analysis;
-use crate::sql::analysis::CatalogChange;
-use crate::sql::classify::Unseen;
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frame::backend;
 use crate::wire::reader::Malformed;
@@ -229,14 +228,12 @@ pub(super) struct Relay {
     /// What let this transaction see all that it touched.
     pub leaned: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// DDL of this transaction.
-    pub uncommitted: CatalogChange,
+    pub uncommitted: Uncommitted,
     /// While the policy was observed only, something ran that it refuses: the session's
     /// names may mean what bauta has not seen.
     pub ran_refused: bool,
     /// The server may commit DDL of this session before it is answered.
     pub changing: Option<Changes>,
-    /// Names that DDL over protected data changed in this transaction.
-    pub unseen: Option<Box<Unseen>>,
     /// Messages ran since the last ReadyForQuery: an implicit transaction is open.
     pub pipeline_open: bool,
     /// Since the last Sync something was planned or ran that may have changed settings:
@@ -321,10 +318,9 @@ impl Relay {
             tainted: None,
             hushed_last: false,
             leaned: Vec::new(),
-            uncommitted: CatalogChange::None,
+            uncommitted: Uncommitted::default(),
             changing: None,
             ran_refused: false,
-            unseen: None,
             pipeline_open: false,
             pipeline_sets: false,
             reads: Reads::default(),

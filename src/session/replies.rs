@@ -308,7 +308,10 @@ impl Relay {
     /// is not certain.
     fn forget_since(&mut self, savepoint: Option<u64>) {
         match savepoint {
-            Some(number) => self.tainted = self.tainted.filter(|since| *since <= number),
+            Some(number) => {
+                self.tainted = self.tainted.filter(|since| *since <= number);
+                self.uncommitted.forget_since(number);
+            }
             // A portal that is held to be gone may be there, and speak.
             None if self.state.holds_hushed() => self.taint(),
             None => {}
@@ -357,13 +360,14 @@ impl Relay {
 
     /// A statement succeeded: what later ones must know of it.
     fn note_done(&mut self, done: &Done) {
-        let unknown = match self.uncommitted {
+        // DDL that is not committed may put off what no snapshot knows of.
+        let unknown = match self.uncommitted.change() {
             CatalogChange::None | CatalogChange::Temporary => false,
             CatalogChange::Indexes | CatalogChange::Relations => !done.only_reads,
             CatalogChange::Code => true,
         };
-        // What is not committed may put off what no snapshot knows of.
-        if done.is_hushed && (done.defers || unknown) {
+        let may_be_another = done.by_name && self.guard.trusts_code;
+        if done.is_hushed && (done.defers || unknown || may_be_another) {
             self.taint();
         }
         for base in &done.leans {
@@ -371,9 +375,10 @@ impl Relay {
                 self.leaned.push(base.clone());
             }
         }
-        self.uncommitted = self.uncommitted.max(done.catalog_change);
+        let since = self.state.answered();
+        self.uncommitted.add(since, done.catalog_change);
         if done.names.hide() {
-            self.unseen.get_or_insert_default().add(done.names.changed.as_deref());
+            self.uncommitted.hide(since, done.names.changed.clone());
         }
         if done.forgets_person {
             self.become_person(None);
@@ -382,8 +387,7 @@ impl Relay {
 
     /// DDL is in force from here on. COMMIT AND CHAIN begins another transaction.
     fn mark_committed(&mut self) {
-        self.unseen = None;
-        match std::mem::replace(&mut self.uncommitted, CatalogChange::None) {
+        match std::mem::take(&mut self.uncommitted).change() {
             CatalogChange::None => {}
             CatalogChange::Temporary => self.guard_since = self.database.mark_stale_for_one(),
             CatalogChange::Indexes | CatalogChange::Relations | CatalogChange::Code => {
@@ -449,6 +453,8 @@ struct Done {
     /// What it left to be done may speak of what it touched.
     defers: bool,
     only_reads: bool,
+    /// As [`Guarded::by_name`].
+    by_name: bool,
     /// What let it see all that it touched.
     leans: Vec<(Basis, Arc<ProtectedColumn>)>,
     catalog_change: CatalogChange,
@@ -463,6 +469,7 @@ impl Done {
             is_hushed: guarded.is_some_and(|g| g.touches && !g.verdict.full_grant),
             defers: guarded.is_some_and(|g| g.defers),
             only_reads: guarded.is_some_and(|g| g.only_reads),
+            by_name: guarded.is_some_and(|g| g.by_name),
             catalog_change: guarded.map_or(CatalogChange::None, |g| g.catalog_change),
             leans: guarded.map(|g| g.verdict.full_by.clone()).unwrap_or_default(),
             names: guarded.map(|g| g.names.clone()).unwrap_or_default(),

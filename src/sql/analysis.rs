@@ -53,6 +53,9 @@ pub struct Statement {
     /// It spells a name that counts, whatever that means in it: after DDL that
     /// is not committed, nobody knows.
     pub spells_counted: bool,
+    /// What becomes of its protected values does not hang on what functions,
+    /// operators, types or casts are called: none gets one.
+    pub settled: bool,
     /// Refused whoever asks (0A000, 54001, an opaque function …); with it,
     /// the rest means nothing.
     pub refusal: Option<ClientError>,
@@ -531,6 +534,7 @@ impl Statement {
             only_reads: false,
             defers: true,
             spells_counted: false,
+            settled: false,
             refusal: None,
             needs_exempt: None,
             sensitive_literals: Vec::new(),

@@ -68,6 +68,18 @@ pub(super) fn into(select: &SelectStmt) -> Option<&RangeVar> {
     }
 }
 
+/// Does it make nothing that gets into a query but by its own name, or by a write or
+/// a look at the table that it stands on? That is known by the names of relations.
+pub(super) fn is_found_by_name(node: &NodeEnum) -> bool {
+    matches!(
+        node,
+        NodeEnum::ViewStmt(_)
+            | NodeEnum::CreateTrigStmt(_)
+            | NodeEnum::CreatePolicyStmt(_)
+            | NodeEnum::AlterPolicyStmt(_)
+    ) || matches!(node, NodeEnum::CreateTableAsStmt(create) if create.objtype() == ObjectType::ObjectMatview)
+}
+
 /// What other utility statements may change.
 fn change(node: &NodeEnum) -> CatalogChange {
     match node {
@@ -87,6 +99,8 @@ fn change(node: &NodeEnum) -> CatalogChange {
         | NodeEnum::ConstraintsSetStmt(_)
         | NodeEnum::RefreshMatViewStmt(_)
         | NodeEnum::AlterSystemStmt(_) => CatalogChange::None,
+        // A label more, or another one.
+        NodeEnum::AlterEnumStmt(_) => CatalogChange::Indexes,
         NodeEnum::CreateSeqStmt(_)
         | NodeEnum::AlterSeqStmt(_)
         | NodeEnum::CreateStatsStmt(_)

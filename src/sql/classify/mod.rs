@@ -17,9 +17,11 @@ mod making;
 mod namesakes;
 mod recoding;
 mod reshaping;
+mod settled;
 mod unseen;
 
 pub use recoding::{body_recodes, may_recode};
+pub use settled::{uncommitted_code, uncommitted_names};
 pub use unseen::Unseen;
 
 use std::ops::Range;
@@ -52,7 +54,7 @@ fn name_of(token: &str) -> String {
 /// Judges every statement of a text. `hits` are the prefilter's.
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
-    let (mut earlier_code, mut earlier_change) = (false, false);
+    let (mut earlier_code, mut earlier_change, mut earlier_hidden) = (false, false, false);
     let (mut recoded, mut ended) = (false, false);
     let mut unseen = Unseen::default();
     let mut hits = hits.to_vec();
@@ -63,9 +65,16 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         let statement = classifier.keeps_names(&raw.node, classifier.statement(&raw.node));
         let mut statement = classifier.claims_no_mask(&raw.node, statement);
         statement.spells_counted = classifier.is_counted();
-        let unknown = (earlier_code && statement.spells_counted) || (earlier_change && statement.chooses);
-        if unknown && !unseen::runs_nothing(&raw.node) {
-            statement.refusal = Some(uncommitted_code());
+        if !unseen::runs_nothing(&raw.node) {
+            let is_settled = statement.settled && !earlier_hidden;
+            if earlier_code && statement.spells_counted && !is_settled {
+                statement.refusal = Some(uncommitted_code());
+            } else if earlier_change && statement.chooses {
+                statement.refusal = Some(uncommitted_names(&statement));
+            }
+        }
+        if statement.needs_exempt.is_none() && change::is_found_by_name(&raw.node) {
+            statement.catalog_change = statement.catalog_change.min(CatalogChange::Relations);
         }
         if guard.snapshot.server_version < NEWER_NUMBERS
             && classifier.is_counted()
@@ -77,6 +86,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
+        earlier_hidden |= statement.names.hide();
         let recodes = recoding::is_spelled(&tokens, text, &raw.span)
             || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes)
             || guard.setters.are_in(part);
@@ -107,16 +117,6 @@ fn hits_inside<'h>(hits: &'h [Hit], span: &Range<usize>) -> &'h [Hit] {
     let first = hits.partition_point(|hit| hit.span.start < span.start);
     let end = hits.partition_point(|hit| hit.span.start < span.end);
     hits.get(first..end).unwrap_or_default()
-}
-
-/// A function or operator that no snapshot knows yet could change what the
-/// rest of the text means.
-pub fn uncommitted_code() -> ClientError {
-    ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
-        "a statement that names protected data cannot run after uncommitted DDL in the same transaction",
-    )
-    .with_hint("Commit the DDL first, and send this statement by itself.")
 }
 
 /// From here on `0x1F` and `1_000` are numbers; before, versions up to 14 read
@@ -245,7 +245,10 @@ impl<'a> Classifier<'a> {
         match self.lineage(node) {
             Ok(lineage) if !self.names_catalog() => self.with_lineage(StatementKind::Query, lineage),
             // Most texts that read the catalog read nothing that is protected in it.
-            Ok(lineage) if lineage.is_clean() => Statement::harmless(self.span.clone(), StatementKind::Query),
+            Ok(lineage) if lineage.is_clean() => Statement {
+                settled: settled::is_settled(&lineage),
+                ..Statement::harmless(self.span.clone(), StatementKind::Query)
+            },
             Ok(lineage) => {
                 Statement { touches_protected: true, ..self.with_lineage(StatementKind::Query, lineage) }
             }
@@ -274,6 +277,7 @@ impl<'a> Classifier<'a> {
     fn with_lineage(&self, kind: StatementKind, lineage: Lineage) -> Statement {
         let parameters = lineage::parameters(self.text, self.tokens.within(&self.span), &lineage.uses);
         let changes_by_code = self.may_change_by_code();
+        let is_settled = settled::is_settled(&lineage);
         Statement {
             parameters,
             outputs: Some(lineage.outputs),
@@ -289,6 +293,7 @@ impl<'a> Classifier<'a> {
                 && lineage.written.is_empty()
                 && !changes_by_code,
             defers: changes_by_code || self.may_put_off(&lineage.written),
+            settled: matches!(kind, StatementKind::Query) && is_settled,
             sensitive_literals: lineage.sensitive_literals,
             ..Statement::harmless(self.span.clone(), kind)
         }

@@ -11,7 +11,7 @@ use super::Classifier;
 use crate::catalog::snapshot::{Relation, RelationKind};
 
 /// Names that one hint gives.
-const GIVEN: usize = 3;
+pub(super) const GIVEN: usize = 3;
 
 impl Classifier<'_> {
     /// Relations with nothing protected that the counted names could mean.

@@ -14,7 +14,7 @@ use super::query::{Target, row_of};
 use super::rows::Rebuilt;
 use super::scope::{Field, LOCK, Scope, Source, meant};
 use super::value::{Constant, Literal, Point, Purpose, Value, inside};
-use super::{Analysed, Walk, types};
+use super::{Analysed, Read, Walk, types};
 use crate::catalog::guard::Runs;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
@@ -168,9 +168,22 @@ impl<'a> Walk<'a> {
         Value { given: self.given_literal(constant), literal: Literal::Plain, ..value }
     }
 
+    /// What is protected in it is used, whatever for.
+    pub(super) fn reads(&mut self, flow: &Flow) {
+        if *flow != Flow::Clean {
+            self.read = Read::Used;
+        }
+    }
+
+    fn column_ref(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
+        let value = self.named_column(reference, scope)?;
+        self.reads(&value.flow);
+        Ok(value)
+    }
+
     /// A column, or, where there is none of that name, a whole row or a
     /// function of one (`transformColumnRef`).
-    fn column_ref(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
+    fn named_column(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
         self.at(reference.location);
         let span = self.places.name(reference.location, reference.fields.len())?;
         self.found.accounted.push(span.clone());
@@ -203,6 +216,7 @@ impl<'a> Walk<'a> {
         let source = self.source_named(qualifiers, scope, &span)?;
         match source.field(column) {
             Some(field) => {
+                self.may_call |= field.is_uncertain() && source.as_field().flow != Flow::Clean;
                 if field.is_uncertain() && self.may_be_function(&field) {
                     // What it would be called with is the source's row, or its only column.
                     let purpose = self.called_on_one(column, span.start, Purpose::SHOW)?;
@@ -237,6 +251,7 @@ impl<'a> Walk<'a> {
     ) -> Analysed<Value> {
         let purpose = self.called_on_one(function, span.start, Purpose::SHOW)?;
         let row = Value::of_row(source.fields.clone().into(), span.clone(), None);
+        self.reads(&row.flow);
         if row.is_clean() {
             return Ok(Value::clean());
         }

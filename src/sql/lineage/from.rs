@@ -195,6 +195,8 @@ impl<'a> Walk<'a> {
             }
             let place = self.here..self.here;
             let (left, right) = (Value::of_field(&a, place.clone()), Value::of_field(&b, place));
+            self.reads(&left.flow);
+            self.reads(&right.flow);
             self.equality(&left, &right, &[], UseKind::Join);
             let mut field = merged_field(join.jointype(), &a, &b);
             // Both are shown as one type, which may change the one.

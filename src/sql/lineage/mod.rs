@@ -116,6 +116,8 @@ pub struct Lineage {
     pub named: Vec<Arc<ProtectedColumn>>,
     pub touches_protected: bool,
     pub written: Vec<WrittenTo>,
+    /// What is done with protected columns at most, wherever they stand.
+    pub read: Read,
     /// As [`Statement::chooses`](super::analysis::Statement::chooses).
     pub chooses: bool,
     /// As [`Statement::spells_letters`](super::analysis::Statement::spells_letters).
@@ -133,6 +135,19 @@ pub struct Lineage {
     /// Why no table may be made of the outputs: one would have a column of a type
     /// that runs code, which nobody knows before it is committed.
     pub makes_no_table: Option<ClientError>,
+}
+
+/// What a statement does with the protected columns that it names. By the names of
+/// functions, operators, types and casts a value gets into code only where it is
+/// used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Read {
+    /// It names none.
+    #[default]
+    Nothing,
+    /// Each is an output of the statement's own SELECT, as it is.
+    Shown,
+    Used,
 }
 
 /// A relation that a statement writes to.
@@ -228,6 +243,12 @@ struct Walk<'a> {
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.
     outermost: bool,
+    /// The outputs at hand are that SELECT's.
+    shows: bool,
+    read: Read,
+    /// A function that nobody knows yet may be called on a row that holds something
+    /// protected.
+    may_call: bool,
     found: Found,
     /// What was found where rounds of a recursion can't make it forgotten.
     kept: Found,
@@ -306,6 +327,9 @@ impl<'a> Walk<'a> {
             fault: None,
             written: Vec::new(),
             outermost: true,
+            shows: false,
+            read: Read::default(),
+            may_call: false,
             found: Found::default(),
             kept: Found::default(),
             named: Vec::new(),
@@ -377,6 +401,7 @@ impl<'a> Walk<'a> {
             named: self.named,
             touches_protected: self.touches,
             written,
+            read: if self.may_call { Read::Used } else { self.read },
             chooses: false,
             spells_letters: self.spells_letters,
             sensitive_literals: found.sensitive,

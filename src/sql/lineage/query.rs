@@ -10,7 +10,7 @@ use super::listed::Entry;
 use super::names::inner;
 use super::scope::{Field, Scope};
 use super::value::{Point, Points, Purpose, Value, mixed};
-use super::{Analysed, Walk};
+use super::{Analysed, Read, Walk};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, UseKind};
 
@@ -126,7 +126,9 @@ impl<'a> Walk<'a> {
         let orders_groups = self.aggregates > aggregates;
         let purpose = self.show;
         let mark = self.mark();
+        let shows = std::mem::replace(&mut self.shows, outermost);
         let mut targets = self.targets(&select.target_list, &scope, purpose)?;
+        self.shows = shows;
         // Any may be computed over such a window.
         targets.iter_mut().for_each(|target| target.of_groups |= orders_groups);
         if !outermost {
@@ -301,7 +303,11 @@ impl<'a> Walk<'a> {
         targets: &mut Vec<Target>,
     ) -> Analysed<()> {
         let Some(node) = target.val.as_deref() else { return self.unknown("an output column") };
+        let read = self.read;
         if let Some(columns) = self.star(node, scope, purpose)? {
+            if is_column(node) {
+                self.read = columns.iter().fold(read, |read, column| read.max(self.read_by(&column.value)));
+            }
             targets.extend(columns);
             if targets.len() > MAX_OUTPUTS {
                 let message = format!("target lists can have at most {MAX_OUTPUTS} entries");
@@ -312,6 +318,9 @@ impl<'a> Walk<'a> {
         self.placeless(&[&target.name]);
         let aggregates = self.aggregates;
         let value = self.expression(node, scope, purpose)?;
+        if is_column(node) && self.read_by(&value) == Read::Shown {
+            self.read = read.max(Read::Shown);
+        }
         let of_groups = self.aggregates > aggregates;
         let mut value = Value { null_with: value.null_with.clone(), ..value.not_given() };
         let (name, unsure) = match target.name.is_empty() {
@@ -325,6 +334,18 @@ impl<'a> Walk<'a> {
         let span = self.places.token(target.location);
         targets.push(Target { unsure, of_groups, ..Target::new(name, value, span) });
         Ok(())
+    }
+
+    /// What an output does with what is protected in it, which is a column's name
+    /// or a star alone.
+    fn read_by(&self, value: &Value) -> Read {
+        match value.flow {
+            Flow::Clean => Read::Nothing,
+            Flow::Plain { cast: false, .. } if self.shows && value.origin.is_some() => Read::Shown,
+            Flow::Plain { .. } | Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => {
+                Read::Used
+            }
+        }
     }
 
     /// Rows can't be masked as they are.
@@ -367,6 +388,7 @@ impl<'a> Walk<'a> {
                     }
                 };
                 let shown = fields.iter().filter(|field| !field.hidden);
+                shown.clone().for_each(|field| self.reads(&field.flow));
                 Ok(Some(shown.map(|field| field_target(field, &span)).collect()))
             }
             Some(NodeEnum::AIndirection(indirection)) => {
@@ -432,6 +454,11 @@ fn places_of(node: &Node, columns: &[Target]) -> (Flow, Points) {
         _ => Points::of_all(columns.iter().map(|column| (&column.value.flow, column.value.points.clone()))),
     };
     (flow, points)
+}
+
+/// A column's name alone, or `*` or `t.*`.
+fn is_column(node: &Node) -> bool {
+    matches!(inner(Some(node)), Some(NodeEnum::ColumnRef(_)))
 }
 
 /// Is it `*` or `t.*`?

@@ -175,6 +175,7 @@ fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;
         all.written.extend(lineage.written);
+        all.read = all.read.max(lineage.read);
         all.spells_letters |= lineage.spells_letters;
         all.sensitive_literals.extend(lineage.sensitive_literals);
         all.exports.extend(lineage.exports);

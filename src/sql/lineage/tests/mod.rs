@@ -7,6 +7,7 @@
 mod attacks;
 mod decisions;
 mod facts;
+mod read;
 
 use std::fmt::Write;
 

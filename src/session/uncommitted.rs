@@ -1,0 +1,81 @@
+//! DDL of the transaction at hand, which no snapshot knows: how much it may have
+//! changed, and which names protected data may stand behind. What is rolled back to
+//! a savepoint is as if it had not been.
+
+use std::sync::Arc;
+
+use crate::sql::analysis::CatalogChange;
+use crate::sql::classify::Unseen;
+
+#[derive(Default)]
+pub struct Uncommitted {
+    /// Each change that was more than those before it, and the message since which.
+    changes: Vec<(u64, CatalogChange)>,
+    /// Names that DDL over protected data changed. None: any.
+    hidden: Vec<(u64, Option<Arc<[String]>>)>,
+    /// The same, to be looked for.
+    unseen: Option<Box<Unseen>>,
+}
+
+impl Uncommitted {
+    pub fn change(&self) -> CatalogChange {
+        self.changes.last().map_or(CatalogChange::None, |(_, change)| *change)
+    }
+
+    pub fn add(&mut self, since: u64, change: CatalogChange) {
+        if change > self.change() {
+            self.changes.push((since, change));
+        }
+    }
+
+    /// Protected data may stand behind these names.
+    pub fn hide(&mut self, since: u64, names: Option<Arc<[String]>>) {
+        self.unseen.get_or_insert_default().add(names.as_deref());
+        self.hidden.push((since, names));
+    }
+
+    /// May protected data stand behind any?
+    pub fn hides(&self) -> bool {
+        self.unseen.is_some()
+    }
+
+    pub fn hides_name_in(&self, text: &[u8]) -> bool {
+        self.unseen.as_ref().is_some_and(|unseen| unseen.spelled_in(text))
+    }
+
+    /// What was done behind the message that made a savepoint is undone.
+    pub fn forget_since(&mut self, savepoint: u64) {
+        self.changes.retain(|(since, _)| *since <= savepoint);
+        let known = self.hidden.len();
+        self.hidden.retain(|(since, _)| *since <= savepoint);
+        if self.hidden.len() == known {
+            return;
+        }
+        self.unseen = None;
+        for (_, names) in &self.hidden {
+            self.unseen.get_or_insert_default().add(names.as_deref());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_rolled_back_changes_nothing() {
+        let names = |name: &str| Some(Arc::from([name.to_owned()]));
+        let mut ddl = Uncommitted::default();
+        ddl.add(1, CatalogChange::Relations);
+        ddl.hide(1, names("first"));
+        ddl.add(5, CatalogChange::Code);
+        ddl.add(6, CatalogChange::Relations);
+        ddl.hide(6, names("second"));
+        assert!(ddl.change() == CatalogChange::Code && ddl.hides_name_in(b"SELECT * FROM second"));
+        ddl.forget_since(3);
+        assert!(ddl.change() == CatalogChange::Relations && ddl.hides());
+        assert!(ddl.hides_name_in(b"SELECT * FROM first") && !ddl.hides_name_in(b"SELECT * FROM second"));
+        ddl.forget_since(0);
+        assert!(ddl.change() == CatalogChange::None && !ddl.hides());
+    }
+}
