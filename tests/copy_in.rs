@@ -393,3 +393,63 @@ fn a_default_of_the_clients_choice_fills_no_row() {
         assert_eq!(error(&frames), None, "{copy}: {}", shown(&frames));
     }
 }
+
+/// A schema for each tenant: the name means whichever comes first.
+#[test]
+fn a_name_of_several_tables_is_copied_as_all_of_them_allow() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA north; CREATE SCHEMA south; GRANT USAGE ON SCHEMA north TO PUBLIC;
+         CREATE TABLE north.leads (id int, ssn text, tax text, num int, note text, free text);
+         CREATE TABLE south.leads (LIKE north.leads); GRANT ALL ON north.leads, south.leads TO PUBLIC;
+         CREATE TABLE north.apart (id int, ssn text); CREATE TABLE south.apart (id int, ssn text, note text);
+         GRANT ALL ON north.apart TO PUBLIC;
+         INSERT INTO north.leads SELECT id, ssn, 'tax', 7, 'n' FROM customers WHERE id < 3",
+    );
+    let policy = "[[protect]]\ncolumns = ['public.customers.ssn', 'north.leads.ssn', 'south.leads.ssn', 'north.apart.ssn']\n\
+         method = 'token'\ndomain = 'ssn'\n\
+         [[protect]]\ncolumn = 'south.leads.tax'\nmethod = 'token'\ndomain = 'ssn'\n\
+         [[protect]]\ncolumn = 'north.leads.free'\nmethod = 'token'\ndomain = 'free'\nallow = ['write']\n\
+         [[protect]]\ncolumn = 'south.leads.free'\nmethod = 'token'\ndomain = 'free'\n\
+         [[protect]]\ncolumns = ['north.leads.num', 'south.leads.num']\nmethod = 'token'\ndomain = 'num'\n";
+    let bauta = Bauta::start(&server, policy);
+    let mut raw = Raw::connect(bauta.port, "ana");
+    raw.query("SET search_path = north");
+    let ssn = token(&mut raw, "ssn", "public.customers", 1);
+    // What all of them mask alike is masked so; what one of them masks is redacted.
+    let copied = raw.query("COPY leads (ssn, num, note) TO STDOUT");
+    assert!(shown(&copied).contains(&ssn) && !shown(&copied).contains("NOTICE"), "{}", shown(&copied));
+    let copied = raw.query("COPY leads TO STDOUT");
+    assert!(shown(&copied).contains("***\t") && shown(&copied).contains("NOTICE"), "{}", shown(&copied));
+    let own = raw.query("COPY north.leads (tax) TO STDOUT");
+    assert!(shown(&own).contains("tax\n") && !shown(&own).contains("NOTICE"), "{}", shown(&own));
+    // What leads back in all of them leads back; where only one is protected, NULL alone is taken.
+    let frames = load(&mut raw, "COPY leads (id, ssn) FROM STDIN", format!("11\t{ssn}\n").as_bytes(), 9);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    let stored = "SELECT count(*) FROM north.leads JOIN customers USING (ssn) WHERE north.leads.id = 11";
+    assert_eq!(server.sql("shop", stored).trim(), "1");
+    for (columns, row, code) in [
+        ("id, ssn", "12\tplain\n".to_owned(), Some("42501")),
+        ("id, tax", format!("12\t{ssn}\n"), Some("42501")),
+        ("id, tax", "12\t1\n".to_owned(), Some("42501")),
+        ("id, free", "12\tplain\n".to_owned(), Some("42501")),
+        ("id, tax, note", "12\t\\N\tx\n".to_owned(), None),
+    ] {
+        let frames = load(&mut raw, &format!("COPY leads ({columns}) FROM STDIN"), row.as_bytes(), 64);
+        assert_eq!(error(&frames).as_deref(), code, "{columns}: {}", shown(&frames));
+    }
+    // A value is itself where it is seen, and a token elsewhere: it can't be both.
+    let granted = ["grant", "ana", "--column", "north.leads.num", "--for", "1h", "--reason", "test"];
+    bauta.cli_ok(&granted);
+    let frames = load(&mut raw, "COPY leads (id, num) FROM STDIN", b"13\t5\n", 64);
+    assert_eq!(error(&frames).as_deref(), Some("42501"), "{}", shown(&frames));
+    let frames = load(&mut raw, "COPY north.leads (id, num) FROM STDIN", b"14\t5\n", 64);
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    assert_eq!(server.sql("shop", "SELECT num FROM north.leads WHERE id = 14").trim(), "5");
+    // Nothing is copied that may have other columns.
+    for copy in ["COPY apart TO STDOUT", "COPY apart FROM STDIN"] {
+        assert_eq!(error(&raw.query(copy)).as_deref(), Some("0A000"), "{copy}");
+    }
+    assert_eq!(error(&raw.query("COPY apart (ssn) TO STDOUT")), None);
+}

@@ -100,14 +100,15 @@ pub struct Streamed {
     pub takes: Takes,
 }
 
-/// What may be written in such a column, besides NULL and the default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What may be written in such a column, besides NULL and the default. The least
+/// comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Takes {
+    Nothing,
     /// Tokens, whose originals are stored.
     Tokens,
     /// Tokens, or values that mean themselves.
     Either,
-    Nothing,
 }
 
 impl Takes {
@@ -367,6 +368,7 @@ impl<'a> Giving<'a> {
         for value in &given.values {
             let GivenAs::Parameter(number) = value.what else { return false };
             let Some(place) = usize::from(number).checked_sub(1) else { return false };
+            let takes = if self.fixed.contains(&number) { Takes::Nothing } else { takes };
             self.streamed.push(Streamed { place, column: column.clone(), ty: given.ty.clone(), takes });
         }
         true

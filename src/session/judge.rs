@@ -23,7 +23,7 @@ use crate::audit::record::Observed;
 use crate::error::{ClientError, sqlstate};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
-use crate::policy::decide::{self, ColumnDecision, Decision, Verdict, What};
+use crate::policy::decide::{self, ColumnDecision, Decision, Notice, Verdict, What};
 use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
@@ -449,8 +449,11 @@ impl Relay {
                 }
                 Ok(judged)
             }
-            StatementKind::CopyOut(_) => {
-                let judged = self.decide(statement, handed)?;
+            StatementKind::CopyOut(copy) => {
+                let mut judged = self.decide(statement, handed)?;
+                if copy.describe_span.is_none() {
+                    settle_copied(&mut judged);
+                }
                 check_copied(&judged)?;
                 Ok(judged)
             }
@@ -696,6 +699,19 @@ fn check_copied(judged: &Judged) -> Result<(), Stop> {
         )),
         false => Ok(()),
     }
+}
+
+/// Which table of the name is copied is known when it runs: its columns are masked
+/// for all of them.
+fn settle_copied(judged: &mut Judged) {
+    let Some(guarded) = &mut judged.guarded else { return };
+    if guarded.verdict.hangs_on_names() {
+        guarded.verdict.notices.push(Notice {
+            message: "columns are masked for every table that the name in the COPY may mean".to_owned(),
+            hint: Some("Write the schema's name in front of it.".to_owned()),
+        });
+    }
+    guarded.verdict.settle_names();
 }
 
 /// EXECUTE runs code of the client's on its way: its arguments, before the statement

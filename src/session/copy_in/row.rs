@@ -44,7 +44,9 @@ impl Row {
         format: Format,
     ) -> Self {
         let rule = |place: usize| {
-            let streamed = streamed.iter().find(|streamed| streamed.place == place)?;
+            // Several, where the table's name may mean several tables.
+            let here = streamed.iter().filter(|streamed| streamed.place == place);
+            let streamed = here.min_by_key(|streamed| streamed.takes)?;
             let Streamed { column, takes, ty, .. } = streamed;
             let wire = Wire { format, encoding };
             let back = takes.leads().then(|| mask::originals(&column.method, &column.domain, ty, wire, keys));

@@ -7,7 +7,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{CopyStmt, DefElem, RangeVar, Token};
 
 use super::{Classifier, Covered};
-use crate::catalog::snapshot::Relation;
+use crate::catalog::Oid;
+use crate::catalog::snapshot::{Column, Relation};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{
     CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Statement, StatementKind, Use,
@@ -70,9 +71,8 @@ impl Classifier<'_> {
     /// `COPY t (a, b) TO STDOUT` copies `SELECT a, b FROM ONLY t`, without
     /// generated columns where none are named.
     fn copy_table(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
-        let relation = self.the_relation(named)?;
-        let columns = quoted_list(&self.copied_columns(copy, relation)?);
-        let describe = format!("SELECT {columns} FROM ONLY {}", qualified(relation));
+        let Copied { name, columns } = self.copied(copy, named)?;
+        let describe = format!("SELECT {} FROM ONLY {name}", quoted_list(&columns));
         let lineage = self.standing_for(&describe)?;
         if lineage.uses.iter().any(|use_| !use_.otherwise.edits().is_empty()) {
             return Err(self.not_understood());
@@ -84,8 +84,7 @@ impl Classifier<'_> {
     /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`. By the option
     /// DEFAULT any of these may be its default.
     fn copy_in(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
-        let relation = self.the_relation(named)?;
-        let columns = self.copied_columns(copy, relation)?;
+        let Copied { name, columns } = self.copied(copy, named)?;
         let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
         // Options that are not understood may be that one.
         let defaults = match self.options(copy).map(|given| given.default) {
@@ -93,14 +92,13 @@ impl Classifier<'_> {
             Ok(Some(_)) | Err(_) => format!(", ({})", vec!["DEFAULT"; columns.len()].join(", ")),
         };
         let insert = format!(
-            "INSERT INTO {} ({}) VALUES ({}){defaults}",
-            qualified(relation),
+            "INSERT INTO {name} ({}) VALUES ({}){defaults}",
             quoted_list(&columns),
             values.join(", ")
         );
         let mut lineage = self.standing_for(&insert)?;
         if copy.where_clause.is_some() {
-            let chosen = self.chosen_by(relation)?;
+            let chosen = self.chosen_by(&name)?;
             lineage.uses.extend(chosen.uses);
             lineage.spells_letters |= chosen.spells_letters;
             lineage.sensitive_literals.extend(chosen.sensitive_literals);
@@ -112,12 +110,12 @@ impl Classifier<'_> {
 
     /// `WHERE …` chooses among the rows of the data as it would among the
     /// table's. A token in it could not become a parameter.
-    fn chosen_by(&self, relation: &Relation) -> Result<Lineage, ClientError> {
+    fn chosen_by(&self, name: &str) -> Result<Lineage, ClientError> {
         let mut tokens = self.tokens.within(&self.span);
         let start = tokens.find(|(_, token)| *token == Token::Where).map(|(at, _)| at.end);
         let start = start.ok_or_else(|| self.not_understood())?;
         let condition = self.text.get(start..self.span.end).ok_or_else(|| self.not_understood())?;
-        let head = format!("SELECT 1 FROM ONLY {} WHERE", qualified(relation));
+        let head = format!("SELECT 1 FROM ONLY {name} WHERE");
         let sql = format!("{head}{condition}");
         let parsed = parse::parse(&sql, self.depth)?;
         let raw = parsed.statements.first().ok_or_else(|| self.not_understood())?;
@@ -182,33 +180,43 @@ impl Classifier<'_> {
         Ok(lineage)
     }
 
-    fn the_relation(&self, named: &RangeVar) -> Result<&Relation, ClientError> {
-        let candidates = self.guard.snapshot.relations_named(&named.relname);
-        let mut fitting = candidates
-            .filter(|relation| named.schemaname.is_empty() || *relation.schema == *named.schemaname);
-        match (fitting.next(), fitting.next()) {
-            (Some(relation), None) => Ok(relation),
-            (None, _) => Err(self.not_understood()),
-            (Some(_), Some(_)) => Err(ClientError::new(
+    /// A name without a schema may mean several relations, if what is copied is
+    /// alike in all of them.
+    fn copied(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Copied, ClientError> {
+        let candidates = lineage::candidates(self.guard.facts(), &named.schemaname, &named.relname);
+        let is_there =
+            |relation: &&Relation| named.schemaname.is_empty() || *relation.schema == *named.schemaname;
+        let candidates: Vec<&Relation> = candidates.into_iter().filter(is_there).collect();
+        let Some(first) = candidates.first() else { return Err(self.not_understood()) };
+        let wanted = self.listed_columns(copy)?;
+        let mut possible =
+            candidates.iter().filter_map(|relation| copied_columns(relation, wanted.as_deref()));
+        let shape = possible.next();
+        if possible.any(|other| shape.as_ref() != Some(&other)) {
+            return Err(ClientError::new(
                 sqlstate::FEATURE_NOT_SUPPORTED,
-                format!("more than one relation is called \"{}\"", named.relname),
+                format!("more than one relation is called \"{}\", and their columns differ", named.relname),
             )
-            .with_hint("Write the schema's name in front of it.")),
+            .with_hint("Write the schema's name in front of it."));
         }
+        let name = match candidates.len() {
+            1 => qualified(first),
+            _ => quoted(&named.relname),
+        };
+        let of_shape = || shape.iter().flatten().map(|(name, ..)| name.to_string()).collect();
+        Ok(Copied { name, columns: wanted.unwrap_or_else(of_shape) })
     }
 
-    fn copied_columns(&self, copy: &CopyStmt, relation: &Relation) -> Result<Vec<String>, ClientError> {
+    /// None: there is no list of columns.
+    fn listed_columns(&self, copy: &CopyStmt) -> Result<Option<Vec<String>>, ClientError> {
         if copy.attlist.is_empty() {
-            let stored = relation.columns.iter().filter(|column| column.generated.is_none());
-            return Ok(stored.map(|column| column.name.to_string()).collect());
+            return Ok(None);
         }
-        copy.attlist
-            .iter()
-            .map(|name| match name.node.as_ref() {
-                Some(NodeEnum::String(name)) => Ok(name.sval.clone()),
-                _ => Err(self.not_understood()),
-            })
-            .collect()
+        let name = |node: &pg_query::Node| match node.node.as_ref() {
+            Some(NodeEnum::String(name)) => Ok(name.sval.clone()),
+            _ => Err(self.not_understood()),
+        };
+        copy.attlist.iter().map(name).collect::<Result<Vec<String>, ClientError>>().map(Some)
     }
 
     /// The server writes each mark in a value twice, or with another before it: how
@@ -300,6 +308,28 @@ impl CopyFormat {
             Self::Text { delimiter, .. } => vec![*delimiter],
             Self::Csv { delimiter, quote, escape, .. } => vec![*delimiter, *quote, *escape],
             Self::Binary => Vec::new(),
+        }
+    }
+}
+
+/// What a COPY copies.
+struct Copied {
+    /// As it stands in a statement: with its schema, if only one relation has it.
+    name: String,
+    columns: Vec<String>,
+}
+
+/// Name, type and its modifier.
+type ColumnShape<'a> = (&'a str, Oid, i32);
+
+/// None: the relation has not all columns of the list. Without one, all are
+/// copied but those that are generated.
+fn copied_columns<'a>(relation: &'a Relation, list: Option<&[String]>) -> Option<Vec<ColumnShape<'a>>> {
+    let shape = |column: &'a Column| (&*column.name, column.type_oid, column.type_modifier);
+    match list {
+        Some(names) => names.iter().map(|name| relation.column(name).map(shape)).collect(),
+        None => {
+            Some(relation.columns.iter().filter(|column| column.generated.is_none()).map(shape).collect())
         }
     }
 }

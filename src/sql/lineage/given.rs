@@ -291,7 +291,7 @@ pub(crate) fn parameters<'t>(
 
 /// Where a statement has several readings, a value is given only if it is so
 /// in each, and means the same: what is replaced must not meet another
-/// column in the reading that is true.
+/// column in the reading that is true. What is written may be NULL all the same.
 pub(super) fn given_in_all(readings: &mut [&mut Vec<Use>]) {
     let meaning = |use_: &Use| {
         let column = use_.columns.first()?;
@@ -302,7 +302,8 @@ pub(super) fn given_in_all(readings: &mut [&mut Vec<Use>]) {
         if let Some(meaning) = meaning(use_)
             && !all.iter().all(|reading| reading.contains(&meaning))
         {
-            use_.given = None;
+            let written = use_.given.take().filter(|_| use_.kind == UseKind::Write);
+            use_.given = written.map(|given| GivenValues { only_null: true, ..given });
         }
     }
 }

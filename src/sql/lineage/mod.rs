@@ -81,6 +81,7 @@ use value::{Point, Purpose, Value};
 
 pub(crate) use choices::{rule_choices, view_choices};
 pub(crate) use given::parameters;
+pub(crate) use relations::candidates;
 pub(crate) use statistics::{holds_statistics, relations_of_statistics};
 
 /// Does the analysis take a function, operator or type of this name for

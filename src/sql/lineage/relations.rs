@@ -11,6 +11,7 @@ use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk, value};
+use crate::catalog::guard::Facts;
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
@@ -149,30 +150,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Unqualified names count for every schema, and so do those in a schema
-    /// that has nothing of the name: it may have been renamed since. `pg_temp`
-    /// is any session's. What is in `public` comes first: the reading that
-    /// `explain` shows.
     pub(super) fn candidates(&self, schema: &str, name: &str) -> Vec<&'a Relation> {
-        let named = self.facts.snapshot.relations_named(name);
-        let mut relations: Vec<&Relation> = named
-            .filter(|relation| relation.kind != RelationKind::Other || self.is_guarded(relation))
-            .collect();
-        let is_there = |relation: &&Relation| match schema {
-            "" => true,
-            "pg_temp" => relation.schema.starts_with("pg_temp"),
-            schema => &*relation.schema == schema,
-        };
-        if relations.iter().any(is_there) {
-            relations.retain(is_there);
-        }
-        relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
-        relations
-    }
-
-    fn is_guarded(&self, relation: &Relation) -> bool {
-        self.facts.counted_relations.contains(&relation.oid)
-            || self.facts.locked_relations.contains_key(&relation.oid)
+        candidates(self.facts, schema, name)
     }
 
     fn name(&mut self, relation: &Relation) {
@@ -372,6 +351,29 @@ impl<'a> Walk<'a> {
             None => self.unknown("a name"),
         }
     }
+}
+
+/// Unqualified names count for every schema, and so do those in a schema
+/// that has nothing of the name: it may have been renamed since. `pg_temp`
+/// is any session's. What is in `public` comes first: the reading that
+/// `explain` shows.
+pub(crate) fn candidates<'a>(facts: Facts<'a>, schema: &str, name: &str) -> Vec<&'a Relation> {
+    let is_guarded = |relation: &Relation| {
+        facts.counted_relations.contains(&relation.oid) || facts.locked_relations.contains_key(&relation.oid)
+    };
+    let named = facts.snapshot.relations_named(name);
+    let mut relations: Vec<&Relation> =
+        named.filter(|relation| relation.kind != RelationKind::Other || is_guarded(relation)).collect();
+    let is_there = |relation: &&Relation| match schema {
+        "" => true,
+        "pg_temp" => relation.schema.starts_with("pg_temp"),
+        schema => &*relation.schema == schema,
+    };
+    if relations.iter().any(is_there) {
+        relations.retain(is_there);
+    }
+    relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
+    relations
 }
 
 /// A column that only some of the relations have is theirs.

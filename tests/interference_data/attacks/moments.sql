@@ -10,6 +10,12 @@ SET search_path = public
 BEGIN
 SET search_path = archive
 ROLLBACK; COPY (SELECT code FROM wages) TO STDOUT
+== a copy of a table under one search path and another
+SET search_path = archive
+SET search_path = public; COPY wages TO STDOUT
+== a copy of a table's columns under one search path and another
+SET search_path = archive
+SELECT set_config('search_path', 'public', false); COPY wages (id, code) TO STDOUT (FORMAT csv)
 == a copy of stars under one search path and another
 SET search_path = archive
 SET search_path = public; COPY (SELECT * FROM wages) TO STDOUT
