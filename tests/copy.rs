@@ -153,6 +153,14 @@ fn a_copy_that_cannot_be_described_fails_as_it_would_have() {
     raw.send(&extended.concat());
     assert_eq!(error(&raw.until_ready()).as_deref(), Some("42703"));
     assert_eq!(error(&raw.until_ready()), None);
+    // The place in the client's own text.
+    let mut direct = Raw::connect(server.port(), "ana");
+    let sql = "SELECT 'ä'; COPY (SELECT c.email, c.email || '', m.x FROM customers c, missing m) TO STDOUT; SELECT 1";
+    let [shown, wanted] = [&mut raw, &mut direct].map(|raw| {
+        let error = raw.query(sql).into_iter().find(|frame| frame.tag == b'E').expect("an error");
+        (error.field(b'M'), error.field(b'P'))
+    });
+    assert_eq!(shown, wanted);
 }
 
 #[test]

@@ -452,4 +452,9 @@ fn a_name_of_several_tables_is_copied_as_all_of_them_allow() {
         assert_eq!(error(&raw.query(copy)).as_deref(), Some("0A000"), "{copy}");
     }
     assert_eq!(error(&raw.query("COPY apart (ssn) TO STDOUT")), None);
+    raw.query("SET search_path = pg_catalog");
+    let frames = raw.query("COPY leads TO STDOUT");
+    let said =
+        frames.iter().find(|frame| frame.tag == b'E').map(|error| (error.field(b'M'), error.field(b'P')));
+    assert_eq!(said, Some((Some("relation \"leads\" does not exist".to_owned()), None)));
 }

@@ -27,7 +27,7 @@ use crate::policy::decide::{self, ColumnDecision, Decision, Notice, Verdict, Wha
 use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
-use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn};
+use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn, Like};
 use crate::sql::classify::{uncommitted_code, uncommitted_names};
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind, parse};
@@ -451,7 +451,7 @@ impl Relay {
             }
             StatementKind::CopyOut(copy) => {
                 let mut judged = self.decide(statement, handed)?;
-                if copy.describe_span.is_none() {
+                if matches!(copy.like, Like::Table(_)) {
                     settle_copied(&mut judged);
                 }
                 check_copied(&judged)?;

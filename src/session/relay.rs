@@ -192,7 +192,7 @@ pub(super) struct Relay {
     pub answered: Option<(u64, Bytes, Arc<Analysis>)>,
     /// Descriptions of the columns of COPYs in a Query that waits for them,
     /// and the texts they were asked for.
-    pub copy_shapes: Vec<(Bytes, Arc<Shape>)>,
+    pub copy_shapes: Vec<(Vec<u8>, Arc<Shape>)>,
     /// What a function of schema `bauta` answered, for the message that waits.
     pub own_rows: Option<Result<Vec<Row>, ClientError>>,
     pub copy_in: CopyIn,

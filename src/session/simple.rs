@@ -21,7 +21,7 @@ use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
-use crate::sql::analysis::CopyOut;
+use crate::sql::analysis::{CopyOut, Like};
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
 use crate::wire::frame::frontend as tag;
@@ -269,28 +269,30 @@ impl Relay {
             let StatementKind::CopyOut(copy) = &statement.kind else { continue };
             let judged = plan.judged.get_mut(index)?;
             let Some(guarded) = judged.guarded.as_mut().filter(|g| g.has_outputs) else { continue };
-            let text = described(copy, &judged.edits);
-            if let Some((_, shape)) = self.copy_shapes.iter().find(|(asked, _)| *asked == text) {
+            let like = like(copy, &plan.text, &judged.edits);
+            if let Some((_, shape)) = self.copy_shapes.iter().find(|(asked, _)| *asked == like.sent) {
                 guarded.shape = Some(shape.clone());
                 continue;
             }
             let shape = Arc::new(Shape::default());
-            self.write_describe(&text, &shape);
+            self.copy_shapes.push((like.sent.clone(), shape.clone()));
+            self.write_describe(like, &shape);
             self.end_describe();
-            self.copy_shapes.push((text, shape));
             return Some(Step::Wait(Hold::Quiet));
         }
         self.copy_shapes.clear();
         None
     }
 
-    /// Has the server describe `text` into `shape`.
-    pub(super) fn write_describe(&mut self, text: &Bytes, shape: &Arc<Shape>) {
+    /// Has the server describe `like` into `shape`.
+    pub(super) fn write_describe(&mut self, like: Translation, shape: &Arc<Shape>) {
         let name = Target::Statement(COPY_NAME);
-        let proxy = || Reply { gate: Gate::Closed, ..Reply::new(Audience::Proxy) };
+        let like = Arc::new(like);
+        let proxy =
+            || Reply { gate: Gate::Closed, translation: Some(like.clone()), ..Reply::new(Audience::Proxy) };
         name.write(tag::CLOSE, self.upstream.output());
         self.expect(Entry::new(Kind::Close, proxy()));
-        Parse { name: COPY_NAME, text, parameter_types: b"" }.write(self.upstream.output());
+        Parse { name: COPY_NAME, text: &like.sent, parameter_types: b"" }.write(self.upstream.output());
         self.expect(Entry::new(Kind::Parse, proxy()));
         name.write(tag::DESCRIBE, self.upstream.output());
         self.expect(Entry::new(Kind::DescribeStatement, proxy().with_shape(shape.clone())));
@@ -355,15 +357,18 @@ impl Relay {
     }
 }
 
-/// The query that describes a COPY, in the form that was judged.
-pub(super) fn described(copy: &CopyOut, edits: &[Edit]) -> Bytes {
-    let Some(span) = &copy.describe_span else { return Bytes::from(copy.describe.clone()) };
-    let inside: Vec<Edit> = edits
-        .iter()
-        .filter(|edit| span.contains(&edit.start) && edit.end <= span.end)
-        .map(|edit| Edit { start: edit.start - span.start, end: edit.end - span.start, ..edit.clone() })
-        .collect();
-    Bytes::from(splice::apply(copy.describe.as_bytes(), &inside))
+/// The query that describes a COPY, in the form that was judged, as what is left of
+/// its text, or put in its place.
+pub(super) fn like(copy: &CopyOut, text: &Bytes, edits: &[Edit]) -> Translation {
+    let edits = match &copy.like {
+        Like::Table(select) => vec![Edit::new(0..text.len(), select.clone())],
+        Like::Query(span) => {
+            let inside = |edit: &&Edit| span.start <= edit.start && edit.end <= span.end;
+            let around = [Edit::new(0..span.start, ""), Edit::new(span.end..text.len(), "")];
+            edits.iter().filter(inside).cloned().chain(around).collect()
+        }
+    };
+    Translation { sent: splice::apply(text, &edits), edits, original: text.clone() }
 }
 
 /// The edits that belong to this text, not to that of a statement it names.

@@ -237,12 +237,17 @@ pub enum Transaction {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CopyOut {
     pub format: CopyFormat,
-    /// The bytes of a query whose columns and types are those of the COPY:
-    /// the inner query's own text, or `SELECT cols FROM table` made of the
-    /// qualified names of the snapshot. Described upstream to learn the types.
-    pub describe: String,
-    /// Where `describe` stands in the client's text, if it does: edits apply.
-    pub describe_span: Option<Range<usize>>,
+    pub like: Like,
+}
+
+/// A query whose columns and types are those of a COPY: described upstream to learn
+/// these.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Like {
+    /// The inner query, which stands here in the text: edits apply.
+    Query(Range<usize>),
+    /// `SELECT cols FROM table`, made of the snapshot's names.
+    Table(String),
 }
 
 /// COPY table FROM STDIN.

@@ -15,7 +15,7 @@ use crate::session::own::bound;
 use crate::session::relay::{CopyIn, End, Hold, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply, Shape};
-use crate::session::simple::described;
+use crate::session::simple::like;
 use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Lookup, Portal, Prepared};
 use crate::session::tokens::{Handed, Values, form_of, rewritten, tokens_by_name};
 use crate::session::unheld::Unheld;
@@ -120,7 +120,7 @@ impl Relay {
         };
         by_name &= !own;
         let shape = wants_shape(&lineage).then(Arc::default);
-        self.describe_copy_of(&lineage, &judged, shape.as_ref());
+        self.describe_copy_of(&prepared.text, &lineage, &judged, shape.as_ref());
         if let Some(unheld) = self.leads_to_unheld(&prepared).filter(|_| !self.observes()) {
             // Or the portal would have the columns of what nobody has seen.
             self.close_unheld(unheld);
@@ -222,12 +222,17 @@ impl Relay {
         Arc::new(Prepared { version: self.guard.version, known, ..copy_of(prepared) })
     }
 
-    fn describe_copy_of(&mut self, lineage: &Lineage, judged: &Judged, shape: Option<&Arc<Shape>>) {
+    fn describe_copy_of(
+        &mut self,
+        text: &Bytes,
+        lineage: &Lineage,
+        judged: &Judged,
+        shape: Option<&Arc<Shape>>,
+    ) {
         let shape = shape.filter(|_| judged.guarded.as_ref().is_some_and(|guarded| !guarded.observed));
         let (Some(statement), Some(shape)) = (lineage.statement(), shape) else { return };
         if let StatementKind::CopyOut(copy) = &statement.kind {
-            let text = described(copy, &judged.edits);
-            self.write_describe(&text, shape);
+            self.write_describe(like(copy, text, &judged.edits), shape);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::catalog::Oid;
 use crate::catalog::snapshot::{Column, Relation};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{
-    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Statement, StatementKind, Use,
+    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Like, Statement, StatementKind, Use,
 };
 use crate::sql::lineage::{self, Lineage};
 use crate::sql::parse;
@@ -40,9 +40,8 @@ impl Classifier<'_> {
     fn copy_query(&self, copy: &CopyStmt, query: &NodeEnum) -> Result<Statement, ClientError> {
         let lineage = self.lineage(query)?;
         let span = self.query_span().ok_or_else(|| self.not_understood())?;
-        let describe = self.text.get(span.clone()).ok_or_else(|| self.not_understood())?.to_owned();
         let format = self.copy_out_format(copy, &lineage)?;
-        let out = CopyOut { format, describe, describe_span: Some(span) };
+        let out = CopyOut { format, like: Like::Query(span) };
         Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
     }
 
@@ -72,12 +71,12 @@ impl Classifier<'_> {
     /// generated columns where none are named.
     fn copy_table(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
         let Copied { name, columns } = self.copied(copy, named)?;
-        let describe = format!("SELECT {} FROM ONLY {name}", quoted_list(&columns));
-        let lineage = self.standing_for(&describe)?;
+        let select = format!("SELECT {} FROM ONLY {name}", quoted_list(&columns));
+        let lineage = self.standing_for(&select)?;
         if lineage.uses.iter().any(|use_| !use_.otherwise.edits().is_empty()) {
             return Err(self.not_understood());
         }
-        let out = CopyOut { format: self.copy_out_format(copy, &lineage)?, describe, describe_span: None };
+        let out = CopyOut { format: self.copy_out_format(copy, &lineage)?, like: Like::Table(select) };
         Ok(self.with_lineage(StatementKind::CopyOut(out), lineage))
     }
 
