@@ -175,6 +175,26 @@ fn a_function_that_is_held_back_is_told_for_what() {
     }
 }
 
+/// Whose code it is that keeps a name is to be found out.
+#[test]
+fn what_relies_on_a_name_is_told() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA app AUTHORIZATION ana; CREATE TABLE app.noted (n int); ALTER TABLE app.noted OWNER TO ana;
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO noted VALUES (length(NEW.email)); RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep()",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    for sql in ["ALTER TABLE app.noted ADD also int", "CREATE TEMP TABLE noted (n int)"] {
+        let frames = ana.query(sql);
+        let told = frames.iter().find_map(|frame| frame.field(b'D')).unwrap_or_default();
+        assert!(told.contains("Function public.keep ") && told.contains("\"noted\""), "{sql}: {told}");
+    }
+}
+
 /// A name in a string counts there too: what it runs may look it up.
 #[test]
 fn a_function_whose_body_holds_a_counted_name_in_a_string_is_held_back() {

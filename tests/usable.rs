@@ -467,6 +467,10 @@ fn a_namesake_in_another_schema_is_free_to_be_migrated() {
         "CREATE VIEW app.reach AS SELECT id, email FROM app . customers",
         "CREATE TABLE app.orders (id int REFERENCES app.customers (id), c app.customers)",
         "COMMENT ON TABLE app.customers IS 'ours'",
+        "CREATE FUNCTION app.counted() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM app.customers c'",
+        "CREATE FUNCTION app.noted() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE c app.customers; \
+         BEGIN INSERT INTO \"app\".\"customers\" VALUES (1); RETURN NEW; END $$",
+        "SELECT app.counted()",
     ] {
         assert_eq!(code(sql), None, "{sql}");
     }
@@ -481,6 +485,11 @@ fn a_namesake_in_another_schema_is_free_to_be_migrated() {
         "CREATE VIEW app.v AS SELECT email FROM app.Customers, U&\"public\".customers",
         "CREATE TABLE app.copy (LIKE public.customers)",
         "CREATE INDEX ON customers (id, email)",
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql AS 'SELECT email FROM customers'",
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql AS 'SELECT c.email FROM app.customers a, public.customers c'",
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql AS 'SELECT email FROM public./* app.*/customers'",
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql AS 'SELECT email FROM shop.public.customers'",
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql AS E'SELECT email FROM \\x70ublic.customers'",
     ] {
         assert_eq!(code(sql).as_deref(), Some("42501"), "{sql}");
     }

@@ -190,7 +190,11 @@ impl Closure<'_> {
     }
 
     fn add_mentions(&mut self, name: &str) {
-        for text in self.links.mentions.of(name) {
+        self.add_texts(self.links.mentions.of(name));
+    }
+
+    fn add_texts(&mut self, texts: Vec<Text>) {
+        for text in texts {
             match text {
                 Text::Function(oid) => self.add(Item::Function(oid)),
                 Text::View(oid) => self.add(Item::Relation(oid)),
@@ -202,7 +206,7 @@ impl Closure<'_> {
         let Some(relation) = self.snapshot.relations.get(&oid) else { return };
         self.add_all(self.links.relation_readers.get(&oid).cloned(), Item::Relation);
         self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
-        self.add_mentions(&relation.name);
+        self.add_texts(self.links.mentions.of_relation(relation, self.snapshot));
         let family = relation.parents.iter().chain(&relation.toast).copied();
         self.add_all(Some(family.chain(written_from(relation)).collect()), Item::Relation);
     }

@@ -186,6 +186,17 @@ impl Relied {
             || (!name.chars().all(is_word) && is_spelled())
     }
 
+    /// The first function, by its name, of such code that spells the name.
+    pub fn spelled_by<'s>(&self, snapshot: &'s Snapshot, name: &str) -> Option<&'s Function> {
+        let folded = fold(name);
+        let spells = |function: &&Function| match named_in(function) {
+            Some(texts) => texts.iter().any(|text| words(text).any(|word| word == folded)),
+            None => words(&function.body).any(|word| word == folded),
+        };
+        let functions = self.functions.iter().filter_map(|oid| snapshot.functions.get(oid)).filter(spells);
+        functions.min_by_key(|function| (&function.schema, &function.name))
+    }
+
     /// Does such code spell a sequence that a column of a new table of this name
     /// would bring?
     pub fn spells_sequence_of(&self, table: &str) -> bool {

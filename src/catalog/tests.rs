@@ -478,6 +478,24 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
 }
 
 #[test]
+fn a_function_that_writes_a_schema_means_its_relation_alone() {
+    let there = Relation { schema: "archive".into(), ..table(20_002, "staff", &["x"]) };
+    let mut s = snapshot(vec![table(20_001, "staff", &["x"]), there]);
+    for (oid, body) in [
+        (21_001, "SELECT x FROM archive.staff s"),
+        (21_002, "SELECT x FROM archive.staff, staff"),
+        (21_003, "SELECT x FROM public.staff"),
+        (21_004, "SELECT x FROM gone.staff"),
+        (21_005, "SELECT x FROM staff archive WHERE archive.staff = 1"),
+    ] {
+        s.add_function(function(oid, "peek", body));
+    }
+    let bound = bound(s, &[rule("public.staff.x", Method::Null)], &Known::new());
+    let opaque: BTreeSet<u32> = bound.guard.opaque_functions.iter().map(|o| o.0).collect();
+    assert_eq!(opaque, [21_002, 21_003, 21_004, 21_005].into());
+}
+
+#[test]
 fn a_type_runs_code_by_all_that_it_is_made_of() {
     let mut s = snapshot(vec![table(20_001, "secrets", &["x"]), table(20_002, "lists", &["l"])]);
     s.relations.get_mut(&Oid(20_002)).unwrap().columns[0].type_oid = Oid(30_002);

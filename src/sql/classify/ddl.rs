@@ -1,6 +1,8 @@
 //! Utility statements: a new name for protected data must not appear behind
 //! bauta's back, and nothing may run code that the catalog does not show.
 
+use std::ops::Range;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
 
@@ -24,7 +26,9 @@ impl Classifier<'_> {
             statement.named = self.guard.protected.values().cloned().collect();
         }
         if (counted && !passes_on_protected(node)) || self.needs_exempt(node) {
-            statement.needs_exempt = Some(match self.hidden_code(node) {
+            let reason = self.hidden_code(node);
+            let reason = reason.or_else(|| self.reshapes_relied(node).then(|| self.reliance()).flatten());
+            statement.needs_exempt = Some(match reason {
                 Some(reason) => self.exempt_only().with_detail(reason),
                 None => self.exempt_only(),
             });
@@ -91,20 +95,21 @@ impl Classifier<'_> {
 
     /// A counted name in a string that is code, the text of a function, or a name.
     fn names_in_string(&self, node: &NodeEnum) -> bool {
-        let strings: Vec<&str> = match node {
+        let (strings, is_code): (Vec<&str>, bool) = match node {
             NodeEnum::CreateFunctionStmt(function) => {
-                function.options.iter().filter_map(definition_strings).flatten().collect()
+                (function.options.iter().filter_map(definition_strings).flatten().collect(), true)
             }
             node => match strings_that_name(node) {
                 none if none.is_empty() => return false,
-                strings => strings,
+                strings => (strings, false),
             },
         };
+        let names = |text: &str, name: &Range<usize>| !(is_code && self.is_elsewhere_in(text, name));
         let counts = |text: &str| {
             let hits = self.guard.prefilter.hits(text.as_bytes());
-            hits.iter().any(|hit| !hit.span.is_empty())
+            hits.iter().any(|hit| !hit.span.is_empty() && names(text, &hit.span))
         };
-        !self.quoted.is_empty() || strings.into_iter().any(counts)
+        self.quoted.iter().any(|name| names(self.text, name)) || strings.into_iter().any(counts)
     }
 
     /// CREATE FUNCTION in a language or form whose body can't be judged: dynamic

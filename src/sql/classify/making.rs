@@ -101,10 +101,14 @@ impl Classifier<'_> {
     }
 
     fn relied_on(&self, name: &str) -> ClientError {
-        ClientError::new(
+        let error = ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
             format!("permission denied: what is done with protected data relies on the name \"{name}\""),
-        )
+        );
+        match self.relied_by(name) {
+            Some(detail) => error.with_detail(detail),
+            None => error,
+        }
         .with_hint("Use another name. A role with \"exempt = true\" in the policy may use this one.")
         .at(self.position(self.span.start))
     }

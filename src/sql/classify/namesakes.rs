@@ -8,6 +8,7 @@ use std::ops::Range;
 use smallvec::SmallVec;
 
 use super::Classifier;
+use crate::catalog::mentions::qualified;
 use crate::catalog::snapshot::{Relation, RelationKind};
 
 /// Names that one hint gives.
@@ -41,13 +42,21 @@ impl Classifier<'_> {
     /// Is it written with the schema of a relation that has nothing protected, and
     /// so means that one? What can't be told from the text alone does not.
     pub(super) fn is_elsewhere(&self, name: &Range<usize>) -> bool {
+        self.qualified(name).is_some_and(|(schema, name)| self.is_open_name(&schema, &name))
+    }
+
+    /// The same of a name in the text of a function, which may be in a literal.
+    pub(super) fn is_elsewhere_in(&self, body: &str, name: &Range<usize>) -> bool {
+        qualified(body, name).is_some_and(|(schema, name)| self.is_open_name(&schema, &name))
+    }
+
+    fn is_open_name(&self, schema: &str, name: &str) -> bool {
         let snapshot = &self.guard.snapshot;
-        let Some((schema, name)) = self.qualified(name) else { return false };
-        let opaque = snapshot.functions_by_name.get(name.as_str()).into_iter().flatten().any(|oid| {
-            let is_there = |oid| snapshot.functions.get(oid).is_some_and(|found| *found.schema == *schema);
+        let opaque = snapshot.functions_by_name.get(name).into_iter().flatten().any(|oid| {
+            let is_there = |oid| snapshot.functions.get(oid).is_some_and(|found| &*found.schema == schema);
             self.guard.opaque_functions.contains(oid) && is_there(oid)
         });
-        let relation = snapshot.relation(&schema, &name);
+        let relation = snapshot.relation(schema, name);
         relation.is_some_and(|relation| {
             let protected = self.guard.protected.keys().any(|column| column.relation == relation.oid);
             self.is_open(relation) && !protected && !opaque

@@ -14,9 +14,9 @@ use pg_query::protobuf::{
     DropStmt, Node, ObjectType, RangeVar, RenameStmt,
 };
 
-use super::Classifier;
 use super::dropping::drops_column;
 use super::making::{last, names_in};
+use super::{Classifier, name_of};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::Relation;
 
@@ -41,6 +41,29 @@ impl Classifier<'_> {
                 self.is_relied_table(table) || (runs_on_reading(node) && self.is_read(table))
             }),
         }
+    }
+
+    /// The table of the statement that is relied on, and by what.
+    pub(super) fn reliance(&self) -> Option<String> {
+        let names = self.tokens.within(&self.span).filter_map(|(at, _)| self.text.get(at)).map(name_of);
+        let relations = |name: &str| self.guard.snapshot.relations_named(name).next().is_some();
+        let name = names
+            .filter(|name| relations(name))
+            .find(|name| self.is_relied_name(name) || self.is_read_name(name))?;
+        let unknown = || format!("Code that runs over protected data relies on \"{name}\".");
+        Some(self.relied_by(&name).unwrap_or_else(unknown))
+    }
+
+    /// Which function of a DBA's relies on the name, or on that of a table above.
+    pub(super) fn relied_by(&self, name: &str) -> Option<String> {
+        let (snapshot, relied) = (&self.guard.snapshot, &self.guard.relied_on);
+        let above = snapshot.relations_named(name).flat_map(|table| snapshot.above(table));
+        let mut names = std::iter::once(name).chain(above.map(|parent| &*parent.name));
+        let (found, function) = names.find_map(|name| Some((name, relied.spelled_by(snapshot, name)?)))?;
+        Some(format!(
+            "Function {}.{} runs over protected data and names \"{found}\", which it may find in any schema.",
+            function.schema, function.name
+        ))
     }
 
     fn alters_relied(&self, alter: &AlterTableStmt) -> bool {
@@ -161,7 +184,11 @@ impl Classifier<'_> {
 
     /// Does such code read it, or a view or policy that counts?
     fn is_read(&self, table: &RangeVar) -> bool {
-        let mut known = self.guard.snapshot.relations_named(&table.relname);
+        self.is_read_name(&table.relname)
+    }
+
+    fn is_read_name(&self, name: &str) -> bool {
+        let mut known = self.guard.snapshot.relations_named(name);
         known.any(|relation| self.guard.relied_on.reads(relation.oid))
     }
 }

@@ -11,6 +11,12 @@ CREATE FUNCTION zdos() RETURNS int LANGUAGE sql AS $f$ DO /* update */ E'begin i
 SELECT zdos()
 SELECT t FROM loot ORDER BY t
 DROP TABLE loot
+== a body that names a namesake beside the protected table
+CREATE FUNCTION znames() RETURNS SETOF text LANGUAGE sql AS $f$ SELECT code FROM archive.wages UNION ALL SELECT code FROM public.wages $f$
+SELECT n FROM znames() n ORDER BY n
+== a body that names a namesake in a comment
+CREATE FUNCTION zcomments() RETURNS SETOF text LANGUAGE sql AS $f$ SELECT code FROM public./* archive.*/wages $f$
+SELECT n FROM zcomments() n ORDER BY n
 == a function made in a function
 CREATE FUNCTION zmk() RETURNS void LANGUAGE sql AS $f$ CREATE /* temp table */ FUNCTION zmade() RETURNS SETOF text LANGUAGE sql AS E'select ssn from cust\157mers where id < 3' $f$
 SELECT zmk()
