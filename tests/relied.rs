@@ -157,6 +157,36 @@ fn a_table_that_a_trigger_names_takes_no_code_of_its_owners() {
     );
 }
 
+/// What hides values in a table that is only named to code that writes must stay.
+/// Code that reads a table sets off none of its triggers.
+#[test]
+fn a_trigger_is_disabled_where_nothing_relies_on_it() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE kept (t text);
+         CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.t := '***'; RETURN NEW; END $$;
+         CREATE TRIGGER hide BEFORE INSERT ON kept FOR EACH ROW EXECUTE FUNCTION hide();
+         CREATE FUNCTION put(n text, v text) RETURNS void LANGUAGE plpgsql AS
+             $$ BEGIN EXECUTE format('INSERT INTO %I VALUES ($1)', n) USING v; END $$;
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN PERFORM put('kept', NEW.email); RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep();
+         ALTER TABLE kept OWNER TO ana; ALTER TABLE customers OWNER TO ana",
+    );
+    is_held_back(&server, "ALTER TABLE kept DISABLE TRIGGER hide");
+    server.sql(
+        "shop",
+        "DROP TRIGGER keep ON customers; DROP FUNCTION keep, put;
+         CREATE FUNCTION all_of_them() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM customers';
+         CREATE TRIGGER touch BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION hide()",
+    );
+    passes(
+        &server,
+        "ALTER TABLE customers DISABLE TRIGGER touch; ALTER TABLE customers ENABLE ALWAYS TRIGGER touch",
+    );
+}
+
 #[test]
 fn a_function_that_is_held_back_is_told_for_what() {
     let server = Server::start();

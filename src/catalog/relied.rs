@@ -42,6 +42,8 @@ pub struct Relied {
     functions: Vec<Oid>,
     /// Some of it builds SQL: it may name anything that is there.
     dynamic: bool,
+    /// So does some of it, or an opaque function.
+    builds_sql: bool,
     /// With what names begin and end that such code puts together, folded.
     beginnings: HashSet<String>,
     endings: HashSet<String>,
@@ -125,13 +127,19 @@ impl Relied {
         following.functions(&counted.functions);
         following.run();
         following.take_words();
-        Self { dynamic, numbers_of_any, ..following.relied }
+        let builds_sql = following.relied.dynamic;
+        Self { dynamic, numbers_of_any, builds_sql, ..following.relied }
     }
 
     /// May such code change the relation, so that its triggers, CHECKs and
     /// defaults run?
     pub fn changes(&self, relation: Oid) -> bool {
         self.written.contains(&relation)
+    }
+
+    /// May a name that it spells lead anywhere?
+    pub fn builds_sql(&self) -> bool {
+        self.builds_sql
     }
 
     /// May such code read the relation, so that its policies run, or what a

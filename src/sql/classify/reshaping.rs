@@ -73,8 +73,12 @@ impl Classifier<'_> {
             matches!(command.subtype(), Type::AtEnableRowSecurity | Type::AtForceRowSecurity)
         };
         alter.relation.as_ref().is_some_and(|table| {
-            (self.is_relied_table(table) && !alter.cmds.iter().all(runs_nothing))
-                || (self.is_read(table) && commands().any(changes_readers))
+            let reshapes = |command: &Node| match command {
+                command if runs_nothing(command) => false,
+                command if concerns_writes(command) => self.is_changed(table),
+                _ => self.is_relied_table(table),
+            };
+            alter.cmds.iter().any(reshapes) || (self.is_read(table) && commands().any(changes_readers))
         }) || commands().any(|command| self.comes_under_relied(command))
             || drops_column(alter).is_some_and(|table| self.covers_stand_on(&[table]))
     }
@@ -182,6 +186,15 @@ impl Classifier<'_> {
             || known().flat_map(|table| snapshot.above(table)).any(|parent| spells(&parent.name))
     }
 
+    /// May such code change its rows, so that its triggers and rules run?
+    fn is_changed(&self, table: &RangeVar) -> bool {
+        let (snapshot, relied) = (&self.guard.snapshot, &self.guard.relied_on);
+        let mut known = snapshot.relations_named(&table.relname);
+        known.any(|relation| relied.changes(relation.oid))
+            // It may be handed the name.
+            || relied.builds_sql() && self.is_relied_table(table)
+    }
+
     /// Does such code read it, or a view or policy that counts?
     fn is_read(&self, table: &RangeVar) -> bool {
         self.is_read_name(&table.relname)
@@ -219,6 +232,23 @@ fn runs_nothing(command: &Node) -> bool {
         // Runs something, changes what such code meets, or is not known.
         _ => false,
     }
+}
+
+/// Does it decide only what runs when rows are changed?
+fn concerns_writes(command: &Node) -> bool {
+    use AlterTableType as Type;
+    let Some(command) = alteration(command) else { return false };
+    matches!(
+        command.subtype(),
+        Type::AtEnableTrig
+            | Type::AtEnableAlwaysTrig
+            | Type::AtEnableReplicaTrig
+            | Type::AtDisableTrig
+            | Type::AtEnableTrigAll
+            | Type::AtDisableTrigAll
+            | Type::AtEnableTrigUser
+            | Type::AtDisableTrigUser
+    )
 }
 
 /// The table that a trigger, rule or policy is put on.
