@@ -8,9 +8,10 @@ use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObject
 
 use super::Classifier;
 use super::making::{last, makes_function, names_in};
-use crate::catalog::snapshot::Relation;
+use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{Statement, StatementKind};
+use crate::sql::analysis::{Flow, Statement, StatementKind};
+use crate::sql::lineage;
 
 impl Classifier<'_> {
     pub(super) fn utility(&self, node: &NodeEnum) -> Statement {
@@ -25,7 +26,8 @@ impl Classifier<'_> {
             statement.touches_protected = true;
             statement.named = self.guard.protected.values().cloned().collect();
         }
-        if (counted && !passes_on_protected(node)) || self.needs_exempt(node) {
+        let passes = passes_on_protected(node) || self.refreshes_unprotected(node);
+        if (counted && !passes) || self.needs_exempt(node) {
             let reason = self.hidden_code(node);
             let reason = reason.or_else(|| self.reshapes_relied(node).then(|| self.reliance()).flatten());
             statement.needs_exempt = Some(match reason {
@@ -57,6 +59,22 @@ impl Classifier<'_> {
             || self.truncates_keys(node)
             || self.restarts(node)
             || self.drops_beneath(node)
+    }
+
+    /// REFRESH of a materialized view that shows nothing protected: which rows it has
+    /// is its owner's disclosure, as a view's are.
+    fn refreshes_unprotected(&self, node: &NodeEnum) -> bool {
+        let NodeEnum::RefreshMatViewStmt(refresh) = node else { return false };
+        let Some(named) = refresh.relation.as_ref() else { return false };
+        let shows_nothing = |view: &Relation| {
+            let flows = self.guard.view_flows.get(&view.oid);
+            flows.is_some_and(|flows| flows.iter().all(|flow| *flow == Flow::Clean))
+                && !self.guard.locked_relations.contains_key(&view.oid)
+                && !self.guard.protected.keys().any(|column| column.relation == view.oid)
+        };
+        let named = lineage::candidates(self.guard.facts(), &named.schemaname, &named.relname);
+        let mut views = named.into_iter().filter(|it| it.kind == RelationKind::MaterializedView);
+        views.all(shows_nothing)
     }
 
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW.

@@ -195,6 +195,12 @@ SELECT id, ctid FROM patients ORDER BY id
 == refresh and read
 REFRESH MATERIALIZED VIEW m_all
 SELECT salary || '' FROM m_all ORDER BY id
+== refresh of a view of its own columns, one of which is protected
+BEGIN
+REFRESH MATERIALIZED VIEW m_all WITH NO DATA
+REFRESH MATERIALIZED VIEW m_all
+SELECT count(*) FROM m_all WHERE salary > 50000
+ROLLBACK
 == truncate and what is left
 BEGIN
 TRUNCATE contacts
