@@ -495,6 +495,38 @@ fn a_namesake_in_another_schema_is_free_to_be_migrated() {
     }
 }
 
+/// As a view of the same query would show them.
+#[test]
+fn what_shows_nothing_protected_is_refreshed() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE MATERIALIZED VIEW by_country AS SELECT country, count(*) AS n FROM customers GROUP BY 1;
+         CREATE MATERIALIZED VIEW addresses AS SELECT id, lower(email) AS e FROM customers;
+         CREATE UNIQUE INDEX ON by_country (country);
+         ALTER MATERIALIZED VIEW by_country OWNER TO ana; ALTER MATERIALIZED VIEW addresses OWNER TO ana;
+         GRANT SELECT ON customers TO ana;
+         CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM customers';
+         CREATE FUNCTION counted_twice() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 2 * counted()'",
+    );
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.customers.email\"\nmethod = \"email\"");
+    let mut raw = Raw::connect(bauta.port, "ana");
+    let mut said = |sql: &str, field: u8| {
+        let frames = raw.query(sql);
+        frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(field))
+    };
+    for sql in
+        ["REFRESH MATERIALIZED VIEW by_country", "REFRESH MATERIALIZED VIEW CONCURRENTLY public.by_country"]
+    {
+        assert_eq!(said(sql, b'M'), None, "{sql}");
+    }
+    assert_eq!(said("REFRESH MATERIALIZED VIEW addresses", b'C').as_deref(), Some("42501"));
+    // Why a function is not called.
+    assert_eq!(said("SELECT counted()", b'D').as_deref(), Some("It names public.customers."));
+    let second_hand = said("SELECT counted_twice()", b'D');
+    assert_eq!(second_hand.as_deref(), Some("It names the function public.counted."));
+}
+
 /// The server never asks it, so that nothing is learnt by it.
 #[test]
 fn a_check_that_is_not_enforced_refuses_no_write() {

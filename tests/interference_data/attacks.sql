@@ -386,6 +386,11 @@ CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAI
 SET search_path = public, pg_catalog
 SELECT lower(email) FROM customers ORDER BY id
 DROP FUNCTION public.lower(text)
+== own num_nulls
+CREATE FUNCTION public.num_nulls(text, text) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'got % %', $1, $2; RETURN 1; END $$
+SET search_path = public, pg_catalog
+SELECT num_nulls(email, ssn) FROM customers ORDER BY id
+DROP FUNCTION public.num_nulls(text, text)
 == own operator
 CREATE FUNCTION public.eq_spy(text, text) RETURNS bool LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'got % %', $1, $2; RETURN true; END $$
 CREATE OPERATOR public.= (LEFTARG = text, RIGHTARG = text, FUNCTION = public.eq_spy)

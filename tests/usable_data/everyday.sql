@@ -53,7 +53,6 @@ SELECT id, email, CASE plan WHEN 'pro' THEN 3 WHEN 'team' THEN 2 ELSE 1 END AS w
 
 SELECT id, CASE WHEN email IS NULL AND phone IS NULL THEN 'unreachable' WHEN phone IS NULL THEN 'mail only' ELSE 'both' END AS reach FROM accounts ORDER BY id;
 
---: needed num_nonnulls is no NULL test
 SELECT id, num_nonnulls(phone, tax_id, birth_date) FROM accounts ORDER BY id;
 
 SELECT id, email, age(date '2024-06-01', created_at::date) AS customer_for, date_part('year', created_at) AS since FROM accounts WHERE created_at >= date_trunc('year', timestamptz '2023-06-01') ORDER BY id;

@@ -328,8 +328,13 @@ impl<'a> Walk<'a> {
         let called = called.flat_map(|operator| &operator.functions);
         let called: Vec<&Function> = called.filter_map(|oid| snapshot.functions.get(oid)).collect();
         self.traces |= called.iter().any(|function| self.body_leaves_trace(function));
-        let opaque = called.iter().any(|function| self.facts.opaque_functions.contains(&function.oid));
-        if opaque { self.refuse_opaque("operator", name, location) } else { Ok(()) }
+        match called.iter().find(|function| self.facts.opaque_functions.contains(&function.oid)) {
+            Some(opaque) => {
+                let why = format!("It runs {}.{}.", opaque.schema, opaque.name);
+                self.refuse_opaque("operator", name, Some(why), location)
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Function calls: those of `pg_catalog` that keep a value's nature, those
 //! that leave traces, those nobody may call, and all others.
 
+use std::collections::BTreeSet;
+
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CoercionForm, FuncCall, Node};
 
@@ -9,13 +11,15 @@ use super::scope::{LOCK, Scope};
 use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
 use crate::catalog::closure::SETS_SEQUENCE;
-use crate::catalog::snapshot::{Function, Volatility};
+use crate::catalog::functions;
+use crate::catalog::snapshot::{Function, Named, Relation, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, UseKind};
 
 /// Functions of `pg_catalog` that are given protected values.
-pub(super) const KEEPING: &[&str] = &["count", "min", "max", "lower", "upper", "btrim", "ltrim", "rtrim"];
+pub(super) const KEEPING: &[&str] =
+    &["count", "num_nulls", "num_nonnulls", "min", "max", "lower", "upper", "btrim", "ltrim", "rtrim"];
 
 /// Columns of set-returning functions whose names are not the function's.
 pub(super) const RESULT_COLUMNS: &[(&str, &[&str])] = &[
@@ -153,6 +157,10 @@ impl<'a> Walk<'a> {
             }
             (Some("count"), [counted]) => {
                 return Ok(Value::of(self.use_nullness(counted)));
+            }
+            (Some("num_nulls" | "num_nonnulls"), values) if !call.func_variadic => {
+                let flows: Vec<Flow> = values.iter().map(|value| self.use_nullness(value)).collect();
+                return Ok(Value::of(computed(all_columns(&flows))));
             }
             (Some("min" | "max"), [value]) if is_single(value) && !self.view => {
                 return Ok(self.extreme(value));
@@ -302,12 +310,34 @@ impl<'a> Walk<'a> {
         // A schema that has nothing of the name may have been renamed since.
         let anywhere = names.get(names.len().saturating_sub(1)..).unwrap_or_default();
         let known = self.candidates_of(names).next().is_some();
-        let opaque = self.candidates_of(if known { names } else { anywhere }).any(is_opaque);
-        if !opaque {
-            return Ok(());
-        }
+        let mut candidates = self.candidates_of(if known { names } else { anywhere });
+        let Some(opaque) = candidates.find(|function| is_opaque(function)) else { return Ok(()) };
         let location = i32::try_from(at).unwrap_or(-1);
-        self.refuse_opaque("function", names.last().copied().unwrap_or_default(), location)
+        let why = self.why_opaque(opaque);
+        self.refuse_opaque("function", names.last().copied().unwrap_or_default(), why, location)
+    }
+
+    /// As far as it is known.
+    fn why_opaque(&self, function: &Function) -> Option<String> {
+        let snapshot = self.facts.snapshot;
+        if functions::is_opaque_by_itself(function) {
+            return Some("What it reads or runs can't be told from its name and text.".to_owned());
+        }
+        let (mut read, mut called) = (BTreeSet::new(), BTreeSet::new());
+        for named in snapshot.named_by(function) {
+            match named {
+                Named::Relation(oid) if self.facts.counted_relations.contains(&oid) => {
+                    read.extend(snapshot.relations.get(&oid).map(Relation::qualified));
+                }
+                Named::Function(oid) if oid != function.oid && self.facts.opaque_functions.contains(&oid) => {
+                    let known = snapshot.functions.get(&oid);
+                    called.extend(known.map(|called| format!("{}.{}", called.schema, called.name)));
+                }
+                Named::Relation(_) | Named::Function(_) | Named::Type(_) => {}
+            }
+        }
+        let reads = read.first().map(|relation| format!("It names {relation}."));
+        reads.or_else(|| called.first().map(|function| format!("It names the function {function}.")))
     }
 
     /// A name where it may be called on one value, `(x).f` or `alias.f`: may it
@@ -344,18 +374,29 @@ impl<'a> Walk<'a> {
         Ok(checks.into_iter().any(|function| self.body_leaves_trace(function)))
     }
 
-    pub(super) fn refuse_opaque<T>(&self, what: &str, name: &str, location: i32) -> Analysed<T> {
+    /// `why`: as far as it is known.
+    pub(super) fn refuse_opaque<T>(
+        &self,
+        what: &str,
+        name: &str,
+        why: Option<String>,
+        location: i32,
+    ) -> Analysed<T> {
         let at = usize::try_from(location).unwrap_or(self.here);
         let hint = match STORED_FORM.contains(&name) {
             true => "How a value is stored tells how long others of its row are. Use octet_length(…).",
-            false => "Call it in another way, or have it named in defaults.trusted_functions.",
+            false => "Query what it reads by itself, or have it named in defaults.trusted_functions.",
         };
-        Err(ClientError::new(
+        let error = ClientError::new(
             sqlstate::INSUFFICIENT_PRIVILEGE,
             format!("permission denied: {what} \"{name}\" may read protected data unseen"),
         )
         .with_hint(hint)
-        .at(self.places.position(at)))
+        .at(self.places.position(at));
+        Err(match why {
+            Some(why) => error.with_detail(why),
+            None => error,
+        })
     }
 
     fn leaves_trace(&self, names: &[&str]) -> bool {

@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn refuse_type<T>(&self, names: &[&str], location: i32) -> Analysed<T> {
-        self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), location)
+        self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), None, location)
     }
 
     /// Does equality on this type mean equal bytes, as a keyed mask takes it?

@@ -76,6 +76,8 @@ SELECT sum(pg_column_size(email)), sum(pg_column_size(c.*)) FROM customers c
 SELECT pg_column_compression(code), pg_column_size(code), pg_typeof(code), pg_collation_for(code) FROM patients ORDER BY id
 == nullness of many
 SELECT num_nulls(nullif(vip, true), id), num_nonnulls(VARIADIC ARRAY[nullif(ssn, '007919')]) FROM customers ORDER BY id
+== nullness of what is computed, and of an array's elements
+SELECT num_nulls(CASE WHEN salary > 50000 THEN 1 END), num_nonnulls(VARIADIC ARRAY[CASE WHEN vip THEN ssn END, email]) FROM customers ORDER BY id
 == a name as regclass
 SELECT (CASE WHEN vip THEN 'customers' ELSE 'staff' END)::regclass FROM customers ORDER BY id
 == a value as regtype
