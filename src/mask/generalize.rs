@@ -5,6 +5,7 @@
 //! constant that `redact` shows.
 
 use bytes::{BufMut, BytesMut};
+use num_bigint::BigInt;
 
 use super::types::datetime::{self, Moment};
 use super::types::integer::{self, Width};
@@ -70,24 +71,35 @@ pub struct GeneralizeNumeric {
 impl Mask for GeneralizeNumeric {
     fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
         let format = self.unreadable.format;
-        let lower = match Numeric::decode(value, format).ok_or(self.unreadable)? {
-            Numeric::Number(number) => self.lower(number),
+        let end = match Numeric::decode(value, format).ok_or(self.unreadable)? {
+            Numeric::Number(number) => self.end(number),
             Numeric::Other => None,
         };
         let zero = Decimal { unscaled: 0, scale: self.bucket.scale };
-        lower.unwrap_or(zero).encode(format, out);
+        end.unwrap_or(zero).encode(format, out);
         Ok(Masked::Value)
     }
 }
 
 impl GeneralizeNumeric {
-    fn lower(&self, number: Decimal) -> Option<Decimal> {
+    /// The bucket's lower end, or its upper one where the column can't hold that.
+    /// With numbers of any size: whether one overflows must not depend on more than
+    /// the bucket.
+    fn end(&self, number: Decimal) -> Option<Decimal> {
         let scale = number.scale.max(self.bucket.scale);
-        let bucket = self.bucket.with_scale(scale)?.unscaled;
-        let number = number.with_scale(scale)?.unscaled;
-        let unscaled = number.checked_sub(number.checked_rem_euclid(bucket)?)?;
-        let lower = Decimal { unscaled, scale }.with_scale(self.bucket.scale)?;
-        self.declared.is_none_or(|d| d.holds(lower)).then_some(lower)
+        let scaled = |decimal: Decimal| {
+            Some(decimal.unscaled * BigInt::from(10).pow(scale.checked_sub(decimal.scale)?))
+        };
+        let (number, bucket) = (scaled(number)?, scaled(self.bucket)?);
+        let mut below = &number / &bucket;
+        // Division goes towards zero.
+        if &below * &bucket > number {
+            below -= 1;
+        }
+        let holds = |end: &Decimal| self.declared.is_none_or(|declared| declared.holds(*end));
+        let ends = [below.clone(), below + 1].map(|which| which * self.bucket.unscaled);
+        let ends = ends.into_iter().filter_map(|end| i128::try_from(end).ok());
+        ends.map(|unscaled| Decimal { unscaled, scale: self.bucket.scale }).find(holds)
     }
 }
 
@@ -103,9 +115,10 @@ macro_rules! generalize_float {
             fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
                 let format = self.unreadable.format;
                 let number = <$type>::decode(value, format).ok_or(self.unreadable)?;
-                let lower = (number / self.bucket).floor() * self.bucket;
+                let below = (number / self.bucket).floor();
+                let mut ends = [below * self.bucket, (below + 1.0) * self.bucket].into_iter();
                 // Adding zero turns -0 into 0.
-                (if lower.is_finite() { lower + 0.0 } else { 0.0 }).encode(format, out);
+                (ends.find(|end| end.is_finite()).unwrap_or(0.0) + 0.0).encode(format, out);
                 Ok(Masked::Value)
             }
         }

@@ -82,18 +82,15 @@ impl Mask for NoiseNumeric {
 
 impl NoiseNumeric {
     fn moved(&self, number: Decimal) -> Option<Decimal> {
-        let scale = number.scale;
-        // 1.5 and 1.50 are one number.
-        let mut plain = number;
-        while let Some(shorter) = plain.scale.checked_sub(1).and_then(|s| plain.with_scale(s)) {
-            plain = shorter;
-        }
         let mut input = [0; 20];
         let (unscaled, decimals) = input.split_first_chunk_mut::<16>()?;
-        *unscaled = plain.unscaled.to_be_bytes();
-        decimals.copy_from_slice(&plain.scale.to_be_bytes());
+        *unscaled = number.unscaled.to_be_bytes();
+        decimals.copy_from_slice(&number.scale.to_be_bytes());
+        // With the column's decimals, not those that this value is spelled with.
+        let shown = self.declared.and_then(|declared| number.with_scale(declared.decimals()));
+        let Decimal { unscaled: number, scale } = shown.unwrap_or(number);
         let holds = |unscaled| self.declared.is_none_or(|d| d.holds(Decimal { unscaled, scale }));
-        let unscaled = moved(number.unscaled, self.amount, &self.keyed.of(&input), holds)?;
+        let unscaled = moved(number, self.amount, &self.keyed.of(&input), holds)?;
         Some(Decimal { unscaled, scale })
     }
 }

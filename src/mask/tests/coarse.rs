@@ -56,7 +56,12 @@ fn numbers_show_the_lower_end_of_their_bucket() {
         (of("numeric", -1), "10", "123456789012345678901234567890123456789012345", "0"),
         (of("numeric", ((8 << 16) | 2) + 4), "1000", "123456.78", "123000.00"),
         // The lower end has a digit more than the column.
-        (of("numeric", ((5 << 16) | 2) + 4), "300", "-999.99", "0.00"),
+        (of("numeric", ((5 << 16) | 2) + 4), "300", "-999.99", "-900.00"),
+        (of("numeric", ((5 << 16) | 2) + 4), "300", "-950", "-900.00"),
+        (of("numeric", -1), "'100000000000000000000'", "-5", "-100000000000000000000"),
+        (of("numeric", -1), "'100000000000000000000'", "-5.00000000000000000001", "-100000000000000000000"),
+        (of("numeric", -1), "'0.00000000000000000001'", "99999999999999999999", "0.00000000000000000000"),
+        (of("numeric", -1), "10", "12.0000000000000000000000000000000000000000", "10"),
         (of("float8", -1), "0.5", "2.75", "2.5"),
         (of("float8", -1), "10", "-0.5", "-10"),
         (of("float8", -1), "10", "NaN", "0"),
@@ -65,6 +70,14 @@ fn numbers_show_the_lower_end_of_their_bucket() {
         let options = format!("bucket = {bucket}");
         assert_eq!(shown("generalize", &options, &ty, value), expected, "{value} by {bucket}");
     }
+    // The lower end would be an infinity.
+    let lowest = shown(
+        "generalize",
+        "bucket = '20000000000000000000000000000000000'",
+        &of("float4", -1),
+        "-3.4028235e38",
+    );
+    assert!(lowest.parse::<f32>().unwrap() < -3.4e38, "{lowest}");
 }
 
 #[test]
@@ -114,8 +127,9 @@ fn noise_moves_every_number_a_little() {
         let most = (value / 20).unsigned_abs().max(1);
         assert!(shown.abs_diff(value) <= most, "{value} became {shown}");
     }
+    let price = of("numeric", ((8 << 16) | 2) + 4);
     for (value, most) in [("0.00", 1_i128), ("0.01", 1), ("1500.00", 7500), ("-1500.00", 7500)] {
-        let shown = shown("noise", "percent = 5", &of("numeric", -1), value);
+        let shown = shown("noise", "percent = 5", &price, value);
         let number = |s: &str| Decimal::parse(s).unwrap().with_scale(2).unwrap().unscaled;
         assert_ne!(number(&shown), number(value));
         assert!((number(&shown) - number(value)).abs() <= most, "{value} became {shown}");
@@ -144,9 +158,14 @@ fn noise_holds_the_declared_precision() {
 #[test]
 fn equal_numbers_get_equal_noise() {
     let numeric = of("numeric", -1);
-    let plain = Decimal::parse(&shown("noise", "", &numeric, "1000000")).unwrap();
-    let zeros = Decimal::parse(&shown("noise", "", &numeric, "1000000.000")).unwrap();
-    assert!((plain.unscaled * 1000 - zeros.unscaled).abs() <= 2000);
+    let zeros = format!("1.5{}", "0".repeat(40));
+    for (short, long) in [("1.5", "1.50"), ("1000000", "1000000.000"), ("-0.1", "-0.1000"), ("1.5", &zeros)] {
+        for (method, options) in [("noise", ""), ("generalize", "bucket = 0.5")] {
+            let of_both = [short, long].map(|value| shown(method, options, &numeric, value));
+            assert_eq!(of_both[0], of_both[1], "{method} of {short} and {long}");
+            assert_ne!(of_both[0], "0", "{method} of {short}");
+        }
+    }
     assert_eq!(shown("noise", "", &of("float8", -1), "-0"), shown("noise", "", &of("float8", -1), "0"));
 }
 
@@ -160,7 +179,8 @@ proptest! {
         let text = Numeric::decode(&text, Format::Text).unwrap();
         prop_assert_eq!(Numeric::decode(&binary, Format::Binary).unwrap(), text);
         if number.unscaled.unsigned_abs() < 10_u128.pow(35) {
-            prop_assert_eq!(text, Numeric::Number(number));
+            let Numeric::Number(read) = text else { panic!("{number:?} is not read") };
+            prop_assert_eq!(read.with_scale(scale), Some(number));
         }
     }
 

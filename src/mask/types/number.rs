@@ -124,7 +124,7 @@ impl std::fmt::Display for Declared {
     }
 }
 
-/// `unscaled / 10^scale`: a numeric of at most 35 digits.
+/// `unscaled / 10^scale`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decimal {
     pub unscaled: i128,
@@ -136,7 +136,8 @@ const MOST_DECIMALS: u32 = 34;
 /// Filled up to groups of four, a number below this still fits 128 bits.
 const TOO_LARGE: u128 = 10_u128.pow(35);
 
-/// A numeric as it comes.
+/// A numeric as it comes, with no more decimals than it needs: equal numbers are
+/// one, however many zeros they show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numeric {
     Number(Decimal),
@@ -148,7 +149,11 @@ impl Numeric {
     /// None: not a numeric.
     pub fn decode(value: &[u8], format: Format) -> Option<Self> {
         match format {
-            Format::Text => Self::from_text(std::str::from_utf8(value).ok()?),
+            Format::Text => {
+                let text = std::str::from_utf8(value).ok()?;
+                let is_fraction = text.contains('.');
+                Self::from_text(if is_fraction { text.trim_end_matches('0') } else { text })
+            }
             Format::Binary => Self::from_binary(value),
         }
     }
@@ -194,15 +199,22 @@ impl Numeric {
         }
         // The last group stands at this power of ten; decimals behind the
         // shown ones are zeros.
-        let power = 4 * (i64::from(weight.cast_signed()) - i64::from(count) + 1) + i64::from(scale);
-        let unscaled = match (unscaled, u32::try_from(power), u32::try_from(-power)) {
-            (Some(0), ..) => Some(0),
-            (Some(u), Ok(up), _) => 10_i128.checked_pow(up).and_then(|p| u.checked_mul(p)),
-            (Some(u), _, Ok(down)) => 10_i128.checked_pow(down).map(|p| u / p),
-            _ => None,
+        let mut power = 4 * (i64::from(weight.cast_signed()) - i64::from(count) + 1);
+        let hidden = u32::try_from(-power - i64::from(scale)).unwrap_or(0);
+        if let (Some(u), Some(cut)) = (unscaled, 10_i128.checked_pow(hidden)) {
+            unscaled = Some(u / cut);
+            power += i64::from(hidden);
+        }
+        while let Some(u) = unscaled.filter(|u| power < 0 && u % 10 == 0) {
+            (unscaled, power) = (Some(u / 10), if u == 0 { 0 } else { power + 1 });
+        }
+        let up = u32::try_from(power).unwrap_or(0);
+        let unscaled = match unscaled {
+            Some(0) => Some(0),
+            unscaled => unscaled.and_then(|u| 10_i128.checked_pow(up)?.checked_mul(u)),
         };
         let unscaled = unscaled.map(|u| if negative { -u } else { u });
-        Some(Self::number(unscaled, Some(u32::from(scale))))
+        Some(Self::number(unscaled, u32::try_from((-power).max(0)).ok()))
     }
 
     fn number(unscaled: Option<i128>, scale: Option<u32>) -> Self {
