@@ -44,7 +44,8 @@ impl Row {
         format: Format,
     ) -> Self {
         let rule = |place: usize| {
-            // Several, where the table's name may mean several tables.
+            // Several, where the table's name may mean several tables, or a constraint
+            // takes less than the column itself.
             let here = streamed.iter().filter(|streamed| streamed.place == place);
             let streamed = here.min_by_key(|streamed| streamed.takes)?;
             let Streamed { column, takes, ty, .. } = streamed;

@@ -306,6 +306,21 @@ fn a_column_that_may_be_written_takes_both() {
     assert_eq!(sent(&make, data.as_bytes()), Err("42501".into()));
 }
 
+#[test]
+fn a_constraint_takes_less_than_the_column() {
+    let make = |takes: [Takes; 2]| {
+        let copy = CopyIn { columns: 3, format: Ok(text()) };
+        let streamed = takes.map(|takes| Streamed { place: 1, column: column(), ty: text_type(), takes });
+        CopyInStream::new(&copy, &streamed, &keys(), Encoding::Utf8).ok().unwrap()
+    };
+    let token = format!("1\t{}\tx\n", token("a"));
+    let either = || make([Takes::Either, Takes::Tokens]);
+    assert_eq!(sent(&either, token.as_bytes()).as_deref(), Ok(&b"1\ta\tx\n"[..]));
+    assert_eq!(sent(&either, b"1\tplain\tx\n"), Err("42501".into()));
+    let nothing = || make([Takes::Tokens, Takes::Nothing]);
+    assert_eq!(sent(&nothing, token.as_bytes()), Err("42501".into()));
+}
+
 /// Memory must not grow with a value.
 #[test]
 fn a_value_that_never_ends_is_refused() {
