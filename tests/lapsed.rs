@@ -14,6 +14,28 @@ const POLICY: &str = r#"
     method = "email"
 "#;
 
+const KEYS: &str = r#"
+    [[protect]]
+    columns = ["public.locked.code", "public.closed.code"]
+    method = "token"
+    domain = "keys"
+
+    [[protect]]
+    column = "public.open.code"
+    method = "token"
+    domain = "keys"
+    allow = ["write"]
+
+    [[protect]]
+    columns = ["public.numbers.no", "public.counted.no"]
+    method = "token"
+    domain = "numbers"
+
+    [[protect]]
+    columns = ["public.hidden.code", "public.asked.code"]
+    method = "redact"
+"#;
+
 fn error(frames: &[Frame]) -> Option<String> {
     frames.iter().find(|f| f.tag == b'E').and_then(|f| f.field(b'C'))
 }
@@ -120,4 +142,71 @@ fn a_grant_on_a_key_answers_nothing_about_the_column_that_it_leads_to() {
     for sql in guesses {
         assert_eq!(error(&ana.query(sql)).as_deref(), Some("23503"), "{sql}");
     }
+}
+
+/// Who may write a column alone is answered no guess about what its key leads to:
+/// tokens lead there.
+#[test]
+fn a_key_that_may_be_written_takes_tokens_where_the_other_column_may_not() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE TABLE locked (code text PRIMARY KEY); INSERT INTO locked VALUES ('red'), ('blue');
+         CREATE TABLE open (id int PRIMARY KEY, code text REFERENCES locked);
+         CREATE TABLE closed (id int PRIMARY KEY, code text REFERENCES locked);
+         CREATE TABLE numbers (no int PRIMARY KEY); INSERT INTO numbers VALUES (7);
+         CREATE TABLE counted (id int PRIMARY KEY, no int REFERENCES numbers);
+         CREATE TABLE hidden (code text PRIMARY KEY);
+         CREATE TABLE asked (id int PRIMARY KEY, code text REFERENCES hidden);
+         GRANT ALL ON locked, open, closed, numbers, counted, hidden, asked TO PUBLIC",
+    );
+    let bauta = Bauta::start(&server, KEYS);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let first = |frames: &[Frame]| {
+        let row = frames.iter().find(|f| f.tag == b'D').expect("a row");
+        String::from_utf8(row.body[6..].to_vec()).unwrap()
+    };
+    let token = first(&ana.query("SELECT code FROM locked LIMIT 1"));
+    let copy = |ana: &mut Raw, id: u32, value: &str| {
+        ana.send(&m::query("COPY open FROM STDIN"));
+        let data = m::copy_data(format!("{id}\t{value}\n").as_bytes());
+        ana.exchange(&[data, m::copy_done()].concat())
+    };
+    let bound = |ana: &mut Raw, id: u32, value: &str| {
+        let insert = m::parse("", &format!("INSERT INTO open VALUES ({id}, $1)"), &[]);
+        let bind = m::bind("", "", &[Some(value)], &[]);
+        ana.exchange(&[insert, bind, m::execute("", 0), m::sync()].concat())
+    };
+    let asks = |ana: &mut Raw, id: u32, value: &str, expected: Option<&str>| {
+        let inserted = ana.query(&format!("INSERT INTO open VALUES ({id}, '{value}')"));
+        assert_eq!(error(&inserted).as_deref(), expected, "{value}");
+        assert_eq!(error(&bound(ana, id + 1, value)).as_deref(), expected, "{value} bound");
+        assert_eq!(error(&copy(ana, id + 2, value)).as_deref(), expected, "{value} copied");
+    };
+    asks(&mut ana, 10, &token, None);
+    asks(&mut ana, 20, "green", Some("42501"));
+    let listed = |id: u32, table: &str, value: &str| {
+        format!("INSERT INTO {table} SELECT {id}, t FROM (VALUES ('{value}')) v (t)")
+    };
+    assert_eq!(error(&ana.query(&listed(24, "open", "green"))).as_deref(), Some("42501"));
+    assert_eq!(error(&ana.query(&listed(1, "closed", &token))), None);
+    assert_eq!(error(&ana.query("INSERT INTO open VALUES (30, NULL), (31, DEFAULT)")), None);
+    assert_eq!(error(&ana.query(&format!("UPDATE open SET code = '{token}' WHERE id = 30"))), None);
+    assert_eq!(error(&ana.query("UPDATE open SET code = 'green' WHERE id = 30")).as_deref(), Some("42501"));
+    grant(&bauta, &["public.asked.code", "public.counted.no", "public.closed.code"]);
+    assert_eq!(error(&ana.query(&listed(2, "closed", &token))), None);
+    assert_eq!(error(&ana.query(&listed(3, "closed", "green"))).as_deref(), Some("42501"));
+    for sql in ["INSERT INTO asked VALUES (1, 'green')", "INSERT INTO counted VALUES (1, 7)"] {
+        assert_eq!(error(&ana.query(sql)).as_deref(), Some("42501"), "{sql}");
+    }
+    assert_eq!(error(&ana.query("INSERT INTO asked VALUES (1, NULL)")), None);
+    grant(&bauta, &["public.locked.code", "public.hidden.code", "public.numbers.no"]);
+    asks(&mut ana, 40, "green", Some("23503"));
+    assert_eq!(error(&ana.query("INSERT INTO asked VALUES (2, 'green')")).as_deref(), Some("23503"));
+    grant(&bauta, &["public.asked.code", "public.counted.no", "public.numbers.no"]);
+    assert_eq!(error(&ana.query("INSERT INTO counted VALUES (1, 7)")), None);
+    let checked = bauta.cli(&["check", "-c", "proxy.toml"]);
+    let said = format!("{}{}", checked.stdout, checked.stderr);
+    assert!(said.contains("public.open.code has allow = [\"write\"], and public.locked.code"), "{said}");
+    assert!(!said.contains("public.asked.code has allow"), "{said}");
 }

@@ -26,8 +26,12 @@ struct Told {
     searched: Vec<Flow>,
     /// Whether other protected columns of two rows are equal.
     compared: Vec<Flow>,
-    /// Whether a column that a foreign key leads to holds its original.
+    /// Whether columns that foreign keys lead to hold its original, as their tokens tell.
     led_to: Vec<Flow>,
+    /// The same, where their tokens don't.
+    found_in: Vec<Flow>,
+    /// Whether they hold what stands beside it.
+    met: Vec<Flow>,
 }
 
 /// A table that a row with a written token may lie in.
@@ -68,13 +72,58 @@ impl<'a> Walk<'a> {
             let given = self.null_for(field.type_oid, &written.value).filter(|_| is_alone);
             self.use_write(&mixed(&told.searched), Disclosure::Search, written.span.clone(), given);
         }
-        for there in told.led_to {
+        for (there, needs) in [(&told.met, Disclosure::Equality), (&told.found_in, Disclosure::Search)] {
             let given = self.null_for(field.type_oid, &written.value);
-            self.use_write(&there, Disclosure::Equality, written.span.clone(), given);
+            self.use_write(&mixed(there), needs, written.span.clone(), given);
         }
+        self.write_key(&mixed(&told.led_to), field, written);
         for other in told.compared {
             self.use_write(&other, Disclosure::Equality, written.span.clone(), None);
         }
+    }
+
+    /// What goes into `field` must be a token, unless the session may ask what
+    /// stands `there`, where a foreign key leads.
+    fn write_key(&mut self, there: &Flow, field: &Field, written: &Written) {
+        // The row that an upsert left out was judged; so were tokens in a list.
+        let is_judged = written.is_excluded && !written.value.is_clean();
+        if *there == Flow::Clean || is_judged || self.lists_all(&written.value, there) {
+            return;
+        }
+        let given = self.given_for(field, &written.value);
+        let given = given.or_else(|| self.null_for(field.type_oid, &written.value));
+        // With the field's own: a number that means itself there is no token here.
+        self.use_write(&mixed([&field.flow, there]), Disclosure::Search, written.span.clone(), given);
+    }
+
+    /// The columns of the token's domain that foreign keys lead to from where it ends.
+    pub(super) fn keys_alike(&self, to: &Destination<'a>, column: &str, flow: &Flow) -> Flow {
+        let written = Written::of(Value::clean(), 0..0);
+        let mut told = Told::default();
+        for (table, exact) in &to.held_in {
+            let own = self.places_of(table, exact.then_some(column), flow);
+            let row = Row { table, exact: *exact, own, written: &written };
+            for constraint in table.constraints.iter().filter(|known| row.holds(known)) {
+                if let Some((target, keys)) = &constraint.references {
+                    self.told_by_key(&row, constraint, (*target, keys), &mut told);
+                }
+            }
+        }
+        mixed(&told.led_to)
+    }
+
+    /// What stands where the foreign keys of a protected column lead, and of what is
+    /// generated from it: a value of the client's choice in it asks about that.
+    pub(super) fn keys_from(&self, table: &Relation, column: &str, flow: &Flow) -> Flow {
+        let places = self.places_of(table, Some(column), flow);
+        let mut found: Vec<Flow> = Vec::new();
+        for constraint in &table.constraints {
+            let Some((target, keys)) = &constraint.references else { continue };
+            let Some(target) = self.facts.snapshot.relations.get(target) else { continue };
+            let pairs = constraint.columns.iter().zip(keys).filter(|(held, _)| places.contains(held));
+            found.extend(pairs.map(|(_, key)| self.flow_at(target, *key)));
+        }
+        mixed(&found)
     }
 
     /// Where in the table the token ends (`column`: none where names differ),
@@ -115,7 +164,8 @@ impl<'a> Walk<'a> {
 
     /// By a foreign key: whether the table that it leads to holds the original.
     /// Tokens tell that of another column, if both are of one domain. Who may write
-    /// anything here, by a grant on this column alone, asks about that one.
+    /// anything here, by a grant on this column alone or by its rule's `allow`, asks
+    /// about that one.
     fn told_by_key(
         &self,
         row: &Row<'_, 'a>,
@@ -129,12 +179,16 @@ impl<'a> Walk<'a> {
             let there = target.map_or_else(Value::clean, |target| self.value_at(target, *key));
             let is_alike = self.masks_tell(&value, &there) && !self.blurs(&value);
             let (flow, there) = (value.flow, there.flow);
-            let is_asked = row.own.contains(held) || row.steers(held);
-            if flow != Flow::Clean && is_asked {
-                match is_alike {
-                    true if is_writable(&flow) => {}
-                    true => told.led_to.push(there),
-                    false => told.searched.push(flow),
+            let is_own = row.own.contains(held);
+            if flow == Flow::Clean || !(is_own || row.steers(held)) {
+                continue;
+            }
+            match is_alike {
+                true if is_own => told.led_to.push(there),
+                true => told.met.push(there),
+                false => {
+                    told.searched.push(flow);
+                    told.found_in.push(there);
                 }
             }
         }
@@ -151,11 +205,6 @@ impl<'a> Walk<'a> {
         let is_padded = || self.is_padded(value) && columns(&value.flow).iter().any(is_shared);
         !value.is_clean() && (!self.keeps_equality(value) || is_padded())
     }
-}
-
-/// `allow = ["write"]`: what its keys answer is the policy's to disclose.
-fn is_writable(flow: &Flow) -> bool {
-    columns(flow).iter().all(|column| column.writable)
 }
 
 impl Row<'_, '_> {

@@ -17,7 +17,7 @@ use pg_query::protobuf::{AExprKind, FuncCall, Node, SqlValueFunctionOp, TypeName
 use super::Walk;
 use super::dml::Destination;
 use super::names::{PG_CATALOG, strings};
-use super::value::{columns, computed};
+use super::value::{columns, computed, mixed};
 use super::writes::Written;
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Column, ConstraintKind, Relation, RelationKind};
@@ -93,7 +93,7 @@ impl<'a> Walk<'a> {
                 let asked = match &flow {
                     Flow::Clean => self.beside_new(&[(*table, true)], to, &column.name, beside),
                     flow if self.tells_equal(flow) || self.is_keyed(to, column, *exact, flow, true) => {
-                        flow.clone()
+                        mixed([flow, &self.keys_from(table, &column.name, flow)])
                     }
                     _ => Flow::Clean,
                 };

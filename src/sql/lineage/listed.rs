@@ -23,7 +23,7 @@ use super::functions::UNNEST;
 use super::given::{keeps, leads_back};
 use super::names::strings;
 use super::scope::Field;
-use super::value::{Constant, Literal, Purpose, Value, all_columns};
+use super::value::{Constant, Literal, Purpose, Value, all_columns, columns};
 use super::{Mark, Walk};
 use crate::catalog::Oid;
 use crate::mask::ValueType;
@@ -211,14 +211,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `written` goes into `field`.
-    pub(super) fn want_stored(&mut self, field: &Field, written: &Value) {
+    /// `written` goes into `field`, whose foreign keys lead to what is `there`.
+    pub(super) fn want_stored(&mut self, field: &Field, there: &Flow, written: &Value) {
         let is_writable = match &field.flow {
             Flow::Plain { columns, .. } => columns.iter().any(|column| column.writable),
             Flow::Clean | Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => true,
         };
         if written.is_clean() && !written.collated && !is_writable {
             self.want_listed(&Value::of_field(field, 0..0), written);
+            // What is no token asks about these too.
+            let known = written.listed.and_then(|place| self.wanted.get_mut(&place)?.as_mut());
+            if let Some(known) = known {
+                known.columns.extend(columns(there).iter().cloned());
+            }
         }
     }
 
@@ -238,6 +243,16 @@ impl<'a> Walk<'a> {
             && declared_type(known(listed.type_oid).oid, false) == declared_type(ty.oid, false)
             && ty.element.is_none()
             && keeps(written.type_oid, ty.oid)
+    }
+
+    /// Are these columns among those that what is no token in the list asks about?
+    pub(super) fn lists_all(&self, written: &Value, flow: &Flow) -> bool {
+        let listed = written.listed.filter(|_| !written.is_clean());
+        let listed = listed.and_then(|place| self.listed.get(&place));
+        let holds = |listed: &Listed, column: &Arc<ProtectedColumn>| {
+            listed.columns.iter().any(|known| known.is_same(column))
+        };
+        listed.is_some_and(|listed| columns(flow).iter().all(|column| holds(listed, column)))
     }
 
     /// What is to be known of the columns of VALUES when the statement is read anew.

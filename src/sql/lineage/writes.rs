@@ -83,7 +83,8 @@ impl<'a> Walk<'a> {
         }
         if field.flow != Flow::Clean && constant == Constant::No {
             self.found.sensitive.extend(written.literals.iter().cloned());
-            self.want_stored(&field, &written.value);
+            let there = self.keys_alike(to, column, &field.flow);
+            self.want_stored(&field, &there, &written.value);
             // The tokens in a list were judged there.
             if !stores_listed {
                 let given = self.given_for(&field, &written.value);

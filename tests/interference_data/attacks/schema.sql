@@ -551,3 +551,8 @@ CREATE VIEW v_matched AS SELECT id, seen::text AS t FROM matched;
 CREATE TABLE half_keyed (id int NOT NULL, part int NOT NULL, pin text) PARTITION BY LIST (part);
 CREATE TABLE half_keyed_1 PARTITION OF half_keyed FOR VALUES IN (1);
 ALTER TABLE ONLY half_keyed ADD PRIMARY KEY (id, part);
+-- Keys that may be written, which lead to keys that may not.
+CREATE TABLE locked_keys (code text PRIMARY KEY);
+CREATE TABLE open_keys (id int PRIMARY KEY, code text DEFAULT current_setting('app.guess', true) REFERENCES locked_keys);
+CREATE TABLE locked_kin (code text PRIMARY KEY);
+CREATE TABLE open_kin (id int PRIMARY KEY, code text REFERENCES locked_kin);

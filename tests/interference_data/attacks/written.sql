@@ -271,3 +271,29 @@ FETCH 1 FROM marking
 COMMIT
 SELECT code FROM marked WHERE xmax <> 0 ORDER BY code
 UPDATE marked SET code = code
+== a guess in a foreign key that may be written
+BEGIN
+INSERT INTO open_keys VALUES (10, 'p1')
+ROLLBACK
+== a guess in a foreign key that may be written, by an update
+BEGIN
+UPDATE open_keys SET code = 'p1' WHERE id = 1
+ROLLBACK
+== a guess in a foreign key that may be written, by a default
+BEGIN
+SET LOCAL app.guess = 'p1'
+INSERT INTO open_keys (id) VALUES (10)
+ROLLBACK
+== a guess in a foreign key that may be written, set to its default
+BEGIN
+SET LOCAL app.guess = 'p1'
+UPDATE open_keys SET code = DEFAULT WHERE id = 1
+ROLLBACK
+== a guess in a foreign key of the domain that may be written
+BEGIN
+INSERT INTO open_kin VALUES (10, 'p1')
+ROLLBACK
+== a guess in a foreign key of the domain that may be written, from a list
+BEGIN
+INSERT INTO open_kin SELECT 10, t FROM (VALUES ('p1')) v (t)
+ROLLBACK
