@@ -96,9 +96,9 @@ impl<'a> Advice<'a> {
         for constraint in &relation.constraints {
             let Some((target, keys)) = &constraint.references else { continue };
             let Some(target) = self.guard.snapshot.relations.get(target) else { continue };
-            for (from, to) in constraint.columns.iter().zip(keys) {
-                let (here, there) = (self.is_protected(relation, *from), self.is_protected(target, *to));
-                let (from, to) = (Self::name(relation, *from), Self::name(target, *to));
+            for (held, key) in constraint.columns.iter().zip(keys) {
+                let (here, there) = (self.is_protected(relation, *held), self.is_protected(target, *key));
+                let (from, to) = (Self::name(relation, *held), Self::name(target, *key));
                 if here && !there {
                     let message = format!("{from} is protected, and {to}, which it references, is not");
                     self.add(
@@ -109,10 +109,28 @@ impl<'a> Advice<'a> {
                 } else if there && !here {
                     let message =
                         format!("{from} is declared public, and references {to}, which is protected");
-                    self.add(Severity::Warning, message, "");
+                    let mend = "what is written there tells everybody who may write it whether the other column \
+                                holds that: protect it too, or let them write it by a trusted function";
+                    self.add(Severity::Warning, message, mend);
+                } else if self.is_written_alone(relation, *held, target, *key) {
+                    let message =
+                        format!("{from} has allow = [\"write\"], and {to}, which it references, has not");
+                    let mend = "without a grant on the referenced column too, tokens of one domain and NULL are \
+                                written there, and nothing else";
+                    self.add(Severity::Warning, message, mend);
                 }
             }
         }
+    }
+
+    /// May anything be written to the column, but for a key that leads where it may not?
+    fn is_written_alone(&self, relation: &Relation, held: i16, target: &Relation, key: i16) -> bool {
+        let column = |relation: &Relation, attribute| {
+            self.guard.protected.get(&ColumnId { relation: relation.oid, attribute })
+        };
+        let asks = |there: &ProtectedColumn| !there.writable && !there.discloses.include(Disclosure::Search);
+        column(relation, held).is_some_and(|here| here.writable)
+            && column(target, key).is_some_and(|there| asks(there))
     }
 
     /// A refused or accepted write of the unprotected part would answer a guess.
