@@ -10,6 +10,10 @@ const POLICY: &str = r#"
     columns = ["public.people.secret", "public.keyed.secret", "public.listed.secret", "public.parted.secret",
                "public.child.secret", "public.stamped.secret", "public.watched.secret", "public.ruled.secret"]
     method = "redact"
+    [[role]]
+    name = "readers"
+    members = ["sam"]
+    unmask = ["public.*.secret"]
 "#;
 
 const SCHEMA: &str = "
@@ -61,7 +65,7 @@ const SCHEMA: &str = "
     INSERT INTO ruled VALUES (1, 'Geheimnis');
     CREATE RULE note AS ON UPDATE TO ruled DO ALSO INSERT INTO noted VALUES (OLD.secret);
 
-    GRANT ALL ON ALL TABLES IN SCHEMA public TO ana";
+    GRANT ALL ON ALL TABLES IN SCHEMA public TO ana, sam";
 
 /// Each is told of the value by PostgreSQL at the end of its transaction.
 const TELLING: &[&str] = &[
@@ -181,6 +185,28 @@ fn what_puts_nothing_off_takes_no_words_away() {
     ana.query("UPDATE people SET id = id");
     assert!(keeps_words(&mut ana));
     ana.query("ROLLBACK");
+}
+
+#[test]
+fn who_sees_everything_is_told_everything() {
+    let shop = Shop::open();
+    let mut sam = Raw::connect(shop.bauta.port, "sam");
+    for by in WAYS {
+        for (sql, told) in [
+            ("UPDATE keyed SET id = id WHERE id = 2", ""),
+            ("SELECT secret::int FROM people", "Geheimnis"),
+            ("UPDATE people SET id = 2 WHERE id = 1", "(id)=(2)"),
+        ] {
+            sam.query("BEGIN");
+            let shown = text(&by(&mut sam, sql));
+            assert!(shown.contains(told), "{sql}: {shown}");
+            if told.is_empty() {
+                let shown = text(&by(&mut sam, "COMMIT"));
+                assert!(shown.contains("Geheimnis"), "{sql}: {shown}");
+            }
+            sam.query("ROLLBACK");
+        }
+    }
 }
 
 /// A key that leads to a protected table, and is not committed.

@@ -223,8 +223,9 @@ pub(super) struct Relay {
     /// Something protected ran in this transaction without a full grant, and may speak
     /// at its end: since which message what the server says is filtered.
     pub tainted: Option<u64>,
-    /// What was answered last is filtered: the server may speak of it after its reply.
-    pub hushed_last: bool,
+    /// Something was answered, since the server was last ready, of which what it says
+    /// is filtered: it may speak of it after its reply.
+    pub hushed: bool,
     /// What let this transaction see all that it touched.
     pub leaned: Vec<(Basis, Arc<ProtectedColumn>)>,
     /// DDL of this transaction.
@@ -316,7 +317,7 @@ impl Relay {
             lapsed: None,
             revealed: Revealed::default(),
             tainted: None,
-            hushed_last: false,
+            hushed: false,
             leaned: Vec::new(),
             uncommitted: Uncommitted::default(),
             changing: None,

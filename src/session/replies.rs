@@ -41,22 +41,17 @@ impl Relay {
                 self.client.queue(frame);
                 Ok(())
             }
-            _ => {
-                // It is done with what it answered before.
-                self.hushed_last = false;
-                match tag {
-                    tag::ERROR_RESPONSE => self.on_error(body),
-                    tag::READY_FOR_QUERY => self.on_ready(TransactionStatus::read(body)?, frame),
-                    _ => self.on_reply(tag, body, frame),
-                }
-            }
+            tag::ERROR_RESPONSE => self.on_error(body),
+            tag::READY_FOR_QUERY => self.on_ready(TransactionStatus::read(body)?, frame),
+            _ => self.on_reply(tag, body, frame),
         }
     }
 
     /// The first entry is answered.
     fn complete(&mut self) -> Option<(Kind, Reply)> {
         let done = self.state.complete();
-        self.hushed_last = done.as_ref().is_some_and(|(_, reply)| reply.gate == Gate::Closed);
+        let runs = |kind: Kind| matches!(kind, Kind::Bind | Kind::Execute);
+        self.hushed |= done.as_ref().is_some_and(|(kind, reply)| runs(*kind) && reply.gate == Gate::Closed);
         done
     }
 
@@ -416,6 +411,7 @@ impl Relay {
                 finish_run(&self.proxy.audit, &self.who, &mut run, None);
             }
         }
+        self.hushed = false;
         self.pipeline_open = self.state.has_running();
         self.at_rest = self.state.is_quiet();
         let is_calling = self.state.is_calling();

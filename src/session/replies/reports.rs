@@ -120,7 +120,7 @@ impl Relay {
 
     pub(super) fn on_notice(&mut self, body: &[u8], frame: &[u8]) -> Result<(), End> {
         self.fresh_permits();
-        let gate = match self.hushed_last || self.state.holds_hushed() {
+        let gate = match self.state.holds_hushed() {
             true => Gate::Closed,
             false => self.front_gate(),
         };
@@ -150,9 +150,11 @@ impl Relay {
         masks && !entry.run.is_silent() && self.front_gate() == Gate::Closed && reports::is_of_size(fields)
     }
 
-    /// Deferred constraints and triggers speak at the transaction's end.
+    /// Deferred constraints and triggers speak at the transaction's end; of what was
+    /// answered, the server may speak until it is ready.
     fn gate(&self, of_message: Gate) -> Gate {
-        if self.tainted.is_some() || self.has_lost_access() { Gate::Closed } else { of_message }
+        let is_closed = self.tainted.is_some() || self.hushed || self.has_lost_access();
+        if is_closed { Gate::Closed } else { of_message }
     }
 
     /// Has something ended that let this transaction, or the statement that

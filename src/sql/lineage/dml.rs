@@ -17,7 +17,7 @@ use super::query::Target;
 use super::scope::{Item, Scope, Source};
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
-use super::{Analysed, Does, Walk, begins};
+use super::{Analysed, Does, Walk, WrittenTo, begins};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, GivenValues, Otherwise, Use, UseKind};
@@ -44,8 +44,7 @@ impl<'a> Walk<'a> {
         self.rename(&mut source, named.alias.as_ref())?;
         let held_in = self.rows_held_in(&relations);
         let tables = relations.iter().copied().chain(held_in.iter().map(|(table, _)| *table));
-        let tables = tables.map(|table| (table.schema.clone(), table.name.clone())).collect();
-        self.written.push((tables, does));
+        self.written.push(WrittenTo { relations: tables.map(|table| table.oid).collect(), does });
         let span = self.places.token(named.location);
         let to = Destination { span, item: Item::visible(source), relations, held_in };
         self.set_off(&to, does == Does::default());

@@ -238,9 +238,7 @@ struct Walk<'a> {
     spells_letters: bool,
     /// The first place where a type runs code that may read protected data.
     fault: Option<ClientError>,
-    /// For each relation that is written to, schemas and names of the tables
-    /// that it may be. Empty: one that is not known yet.
-    written: Vec<(Vec<(Arc<str>, Arc<str>)>, Does)>,
+    written: Vec<WrittenTo>,
     /// What comes next is the statement's own SELECT: its outputs go to the
     /// client, and nowhere else.
     outermost: bool,
@@ -379,14 +377,6 @@ impl<'a> Walk<'a> {
                 flow: value.flow,
             })
             .collect();
-        let oid =
-            |(schema, name): &(Arc<str>, Arc<str>)| Some(self.facts.snapshot.relation(schema, name)?.oid);
-        let written = self.written.iter();
-        let written = written.map(|(tables, does)| WrittenTo {
-            relations: tables.iter().filter_map(oid).collect(),
-            does: *does,
-        });
-        let written = written.collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
         self.named.dedup_by(|a, b| a.name == b.name);
         if !found.uses.is_empty() {
@@ -401,7 +391,7 @@ impl<'a> Walk<'a> {
             uses: without_repeats(found.uses),
             named: self.named,
             touches_protected: self.touches,
-            written,
+            written: self.written,
             read: if self.may_call { Read::Used } else { self.read },
             chooses: false,
             spells_letters: self.spells_letters,
@@ -418,9 +408,8 @@ impl<'a> Walk<'a> {
     /// into another table.
     fn count_choices_as_copied(&self, uses: &mut [Use]) {
         let is_elsewhere = |column: &Arc<ProtectedColumn>| {
-            let is_it =
-                |(schema, table): &(Arc<str>, Arc<str>)| *schema == column.schema && *table == column.table;
-            self.written.iter().any(|(tables, _)| !tables.iter().any(is_it))
+            let table = self.facts.snapshot.relation(&column.schema, &column.table);
+            self.written.iter().any(|to| table.is_none_or(|table| !to.relations.contains(&table.oid)))
         };
         for use_ in uses.iter_mut().filter(|use_| use_.kind != UseKind::Write) {
             use_.export |= use_.needs >= Use::CHOOSING && use_.columns.iter().any(is_elsewhere);
