@@ -139,7 +139,8 @@ pub enum CatalogChange {
     None,
     /// Temporary tables: only the session itself finds them.
     Temporary,
-    /// Indexes of relations: no name, and no column, means another thing.
+    /// Indexes of relations, empty schemas, labels of a type: no name, and no column,
+    /// means another thing.
     Indexes,
     /// Tables, columns, indexes, sequences; anything dropped.
     Relations,

@@ -123,7 +123,8 @@ fn change(node: &NodeEnum) -> CatalogChange {
             | ObjectType::ObjectTabconstraint => CatalogChange::Relations,
             _ => CatalogChange::Code,
         },
-        NodeEnum::CreateSchemaStmt(create) if create.schema_elts.is_empty() => CatalogChange::Relations,
+        // Nothing is in it.
+        NodeEnum::CreateSchemaStmt(create) if create.schema_elts.is_empty() => CatalogChange::Indexes,
         _ => CatalogChange::Code,
     }
 }

@@ -79,6 +79,7 @@ mod tests {
             ),
             ("CREATE VIEW v AS SELECT email FROM customers", CatalogChange::Code, true),
             ("ALTER TYPE mood ADD VALUE 'b'", CatalogChange::Indexes, false),
+            ("CREATE SCHEMA IF NOT EXISTS app", CatalogChange::Indexes, false),
         ] {
             let statements = analysed(&format!("{ddl}; {called}")).statements;
             assert_eq!(statements[0].catalog_change, change, "{ddl}");
