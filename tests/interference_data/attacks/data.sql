@@ -200,7 +200,7 @@ INSERT INTO blur_partial SELECT id, mail, false FROM blur_cased;
 INSERT INTO blur_padded VALUES (1, 'ann'), (2, 'bob');
 INSERT INTO blur_many VALUES (1, 'amy'), (2, CASE :seed WHEN 0 THEN 'AMY' ELSE 'bob' END), (3, 'zed');
 INSERT INTO ranked SELECT i, CASE i % 2 WHEN 1 THEN (CASE :seed WHEN 0 THEN 'B' ELSE 'A' END) || i ELSE (CASE :seed WHEN 0 THEN 'a' ELSE 'b' END) || i END, lpad(i::text, 3, CASE :seed WHEN 0 THEN '0' ELSE ' ' END), CASE :seed WHEN 0 THEN 500 * i ELSE 190 * i END, date '2020-01-01' + i * (30 - 23 * :seed), timestamp '2020-01-01' + i * (30 - 23 * :seed) * interval '1 hour' FROM generate_series(1, 2) i;
-INSERT INTO matched SELECT i, timestamptz '2020-01-01 22:30+00' + i * (interval '1 hour' + :seed * interval '1 minute'), 1.0 + (i - 1) * (CASE :seed WHEN 0 THEN 0.0000001 ELSE 0.7 END), CASE WHEN i = 2 AND :seed = 1 THEN 1.00 ELSE 1.0 END FROM generate_series(1, 2) i;
+INSERT INTO alikes SELECT i, timestamptz '2020-01-01 22:30+00' + i * (interval '1 hour' + :seed * interval '1 minute'), 1.0 + (i - 1) * (CASE :seed WHEN 0 THEN 0.0000001 ELSE 0.7 END), CASE WHEN i = 2 AND :seed = 1 THEN 1.00 ELSE 1.0 END FROM generate_series(1, 2) i;
 INSERT INTO half_keyed VALUES (1, 1, 'one'), (1, 1, CASE :seed WHEN 0 THEN 'one' ELSE 'two' END);
 INSERT INTO locked_keys VALUES (CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END), (CASE :seed WHEN 0 THEN 'q2' ELSE 'p2' END);
 INSERT INTO locked_kin SELECT code FROM locked_keys;

@@ -43,15 +43,15 @@ SELECT id FROM ranked ORDER BY ROW(pay::varchar), id
 == equal by their text in a zone of the client's making
 SET DateStyle = 'SQL'
 SET TimeZone = 'AAA0AAA-1,J182/0,J2/1'
-SELECT count(DISTINCT seen::varchar) FROM matched
-SELECT count(*) FROM matched GROUP BY seen::varchar ORDER BY 1
-SELECT count(*) FROM matched a JOIN matched b ON a.seen::varchar = b.seen::varchar
-SELECT count(DISTINCT t) FROM v_matched
-SELECT count(*) FROM (SELECT seen::varchar FROM matched UNION SELECT seen::varchar FROM matched) m
+SELECT count(DISTINCT seen::varchar) FROM alikes
+SELECT count(*) FROM alikes GROUP BY seen::varchar ORDER BY 1
+SELECT count(*) FROM alikes a JOIN alikes b ON a.seen::varchar = b.seen::varchar
+SELECT count(DISTINCT t) FROM v_alikes
+SELECT count(*) FROM (SELECT seen::varchar FROM alikes UNION SELECT seen::varchar FROM alikes) m
 == equal by their text to as many digits as the client likes
 SET extra_float_digits = -10
-SELECT count(DISTINCT share::varchar) FROM matched
-SELECT count(*) FROM matched GROUP BY ROW(share::varchar) ORDER BY 1
+SELECT count(DISTINCT share::varchar) FROM alikes
+SELECT count(*) FROM alikes GROUP BY ROW(share::varchar) ORDER BY 1
 == equal by their text, where their type tells less apart
-SELECT count(DISTINCT amount::varchar) FROM matched
-SELECT count(DISTINCT (m.amount)::varchar) FROM (SELECT amount FROM matched) m
+SELECT count(DISTINCT amount::varchar) FROM alikes
+SELECT count(DISTINCT (m.amount)::varchar) FROM (SELECT amount FROM alikes) m

@@ -545,8 +545,8 @@ CREATE VIEW v_ranked_groups AS SELECT rank() OVER w AS k FROM customers GROUP BY
 CREATE TABLE ranked (id int PRIMARY KEY, label text, code text, pay int DEFAULT 0, since date, left_at timestamp);
 CREATE VIEW v_ranked AS SELECT id, pay AS p FROM ranked;
 -- Columns that tell what is equal, and no more.
-CREATE TABLE matched (id int PRIMARY KEY, seen timestamptz, share float8, amount numeric);
-CREATE VIEW v_matched AS SELECT id, seen::text AS t FROM matched;
+CREATE TABLE alikes (id int PRIMARY KEY, seen timestamptz, share float8, amount numeric);
+CREATE VIEW v_alikes AS SELECT id, seen::text AS t FROM alikes;
 -- A key that not every partition has yet: PostgreSQL knows it, and holds nothing to it.
 CREATE TABLE half_keyed (id int NOT NULL, part int NOT NULL, pin text) PARTITION BY LIST (part);
 CREATE TABLE half_keyed_1 PARTITION OF half_keyed FOR VALUES IN (1);
