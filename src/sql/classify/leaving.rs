@@ -1,5 +1,7 @@
 //! What a statement may leave to be done by the end of its transaction.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Classifier, name_of};
 use crate::catalog::code::{self, Sought};
 use crate::catalog::functions;
@@ -27,45 +29,40 @@ impl Classifier<'_> {
         if written.iter().any(|to| to.relations.is_empty()) {
             return true;
         }
-        let snapshot = &self.guard.snapshot;
+        let relations = &self.guard.snapshot.relations;
+        let links = Links::of(relations.values());
         let starts = written.iter().flat_map(|to| to.relations.iter().map(|oid| (*oid, to.does)));
         let mut work: Vec<(Oid, Does)> = starts.collect();
-        let mut reached: Vec<(Oid, Does)> = Vec::new();
+        let mut reached: HashSet<(Oid, Does)> = HashSet::new();
         let mut run: Vec<Named> = Vec::new();
         while let Some((oid, does)) = work.pop() {
-            if reached.contains(&(oid, does)) {
+            if !reached.insert((oid, does)) {
                 continue;
             }
-            reached.push((oid, does));
-            let Some(relation) = snapshot.relations.get(&oid) else { return true };
-            if relation.deferrable_triggers || relation.has_rules || self.has_telling_key(relation) {
+            let Some(relation) = relations.get(&oid) else { return true };
+            let keys = links.keys.get(&oid).map_or(&[][..], Vec::as_slice);
+            let own = relation.constraints.iter().map(|key| (relation, key));
+            let tells = |(table, key): (&Relation, &Constraint)| {
+                key.is_deferrable && self.is_over_protected(table, key)
+            };
+            if relation.deferrable_triggers
+                || relation.has_rules
+                || own.chain(keys.iter().copied()).any(tells)
+            {
                 return true;
             }
             run.extend(run_on_writing(relation, does));
             let family = relation.parents.iter().chain(&relation.definition_relations);
+            let family = family.chain(links.children.get(&oid).into_iter().flatten());
             work.extend(family.map(|oid| (*oid, does)));
-            for other in snapshot.relations.values() {
-                work.extend(other.parents.contains(&oid).then_some((other.oid, does)));
-                let keys = other.constraints.iter().filter(|key| leads_to(key, oid));
-                work.extend(keys.filter_map(|key| Some((other.oid, done_by(key, relation, does)?))));
-            }
+            work.extend(
+                keys.iter().filter_map(|(table, key)| Some((table.oid, done_by(key, relation, does)?))),
+            );
         }
         self.may_change(run)
     }
 
-    /// A key of the relation, or one that leads to it, that may be asked only at the
-    /// transaction's end and then name something protected.
-    fn has_telling_key(&self, relation: &Relation) -> bool {
-        let others = self.guard.snapshot.relations.values();
-        let of_others = others.flat_map(|other| other.constraints.iter().map(move |key| (other, key)));
-        let mut keys = relation
-            .constraints
-            .iter()
-            .map(|key| (relation, key))
-            .chain(of_others.filter(|(_, key)| leads_to(key, relation.oid)));
-        keys.any(|(table, key)| key.is_deferrable && self.is_over_protected(table, key))
-    }
-
+    /// Does a key name something protected, where it says that it is violated?
     fn is_over_protected(&self, table: &Relation, key: &Constraint) -> bool {
         let own = key.columns.iter().map(|attribute| (table.oid, attribute));
         let there = key.references.iter().flat_map(|(to, columns)| columns.iter().map(|it| (*to, it)));
@@ -99,8 +96,29 @@ impl Classifier<'_> {
     }
 }
 
-fn leads_to(key: &Constraint, table: Oid) -> bool {
-    key.references.as_ref().is_some_and(|(to, _)| *to == table)
+/// From a relation to what is written with it.
+#[derive(Default)]
+struct Links<'a> {
+    children: HashMap<Oid, Vec<Oid>>,
+    /// Keys that lead to it, with their tables.
+    keys: HashMap<Oid, Vec<(&'a Relation, &'a Constraint)>>,
+}
+
+impl<'a> Links<'a> {
+    fn of(relations: impl Iterator<Item = &'a Relation>) -> Self {
+        let mut links = Self::default();
+        for relation in relations {
+            for parent in &relation.parents {
+                links.children.entry(*parent).or_default().push(relation.oid);
+            }
+            for key in &relation.constraints {
+                if let Some((to, _)) = &key.references {
+                    links.keys.entry(*to).or_default().push((relation, key));
+                }
+            }
+        }
+        links
+    }
 }
 
 /// What a key does to the rows of its table when this happens to those that it leads

@@ -160,7 +160,7 @@ pub struct WrittenTo {
 }
 
 /// What happens to rows of a relation that are there. Neither: it gets new ones only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Does {
     pub updates: bool,
     pub deletes: bool,
