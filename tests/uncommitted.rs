@@ -15,6 +15,8 @@ const POLICY: &str = r#"
 "#;
 
 const SCHEMA: &str = "
+    CREATE ROLE owners; GRANT owners TO etl; GRANT ALL ON SCHEMA public TO owners;
+    ALTER TABLE customers OWNER TO owners;
     CREATE TABLE own (id int, t text); ALTER TABLE own OWNER TO ana;
     CREATE TYPE feeling AS ENUM ('a'); ALTER TYPE feeling OWNER TO ana;
     CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
@@ -163,6 +165,7 @@ fn code_over_protected_data_holds_up_all_that_names_it_until_it_is_rolled_back()
     etl.query("ROLLBACK");
     // A migration that makes a type, and then fills a column.
     etl.query("BEGIN");
+    assert_eq!(code(&etl.query("ALTER TABLE customers ADD COLUMN more text")), None);
     assert_eq!(code(&etl.query("CREATE TYPE mood AS ENUM ('a')")), None);
     assert_eq!(code(&etl.query("UPDATE customers SET name = name WHERE id = 1")), None);
     etl.query("ROLLBACK");

@@ -81,7 +81,7 @@ impl Relay {
             // What it makes of it is no better known.
             let since = self.state.answered();
             for statement in statements {
-                self.uncommitted.hide(since, statement.names.changed.clone());
+                self.uncommitted.hide(since, statement.names.changed.clone(), statement.catalog_change);
             }
             return Ok(());
         }
@@ -107,7 +107,7 @@ impl Relay {
         // DDL runs no function or operator that the client made meanwhile. What DDL of
         // a role that is `exempt` made may read what is protected by itself.
         let runs = !statement.names.runs_nothing;
-        let is_settled = statement.settled && !self.uncommitted.hides();
+        let is_settled = statement.settled && !self.uncommitted.hides_code();
         if counts && runs && !is_settled && self.uncommitted.change() == CatalogChange::Code && in_block {
             return Err(uncommitted_code().into());
         }

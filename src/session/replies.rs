@@ -373,7 +373,7 @@ impl Relay {
         let since = self.state.answered();
         self.uncommitted.add(since, done.catalog_change);
         if done.names.hide() {
-            self.uncommitted.hide(since, done.names.changed.clone());
+            self.uncommitted.hide(since, done.names.changed.clone(), done.catalog_change);
         }
         if done.forgets_person {
             self.become_person(None);

@@ -11,10 +11,19 @@ use crate::sql::classify::Unseen;
 pub struct Uncommitted {
     /// Each change that was more than those before it, and the message since which.
     changes: Vec<(u64, CatalogChange)>,
-    /// Names that DDL over protected data changed. None: any.
-    hidden: Vec<(u64, Option<Arc<[String]>>)>,
+    /// DDL over protected data.
+    hidden: Vec<Hidden>,
     /// The same, to be looked for.
     unseen: Option<Box<Unseen>>,
+}
+
+/// What DDL over protected data leaves behind.
+struct Hidden {
+    since: u64,
+    /// The names that it changed. None: any.
+    names: Option<Arc<[String]>>,
+    /// What it made may be run by what does not name it.
+    is_code: bool,
 }
 
 impl Uncommitted {
@@ -29,14 +38,19 @@ impl Uncommitted {
     }
 
     /// Protected data may stand behind these names.
-    pub fn hide(&mut self, since: u64, names: Option<Arc<[String]>>) {
+    pub fn hide(&mut self, since: u64, names: Option<Arc<[String]>>, change: CatalogChange) {
         self.unseen.get_or_insert_default().add(names.as_deref());
-        self.hidden.push((since, names));
+        self.hidden.push(Hidden { since, names, is_code: change == CatalogChange::Code });
     }
 
     /// May protected data stand behind any?
     pub fn hides(&self) -> bool {
         self.unseen.is_some()
+    }
+
+    /// May code be run that reads protected data, by what names none of it?
+    pub fn hides_code(&self) -> bool {
+        self.hidden.iter().any(|hidden| hidden.is_code)
     }
 
     pub fn hides_name_in(&self, text: &[u8]) -> bool {
@@ -47,12 +61,12 @@ impl Uncommitted {
     pub fn forget_since(&mut self, savepoint: u64) {
         self.changes.retain(|(since, _)| *since <= savepoint);
         let known = self.hidden.len();
-        self.hidden.retain(|(since, _)| *since <= savepoint);
+        self.hidden.retain(|hidden| hidden.since <= savepoint);
         if self.hidden.len() == known {
             return;
         }
         self.unseen = None;
-        for (_, names) in &self.hidden {
+        for Hidden { names, .. } in &self.hidden {
             self.unseen.get_or_insert_default().add(names.as_deref());
         }
     }
@@ -67,13 +81,17 @@ mod tests {
         let names = |name: &str| Some(Arc::from([name.to_owned()]));
         let mut ddl = Uncommitted::default();
         ddl.add(1, CatalogChange::Relations);
-        ddl.hide(1, names("first"));
+        ddl.hide(1, names("first"), CatalogChange::Relations);
         ddl.add(5, CatalogChange::Code);
         ddl.add(6, CatalogChange::Relations);
-        ddl.hide(6, names("second"));
-        assert!(ddl.change() == CatalogChange::Code && ddl.hides_name_in(b"SELECT * FROM second"));
+        ddl.hide(6, names("second"), CatalogChange::Code);
+        assert!(
+            ddl.change() == CatalogChange::Code
+                && ddl.hides_code()
+                && ddl.hides_name_in(b"SELECT * FROM second")
+        );
         ddl.forget_since(3);
-        assert!(ddl.change() == CatalogChange::Relations && ddl.hides());
+        assert!(ddl.change() == CatalogChange::Relations && ddl.hides() && !ddl.hides_code());
         assert!(ddl.hides_name_in(b"SELECT * FROM first") && !ddl.hides_name_in(b"SELECT * FROM second"));
         ddl.forget_since(0);
         assert!(ddl.change() == CatalogChange::None && !ddl.hides());

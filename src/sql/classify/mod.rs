@@ -86,7 +86,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
-        earlier_hidden |= statement.names.hide();
+        earlier_hidden |= statement.names.hide() && statement.catalog_change == CatalogChange::Code;
         let recodes = recoding::is_spelled(&tokens, text, &raw.span)
             || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes)
             || guard.setters.are_in(part);
