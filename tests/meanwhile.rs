@@ -235,7 +235,7 @@ fn what_runs_is_held_against_ddl_behind_a_reload() {
     let server = Server::start();
     let (bauta, policy) = watched(&server);
     let [mut shows, mut copies, mut masked] = [(); 3].map(|()| Raw::connect(bauta.port, "ana"));
-    let slowly = "FROM generate_series(1, 63) i";
+    let slowly = "FROM generate_series(1, 200) i";
     shows.send(&m::query(&format!("SELECT own.slow(i), repeat('y', 9000) {slowly}")));
     copies.send(&m::query(&format!("INSERT INTO own.kept SELECT own.slow(i) {slowly}")));
     masked.send(&m::query("SELECT email, pg_sleep(0.1), repeat('y', 9000) FROM customers WHERE id < 20"));
