@@ -174,6 +174,7 @@ impl Guard {
         self.running_types.contains_key(&oid)
             || self.snapshot.checks_of([oid]).iter().any(|function| self.opaque_functions.contains(function))
     }
+
     /// Functions of users' that what this text is planned as may hold by their OIDs: those
     /// that it or their bodies spell, those of its operators and types, and those of
     /// casts, which no text names. Not those that it can't call.

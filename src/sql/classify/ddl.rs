@@ -8,6 +8,7 @@ use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObject
 
 use super::Classifier;
 use super::making::{last, makes_function, names_in};
+use super::reshaping::{alteration, concerns_writes};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Flow, Statement, StatementKind};
@@ -421,18 +422,13 @@ fn passes_on_protected(node: &NodeEnum) -> bool {
 /// would then ask a policy about the rows.
 fn is_harmless_alteration(command: &pg_query::Node) -> bool {
     use AlterTableType as Type;
-    let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return false };
+    if concerns_writes(command) {
+        return true;
+    }
+    let Some(command) = alteration(command) else { return false };
     matches!(
         command.subtype(),
         Type::AtChangeOwner
-            | Type::AtEnableTrig
-            | Type::AtEnableAlwaysTrig
-            | Type::AtEnableReplicaTrig
-            | Type::AtDisableTrig
-            | Type::AtEnableTrigAll
-            | Type::AtDisableTrigAll
-            | Type::AtEnableTrigUser
-            | Type::AtDisableTrigUser
             | Type::AtEnableRule
             | Type::AtEnableAlwaysRule
             | Type::AtEnableReplicaRule

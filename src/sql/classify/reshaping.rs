@@ -235,7 +235,7 @@ fn runs_nothing(command: &Node) -> bool {
 }
 
 /// Does it decide only what runs when rows are changed?
-fn concerns_writes(command: &Node) -> bool {
+pub(super) fn concerns_writes(command: &Node) -> bool {
     use AlterTableType as Type;
     let Some(command) = alteration(command) else { return false };
     matches!(
@@ -315,7 +315,7 @@ fn keys_with_actions(node: &NodeEnum) -> Vec<&RangeVar> {
 const NO_ACTION: &str = "a";
 const RESTRICT: &str = "r";
 
-fn alteration(node: &Node) -> Option<&AlterTableCmd> {
+pub(super) fn alteration(node: &Node) -> Option<&AlterTableCmd> {
     match node.node.as_ref() {
         Some(NodeEnum::AlterTableCmd(command)) => Some(command),
         _ => None,
