@@ -270,8 +270,7 @@ fn filling(
 fn asked_keys(snapshot: &Snapshot, protected: &HashMap<ColumnId, Arc<ProtectedColumn>>) -> Vec<Oid> {
     let of = |relation: Oid, attribute: i16| protected.get(&ColumnId { relation, attribute });
     let told = |held: &ProtectedColumn, key: Option<&Arc<ProtectedColumn>>| {
-        let is_same = |key: &Arc<ProtectedColumn>| key.domain == held.domain && key.method == held.method;
-        held.discloses.include(Disclosure::Equality) && key.is_some_and(is_same)
+        held.discloses.include(Disclosure::Equality) && key.is_some_and(|key| key.is_masked_like(held))
     };
     let mut keys = BTreeSet::new();
     for relation in snapshot.relations.values() {

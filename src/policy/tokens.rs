@@ -443,8 +443,7 @@ struct Meaning<'a> {
 
 impl Meaning<'_> {
     fn agrees(&self, other: &Self) -> bool {
-        self.column.method == other.column.method
-            && self.column.domain == other.column.domain
+        self.column.is_masked_like(other.column)
             && declared_type(self.ty.oid, false) == declared_type(other.ty.oid, false)
             && self.means.is_some() == other.means.is_some()
     }

@@ -358,7 +358,7 @@ pub(super) fn same_domain(left: &Flow, right: &Flow) -> bool {
     };
     let mut all = left.iter().chain(right);
     match all.next() {
-        Some(first) => all.all(|other| other.domain == first.domain && other.method == first.method),
+        Some(first) => all.all(|other| other.is_masked_like(first)),
         None => false,
     }
 }
