@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::queue::Ticket;
 use super::record::{Event, Who};
 use super::sqltext::SqlTexts;
+use crate::config::AuditSql;
 use crate::policy::decide::{ColumnDecision, What};
 use crate::policy::{Access, Basis};
 
@@ -71,7 +72,7 @@ fn grants_of(columns: &[ColumnDecision]) -> Vec<i64> {
 /// RFC 3339 in UTC with microseconds. Records come by the thousand a second:
 /// only the digits behind the point are written anew for each.
 #[derive(Default)]
-pub(super) struct Times {
+struct Times {
     second: Option<i64>,
     text: String,
 }
@@ -80,7 +81,7 @@ pub(super) struct Times {
 const WHOLE_SECONDS: usize = 20;
 
 impl Times {
-    pub fn text(&mut self, at: Timestamp) -> &str {
+    fn text(&mut self, at: Timestamp) -> &str {
         // Before 1970 fractions count backwards.
         let second = Some(at.as_second()).filter(|second| *second > 0);
         if second.is_none() || second != self.second || self.text.len() != WHOLE_SECONDS + 7 {
@@ -103,82 +104,46 @@ impl Times {
     }
 }
 
-/// The common members, before those of the event.
-pub(super) struct Head<'a> {
-    pub seq: u64,
-    pub at: &'a str,
-    pub node: &'a str,
-    pub event: &'static str,
-    pub session: Option<i64>,
-    pub user: Option<&'a str>,
-    /// The member is there only if somebody was named.
-    pub end_user: Option<&'a str>,
-    pub database: Option<&'a str>,
-    pub client: Option<&'a str>,
-}
+/// Sessions whose members are remembered.
+const PEOPLE: usize = 256;
 
-impl<'a> Head<'a> {
-    pub fn new(seq: u64, at: &'a str, node: &'a str, event: &Event, who: &'a Who) -> Self {
-        let known = |s: &'a Arc<str>| (!s.is_empty()).then_some(&**s);
-        Self {
-            seq,
-            at,
-            node,
-            event: event.name(),
-            session: (who.session != 0).then_some(who.session),
-            user: known(&who.user),
-            end_user: who.end_user.as_deref(),
-            database: known(&who.database),
-            client: known(&who.client),
-        }
-    }
+/// What records say of a session: the same in all of them.
+struct People(Vec<Option<(Arc<Who>, Vec<u8>)>>);
 
-    /// As an object without its brace. Written by hand: every record begins
-    /// so, and the names need no look for what must be escaped.
-    fn put(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
-        let mut member = |name: &str, value: Value<'_>| {
-            out.extend_from_slice(name.as_bytes());
-            match value {
-                Value::Plain(text) => {
-                    out.push(b'"');
-                    out.extend_from_slice(text.as_bytes());
-                    out.push(b'"');
-                    Ok(())
-                }
-                Value::Text(text) => serde_json::to_writer(&mut *out, &text),
-                Value::Number(number) => serde_json::to_writer(&mut *out, &number),
+impl People {
+    /// The members `session` to `client`, with a comma before each.
+    fn members(&mut self, who: &Arc<Who>) -> serde_json::Result<&[u8]> {
+        let place = usize::try_from(who.session).unwrap_or(0) % self.0.len();
+        let Some(slot) = self.0.get_mut(place) else { return Ok(&[]) };
+        if slot.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, who)) {
+            let mut out = Vec::new();
+            let known = |s: &Arc<str>| (!s.is_empty()).then(|| s.clone());
+            member(&mut out, ",\"session\":", &(who.session != 0).then_some(who.session))?;
+            member(&mut out, ",\"user\":", &known(&who.user).as_deref())?;
+            if let Some(end_user) = &who.end_user {
+                member(&mut out, ",\"end_user\":", &**end_user)?;
             }
-        };
-        member("{\"seq\":", Value::Number(i64::try_from(self.seq).ok()))?;
-        member(",\"at\":", Value::Plain(self.at))?;
-        member(",\"node\":", Value::Text(Some(self.node)))?;
-        member(",\"event\":", Value::Plain(self.event))?;
-        member(",\"session\":", Value::Number(self.session))?;
-        member(",\"user\":", Value::Text(self.user))?;
-        if self.end_user.is_some() {
-            member(",\"end_user\":", Value::Text(self.end_user))?;
+            member(&mut out, ",\"database\":", &known(&who.database).as_deref())?;
+            member(&mut out, ",\"client\":", &known(&who.client).as_deref())?;
+            *slot = Some((who.clone(), out));
         }
-        member(",\"database\":", Value::Text(self.database))?;
-        member(",\"client\":", Value::Text(self.client))
+        Ok(slot.as_ref().map_or(&[], |(_, members)| members))
     }
 }
 
-/// A member of the head.
-enum Value<'a> {
-    /// Of letters, digits and signs that need no escape.
-    Plain(&'a str),
-    Text(Option<&'a str>),
-    Number(Option<i64>),
+/// A member whose name, with what stands around it, needs no escape.
+pub(super) fn member(
+    out: &mut Vec<u8>,
+    name: &str,
+    value: &(impl Serialize + ?Sized),
+) -> serde_json::Result<()> {
+    out.extend_from_slice(name.as_bytes());
+    serde_json::to_writer(out, value)
 }
 
-/// The members of `statement.start`.
+/// The members of `statement.start` behind those of its text.
 #[derive(Serialize)]
 struct StatementStartBody<'a> {
-    sql: Option<&'a str>,
-    /// Only where the text was cut: its whole length in bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sql_bytes: Option<usize>,
-    fingerprint: Option<&'a str>,
     columns: Vec<ColumnEntry<'a>>,
     grants: Vec<i64>,
     /// Only where it is true.
@@ -188,69 +153,82 @@ struct StatementStartBody<'a> {
     would_refuse: Option<&'a str>,
 }
 
-/// The members of `statement.end`.
-#[derive(Serialize)]
-struct StatementEndBody<'a> {
-    /// None: its start could not be written.
-    start: Option<u64>,
-    rows: u64,
-    bytes: u64,
-    ms: f64,
-    sqlstate: Option<&'a str>,
-    refused: bool,
+/// Turns records into lines, and remembers what many of them share: nothing is
+/// written twice in a statement's records that its session or its text gives.
+pub(super) struct Encoder {
+    node: Arc<str>,
+    times: Times,
+    people: People,
+    texts: SqlTexts,
 }
 
-/// Appends a record as an open object: without `prev`, `mac` and its brace.
-/// `seq_of` tells the seq of a statement's start.
-pub(super) fn encode_event(
-    out: &mut Vec<u8>,
-    head: &Head<'_>,
-    event: &Event,
-    texts: &mut SqlTexts,
-    seq_of: impl Fn(Ticket) -> Option<u64>,
-) -> serde_json::Result<()> {
-    match event {
-        Event::SessionStart(body) => encode(out, head, body),
-        Event::SessionEnd(body) => encode(out, head, body),
-        Event::AuthFailed(body) => encode(out, head, body),
-        Event::StatementStart(start) => {
-            let shown = texts.show(&start.sql);
-            let body = StatementStartBody {
-                sql: shown.sql.as_deref(),
-                sql_bytes: shown.sql_bytes,
-                fingerprint: shown.fingerprint.as_deref(),
-                columns: start.columns.iter().map(ColumnEntry::from).collect(),
-                grants: grants_of(&start.columns),
-                observed: start.observed.is_some(),
-                would_refuse: start.observed.as_ref().and_then(|observed| observed.would_refuse.as_deref()),
-            };
-            encode(out, head, &body)
+impl Encoder {
+    pub fn new(node: Arc<str>, sql: AuditSql) -> Self {
+        let people = People(std::iter::repeat_with(|| None).take(PEOPLE).collect());
+        Self { node, times: Times::default(), people, texts: SqlTexts::new(sql) }
+    }
+
+    /// Appends a record as an open object: without `prev`, `mac` and its brace.
+    /// `seq_of` tells the seq of a statement's start.
+    pub fn encode(
+        &mut self,
+        out: &mut Vec<u8>,
+        (seq, at): (u64, Timestamp),
+        who: &Arc<Who>,
+        event: &Event,
+        seq_of: impl Fn(Ticket) -> Option<u64>,
+    ) -> serde_json::Result<()> {
+        member(out, "{\"seq\":", &seq)?;
+        out.extend_from_slice(b",\"at\":\"");
+        out.extend_from_slice(self.times.text(at).as_bytes());
+        member(out, "\",\"node\":", &*self.node)?;
+        out.extend_from_slice(b",\"event\":\"");
+        out.extend_from_slice(event.name().as_bytes());
+        out.push(b'"');
+        out.extend_from_slice(self.people.members(who)?);
+        match event {
+            Event::StatementStart(start) => {
+                self.texts.put(out, &start.sql)?;
+                if start.columns.is_empty() && start.observed.is_none() {
+                    out.extend_from_slice(b",\"columns\":[],\"grants\":[]");
+                    return Ok(());
+                }
+                let observed = start.observed.as_ref();
+                let body = StatementStartBody {
+                    columns: start.columns.iter().map(ColumnEntry::from).collect(),
+                    grants: grants_of(&start.columns),
+                    observed: observed.is_some(),
+                    would_refuse: observed.and_then(|observed| observed.would_refuse.as_deref()),
+                };
+                put_members(out, &body)
+            }
+            Event::StatementEnd(end) => {
+                // None: its start could not be written.
+                member(out, ",\"start\":", &seq_of(end.start))?;
+                member(out, ",\"rows\":", &end.rows)?;
+                member(out, ",\"bytes\":", &end.bytes)?;
+                member(out, ",\"ms\":", &millis(end.elapsed))?;
+                member(out, ",\"sqlstate\":", &end.sqlstate)?;
+                member(out, ",\"refused\":", &end.refused)
+            }
+            Event::SessionStart(body) => put_members(out, body),
+            Event::SessionEnd(body) => put_members(out, body),
+            Event::AuthFailed(body) => put_members(out, body),
+            Event::RequestCreated(body) => put_members(out, body),
+            Event::RequestApproved(body) => put_members(out, body),
+            Event::RequestDenied(body) => put_members(out, body),
+            Event::RequestReviewed(body) => put_members(out, body),
+            Event::GrantCreated(body) => put_members(out, body),
+            Event::GrantUsed(body) => put_members(out, body),
+            Event::GrantExpired(body) => put_members(out, body),
+            Event::GrantRevoked(body) => put_members(out, body),
+            Event::PolicyLoaded(body) => put_members(out, body),
+            Event::NotifyFailed(body) => put_members(out, body),
+            Event::Tripwire(body) => put_members(out, body),
+            Event::LogRecovered(body) => put_members(out, body),
+            Event::LogResumed(body) => put_members(out, body),
+            Event::LogHeadLost(body) => put_members(out, body),
         }
-        Event::StatementEnd(end) => {
-            let body = StatementEndBody {
-                start: seq_of(end.start),
-                rows: end.rows,
-                bytes: end.bytes,
-                ms: millis(end.elapsed),
-                sqlstate: end.sqlstate.as_deref(),
-                refused: end.refused,
-            };
-            encode(out, head, &body)
-        }
-        Event::RequestCreated(body) => encode(out, head, body),
-        Event::RequestApproved(body) => encode(out, head, body),
-        Event::RequestDenied(body) => encode(out, head, body),
-        Event::RequestReviewed(body) => encode(out, head, body),
-        Event::GrantCreated(body) => encode(out, head, body),
-        Event::GrantUsed(body) => encode(out, head, body),
-        Event::GrantExpired(body) => encode(out, head, body),
-        Event::GrantRevoked(body) => encode(out, head, body),
-        Event::PolicyLoaded(body) => encode(out, head, body),
-        Event::NotifyFailed(body) => encode(out, head, body),
-        Event::Tripwire(body) => encode(out, head, body),
-        Event::LogRecovered(body) => encode(out, head, body),
-        Event::LogResumed(body) => encode(out, head, body),
-        Event::LogHeadLost(body) => encode(out, head, body),
     }
 }
 
@@ -259,9 +237,8 @@ fn millis(elapsed: Duration) -> f64 {
     (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Head and body as one open object: `{"seq":…,…` without its brace.
-fn encode(out: &mut Vec<u8>, head: &Head<'_>, body: &impl Serialize) -> serde_json::Result<()> {
-    head.put(out)?;
+/// The members of an object, with a comma before each.
+fn put_members(out: &mut Vec<u8>, body: &impl Serialize) -> serde_json::Result<()> {
     let joint = out.len();
     serde_json::to_writer(&mut *out, body)?;
     out.pop();
@@ -274,6 +251,33 @@ fn encode(out: &mut Vec<u8>, head: &Head<'_>, body: &impl Serialize) -> serde_js
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::record::GrantUsed;
+
+    #[test]
+    fn a_record_names_its_own_session_whoever_was_remembered_in_the_place() {
+        let who = |session, user: &str| {
+            Arc::new(Who { session, user: user.into(), database: "shop".into(), ..Who::default() })
+        };
+        let ana = who(1, "ana");
+        let person = Arc::new(Who { end_user: Some("mia \"m\"".into()), ..(*ana).clone() });
+        let sam = who(1 + PEOPLE as i64, "sam");
+        let nobody = Arc::new(Who::default());
+        let mut encoder = Encoder::new("n".into(), AuditSql::Full);
+        for who in [&ana, &ana, &person, &sam, &nobody, &ana, &sam] {
+            let mut out = Vec::new();
+            let event = Event::GrantUsed(GrantUsed { grant: 1, uses: 2 });
+            encoder.encode(&mut out, (7, Timestamp::UNIX_EPOCH), who, &event, |_| None).unwrap();
+            out.push(b'}');
+            let record: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let member = |name: &str| record[name].as_str().map(str::to_owned);
+            assert_eq!(record["session"].as_i64(), Some(who.session).filter(|id| *id != 0));
+            assert_eq!(member("user"), known(&who.user));
+            assert_eq!(member("database"), known(&who.database));
+            assert_eq!(member("end_user"), who.end_user.as_deref().map(str::to_owned));
+            assert_eq!(record["uses"], 2);
+        }
+    }
 
     proptest::proptest! {
         #[test]

@@ -16,6 +16,7 @@ use pg_query::protobuf::Token;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
 
+use super::encode::member;
 use super::record::{Conceal, Sql};
 use crate::config::AuditSql;
 use crate::sql::outline::Outline;
@@ -29,12 +30,22 @@ const MAX_PARSED: usize = 64 << 10;
 const CACHE_BYTES: u64 = 16 << 20;
 const CACHE_ENTRIES: usize = 16_384;
 
+/// Texts whose members are remembered, and the length of the longest.
+const WRITTEN: usize = 1024;
+const WRITTEN_BYTES: usize = 1024;
+
 /// What a record says of a text.
-pub(super) struct Shown<'a> {
-    pub sql: Option<Cow<'a, str>>,
-    /// Set if `sql` was cut.
-    pub sql_bytes: Option<usize>,
-    pub fingerprint: Option<Arc<str>>,
+struct Shown<'a> {
+    sql: Option<Cow<'a, str>>,
+    /// Set if `sql` was cut: its whole length in bytes.
+    sql_bytes: Option<usize>,
+    fingerprint: Option<Arc<str>>,
+}
+
+/// A text that is written as it is, and its members.
+struct Written {
+    text: Box<[u8]>,
+    members: Box<[u8]>,
 }
 
 /// What is known of a text of which that, or one of the same outline, was seen before.
@@ -62,6 +73,8 @@ pub(super) struct SqlTexts {
     secrets: Option<AhoCorasick>,
     known: Cache<(u64, u64), Known, KnownWeighter>,
     hashers: (RandomState, RandomState),
+    /// By [`place_of`]: the same statements come again and again.
+    written: Vec<Option<Written>>,
 }
 
 impl SqlTexts {
@@ -71,10 +84,44 @@ impl SqlTexts {
         let words = ["password", "bauta.end_user", "bauta\".\"end_user"];
         let secrets = AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok();
         let known = Cache::with_weighter(CACHE_ENTRIES, CACHE_BYTES, KnownWeighter);
-        Self { mode, secrets, known, hashers: (RandomState::new(), RandomState::new()) }
+        let written = std::iter::repeat_with(|| None).take(WRITTEN).collect();
+        Self { mode, secrets, known, hashers: (RandomState::new(), RandomState::new()), written }
     }
 
-    pub fn show<'a>(&mut self, sql: &'a Sql) -> Shown<'a> {
+    /// Appends the members `sql` to `fingerprint`, with a comma before each.
+    pub fn put(&mut self, out: &mut Vec<u8>, sql: &Sql) -> serde_json::Result<()> {
+        let text = sql.text.bytes().get(sql.span.clone()).unwrap_or_default();
+        let keeps = self.mode == AuditSql::Full
+            && matches!(sql.conceal, Conceal::Nothing)
+            && !sql.doubtful
+            && text.len() <= WRITTEN_BYTES;
+        let place = place_of(text);
+        if keeps
+            && let Some(Some(written)) = self.written.get(place)
+            && *written.text == *text
+        {
+            out.extend_from_slice(&written.members);
+            return Ok(());
+        }
+        let start = out.len();
+        let shown = self.show(sql);
+        member(out, ",\"sql\":", &shown.sql)?;
+        if let Some(bytes) = shown.sql_bytes {
+            member(out, ",\"sql_bytes\":", &bytes)?;
+        }
+        member(out, ",\"fingerprint\":", &shown.fingerprint.as_deref())?;
+        // No text is kept of which something is not written.
+        let is_whole = matches!(shown.sql, Some(Cow::Borrowed(_)));
+        if keeps
+            && is_whole
+            && let (Some(slot), Some(members)) = (self.written.get_mut(place), out.get(start..))
+        {
+            *slot = Some(Written { text: text.into(), members: members.into() });
+        }
+        Ok(())
+    }
+
+    fn show<'a>(&mut self, sql: &'a Sql) -> Shown<'a> {
         let bytes = sql.text.bytes().get(sql.span.clone()).unwrap_or_default();
         let known = self.look_up(bytes, matches!(sql.conceal, Conceal::AllLiterals));
         let fingerprint = known.fingerprint;
@@ -117,6 +164,15 @@ impl SqlTexts {
         self.known.insert(key, known.clone());
         known
     }
+}
+
+/// Where a text is remembered: by its length and both ends.
+fn place_of(text: &[u8]) -> usize {
+    let word = |part: Option<&[u8; 8]>| part.map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let mixed = (word(text.first_chunk()) ^ word(text.last_chunk()).rotate_left(32))
+        .wrapping_add(text.len() as u64)
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    usize::try_from(mixed >> 32).unwrap_or_default() % WRITTEN
 }
 
 /// PostgreSQL's grammar, literals ignored; None for what it can't read.
@@ -333,6 +389,34 @@ mod tests {
                 assert_eq!(seen.fingerprint, own.fingerprint, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_text_that_comes_again_is_written_as_the_first_time() {
+        let mut texts = SqlTexts::new(AuditSql::Full);
+        let mut put = |sql: &Sql| {
+            let mut out = b"{\"a\":0".to_vec();
+            texts.put(&mut out, sql).unwrap();
+            out.push(b'}');
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["sql"].as_str().map(str::to_owned)
+        };
+        let text = "SELECT \"a\" FROM t WHERE b = 'x' AND c = 1";
+        let whole = || Sql::whole(Arc::<str>::from(text), Conceal::Nothing);
+        let stripped = "SELECT \"a\" FROM t WHERE b = ? AND c = ?";
+        for _ in 0..3 {
+            assert_eq!(put(&whole()).unwrap(), text);
+            assert_eq!(put(&Sql::whole(Arc::<str>::from(text), Conceal::AllLiterals)).unwrap(), stripped);
+            let part = Sql::part(Arc::<str>::from(text), 0..10, Conceal::Nothing);
+            assert_eq!(put(&part).unwrap(), "SELECT \"a\"");
+            // In the same place.
+            let other = Sql::whole(Arc::<str>::from(text.replace("b =", "d =")), Conceal::Nothing);
+            assert_eq!(put(&other).unwrap(), text.replace("b =", "d ="));
+        }
+        let secret = Sql::whole(Arc::<str>::from("ALTER ROLE a PASSWORD 'x'"), Conceal::Nothing);
+        put(&secret);
+        let holds = |written: &Written| written.text.ends_with(b"'x'");
+        assert!(!texts.written.iter().flatten().any(holds), "a secret is kept");
+        assert_eq!(texts.written.iter().flatten().count(), 2);
     }
 
     #[test]

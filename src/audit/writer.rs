@@ -12,13 +12,12 @@ use jiff::Timestamp;
 
 use super::chain::{Head, Hex, Sealer};
 use super::crowd::Crowd;
-use super::encode;
+use super::encode::Encoder;
 use super::file::LogFile;
 use super::log::{AuditError, LogSettings};
 use super::queue::{Entry, Queue, Ticket};
 use super::record::{Event, LogResumed, Who};
 use super::recover::End;
-use super::sqltext::SqlTexts;
 use crate::clock::{Now, SharedClock};
 use std::sync::Arc;
 
@@ -35,9 +34,10 @@ pub(super) struct Writer {
     queue: Arc<Queue>,
     file: Box<dyn LogFile>,
     sealer: Sealer,
-    texts: SqlTexts,
+    encoder: Encoder,
     clock: SharedClock,
-    node: Arc<str>,
+    /// Of whom the log's own records speak.
+    nobody: Arc<Who>,
     rotate: u64,
     at: Position,
     /// Length of the file up to its last durable line.
@@ -55,7 +55,6 @@ pub(super) struct Writer {
     failing: Option<Failing>,
     /// Who is busy now.
     crowd: Crowd,
-    times: encode::Times,
 }
 
 #[derive(Clone, Copy)]
@@ -94,9 +93,9 @@ impl Writer {
             queue,
             file,
             sealer,
-            texts: SqlTexts::new(settings.sql),
+            encoder: Encoder::new(settings.node.clone(), settings.sql),
             clock,
-            node: settings.node.clone(),
+            nobody: Arc::default(),
             rotate: settings.rotate,
             at: Position { seq: end.seq, mac: end.mac },
             len: end.len,
@@ -108,7 +107,6 @@ impl Writer {
             starts: Vec::new(),
             failing: None,
             crowd: Crowd::default(),
-            times: encode::Times::default(),
         }
     }
 
@@ -254,10 +252,9 @@ impl Writer {
         if self.open_line {
             self.buffer.push(b'\n');
         }
-        let nobody = Who::default();
         let now = self.clock.now().wall;
         for event in std::mem::take(&mut self.own) {
-            let line = self.encode(now, &nobody, &event, None);
+            let line = self.encode(now, &self.nobody.clone(), &event, None);
             self.own.push(event);
             line?;
         }
@@ -275,18 +272,15 @@ impl Writer {
     fn encode(
         &mut self,
         at: Timestamp,
-        who: &Who,
+        who: &Arc<Who>,
         event: &Event,
         ticket: Option<Ticket>,
     ) -> Result<(), AuditError> {
         let seq = self.at.seq + 1;
         let start = self.buffer.len();
-        let time = self.times.text(at);
-        let head = encode::Head::new(seq, time, &self.node, event, who);
-        let starts = &self.starts;
-        let queue = &self.queue;
-        let seq_of = |ticket| seq_of(starts, queue, ticket);
-        encode::encode_event(&mut self.buffer, &head, event, &mut self.texts, seq_of)
+        let (starts, queue) = (&self.starts, &self.queue);
+        self.encoder
+            .encode(&mut self.buffer, (seq, at), who, event, |ticket| seq_of(starts, queue, ticket))
             .map_err(|e| AuditError::Io(e.to_string()))?;
         self.at = Position { seq, mac: self.sealer.seal(&mut self.buffer, start, &self.at.mac) };
         if let (Event::StatementStart(_), Some(ticket)) = (event, ticket) {
