@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::own::Answer;
 use super::relay::{CopyIn, End, Relay};
 use super::reports::Gate;
-use super::rows::RowFault;
+use super::rows::{RowFault, has_protected};
 use super::runs::{Audience, Guarded, Reply, Run, finish_run};
 use super::savepoints::Savepoint;
 use super::state::{Ending, Entry, Kind, Lineage};
@@ -132,7 +132,7 @@ impl Relay {
     /// The client asks for the description of what is held to be harmless; a
     /// protected origin in it means that its rows may not follow.
     fn watch_description(&mut self, fields: &[Field]) -> Result<(), End> {
-        if fields.iter().all(|field| field.origin.is_none()) || self.observes() {
+        if !has_protected(&self.guard, fields) || self.observes() {
             return Ok(());
         }
         let (_, trips) = self.row_plan(None, fields).map_err(|fault| End::Fault(row_error(&fault)))?;

@@ -243,6 +243,13 @@ fn is_own(guard: &Guard, origin: Option<ColumnId>) -> bool {
     origin.is_some_and(|origin| guard.column(origin).is_some())
 }
 
+/// Are there rows of these fields to be looked at, although nothing protected was
+/// announced?
+pub fn has_protected(guard: &Guard, fields: &[Field]) -> bool {
+    let mut origins = fields.iter().filter_map(|field| field.origin);
+    origins.any(|origin| !protected_at(guard, origin).is_empty())
+}
+
 /// Protected columns that an origin stands for: the column itself, what a
 /// view's output comes from, or, for a whole row (attribute 0), all of them.
 pub fn protected_at(guard: &Guard, origin: ColumnId) -> Vec<Arc<ProtectedColumn>> {

@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::copy::CopyPlan;
 use super::meanwhile::Ground;
@@ -75,7 +74,7 @@ pub struct Reply {
     pub audience: Audience,
     /// One for each statement of an analysed Query; one for an Execute or an
     /// unread Query; none for the rest.
-    pub runs: SmallVec<[Run; 1]>,
+    pub runs: Vec<Run>,
     /// Statements of the Query that are answered.
     pub current: usize,
     /// One run stands for the whole Query, which nobody has read.
@@ -103,7 +102,7 @@ impl Reply {
     pub fn new(audience: Audience) -> Self {
         Self {
             audience,
-            runs: SmallVec::new(),
+            runs: Vec::new(),
             current: 0,
             whole: false,
             described: false,
@@ -119,6 +118,7 @@ impl Reply {
     }
 
     pub fn with_run(mut self, run: Run) -> Self {
+        self.runs.reserve_exact(1);
         self.runs.push(run);
         self
     }

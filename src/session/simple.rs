@@ -6,7 +6,6 @@ use std::sync::{Arc, LazyLock};
 
 use aho_corasick::AhoCorasick;
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::incoming::{conceal, too_long};
 use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
@@ -103,7 +102,7 @@ impl Relay {
             return Ok(Step::Wait(Hold::Quiet));
         }
         let mut plan =
-            QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), changes: SmallVec::new() };
+            QueryPlan { text, analysis, judged: Vec::new(), edits: Vec::new(), changes: Vec::new() };
         let settled = self.check_unseen(&plan.text, Some(&plan.analysis));
         let readable = settled
             .and_then(|()| self.observed_reading(&plan.text, self.may_have_set()))
@@ -212,6 +211,7 @@ impl Relay {
             return self.send_with_originals(plan);
         }
         let mut reply = Reply::new(Audience::Client);
+        reply.runs.reserve_exact(plan.judged.len());
         for (index, judged) in plan.judged.into_iter().enumerate() {
             let Some(statement) = plan.analysis.statements.get(index) else { break };
             let sql = Sql::part(plan.text.clone(), statement.span.clone(), conceal(statement));

@@ -14,7 +14,6 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::end_user::Naming;
 use super::meanwhile::Opened;
@@ -180,6 +179,10 @@ impl<T> Slot<T> {
     }
 }
 
+/// What stands under names. Seeded anew for each map: a client that knew names of one
+/// hash would delay nobody but itself.
+type Names<T> = HashMap<Bytes, Slot<T>, foldhash::fast::RandomState>;
+
 /// The answer to "what stands under this name?".
 #[derive(Debug)]
 pub enum Lookup<T> {
@@ -225,15 +228,15 @@ impl Ending {
 }
 
 /// Changes, in order, each with the statement of a Query that does it.
-pub type Changes<S> = SmallVec<[(usize, Change<S>); 1]>;
+pub type Changes<S> = Vec<(usize, Change<S>)>;
 
 /// Takes a change back: what the names meant before.
 #[derive(Debug)]
 enum Undo<S> {
     Statement { name: Bytes, removed: bool, before: Option<Slot<Arc<Prepared>>> },
     Portal { name: Bytes, removed: bool, before: Option<Slot<Portal<S>>> },
-    Statements(HashMap<Bytes, Slot<Arc<Prepared>>>),
-    Portals(HashMap<Bytes, Slot<Portal<S>>>),
+    Statements(Names<Arc<Prepared>>),
+    Portals(Names<Portal<S>>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -270,7 +273,7 @@ impl Kind {
 }
 
 /// Changes that were made, in order, each with the statement of a Query that did it.
-type Undos<S> = SmallVec<[(usize, Undo<S>); 1]>;
+type Undos<S> = Vec<(usize, Undo<S>)>;
 
 /// Changes that were made for no message.
 #[must_use = "they must be taken back before anything else is sent"]
@@ -278,7 +281,7 @@ pub struct Trial<S>(Undos<S>);
 
 impl<S> Default for Trial<S> {
     fn default() -> Self {
-        Self(SmallVec::new())
+        Self(Vec::new())
     }
 }
 
@@ -298,9 +301,10 @@ pub struct Entry<R, S> {
 
 impl<R, S> Entry<R, S> {
     pub fn new(kind: Kind, run: R) -> Self {
-        Self { kind, run, changes: SmallVec::new(), undo: SmallVec::new(), dropped_unnamed: None, number: 0 }
+        Self { kind, run, changes: Vec::new(), undo: Vec::new(), dropped_unnamed: None, number: 0 }
     }
     pub fn with_change(mut self, change: Change<S>) -> Self {
+        self.changes.reserve_exact(1);
         self.changes.push((0, change));
         self
     }
@@ -309,8 +313,8 @@ impl<R, S> Entry<R, S> {
 /// See the module.
 pub struct State<R, S> {
     queue: VecDeque<Entry<R, S>>,
-    statements: HashMap<Bytes, Slot<Arc<Prepared>>>,
-    portals: HashMap<Bytes, Slot<Portal<S>>>,
+    statements: Names<Arc<Prepared>>,
+    portals: Names<Portal<S>>,
     next_entry: u64,
     /// Grows with every message after which the server no longer skips what
     /// an earlier error would have made it skip.
@@ -338,8 +342,8 @@ impl<R, S: Clone> Default for State<R, S> {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            statements: HashMap::new(),
-            portals: HashMap::new(),
+            statements: Names::default(),
+            portals: Names::default(),
             next_entry: 0,
             segment: 0,
             running: 0,
@@ -429,8 +433,10 @@ impl<R, S: Clone> State<R, S> {
             // portal. If it fails in a transaction block, its own portal stays there,
             // whose text and plan are memory that is used for something else by then.
             entry.dropped_unnamed = self.statements.remove(b"".as_slice());
+            entry.changes.reserve_exact(1);
             entry.changes.insert(0, (0, Change::RemovePortal(Bytes::new())));
         }
+        entry.undo.reserve_exact(entry.changes.len());
         for (index, change) in std::mem::take(&mut entry.changes) {
             let undo = self.apply(change);
             entry.undo.push((index, undo));
@@ -879,7 +885,7 @@ impl<S> Undo<S> {
     }
 }
 
-fn put_back<T>(map: &mut HashMap<Bytes, Slot<T>>, name: Bytes, before: Option<Slot<T>>) {
+fn put_back<T>(map: &mut Names<T>, name: Bytes, before: Option<Slot<T>>) {
     match before {
         Some(slot) => drop(map.insert(name, slot)),
         None => drop(map.remove(&name)),

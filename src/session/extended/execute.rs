@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::wants_shape;
 use crate::audit::{Conceal, Sql};
@@ -161,7 +160,7 @@ impl Relay {
             lineage: None,
             shape: portal.shape.clone(),
             judged: Judged::plain(),
-            changes: SmallVec::new(),
+            changes: Vec::new(),
         };
         // As it was opened, where it was read then.
         let known = match &portal.prepared.known {

@@ -10,7 +10,7 @@ use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::proxy::Proxy;
 use crate::session::copy::CopyPlan;
 use crate::session::relay::{End, Hold, JobDone, Relay, Revealed};
-use crate::session::rows::{RowFault, RowPlan, Trip, Witness};
+use crate::session::rows::{RowFault, RowPlan, Trip, Witness, has_protected};
 use crate::session::runs::{Guarded, Plan, Run};
 use crate::session::state::Kind;
 use crate::wire::backend::{self, Field};
@@ -54,7 +54,7 @@ impl Relay {
             .filter(|guarded| guarded.has_outputs)
             .map(|guarded| announced(&guarded.verdict, fields))
             .transpose()?;
-        if outputs.is_none() && fields.iter().all(|field| field.origin.is_none()) {
+        if outputs.is_none() && !has_protected(&self.guard, fields) {
             if let Some(guarded) = self.current_guarded() {
                 guarded.plan = Plan::Plain;
             }
