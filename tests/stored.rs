@@ -205,6 +205,78 @@ fn what_only_shows_a_type_that_runs_code_runs() {
     );
 }
 
+/// An argument of EXECUTE is cast as an assignment does, to a type that no text names.
+#[test]
+fn an_argument_of_execute_is_cast_by_no_code_over_protected_data() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        &format!(
+            "{MAIL}
+             CREATE FUNCTION long(c circle) RETURNS int LANGUAGE sql AS 'SELECT length(mail_of(radius($1)::int))';
+             CREATE CAST (circle AS int) WITH FUNCTION long(circle) AS ASSIGNMENT"
+        ),
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let answers = |port: u16| {
+        let mut ana = Raw::connect(port, "ana");
+        assert_eq!(code(&ana.query("PREPARE next AS SELECT $1 + 1")), None);
+        let mut run = |argument: &str| {
+            let execute = format!("EXECUTE next({argument})");
+            let bytes = [
+                message::parse("", &execute, &[]),
+                message::bind("", "", &[], &[]),
+                message::execute("", 0),
+                message::sync(),
+            ];
+            let explained = format!("EXPLAIN (VERBOSE, COSTS OFF) {execute}");
+            [code(&ana.query(&execute)), code(&ana.exchange(&bytes.concat())), code(&ana.query(&explained))]
+        };
+        ["circle '<(0,0),1>'", "'<(0,0),1>'::circle", "1", "'1'", "NULL"].map(|argument| run(argument))
+    };
+    let [none, refused] = [None, Some("42501".to_owned())].map(|code| [code.clone(), code.clone(), code]);
+    assert_eq!(answers(server.port()), [&none, &none, &none, &none, &none].map(Clone::clone));
+    assert_eq!(answers(bauta.port), [&refused, &refused, &refused, &none, &none].map(Clone::clone));
+}
+
+/// So it is for what was parsed before the type came to run code, however it is run.
+#[test]
+fn a_parameter_of_a_type_that_has_come_to_read_is_refused() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION fits(t text) RETURNS bool LANGUAGE sql AS $$SELECT t <> ''$$;
+         CREATE DOMAIN mail AS text CHECK (fits(VALUE))",
+    );
+    let oid: u32 = server.sql("shop", "SELECT 'mail'::regtype::oid").trim().parse().unwrap();
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    let parse = message::parse("s", "SELECT $1 IS NULL", &[oid]);
+    assert_eq!(code(&ana.exchange(&[parse, message::sync()].concat())), None);
+    let long = "x".repeat(70_000);
+    let bound = |value: &str| {
+        let bind = message::bind("", "s", &[Some(value)], &[]);
+        [bind, message::execute("", 0), message::sync()].concat()
+    };
+    let mut codes = || {
+        [
+            code(&ana.exchange(&bound("x"))),
+            code(&ana.exchange(&bound(&long))),
+            code(&ana.query("EXECUTE s('x')")),
+            code(&ana.query("EXPLAIN EXECUTE s('x')")),
+        ]
+    };
+    assert_eq!(codes(), [None, None, None, None]);
+    server.sql(
+        "shop",
+        "CREATE OR REPLACE FUNCTION fits(t text) RETURNS bool LANGUAGE sql AS
+         'SELECT EXISTS (SELECT 1 FROM public.customers WHERE email = t)'",
+    );
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let refused = || Some("42501".to_owned());
+    assert_eq!(codes(), [refused(), refused(), refused(), refused()]);
+}
+
 /// Its type is named by a number, in the message alone.
 #[test]
 fn a_parameter_of_a_type_whose_cast_reads_is_refused() {

@@ -274,6 +274,7 @@ impl Relay {
     /// be made anew.
     pub(super) fn judge_prepared(&mut self, prepared: &Prepared, handed: Handed<'_>) -> Result<Judged, Stop> {
         let known = self.known(prepared)?;
+        self.check_types(&prepared.parameter_types)?;
         self.check_unseen(&prepared.text, known.analysis())?;
         let judged = match &known {
             Known::Harmless => Judged::plain(),

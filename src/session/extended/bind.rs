@@ -324,7 +324,9 @@ impl Relay {
         }
         let Lookup::Found(slot) = self.state.statement(statement) else { return Ok(false) };
         let Ok(Known::Harmless) = self.known(&slot.value) else { return Ok(false) };
-        if self.check_unseen(&slot.value.text, None).is_err() {
+        if self.check_unseen(&slot.value.text, None).is_err()
+            || self.check_types(&slot.value.parameter_types).is_err()
+        {
             return Ok(false);
         }
         if slot.value.form != Some(Form::plain(&slot.value.parameter_types)) {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, DefElem, ExplainStmt, Token};
 
-use super::Classifier;
+use super::{Classifier, cast_argument};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Otherwise, Statement, StatementKind, UseKind};
 use crate::sql::splice::Edit;
@@ -15,6 +15,9 @@ use crate::sql::splice::Edit;
 impl Classifier<'_> {
     pub(super) fn explain(&self, explain: &ExplainStmt) -> Statement {
         match explain.query.as_deref().and_then(|query| query.node.as_ref()) {
+            Some(NodeEnum::ExecuteStmt(execute)) if self.casts_unseen(execute) => {
+                self.refused(cast_argument())
+            }
             Some(NodeEnum::ExecuteStmt(execute)) => {
                 self.given(StatementKind::ExplainExecute { name: execute.name.clone() })
             }

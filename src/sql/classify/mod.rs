@@ -28,7 +28,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{DiscardMode, Token, TransactionStmtKind, VariableSetKind};
+use pg_query::protobuf::a_const::Val;
+use pg_query::protobuf::{DiscardMode, ExecuteStmt, Node, Token, TransactionStmtKind, VariableSetKind};
 
 use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transaction, Use, UseKind};
 use super::lineage::{self, Lineage};
@@ -123,6 +124,14 @@ fn hits_inside<'h>(hits: &'h [Hit], span: &Range<usize>) -> &'h [Hit] {
 /// them as `0 AS x1f` and `1 AS _000`.
 const NEWER_NUMBERS: u32 = 160_000;
 
+fn cast_argument() -> ClientError {
+    ClientError::new(
+        sqlstate::INSUFFICIENT_PRIVILEGE,
+        "permission denied: an argument of EXECUTE may be cast by a function that may read protected data unseen",
+    )
+    .with_hint("Give each argument as a quoted string, or NULL.")
+}
+
 fn newer_number() -> ClientError {
     ClientError::new(sqlstate::SYNTAX_ERROR, "trailing junk after numeric literal").with_hint(
         "This server's version reads such a number as two words: write it in decimal digits alone.",
@@ -196,6 +205,7 @@ impl<'a> Classifier<'a> {
                     inner,
                 })
             }
+            NodeEnum::ExecuteStmt(execute) if self.casts_unseen(execute) => self.refused(cast_argument()),
             NodeEnum::ExecuteStmt(execute) => {
                 self.given(StatementKind::Execute { name: execute.name.clone() })
             }
@@ -327,6 +337,17 @@ impl<'a> Classifier<'a> {
     /// What runs a prepared statement: its arguments are bound parameters.
     fn given(&self, kind: StatementKind) -> Statement {
         Statement { sensitive_literals: self.tokens.literals(&self.span), ..self.plain(kind) }
+    }
+
+    /// EXECUTE casts its arguments to the types of the parameters, which no text names,
+    /// as an assignment does; a string or a NULL needs no cast.
+    pub(super) fn casts_unseen(&self, execute: &ExecuteStmt) -> bool {
+        let is_untyped = |argument: &Node| match &argument.node {
+            Some(NodeEnum::AConst(constant)) => constant.isnull || matches!(constant.val, Some(Val::Sval(_))),
+            _ => false,
+        };
+        // Types of users' are refused where they are declared.
+        self.guard.running_types.keys().any(|oid| oid.is_builtin()) && !execute.params.iter().all(is_untyped)
     }
 
     /// A prepared statement, cursor or setting may be called what a table is called.
