@@ -53,7 +53,7 @@ impl<'a> From<&'a ColumnDecision> for ColumnEntry<'a> {
                     Access::Masked => line.decision = "masked",
                 }
             }
-            What::Neutralised => line.decision = "neutralised",
+            What::Neutralised | What::LeftOut => line.decision = "neutralised",
             What::Refused => {}
             What::Disclosed => line.decision = "disclosed",
         }

@@ -28,7 +28,7 @@ impl Outcome {
         let one = |decision: &ColumnDecision| match decision.what {
             What::Disclosed => Self::Disclosed,
             What::Masked(_) => Self::Masked,
-            What::Neutralised => Self::Neutralised,
+            What::Neutralised | What::LeftOut => Self::Neutralised,
             What::Revealed(_) => Self::Revealed,
             What::Refused => Self::Refused,
         };

@@ -102,6 +102,8 @@ pub enum What {
     Masked(&'static str),
     Revealed(Access),
     Neutralised,
+    /// Not even looked at, though nothing is lost: a key determines it.
+    LeftOut,
     Refused,
     /// The column's mask (or `allow`) discloses what the use needs.
     Disclosed,
@@ -432,6 +434,7 @@ impl<'a> Ruling<'a> {
         let stands = lacking.is_empty();
         let otherwise = match use_.otherwise {
             Otherwise::Refuse => What::Refused,
+            Otherwise::LeaveOut(_) => What::LeftOut,
             Otherwise::Neutralise(_) | Otherwise::Rebuild(_) => What::Neutralised,
         };
         let shown = match &use_.otherwise {
@@ -454,6 +457,7 @@ impl<'a> Ruling<'a> {
         match &use_.otherwise {
             _ if stands => {}
             Otherwise::Refuse => self.refused.push((use_, lacking)),
+            Otherwise::LeaveOut(edits) => self.verdict.edits.extend(edits.iter().cloned()),
             Otherwise::Neutralise(edits) => {
                 self.verdict.edits.extend(edits.iter().cloned());
                 self.announce(use_, &lacking);
@@ -542,8 +546,7 @@ impl<'a> Ruling<'a> {
     fn announce(&mut self, use_: &Use, columns: &[Arc<ProtectedColumn>]) {
         let kind = use_.kind;
         // Statistics are read by tools on every table; the docs say what is blank in them.
-        // What DISTINCT leaves out, a key determines: nothing is lost.
-        if matches!(kind, UseKind::Statistics | UseKind::Distinct) {
+        if kind == UseKind::Statistics {
             return;
         }
         let message = format!("{} {} is NULL without a grant", kind.words(), spelled(columns));

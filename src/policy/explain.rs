@@ -8,7 +8,7 @@ use super::tokens::Tokens;
 use super::{Access, Basis, Permits, ProtectedColumn};
 use crate::clock::Now;
 use crate::error::ClientError;
-use crate::sql::analysis::{Flow, Statement, UseKind};
+use crate::sql::analysis::{Flow, Statement};
 use crate::sql::splice;
 
 /// One statement's fate.
@@ -198,9 +198,7 @@ fn use_lines(columns: &[ColumnDecision]) -> Vec<UseLine> {
                     format!("revealed ({})", basis_words(basis))
                 }
                 What::Revealed(Access::Masked) => "masked".to_owned(),
-                What::Neutralised if decision.use_ == UseKind::Distinct.name() => {
-                    "left out: the primary key tells the rows apart".to_owned()
-                }
+                What::LeftOut => "left out: the primary key tells the rows apart".to_owned(),
                 What::Neutralised => "neutralised".to_owned(),
                 What::Refused => "refused".to_owned(),
                 What::Disclosed => "allowed by the mask".to_owned(),

@@ -416,6 +416,8 @@ pub enum Otherwise {
     Refuse,
     /// These edits make it harmless.
     Neutralise(Vec<Edit>),
+    /// These leave out what a key determines: nothing is lost.
+    LeaveOut(Vec<Edit>),
     /// A row is built in the place of a reference to it.
     Rebuild(Row),
 }
@@ -425,7 +427,7 @@ impl Otherwise {
     pub fn edits(&self) -> &[Edit] {
         match self {
             Self::Refuse => &[],
-            Self::Neutralise(edits) => edits,
+            Self::Neutralise(edits) | Self::LeaveOut(edits) => edits,
             Self::Rebuild(row) => std::slice::from_ref(&row.edit),
         }
     }

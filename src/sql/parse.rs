@@ -225,6 +225,11 @@ pub fn character_position(text: &str, byte: usize) -> u32 {
     u32::try_from(before.saturating_add(1)).unwrap_or(u32::MAX)
 }
 
+/// `space` of PostgreSQL's `scan.l`. What else Unicode calls so is a letter there.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
 fn statement_span(text: &str, location: i32, length: i32) -> Result<Range<usize>, ClientError> {
     let start = usize::try_from(location).map_err(|_| unreadable())?;
     let end = match usize::try_from(length).map_err(|_| unreadable())? {
@@ -232,8 +237,8 @@ fn statement_span(text: &str, location: i32, length: i32) -> Result<Range<usize>
         length => start.saturating_add(length),
     };
     let body = text.get(start..end).ok_or_else(unreadable)?;
-    let lead = body.len() - body.trim_start().len();
-    let tail = body.len() - body.trim_end_matches(|c: char| c.is_whitespace() || c == ';').len();
+    let lead = body.len() - body.trim_start_matches(is_space).len();
+    let tail = body.len() - body.trim_end_matches(|c: char| is_space(c) || c == ';').len();
     Ok(start + lead..end - tail)
 }
 

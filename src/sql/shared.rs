@@ -102,9 +102,8 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
     };
     let otherwise = match otherwise {
         Otherwise::Refuse => Otherwise::Refuse,
-        Otherwise::Neutralise(edits) => {
-            Otherwise::Neutralise(edits.iter().map(|edit| moved_edit(edit, outline)).collect::<Option<_>>()?)
-        }
+        Otherwise::Neutralise(edits) => Otherwise::Neutralise(moved_edits(edits, outline)?),
+        Otherwise::LeaveOut(edits) => Otherwise::LeaveOut(moved_edits(edits, outline)?),
         Otherwise::Rebuild(row) => {
             Otherwise::Rebuild(Row { edit: moved_edit(&row.edit, outline)?, fields: row.fields.clone() })
         }
@@ -125,6 +124,10 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
 }
 
 /// An edit may repeat what it replaces, literals included.
+fn moved_edits(edits: &[Edit], outline: &Outline) -> Option<Vec<Edit>> {
+    edits.iter().map(|edit| moved_edit(edit, outline)).collect()
+}
+
 fn moved_edit(edit: &Edit, outline: &Outline) -> Option<Edit> {
     if outline.takes_from(&edit.span()) {
         return None;

@@ -833,3 +833,13 @@ BEGIN
 UPDATE staff SET city = 'Here' WHERE ssn = '{{SELECT ssn FROM staff WHERE id = 3}}' RETURNING id, ssn
 DELETE FROM staff WHERE ssn IN ('{{SELECT ssn FROM staff WHERE id = 3}}', '{{SELECT ssn FROM customers WHERE id = 3}}') RETURNING ssn, ctid IS NULL
 ROLLBACK
+== the order of groups beside a key, where a child was dropped
+SET enable_hashagg = off
+SELECT array_agg(id) FROM (SELECT id FROM once GROUP BY pin, id) q
+== the first group beside a key, where a child was dropped
+SET enable_hashagg = off
+SELECT id, pin FROM once GROUP BY 2, 1 LIMIT 1
+== the order of groups beside a key, where another index is unique since 18
+SET enable_hashagg = off
+SELECT array_agg(id) FROM (SELECT id FROM pinned GROUP BY id, pin) q
+SELECT id, row_number() OVER () FROM pinned_pair GROUP BY org, pin, id

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a_const};
 
-use super::keys::{Determined, Origin};
+use super::keys::{Determined, Grouped, Origin};
 use super::names::inner;
 use super::query::Target;
 use super::scope::{Scope, Window};
@@ -48,9 +48,14 @@ impl<'a> Walk<'a> {
         } else {
             let mut items = Vec::with_capacity(select.group_clause.len());
             for node in flattened(&select.group_clause) {
-                items.extend(self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?);
+                let compared = self.compared(node, scope, targets, Prefers::Inputs, UseKind::Grouping)?;
+                items.extend(compared.map(|(value, span)| Grouped {
+                    value,
+                    span,
+                    spelled: self.item_span(node),
+                }));
             }
-            parting = self.same_groups(&items);
+            parting = self.same_groups(items);
         }
         let parting = all_columns(&parting);
         if !parting.is_empty() {
@@ -60,6 +65,16 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Where an item stands that is a name or a number.
+    fn item_span(&self, node: &Node) -> Option<Range<usize>> {
+        let span = match node.node.as_ref()? {
+            NodeEnum::ColumnRef(name) => self.places.name(name.location, name.fields.len()).ok()?,
+            NodeEnum::AConst(number) => self.places.token(number.location),
+            _ => return None,
+        };
+        (!span.is_empty()).then_some(span)
     }
 
     fn group_item(

@@ -1,10 +1,12 @@
 //! What a primary key determines. Where a table's key is grouped by, its other
-//! columns tell no rows apart, and PostgreSQL does not even look at them:
-//! `remove_useless_groupby_columns` of its planner drops them, always, so that
-//! neither groups nor their order depend on them. Nothing of the kind is done for
-//! DISTINCT and windows, whose sorts and hashes see each column.
+//! columns tell no rows apart, but PostgreSQL may sort and hash by them all the same:
+//! its planner drops them (`remove_useless_groupby_columns`) not where it thinks that
+//! the table has children, and may drop the key itself where another index is unique.
+//! So an item of GROUP BY that the key determines is replaced by one of the key: what
+//! the key determines may be put out without being grouped by
+//! (`check_functional_grouping` in `pg_constraint.c`).
 //!
-//! SELECT DISTINCT can be told so: `DISTINCT ON` all outputs but those that a key
+//! SELECT DISTINCT can be told so too: `DISTINCT ON` all outputs but those that a key
 //! among them determines gives the same rows, and looks at nothing else. Under
 //! DISTINCT, ORDER BY names outputs alone; DISTINCT ON must have them in its list,
 //! in any order (`transformDistinctOnClause` in `parse_clause.c`). So an output is
@@ -40,7 +42,17 @@ pub(super) struct Origin {
     pub attribute: i16,
 }
 
-/// Outputs of one SELECT DISTINCT that a key among them determines.
+/// An item of GROUP BY.
+pub(super) struct Grouped {
+    pub value: Value,
+    /// Of what it stands for.
+    pub span: Range<usize>,
+    /// Its own, where it is a name or a number.
+    pub spelled: Option<Range<usize>>,
+}
+
+/// Outputs of one SELECT DISTINCT that a key among them determines; or an item of
+/// GROUP BY, in its own place.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Determined {
     /// Their places, from 0.
@@ -55,7 +67,7 @@ pub(super) struct Determined {
     word: Range<usize>,
 }
 
-/// By where DISTINCT ends in the text.
+/// By where DISTINCT, or the item, ends in the text.
 pub(super) type Distincts = BTreeMap<usize, Determined>;
 
 impl Determined {
@@ -85,20 +97,59 @@ impl<'a> Walk<'a> {
     }
 
     /// GROUP BY without grouping sets: what a key among the items determines
-    /// needs nothing. What is left parts the rows.
-    pub(super) fn same_groups(&mut self, items: &[(Value, Range<usize>)]) -> Vec<Flow> {
+    /// is left out. What is left parts the rows.
+    pub(super) fn same_groups(&mut self, items: Vec<Grouped>) -> Vec<Flow> {
         let mut parting = Vec::with_capacity(items.len());
-        let determined = self.determined(items.iter().map(|(value, _)| value));
-        for (value, span) in items {
-            match value.origin {
-                Some(origin) if is_determined(&determined, origin) => {}
-                _ => {
-                    self.same_values(value, UseKind::Grouping, span.clone());
-                    parting.push(self.parting(value));
-                }
+        let keys = self.determined(items.iter().map(|item| &item.value));
+        let of_key = |item: &&Grouped| {
+            item.value
+                .origin
+                .is_some_and(|origin| keys.contains_key(&origin.reference) && !is_determined(&keys, origin))
+        };
+        let key = items.iter().filter(of_key).filter_map(|item| item.spelled.clone()).min_by_key(Range::len);
+        for item in &items {
+            let is_determined = item.value.origin.is_some_and(|origin| is_determined(&keys, origin));
+            if !is_determined || !self.spare_item(item, key.as_ref()) {
+                self.same_values(&item.value, UseKind::Grouping, item.span.clone());
+                parting.push(self.parting(&item.value));
             }
         }
         parting
+    }
+
+    /// The use of an item that a key determines: unless it may be compared, an item of
+    /// the key takes its place. False: that can't be.
+    fn spare_item(&mut self, item: &Grouped, key: Option<&Range<usize>>) -> bool {
+        let value = &item.value;
+        if self.view || (value.is_clean() && self.choices.is_empty()) {
+            return true;
+        }
+        let Some((place, key)) = item.spelled.as_ref().zip(key) else { return value.is_clean() };
+        let Some(left) = self.built_bytes.checked_sub(key.len()) else { return value.is_clean() };
+        self.built_bytes = left;
+        if !self.choices.is_empty() {
+            let places = BTreeSet::from([0]);
+            let protected = if value.is_clean() { BTreeSet::new() } else { places.clone() };
+            let whole = Determined { places, protected, all: 1, words: place.clone(), word: place.clone() };
+            self.distincts.insert(place.end, whole);
+        }
+        if !value.is_clean() {
+            let edit = Edit::new(place.clone(), self.places.text(key).to_owned());
+            self.add_use(Use {
+                columns: all_columns([&value.flow]),
+                kind: UseKind::Grouping,
+                needs: self.needs_to_compare(value),
+                export: false,
+                only_grant: !value::is_plain(&value.flow),
+                position: self.places.position(place.start),
+                span: place.clone(),
+                otherwise: Otherwise::LeaveOut(vec![edit]),
+                given: None,
+                domain: None,
+                detail: None,
+            });
+        }
+        true
     }
 
     /// What SELECT DISTINCT need not compare. Nothing where its outputs may have
@@ -164,7 +215,7 @@ impl<'a> Walk<'a> {
                 only_grant: values.iter().any(|value| !value::is_plain(&value.flow)),
                 position: self.places.position(determined.word.start),
                 span: determined.word.clone(),
-                otherwise: Otherwise::Neutralise(vec![edit]),
+                otherwise: Otherwise::LeaveOut(vec![edit]),
                 given: None,
                 domain: None,
                 detail: None,
@@ -228,9 +279,7 @@ pub(super) fn left_out_in_all(readings: &mut [&mut Lineage]) {
         !readings.iter().all(|reading| reading.distincts.get(word).is_some_and(holds))
     });
     for use_ in readings.iter_mut().flat_map(|reading| &mut reading.uses) {
-        if let Otherwise::Neutralise(edits) = &use_.otherwise
-            && edits.iter().any(|edit| left_out.contains_key(&edit.end))
-        {
+        if use_.otherwise.edits().iter().any(|edit| left_out.contains_key(&edit.end)) {
             use_.otherwise = Otherwise::Refuse;
         }
     }

@@ -54,6 +54,10 @@ impl<'a> Places<'a> {
         self.tokens.get(index).map(|(span, _)| span.clone())
     }
 
+    pub fn text(&self, span: &Range<usize>) -> &'a str {
+        self.text.get(span.clone()).unwrap_or_default()
+    }
+
     /// The token at a node's location, or nothing extended where there is none.
     pub fn token(&self, location: i32) -> Range<usize> {
         let at = usize::try_from(location).unwrap_or(0);

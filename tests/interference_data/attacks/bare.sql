@@ -1,4 +1,11 @@
 ## Group: bare names that only some of what stands in FROM certainly has; keys that hold two texts for one.
+== a name that ends in what Unicode calls a space
+SET client_encoding = 'UTF8'
+SELECT id, pin || '' FROM bare 
+== the same by what it computes
+SET client_encoding = 'UTF8'
+SELECT ascii(up) FROM bare 
+SELECT 1 UNION ALL SELECT ascii(up) FROM bare ;
 == bare name in an update's condition
 BEGIN
 UPDATE bare_marks SET t = 'x' FROM bare_vault v WHERE bare_marks.id = v.id AND pin > '4' RETURNING bare_marks.id

@@ -206,3 +206,7 @@ INSERT INTO locked_keys VALUES (CASE :seed WHEN 0 THEN 'p1' ELSE 'q1' END), (CAS
 INSERT INTO locked_kin SELECT code FROM locked_keys;
 INSERT INTO open_keys VALUES (1, NULL);
 INSERT INTO open_kin VALUES (1, NULL);
+CREATE TABLE once_child () INHERITS (once); DROP TABLE once_child;
+INSERT INTO once SELECT i, md5(i::text || :seed) FROM generate_series(1, 12) i;
+INSERT INTO pinned SELECT * FROM once;
+INSERT INTO pinned_pair SELECT 1, id, pin FROM once;

@@ -556,3 +556,10 @@ CREATE TABLE locked_keys (code text PRIMARY KEY);
 CREATE TABLE open_keys (id int PRIMARY KEY, code text DEFAULT current_setting('app.guess', true) REFERENCES locked_keys);
 CREATE TABLE locked_kin (code text PRIMARY KEY);
 CREATE TABLE open_kin (id int PRIMARY KEY, code text REFERENCES locked_kin);
+-- A key beside a value by which the planner may group in its place: it once had a child,
+-- or another index is unique (PostgreSQL 18).
+CREATE TABLE once (id int PRIMARY KEY, pin text);
+CREATE TABLE pinned (id int PRIMARY KEY, pin text NOT NULL UNIQUE);
+CREATE TABLE pinned_pair (org int, id int, pin text NOT NULL UNIQUE, PRIMARY KEY (org, id));
+-- A name that ends in what Unicode calls a space.
+CREATE VIEW U&"bare\00A0" AS SELECT id, pin, upper(pin) AS up FROM bare_vault;

@@ -103,6 +103,7 @@ fn described_use(sql: &str, use_: &Use) -> String {
     }
     let otherwise = match &use_.otherwise {
         Otherwise::Refuse => "refuse",
+        Otherwise::LeaveOut(_) => "leave out",
         Otherwise::Neutralise(_) | Otherwise::Rebuild(_) => "neutralise",
     };
     let at = sql.get(use_.span.clone()).unwrap_or("?");
