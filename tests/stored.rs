@@ -232,7 +232,7 @@ fn an_argument_of_execute_is_cast_by_no_code_over_protected_data() {
             let explained = format!("EXPLAIN (VERBOSE, COSTS OFF) {execute}");
             [code(&ana.query(&execute)), code(&ana.exchange(&bytes.concat())), code(&ana.query(&explained))]
         };
-        ["circle '<(0,0),1>'", "'<(0,0),1>'::circle", "1", "'1'", "NULL"].map(|argument| run(argument))
+        ["circle '<(0,0),1>'", "'<(0,0),1>'::circle", "1", "'1'", "NULL"].map(&mut run)
     };
     let [none, refused] = [None, Some("42501".to_owned())].map(|code| [code.clone(), code.clone(), code]);
     assert_eq!(answers(server.port()), [&none, &none, &none, &none, &none].map(Clone::clone));

@@ -100,7 +100,7 @@ pub(super) enum Meaning {
         amount: Millionths,
         declared: Option<Declared>,
     },
-    NoiseFloat4(f32),
+    NoiseFloat4(f64),
     NoiseFloat8(f64),
     Fake {
         kind: Kind,
@@ -379,10 +379,7 @@ fn noise(amount: Millionths, family: Family, modifier: i32) -> Result<Meaning, M
             }
             declared => Ok(Meaning::NoiseNumeric { amount, declared }),
         },
-        Family::Float4 => {
-            let part = part.to_string().parse().map_err(|_| Misfit::Family)?;
-            Ok(Meaning::NoiseFloat4(part))
-        }
+        Family::Float4 => Ok(Meaning::NoiseFloat4(part)),
         Family::Float8 => Ok(Meaning::NoiseFloat8(part)),
         _ => Err(Misfit::Family),
     }

@@ -4,6 +4,10 @@
 //! an integer or numeric moves by at least one of its last shown digit, else
 //! small ones would stand there as they are. NaN and infinities become 0.
 
+use std::io::Write;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
 use bytes::BytesMut;
 
 use super::hash::Keyed;
@@ -95,31 +99,94 @@ impl NoiseNumeric {
     }
 }
 
+/// `F` is the type as it is stored; it is computed with in float8.
 pub struct NoiseFloat<F> {
-    pub keyed: Keyed,
+    keyed: Keyed,
     /// A part of the number, from above 0 to 1.
-    pub amount: F,
-    pub unreadable: UnreadableValue,
+    amount: f64,
+    /// Decimal digits that are shown behind the first.
+    digits: usize,
+    unreadable: UnreadableValue,
+    stored: PhantomData<F>,
 }
 
-macro_rules! noise_float {
-    ($type:ty, $drawn:ty) => {
-        impl Mask for NoiseFloat<$type> {
-            fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
-                let format = self.unreadable.format;
-                let number = <$type>::decode(value, format).ok_or(self.unreadable)?;
-                // -0 and 0 are one number.
-                let digest = self.keyed.of(&(number + 0.0).to_be_bytes());
-                let drawn = <$drawn>::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
-                // From -1 to 1, by steps that the type holds exactly.
-                let part = (<$type>::from(drawn) + 0.5) / (<$type>::from(<$drawn>::MAX) + 1.0) * 2.0 - 1.0;
-                let range = if number == 0.0 { 1.0 } else { number };
-                let shown = number + range * self.amount * part;
-                (if shown.is_finite() { shown } else { 0.0 }).encode(format, out);
-                Ok(Masked::Value)
+/// Numbers that may be shown in the place of one, at the least.
+const STEPS: f64 = 1000.0;
+
+impl<F: Float + FromStr> NoiseFloat<F> {
+    pub fn new(keyed: Keyed, amount: f64, unreadable: UnreadableValue) -> Self {
+        // The last digit of a number is at least this part of it, and at most ten times that.
+        let digits = (STEPS / 2.0 / amount).log10().ceil().clamp(1.0, F::DIGITS);
+        Self { keyed, amount, digits: digits as usize, unreadable, stored: PhantomData }
+    }
+
+    /// Moved by a fraction of the most, and rounded to what any number within that
+    /// may come to show. Else the digits of what is shown would tell by which
+    /// fractions it can have come about, and so of which numbers. None: it overflows.
+    fn moved(&self, number: f64, fraction: u64) -> Option<F> {
+        // From -1 to 1, but for what rounding adds.
+        let part = ((fraction >> 11) as f64 + 0.5) / (1_u64 << 53) as f64 * 2.0 - 1.0;
+        let range = if number == 0.0 { 1.0 } else { number };
+        let moved = number + range * self.amount * part * (1.0 - 2.0 / STEPS);
+        if !moved.is_finite() {
+            return None;
+        }
+        let mut text = [0; 32];
+        let mut rest = text.as_mut_slice();
+        write!(rest, "{moved:.*e}", self.digits).ok()?;
+        let length = 32 - rest.len();
+        std::str::from_utf8(text.get(..length)?).ok()?.parse().ok()
+    }
+}
+
+impl<F: Float + FromStr + Send + Sync> Mask for NoiseFloat<F> {
+    fn apply(&self, value: &[u8], out: &mut BytesMut) -> Result<Masked, UnreadableValue> {
+        let format = self.unreadable.format;
+        let number = F::decode(value, format).ok_or(self.unreadable)?.to_f64();
+        // -0 and 0 are one number.
+        let digest = self.keyed.of(&(number + 0.0).to_be_bytes());
+        let fraction = u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
+        let shown = self.moved(number, fraction).filter(|shown| shown.to_f64().is_finite());
+        shown.unwrap_or(F::ZERO).encode(format, out);
+        Ok(Masked::Value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zeroize::Zeroizing;
+
+    use crate::catalog::Oid;
+    use crate::mask::Format;
+
+    /// Who knows that numbers are whole must not learn more by the digits.
+    fn every_number_within_may_show<F: Float + FromStr>(number: f64, amount: f64, step: f64) {
+        let unreadable = UnreadableValue { oid: Oid(701), format: Format::Text };
+        let keyed = Keyed::new(&Zeroizing::new([7; 64]));
+        let noise = NoiseFloat::<F>::new(keyed, amount, unreadable);
+        for fraction in [0, u64::MAX / 3, u64::MAX / 7 * 5, u64::MAX] {
+            let shown = noise.moved(number, fraction).unwrap().to_f64();
+            assert!((shown - number).abs() <= number * amount, "{number} became {shown}");
+            let (least, most) = (shown / (1.0 + amount * 0.99), shown / (1.0 - amount * 0.99));
+            let mut candidate = (least / step).ceil() * step;
+            while candidate < most {
+                let part = (shown / candidate - 1.0) / amount / (1.0 - 2.0 / STEPS);
+                let fraction = ((part + 1.0) / 2.0 * (u64::MAX as f64)) as u64;
+                let same = noise.moved(candidate, fraction).unwrap().to_f64();
+                assert_eq!(same, shown, "{candidate} can't have been {number}");
+                candidate += step;
             }
         }
-    };
+    }
+
+    #[test]
+    fn what_is_shown_may_stand_for_every_number_within() {
+        for number in [50_000.0, 61_234.5, 1.0, 0.25] {
+            for amount in [0.1, 0.01, 1.0 / 3.0] {
+                every_number_within_may_show::<f64>(number, amount, number * amount / 2000.0);
+                every_number_within_may_show::<f32>(number, amount, number * amount / 500.0);
+            }
+        }
+    }
 }
-noise_float!(f32, u16);
-noise_float!(f64, u32);

@@ -108,8 +108,12 @@ impl Meaning {
             Self::NoiseNumeric { amount, declared } => {
                 Box::new(NoiseNumeric { keyed: noise("numeric"), amount, declared, unreadable })
             }
-            Self::NoiseFloat4(amount) => Box::new(NoiseFloat { keyed: noise("float4"), amount, unreadable }),
-            Self::NoiseFloat8(amount) => Box::new(NoiseFloat { keyed: noise("float8"), amount, unreadable }),
+            Self::NoiseFloat4(amount) => {
+                Box::new(NoiseFloat::<f32>::new(noise("float4"), amount, unreadable))
+            }
+            Self::NoiseFloat8(amount) => {
+                Box::new(NoiseFloat::<f64>::new(noise("float8"), amount, unreadable))
+            }
             Self::Fake { kind, shape } => {
                 let keyed = keyed_for("fake text".to_owned());
                 Box::new(FakeMask { keyed, kind, shape, hidden: hidden(shape), encoding, unreadable })

@@ -23,6 +23,10 @@ pub fn boolean(value: Option<&str>) -> Result<Literal, String> {
 /// float4 or float8, each computed with as it is: PostgreSQL shows the shortest
 /// digits that read back as the same number, and so does Rust.
 pub trait Float: Copy {
+    const ZERO: Self;
+    /// Decimal digits behind the first that it tells apart.
+    const DIGITS: f64;
+    fn to_f64(self) -> f64;
     fn decode(value: &[u8], format: Format) -> Option<Self>;
     fn encode(self, format: Format, out: &mut BytesMut);
 }
@@ -30,6 +34,11 @@ pub trait Float: Copy {
 macro_rules! float {
     ($type:ty, $put:ident) => {
         impl Float for $type {
+            const ZERO: Self = 0.0;
+            const DIGITS: f64 = (<$type>::DIGITS - 1) as f64;
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
             fn decode(value: &[u8], format: Format) -> Option<Self> {
                 match format {
                     Format::Text => std::str::from_utf8(value).ok()?.parse().ok(),
