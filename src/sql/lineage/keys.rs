@@ -27,6 +27,7 @@ use super::value::{self, Value, all_columns};
 use super::{Lineage, Walk};
 use crate::catalog::Oid;
 use crate::catalog::snapshot::{Relation, RelationKind};
+use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
 
@@ -135,19 +136,7 @@ impl<'a> Walk<'a> {
         }
         if !value.is_clean() {
             let edit = Edit::new(place.clone(), self.places.text(key).to_owned());
-            self.add_use(Use {
-                columns: all_columns([&value.flow]),
-                kind: UseKind::Grouping,
-                needs: self.needs_to_compare(value),
-                export: false,
-                only_grant: !value::is_plain(&value.flow),
-                position: self.places.position(place.start),
-                span: place.clone(),
-                otherwise: Otherwise::LeaveOut(vec![edit]),
-                given: None,
-                domain: None,
-                detail: None,
-            });
+            self.leave_uncompared(&[value], UseKind::Grouping, self.needs_to_compare(value), edit);
         }
         true
     }
@@ -207,22 +196,29 @@ impl<'a> Walk<'a> {
             others.iter().filter_map(|place| targets.get(*place)).map(|target| &target.value).collect();
         if let Some(needs) = values.iter().map(|value| self.needs_to_compare(value)).max() {
             let edit = determined.without(&others, &determined.word, "DISTINCT");
-            self.add_use(Use {
-                columns: all_columns(values.iter().map(|value| &value.flow)),
-                kind: UseKind::Distinct,
-                needs,
-                export: false,
-                only_grant: values.iter().any(|value| !value::is_plain(&value.flow)),
-                position: self.places.position(determined.word.start),
-                span: determined.word.clone(),
-                otherwise: Otherwise::LeaveOut(vec![edit]),
-                given: None,
-                domain: None,
-                detail: None,
-            });
+            self.leave_uncompared(&values, UseKind::Distinct, needs, edit);
         }
         let all = || determined.without(&determined.protected, &determined.words, "SELECT DISTINCT");
         (!in_order.is_empty()).then(all)
+    }
+
+    /// The use of values that a key determines: unless they may be compared, this edit
+    /// leaves them out.
+    fn leave_uncompared(&mut self, values: &[&Value], kind: UseKind, needs: Disclosure, edit: Edit) {
+        let span = edit.span();
+        self.add_use(Use {
+            columns: all_columns(values.iter().map(|value| &value.flow)),
+            kind,
+            needs,
+            export: false,
+            only_grant: values.iter().any(|value| !value::is_plain(&value.flow)),
+            position: self.places.position(span.start),
+            span,
+            otherwise: Otherwise::LeaveOut(vec![edit]),
+            given: None,
+            domain: None,
+            detail: None,
+        });
     }
 
     /// The table references whose whole primary key is among the values, and that key.
