@@ -458,3 +458,17 @@ fn a_name_of_several_tables_is_copied_as_all_of_them_allow() {
         frames.iter().find(|frame| frame.tag == b'E').map(|error| (error.field(b'M'), error.field(b'P')));
     assert_eq!(said, Some((Some("relation \"leads\" does not exist".to_owned()), None)));
 }
+
+/// What a Parse named is run by EXECUTE too: the Sync behind it is not the server's to read.
+#[test]
+fn a_copy_that_a_name_means_takes_its_rows_by_messages() {
+    let (shop, mut raw) = Shop::open();
+    let parse = [m::parse("cp", "COPY fixed (id) FROM STDIN", &[]), m::sync()].concat();
+    assert_eq!(error(&raw.exchange(&parse)), None);
+    let run = [m::parse("", "EXECUTE cp", &[]), m::bind("", "", &[], &[]), m::execute("", 0), m::sync()];
+    raw.send(&run.concat());
+    raw.send(&[m::copy_data(b"7\n"), m::copy_done(), m::sync()].concat());
+    let frames = raw.until_ready();
+    assert_eq!(error(&frames), None, "{}", shown(&frames));
+    assert_eq!(shop.server.sql("shop", "SELECT id FROM fixed").trim(), "7");
+}

@@ -18,7 +18,7 @@ use crate::session::registering::Running;
 use crate::session::relay::{End, Hold, Parked, Relay, ShapeRef, Step};
 use crate::session::reports::Gate;
 use crate::session::runs::{Audience, Reply};
-use crate::session::simple::edits_the_text;
+use crate::session::simple::{edits_the_text, may_copy_in};
 use crate::session::state::{Changes, Entry, Kind, Known, Lineage, Portal, Prepared};
 use crate::session::tokens::{Handed, Values};
 use crate::session::unheld::Unheld;
@@ -267,6 +267,8 @@ impl Relay {
             self.close_unheld(unheld);
         }
         run.guarded = guarded;
+        // Of EXECUTE: what it runs says so.
+        let followed_copies = followed.as_deref().is_some_and(|ground| may_copy_in(&ground.text));
         run.ground = plan.lineage.map(|lineage| {
             Ground::of(&plan.prepared.text, lineage, &self.guard, followed).opened(&plan.opened)
         });
@@ -290,7 +292,7 @@ impl Relay {
         entry.changes = plan.changes;
         self.expect(entry);
         self.state.resumed(&plan.portal, plan.settled);
-        if reveals || awaited || plan.prepared.may_copy_in {
+        if reveals || awaited || followed_copies || plan.prepared.may_copy_in {
             self.wait_for(Hold::Quiet);
         }
         Step::Done
