@@ -316,8 +316,20 @@ fn token_text(shape: Shape) -> Result<Meaning, Misfit> {
     )))
 }
 
+/// Characters of `***`.
+const HIDDEN: usize = 3;
+
 fn fpe(classes: Classes, shape: Shape) -> Result<Meaning, Misfit> {
     let needed = classes.shortest();
+    if classes.holds('*') && needed <= HIDDEN {
+        // Saved as it was read, it would be taken for a token.
+        let mend = "of an alphabet that long leave out \"*\": \"***\" stands for what can't be enciphered";
+        return Err(Misfit::Mend(mend.to_owned()));
+    }
+    if classes.holds(' ') && shape.drops_blanks() {
+        let mend = "leave the blank out of the alphabet: the column's type drops it at the end";
+        return Err(Misfit::Mend(mend.to_owned()));
+    }
     if shape.room() >= needed {
         return Ok(Meaning::Fpe { classes, shape });
     }

@@ -33,6 +33,10 @@ impl Classes {
         })
     }
 
+    pub fn holds(&self, c: char) -> bool {
+        self.find(c).is_some()
+    }
+
     /// How many characters a text needs at least.
     pub fn shortest(&self) -> usize {
         let largest = self.0.iter().map(Vec::len).max().unwrap_or(0);

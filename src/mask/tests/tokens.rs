@@ -283,6 +283,12 @@ fn fpe_hides_what_it_cannot_encipher() {
     ] {
         assert_eq!(shown("fpe", options, &of("text", -1), value), "***", "{value:?}");
     }
+    // What stands for such a value must be no token.
+    let long: String = (0..100).filter_map(|n| char::from_u32(0x4e00 + n)).collect();
+    assert!(misfit("fpe", &format!("alphabet = '{long}*'"), &varchar(40)).contains("leave out"));
+    assert!(fits(&spec("fpe", &format!("alphabet = '{}*'", &long[..90])), &varchar(40)).is_ok());
+    assert!(misfit("fpe", "alphabet = '0123456789 '", &char(8)).contains("blank"));
+    assert!(fits(&spec("fpe", "alphabet = '0123456789 '"), &varchar(8)).is_ok());
     assert!(misfit("fpe", "", &varchar(4)).contains("5 characters"));
     assert!(misfit("fpe", "alphabet = '0123456789'", &varchar(5)).contains("a million"));
     assert!(fits(&spec("fpe", "alphabet = '0123456789'"), &varchar(6)).is_ok());

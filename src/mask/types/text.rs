@@ -55,6 +55,11 @@ impl Shape {
         }
     }
 
+    /// At the end of a value.
+    pub fn drops_blanks(self) -> bool {
+        self.blanks
+    }
+
     /// The value without padding: what equality of the type compares.
     pub fn content<'a>(&self, value: &'a [u8]) -> &'a [u8] {
         if self.blanks { value.trim_suffix_blanks() } else { value }
