@@ -734,7 +734,7 @@ fn who_leaves_a_role_of_the_server_sees_masks_again() {
         let answer = ana.query(EMAIL);
         // It may end while the rows are on their way.
         let told = answer.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'M'));
-        if told.as_deref() != Some("the grant that revealed these rows has ended")
+        if told.as_deref() != Some("the access that the statement was let in by has ended")
             && is_masked(&value(&answer))
         {
             break;

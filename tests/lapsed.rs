@@ -210,3 +210,93 @@ fn a_key_that_may_be_written_takes_tokens_where_the_other_column_may_not() {
     assert!(said.contains("public.open.code has allow = [\"write\"], and public.locked.code"), "{said}");
     assert!(!said.contains("public.asked.code has allow"), "{said}");
 }
+
+/// What commits fills a cursor WITH HOLD, and so runs what it was declared over.
+#[test]
+fn what_commits_fills_no_cursor_whose_access_has_ended() {
+    let server = Server::start();
+    let bauta = Bauta::start(&server, POLICY);
+    let declare =
+        |over: &str| format!("DECLARE k CURSOR WITH HOLD FOR SELECT id FROM customers WHERE {over}");
+    let by_messages =
+        |sql: &str| [m::parse("", sql, &[]), m::bind("", "", &[], &[]), m::execute("", 0)].concat();
+    for over in ["email LIKE 'new%'", "email LIKE 'ana%'"] {
+        for wait in [false, true] {
+            let mut ana = Raw::connect(bauta.port, "ana");
+            grant(&bauta, &["public.customers.email"]);
+            assert_eq!(error(&ana.query(&format!("BEGIN; {}", declare(over)))), None);
+            if wait {
+                // It is sent while the access lasts.
+                ana.send(&m::query("SELECT pg_sleep(3); COMMIT"));
+                sleep(Duration::from_millis(500));
+            }
+            revoke(&bauta);
+            if !wait {
+                sleep(Duration::from_millis(300));
+                ana.send(&m::query("COMMIT"));
+            }
+            let frames = ana.until_ready();
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{over}: {frames:?}");
+            assert!(!frames.iter().any(|frame| frame.tag == b'C' && frame.body.starts_with(b"COMMIT")));
+        }
+        let mut ana = Raw::connect(bauta.port, "ana");
+        grant(&bauta, &["public.customers.email"]);
+        ana.send(&[by_messages(&declare(over)), m::flush()].concat());
+        sleep(Duration::from_millis(500));
+        revoke(&bauta);
+        sleep(Duration::from_millis(300));
+        ana.send(&m::sync());
+        let frames = ana.until_ready();
+        assert_eq!(error(&frames).as_deref(), Some("42501"), "{over}: {frames:?}");
+    }
+    // What leans on nothing is held, and what was filled in time.
+    let mut ana = Raw::connect(bauta.port, "ana");
+    grant(&bauta, &["public.customers.email"]);
+    assert_eq!(error(&ana.query(&declare("email LIKE 'ana%'"))), None);
+    assert_eq!(
+        error(&ana.query(&format!("BEGIN; {}", declare("id < 9").replace("DECLARE k", "DECLARE h")))),
+        None
+    );
+    revoke(&bauta);
+    sleep(Duration::from_millis(300));
+    assert_eq!(error(&ana.query("COMMIT")), None);
+    assert_eq!(error(&ana.query("FETCH 1 FROM h")), None);
+}
+
+/// It asks a key with each row, also with those that come in one message.
+#[test]
+fn a_copy_asks_no_key_when_its_access_has_ended() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE UNIQUE INDEX ON customers (email); ALTER TABLE customers ALTER name DROP NOT NULL;
+         GRANT ALL ON customers TO ana",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    let row = |id: u32, email: &str| format!("{id}\t{email}\n");
+    let many = |from: u32| (from..from + 3000).map(|id| row(id, &format!("m{id}@x"))).collect::<String>();
+    for columns in ["id, email", "id, email, ssn"] {
+        let policy = format!("{POLICY}\n[[protect]]\ncolumn = 'public.customers.ssn'\nmethod = 'redact'");
+        bauta.write_config(&policy);
+        bauta.cli_ok(&["reload"]);
+        let end = if columns.contains("ssn") { "\t\\N\n" } else { "\n" };
+        let data = many(50_000).replace('\n', end);
+        for in_part in [false, true] {
+            let mut ana = Raw::connect(bauta.port, "ana");
+            grant(&bauta, &["public.customers.email"]);
+            ana.send(&m::query(&format!("COPY customers ({columns}) FROM STDIN")));
+            let length = if in_part { data.len() * 100 } else { data.len() };
+            let mut frame = vec![b'd'];
+            frame.extend(u32::try_from(length + 4).unwrap().to_be_bytes());
+            frame.extend(data.as_bytes());
+            ana.send(&frame);
+            sleep(Duration::from_millis(300));
+            revoke(&bauta);
+            // Nothing more is sent: it is told all the same.
+            let frames =
+                if in_part && columns == "id, email" { ana.until_ready() } else { ana.until_ready() };
+            assert_eq!(error(&frames).as_deref(), Some("42501"), "{columns}, {in_part}: {frames:?}");
+        }
+    }
+    assert_eq!(server.sql("shop", "SELECT count(*) FROM customers WHERE id >= 50000").trim(), "0");
+}

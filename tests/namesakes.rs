@@ -171,7 +171,7 @@ fn who_left_a_role_of_the_server_has_its_rights_in_no_other_database() {
     sleep(Duration::from_secs(3));
     bench.server.sql("postgres", "REVOKE vip FROM ana");
     let deadline = Instant::now() + Duration::from_secs(20);
-    let ended = "the grant that revealed these rows has ended";
+    let ended = "the access that the statement was let in by has ended";
     loop {
         let answer = ana.query(EMAIL);
         // Or it ends while the rows are on their way.

@@ -8,21 +8,44 @@
 //! something in it leans on access that has ended. What it says of that in spite
 //! of it does not pass.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::relay::{CopyIn, End, Relay};
-use super::runs::Run;
+use super::runs::{Audience, Guarded, Run};
 use super::state::Kind;
 use crate::error::{ClientError, sqlstate};
+use crate::policy::{Basis, ProtectedColumn};
+use crate::wire::backend::TransactionStatus;
 use crate::wire::frame::backend as tag;
+
+/// What is done later leans on.
+#[derive(Debug)]
+pub struct Leans {
+    bases: Vec<(Basis, Arc<ProtectedColumn>)>,
+    until: Option<Instant>,
+}
+
+impl Leans {
+    /// None: on nothing.
+    pub(super) fn of(guarded: &Guarded) -> Option<Arc<Self>> {
+        let bases = guarded.bases.clone();
+        (!bases.is_empty()).then(|| Arc::new(Self { bases, until: guarded.verdict.until }))
+    }
+}
 
 impl Relay {
     /// Cancels what the server works on, if something in it may not be done any more.
-    pub(super) fn check_access(&mut self) {
+    ///
+    /// # Errors
+    /// Half a message of a COPY's data is at the server, and the rest may not follow.
+    pub(super) fn check_access(&mut self) -> Result<(), End> {
+        if self.copy_in != CopyIn::Off {
+            return self.check_copy_in();
+        }
         let message = self.state.answered();
-        // A COPY asks with each piece of its data.
-        if self.lapsed == Some(message) || self.copy_in != CopyIn::Off || !self.leans() {
-            return;
+        if self.lapsed == Some(message) || !self.leans() {
+            return Ok(());
         }
         self.fresh_permits();
         if self.has_lapsed() {
@@ -30,12 +53,60 @@ impl Relay {
             self.lapsed = Some(message);
             self.cancel_running();
         }
+        Ok(())
+    }
+
+    /// A COPY is told that its access has ended at once, whatever has come of its data.
+    fn check_copy_in(&mut self) -> Result<(), End> {
+        let fails = self.state.front().is_none_or(|entry| !matches!(entry.run.audience, Audience::Client));
+        if fails || !self.copy_in_has_lost_access() {
+            return Ok(());
+        }
+        if self.client_pass > 0 {
+            return Err(End::Fault(lapsed()));
+        }
+        self.client_drop += std::mem::take(&mut self.client_copy);
+        self.lose_copy_in();
+        Ok(())
+    }
+
+    /// Whatever commits fills cursors WITH HOLD: a text, a Sync, a procedure. So none
+    /// stays open in its transaction beyond the access that it was declared under.
+    ///
+    /// # Errors
+    /// One has: its transaction ends with the session.
+    pub(super) fn check_unfilled(&mut self) -> Result<(), End> {
+        if self.unfilled().next().is_none() {
+            return Ok(());
+        }
+        self.fresh_permits();
+        let now = self.proxy.clock.now();
+        let holds = self
+            .unfilled()
+            .flat_map(|leans| &leans.bases)
+            .all(|(basis, column)| self.permits.holds(basis, column, now));
+        // What runs is cancelled where it leans on such access too, and a transaction
+        // that has failed commits nothing.
+        if holds || self.has_lapsed() || self.state.status() == TransactionStatus::Failed {
+            return Ok(());
+        }
+        self.insists = true;
+        let error = ClientError::new(
+            sqlstate::INSUFFICIENT_PRIVILEGE,
+            "the access that an open cursor WITH HOLD was declared under has ended, and its transaction is rolled back",
+        );
+        Err(End::Fault(error.with_hint("Commit such a cursor while the access lasts.")))
+    }
+
+    fn unfilled(&self) -> impl Iterator<Item = &Leans> {
+        self.state.portals().filter(|portal| !portal.kept).filter_map(|portal| portal.leans.as_deref())
     }
 
     /// When access may next end that something leans on which runs.
     pub(super) fn lapses(&self) -> Option<Instant> {
-        let mut ends =
-            self.taken_together().filter_map(|run| run.guarded.as_deref()?.verdict.until).peekable();
+        let running = self.taken_together().filter_map(|run| run.guarded.as_deref()?.verdict.until);
+        let unfilled = self.unfilled().filter_map(|leans| leans.until);
+        let mut ends = running.chain(unfilled).peekable();
         ends.peek()?;
         let now = Instant::now();
         ends.filter(|until| *until > now).min()
@@ -86,7 +157,8 @@ impl Relay {
     }
 }
 
-/// What the client is told in the place of an error of the server's.
+/// What the client is told in the place of what the server says, be it rows or an
+/// error: which, is not to be known any more.
 pub(super) fn lapsed() -> ClientError {
     ClientError::new(
         sqlstate::INSUFFICIENT_PRIVILEGE,

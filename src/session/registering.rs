@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::judge::{MAX_FOLLOWED, Stop, followed_too_far};
+use super::judge::{Judged, MAX_FOLLOWED, Stop, followed_too_far};
+use super::lapsed::Leans;
 use super::meanwhile::Opened;
 use super::relay::{Relay, ShapeRef};
 use super::reports::Gate;
@@ -21,8 +22,7 @@ pub(super) struct Running<'r> {
     pub text: &'r Bytes,
     pub edits: &'r [Edit],
     pub tokens: &'r Arc<[u16]>,
-    /// Of what the server says of it.
-    pub gate: Gate,
+    pub judged: &'r Judged,
 }
 
 impl Relay {
@@ -34,7 +34,7 @@ impl Relay {
         changes: &mut Changes<ShapeRef>,
     ) -> Result<(), Stop> {
         let Some(statement) = lineage.statement() else { return Ok(()) };
-        let Running { index, text, edits, tokens, gate } = *running;
+        let Running { index, text, edits, tokens, judged } = *running;
         match &statement.kind {
             StatementKind::Prepare { name, .. } => {
                 self.room_for_name(name.as_bytes())?;
@@ -49,10 +49,11 @@ impl Relay {
                     prepared,
                     hold: *hold,
                     kept: false,
-                    is_hushed: gate == Gate::Closed,
+                    is_hushed: judged.gate() == Gate::Closed,
                     tokens: tokens.clone(),
                     leads: None,
                     opened,
+                    leans: judged.guarded.as_deref().filter(|_| *hold).and_then(Leans::of),
                     weight: None,
                     by_name: true,
                     shape: None,

@@ -506,6 +506,7 @@ impl Relay {
     /// Works on what is buffered until both directions need more.
     fn pump(&mut self) -> Result<(), End> {
         self.check_calls()?;
+        self.check_unfilled()?;
         if self.revealed.size > 0 {
             self.fresh_permits();
         }
@@ -548,7 +549,7 @@ impl Relay {
 
     fn check_ends(&mut self) -> Result<(), End> {
         self.check_time()?;
-        self.check_access();
+        self.check_access()?;
         self.check_running()?;
         let quiet = self.state.is_quiet() && self.job.is_none();
         if let Some(_since) = self.client_closed {

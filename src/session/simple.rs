@@ -167,8 +167,8 @@ impl Relay {
             self.outer_recodes |= lineage.statement().is_some_and(|s| self.runs_recoding(&s.kind));
             let known = plan.changes.len();
             let tokens = Arc::default();
-            let (text, edits, gate) = (&plan.text, judged.edits.as_slice(), judged.gate());
-            let running = Running { index, text, edits, tokens: &tokens, gate };
+            let (text, edits) = (&plan.text, judged.edits.as_slice());
+            let running = Running { index, text, edits, tokens: &tokens, judged: &judged };
             self.changes(&lineage, &running, &mut plan.changes).map_err(|stop| (index, stop))?;
             for (_, change) in plan.changes.iter().skip(known) {
                 self.state.try_out(change.clone(), trial);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::end_user::Naming;
+use super::lapsed::Leans;
 use super::meanwhile::Opened;
 use super::virtual_schema::VirtualStatement;
 use super::weight::Weight;
@@ -150,6 +151,8 @@ pub struct Portal<S> {
     pub leads: Option<u64>,
     /// By what.
     pub opened: Arc<Opened>,
+    /// What it was declared under, where it is a cursor WITH HOLD: what commits fills it.
+    pub leans: Option<Arc<Leans>>,
     /// What it takes of the session's room, besides its statement.
     pub weight: Option<Arc<Weight>>,
     /// What the relay knows of its rows.

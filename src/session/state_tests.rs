@@ -37,6 +37,7 @@ fn bind(state: &mut Test, name: &'static str, text: &'static str, hold: bool) {
         tokens: Arc::default(),
         leads: None,
         opened: Opened::new(&Arc::new(Guard::empty()), &Bytes::new(), &Known::Harmless),
+        leans: None,
         by_name: false,
         weight: None,
         shape: (),

@@ -256,6 +256,7 @@ impl Relay {
             by_name,
             leads,
             opened,
+            leans: None,
             weight,
             shape: shape.clone(),
         };

@@ -186,8 +186,8 @@ impl Relay {
                 return Err(rows_by_name().into());
             }
             let text = portal.prepared.text.clone();
-            let (edits, gate) = (plan.judged.edits.as_slice(), plan.judged.gate());
-            let running = Running { index: 0, text: &text, edits, tokens: &portal.tokens, gate };
+            let (edits, judged) = (plan.judged.edits.as_slice(), &plan.judged);
+            let running = Running { index: 0, text: &text, edits, tokens: &portal.tokens, judged };
             self.changes(&lineage, &running, &mut plan.changes)?;
             plan.lineage = Some(lineage);
         }

@@ -9,6 +9,7 @@ use crate::policy::decide::{OutputAction, Verdict};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::proxy::Proxy;
 use crate::session::copy::CopyPlan;
+use crate::session::lapsed::lapsed;
 use crate::session::relay::{End, Hold, JobDone, Relay, Revealed};
 use crate::session::rows::{RowFault, RowPlan, Trip, Witness, has_protected};
 use crate::session::runs::{Guarded, Plan, Run};
@@ -220,13 +221,7 @@ impl Relay {
     /// row, and what is not written yet is dropped.
     pub(in crate::session) fn end_reveal(&mut self) -> Result<(), End> {
         self.drop_revealed();
-        self.cut(
-            ClientError::new(
-                sqlstate::INSUFFICIENT_PRIVILEGE,
-                "the grant that revealed these rows has ended",
-            )
-            .with_hint("Run the statement again to see masks, or request access anew."),
-        )
+        self.cut(lapsed())
     }
 
     /// Ends the current statement with an error of bauta's own. The server is
