@@ -541,7 +541,7 @@ impl Relay {
             || statement.catalog_change != CatalogChange::None
             || forgets_person(&statement.kind);
         // Grants are not used up by what would have run without them.
-        let bases = if observe { Vec::new() } else { bases(&columns) };
+        let bases = if observe { Vec::new() } else { bases(&*columns) };
         // What a row is made of, or why it is there, ends with its grant too.
         let reveals = !bases.is_empty();
         let guarded = matters.then(|| {
@@ -579,7 +579,9 @@ impl Relay {
 }
 
 /// The rules that let this statement see or use something, and what.
-fn bases(columns: &[ColumnDecision]) -> Vec<(Basis, Arc<ProtectedColumn>)> {
+pub(super) fn bases<'c>(
+    columns: impl IntoIterator<Item = &'c ColumnDecision>,
+) -> Vec<(Basis, Arc<ProtectedColumn>)> {
     let mut bases: Vec<(Basis, Arc<ProtectedColumn>)> = Vec::new();
     for column in columns {
         let What::Revealed(Access::Revealed { basis, .. }) = &column.what else { continue };

@@ -11,11 +11,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::judge::{Judged, bases};
 use super::relay::{CopyIn, End, Relay};
-use super::runs::{Audience, Guarded, Run};
+use super::runs::{Audience, Run};
 use super::state::Kind;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Basis, ProtectedColumn};
+use crate::sql::analysis::UseKind;
 use crate::wire::backend::TransactionStatus;
 use crate::wire::frame::backend as tag;
 
@@ -27,9 +29,11 @@ pub struct Leans {
 }
 
 impl Leans {
-    /// None: on nothing.
-    pub(super) fn of(guarded: &Guarded) -> Option<Arc<Self>> {
-        let bases = guarded.bases.clone();
+    /// None: on nothing. What is only put out asks nothing, and is masked when it is shown.
+    pub(super) fn of(judged: &Judged) -> Option<Arc<Self>> {
+        let guarded = judged.guarded.as_deref().filter(|guarded| !guarded.bases.is_empty())?;
+        let asks = judged.columns.iter().filter(|column| column.use_ != UseKind::Output.name());
+        let bases = bases(asks);
         (!bases.is_empty()).then(|| Arc::new(Self { bases, until: guarded.verdict.until }))
     }
 }

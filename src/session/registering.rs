@@ -53,7 +53,7 @@ impl Relay {
                     tokens: tokens.clone(),
                     leads: None,
                     opened,
-                    leans: judged.guarded.as_deref().filter(|_| *hold).and_then(Leans::of),
+                    leans: if *hold { Leans::of(judged) } else { None },
                     weight: None,
                     by_name: true,
                     shape: None,
