@@ -228,9 +228,7 @@ impl<'a> Walk<'a> {
                 let field = self.or_function(field, || source.as_field());
                 Ok(Value::of_field(&field, span))
             }
-            None if self.facts.snapshot.functions_by_name.contains_key(*column) => {
-                self.functional_notation(column, &source, span)
-            }
+            None if self.may_take_row(column) => self.functional_notation(column, &source, span),
             None => Err(self.no_column(column)),
         }
     }
@@ -473,7 +471,8 @@ impl<'a> Walk<'a> {
             self.keep_name_of_part(default, &mut value)?;
             values.push(value);
         } else {
-            values.push(Value::constant(Constant::Null));
+            // As ELSE NULL, it takes the others' type.
+            values.push(Value { literal: Literal::Plain, ..Value::constant(Constant::Null) });
         }
         let value = self.one_of(values, purpose);
         Ok(self.chosen_by(value, &conditions))

@@ -10,9 +10,10 @@ use super::names::{PG_CATALOG, TEXT, strings};
 use super::scope::{LOCK, Scope};
 use super::value::{self, Purpose, Value, all_columns, computed};
 use super::{Analysed, Walk};
+use crate::catalog::Oid;
 use crate::catalog::closure::SETS_SEQUENCE;
 use crate::catalog::functions;
-use crate::catalog::snapshot::{Function, Named, Relation, Volatility};
+use crate::catalog::snapshot::{Cast, Function, Named, Relation, Volatility};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, UseKind};
@@ -218,12 +219,19 @@ impl<'a> Walk<'a> {
 
     /// Can a function of this name be called with a whole row?
     pub(super) fn takes_row(&self, name: &str) -> bool {
-        self.candidates_of(&[name]).any(|function| {
-            function
-                .argument_types
-                .first()
-                .is_some_and(|oid| matches!(self.base_kind(*oid), None | Some('c' | 'p')))
-        })
+        let types = &self.facts.snapshot.types;
+        // VARIADIC, it takes the elements.
+        let is_array = |oid: &Oid| !oid.is_builtin() && types.get(oid).is_some_and(|it| it.category == 'A');
+        let is_row = |oid: &Oid| matches!(self.base_kind(*oid), None | Some('c' | 'p')) || is_array(oid);
+        self.candidates_of(&[name]).any(|function| function.argument_types.first().is_some_and(is_row))
+    }
+
+    /// May `row.name` call something, where the row has no column of the name: a function
+    /// of rows, or a cast without one? To a string no row is cast so (`func_get_detail`
+    /// in `parse_func.c`).
+    pub(super) fn may_take_row(&self, name: &str) -> bool {
+        let is_of_rows = |cast: &Cast| cast.function.is_none() && !cast.source.is_builtin();
+        self.takes_row(name) || self.facts.snapshot.casts.iter().any(is_of_rows)
     }
 
     /// Does a function in FROM certainly have the columns that

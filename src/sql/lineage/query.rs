@@ -193,6 +193,9 @@ impl<'a> Walk<'a> {
         let left = self.select(left, scope)?;
         let right = self.select(right, scope)?;
         if left.len() != right.len() {
+            if left.iter().chain(&right).any(Target::moves) {
+                return self.unknown("a set operation over columns that may change");
+            }
             return Err(ClientError::new(
                 sqlstate::SYNTAX_ERROR,
                 "each query of a set operation must have the same number of columns",

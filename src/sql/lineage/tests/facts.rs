@@ -23,6 +23,8 @@ use crate::sql::lineage::{Lineage, analyse, view_flows};
 use crate::sql::parse;
 
 const TEXT: u32 = 25;
+/// A pseudo-type: any row.
+const RECORD: u32 = 2249;
 const INT: u32 = 23;
 const BOOL: u32 = 16;
 const DATE: u32 = 1082;
@@ -209,7 +211,7 @@ impl Shop {
         let stable = STABLE.split_whitespace().map(|name| ("pg_catalog", name, Volatility::Stable));
         let volatile = VOLATILE.split_whitespace().map(|name| ("pg_catalog", name, Volatility::Volatile));
         for (number, (schema, name, volatility)) in stable.chain(volatile).enumerate() {
-            let result = if ["jsonb_each", "json_each"].contains(&name) { 2249 } else { INT };
+            let result = if ["jsonb_each", "json_each"].contains(&name) { RECORD } else { INT };
             self.add_function(Oid(u32::try_from(20_000 + number).unwrap()), schema, name, volatility, result);
         }
         self.add_function(Oid(30_000), "app", "fiscal_year", Volatility::Immutable, INT);
@@ -232,7 +234,7 @@ impl Shop {
             unreadable: false,
             returns_set: false,
             return_type: Oid(result),
-            argument_types: Vec::new(),
+            argument_types: if name == "row_to_json" { vec![Oid(RECORD)] } else { Vec::new() },
             extension: None,
             support: Vec::new(),
             state_types: Vec::new(),
