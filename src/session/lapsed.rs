@@ -80,7 +80,9 @@ impl Relay {
     /// # Errors
     /// One has: its transaction ends with the session.
     pub(super) fn check_unfilled(&mut self) -> Result<(), End> {
-        if self.unfilled().next().is_none() {
+        if !self.may_fill || self.unfilled().next().is_none() {
+            // What is unanswered may bring one back that it closed.
+            self.may_fill &= !self.state.is_quiet();
             return Ok(());
         }
         self.fresh_permits();

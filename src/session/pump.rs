@@ -137,6 +137,7 @@ impl Relay {
     pub(super) fn expect(&mut self, entry: Entry<Reply, ShapeRef>) {
         self.at_rest = false;
         self.flushed = false;
+        self.may_fill |= entry.changes.iter().any(|(_, change)| change.leans());
         self.note_grounds(&entry.run.runs);
         self.note_changes(&entry.run.runs);
         match entry.kind {

@@ -214,6 +214,8 @@ pub(super) struct Relay {
     pub at_rest: bool,
     /// The server was asked to answer all that was sent.
     pub flushed: bool,
+    /// A cursor WITH HOLD may be open that a commit is to fill, and that leans on access.
+    pub may_fill: bool,
     /// What the server works on, where its time is limited.
     pub watch: Option<Watch>,
     /// The first of the messages that were cancelled because access had ended.
@@ -313,6 +315,7 @@ impl Relay {
             held: None,
             at_rest: true,
             flushed: false,
+            may_fill: false,
             watch: None,
             lapsed: None,
             revealed: Revealed::default(),

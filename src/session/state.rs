@@ -210,6 +210,13 @@ pub enum Change<S> {
     End(Ending),
 }
 
+impl<S> Change<S> {
+    /// Does it open what leans on access when it is filled?
+    pub fn leans(&self) -> bool {
+        matches!(self, Self::SetPortal(_, portal) if portal.leans.is_some())
+    }
+}
+
 /// What ends a transaction, or a part of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
