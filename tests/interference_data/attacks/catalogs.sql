@@ -57,7 +57,7 @@ EXPLAIN DECLARE ec CURSOR FOR SELECT id FROM customers WHERE salary < 30000
 EXPLAIN DELETE FROM orders USING customers c WHERE c.id = customer_id AND c.salary < 30000
 == text of another session's statement
 SELECT id, email FROM customers WHERE city = 'Oslo' AND length(email) > 3 ORDER BY id
-2> SELECT query, (SELECT length(email) FROM customers WHERE id = 1) FROM pg_stat_activity WHERE query LIKE '%Oslo%' AND query NOT LIKE '%backend_pid%' AND datname = current_database() AND pid <> pg_backend_pid() ORDER BY 1
+2> SELECT query, (SELECT length(email) FROM customers WHERE id = 1) FROM (SELECT DISTINCT query FROM pg_stat_activity WHERE query LIKE '%Oslo%' AND query NOT LIKE '%backend_pid%' AND datname = current_database() AND pid <> pg_backend_pid()) q ORDER BY 1
 == text of a cursor
 BEGIN
 DECLARE ct CURSOR FOR SELECT email || '' FROM customers ORDER BY id
