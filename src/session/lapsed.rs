@@ -80,7 +80,7 @@ impl Relay {
     /// # Errors
     /// One has: its transaction ends with the session.
     pub(super) fn check_unfilled(&mut self) -> Result<(), End> {
-        if !self.may_fill || self.unfilled().next().is_none() {
+        if self.unfilled().next().is_none() {
             // What is unanswered may bring one back that it closed.
             self.may_fill &= !self.state.is_quiet();
             return Ok(());
@@ -105,7 +105,8 @@ impl Relay {
     }
 
     fn unfilled(&self) -> impl Iterator<Item = &Leans> {
-        self.state.portals().filter(|portal| !portal.kept).filter_map(|portal| portal.leans.as_deref())
+        let portals = self.may_fill.then(|| self.state.portals()).into_iter().flatten();
+        portals.filter(|portal| !portal.kept).filter_map(|portal| portal.leans.as_deref())
     }
 
     /// When access may next end that something leans on which runs.
