@@ -117,18 +117,22 @@ impl People {
         let Some(slot) = self.0.get_mut(place) else { return Ok(&[]) };
         if slot.as_ref().is_none_or(|(known, _)| !Arc::ptr_eq(known, who)) {
             let mut out = Vec::new();
-            let known = |s: &Arc<str>| (!s.is_empty()).then(|| s.clone());
             member(&mut out, ",\"session\":", &(who.session != 0).then_some(who.session))?;
-            member(&mut out, ",\"user\":", &known(&who.user).as_deref())?;
+            member(&mut out, ",\"user\":", &known(&who.user))?;
             if let Some(end_user) = &who.end_user {
                 member(&mut out, ",\"end_user\":", &**end_user)?;
             }
-            member(&mut out, ",\"database\":", &known(&who.database).as_deref())?;
-            member(&mut out, ",\"client\":", &known(&who.client).as_deref())?;
+            member(&mut out, ",\"database\":", &known(&who.database))?;
+            member(&mut out, ",\"client\":", &known(&who.client))?;
             *slot = Some((who.clone(), out));
         }
         Ok(slot.as_ref().map_or(&[], |(_, members)| members))
     }
+}
+
+/// Empty: unknown.
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// A member whose name, with what stands around it, needs no escape.
@@ -153,8 +157,8 @@ struct StatementStartBody<'a> {
     would_refuse: Option<&'a str>,
 }
 
-/// Turns records into lines, and remembers what many of them share: nothing is
-/// written twice in a statement's records that its session or its text gives.
+/// Turns records into lines, and remembers what many of them share: what their
+/// session and their text give is encoded once.
 pub(super) struct Encoder {
     node: Arc<str>,
     times: Times,

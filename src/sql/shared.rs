@@ -123,11 +123,11 @@ fn moved_use(use_: &Use, outline: &Outline) -> Option<Use> {
     })
 }
 
-/// An edit may repeat what it replaces, literals included.
 fn moved_edits(edits: &[Edit], outline: &Outline) -> Option<Vec<Edit>> {
     edits.iter().map(|edit| moved_edit(edit, outline)).collect()
 }
 
+/// An edit may repeat what it replaces, literals included.
 fn moved_edit(edit: &Edit, outline: &Outline) -> Option<Edit> {
     if outline.takes_from(&edit.span()) {
         return None;

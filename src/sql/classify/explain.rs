@@ -7,7 +7,7 @@ use std::ops::Range;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CreateTableAsStmt, DefElem, ExplainStmt, Token};
 
-use super::{Classifier, cast_argument};
+use super::Classifier;
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{Otherwise, Statement, StatementKind, UseKind};
 use crate::sql::splice::Edit;
@@ -15,11 +15,8 @@ use crate::sql::splice::Edit;
 impl Classifier<'_> {
     pub(super) fn explain(&self, explain: &ExplainStmt) -> Statement {
         match explain.query.as_deref().and_then(|query| query.node.as_ref()) {
-            Some(NodeEnum::ExecuteStmt(execute)) if self.casts_unseen(execute) => {
-                self.refused(cast_argument())
-            }
             Some(NodeEnum::ExecuteStmt(execute)) => {
-                self.given(StatementKind::ExplainExecute { name: execute.name.clone() })
+                self.executes(execute, StatementKind::ExplainExecute { name: execute.name.clone() })
             }
             // What it would copy is not in this text.
             Some(NodeEnum::CreateTableAsStmt(create)) if runs_prepared(create) => {

@@ -205,9 +205,8 @@ impl<'a> Classifier<'a> {
                     inner,
                 })
             }
-            NodeEnum::ExecuteStmt(execute) if self.casts_unseen(execute) => self.refused(cast_argument()),
             NodeEnum::ExecuteStmt(execute) => {
-                self.given(StatementKind::Execute { name: execute.name.clone() })
+                self.executes(execute, StatementKind::Execute { name: execute.name.clone() })
             }
             NodeEnum::DeallocateStmt(deallocate) => {
                 let name = (!deallocate.isall).then(|| deallocate.name.clone());
@@ -334,14 +333,17 @@ impl<'a> Classifier<'a> {
         }
     }
 
-    /// What runs a prepared statement: its arguments are bound parameters.
-    fn given(&self, kind: StatementKind) -> Statement {
-        Statement { sensitive_literals: self.tokens.literals(&self.span), ..self.plain(kind) }
+    /// EXECUTE, or EXPLAIN of it: its arguments are bound parameters.
+    fn executes(&self, execute: &ExecuteStmt, kind: StatementKind) -> Statement {
+        match self.casts_unseen(execute) {
+            true => self.refused(cast_argument()),
+            false => Statement { sensitive_literals: self.tokens.literals(&self.span), ..self.plain(kind) },
+        }
     }
 
     /// EXECUTE casts its arguments to the types of the parameters, which no text names,
     /// as an assignment does; a string or a NULL needs no cast.
-    pub(super) fn casts_unseen(&self, execute: &ExecuteStmt) -> bool {
+    fn casts_unseen(&self, execute: &ExecuteStmt) -> bool {
         let is_untyped = |argument: &Node| match &argument.node {
             Some(NodeEnum::AConst(constant)) => constant.isnull || matches!(constant.val, Some(Val::Sval(_))),
             _ => false,
