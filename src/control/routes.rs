@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -100,6 +100,24 @@ fn need_admin(caller: &Caller, to: &str) -> Result<(), Problem> {
 
 type Caller = axum::Extension<Actor>;
 
+/// A body, whole. What is wrong with it is said as everything else is.
+struct Sent(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let unread = |rejected: axum::extract::rejection::BytesRejection| match rejected.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too long")
+                    .with_hint(format!("at most {MAX_BODY} bytes are taken"))
+            }
+            _ => Problem::invalid(rejected.body_text()),
+        };
+        Bytes::from_request(request, state).await.map(Self).map_err(unread)
+    }
+}
+
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!("there is no {}", uri.path()))
 }
@@ -157,7 +175,12 @@ async fn sessions(State(control): State<Control>) -> Reply {
     list(control.sessions.list())
 }
 
-async fn kill(State(control): State<Control>, Path(id): Path<String>, caller: Caller, body: Bytes) -> Reply {
+async fn kill(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Sent(body): Sent,
+) -> Reply {
     need_admin(&caller, "end sessions")?;
     ReasonBody::read(&body)?;
     let session = number::<i64>(&id, "session")?;
@@ -268,7 +291,7 @@ async fn ask(control: &Control, body: AskBody, default_user: Option<String>) -> 
     })
 }
 
-async fn file_request(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+async fn file_request(State(control): State<Control>, caller: Caller, Sent(body): Sent) -> Reply {
     let actor = caller.0;
     // What he may ask for hangs on all databases, and on the server's roles.
     control.engine.directory().meet().await;
@@ -279,7 +302,7 @@ async fn file_request(State(control): State<Control>, caller: Caller, body: Byte
     Ok((status, Json(RequestView::from(&request))).into_response())
 }
 
-async fn give(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+async fn give(State(control): State<Control>, caller: Caller, Sent(body): Sent) -> Reply {
     let body = AskBody::read(&body)?;
     if body.break_glass {
         return Err(Problem::invalid("break_glass is for requests"));
@@ -306,7 +329,7 @@ async fn approve(
     State(control): State<Control>,
     Path(id): Path<String>,
     caller: Caller,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Reply {
     let id = RequestId(number(&id, "request")?);
     // It may have been asked on another node a moment ago.
@@ -352,7 +375,12 @@ fn asked_for(
     Ok(columns)
 }
 
-async fn deny(State(control): State<Control>, Path(id): Path<String>, caller: Caller, body: Bytes) -> Reply {
+async fn deny(
+    State(control): State<Control>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Sent(body): Sent,
+) -> Reply {
     let body = ReasonBody::read(&body)?;
     let request = control.engine.deny(RequestId(number(&id, "request")?), caller.0, body.reason).await?;
     ok(&RequestView::from(&request))
@@ -362,7 +390,7 @@ async fn acknowledge(
     State(control): State<Control>,
     Path(id): Path<String>,
     caller: Caller,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Reply {
     let body = ReasonBody::read(&body)?;
     let id = RequestId(number(&id, "request")?);
@@ -374,14 +402,14 @@ async fn revoke(
     State(control): State<Control>,
     Path(id): Path<String>,
     caller: Caller,
-    body: Bytes,
+    Sent(body): Sent,
 ) -> Reply {
     let body = ReasonBody::read(&body)?;
     let state = control.engine.revoke(GrantId(number(&id, "grant")?), caller.0, body.reason).await?;
     ok(&GrantView::from(&state))
 }
 
-async fn explain(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+async fn explain(State(control): State<Control>, caller: Caller, Sent(body): Sent) -> Reply {
     need_admin(&caller, "explain statements")?;
     let body = ExplainBody::read(&body)?;
     for (name, value) in [("database", &body.database), ("user", &body.user), ("sql", &body.sql)] {
@@ -392,7 +420,7 @@ async fn explain(State(control): State<Control>, caller: Caller, body: Bytes) ->
     ok(&control.host.explain(body).await?)
 }
 
-async fn token(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+async fn token(State(control): State<Control>, caller: Caller, Sent(body): Sent) -> Reply {
     need_admin(&caller, "lead tokens back")?;
     let body = TokenBody::read(&body)?;
     if body.column.is_empty() {
@@ -403,7 +431,7 @@ async fn token(State(control): State<Control>, caller: Caller, body: Bytes) -> R
     ok(&control.host.token(body, caller.0).await?)
 }
 
-async fn reload(State(control): State<Control>, caller: Caller, body: Bytes) -> Reply {
+async fn reload(State(control): State<Control>, caller: Caller, Sent(body): Sent) -> Reply {
     need_admin(&caller, "reload the configuration")?;
     NoBody::read(&body)?;
     ok(&Reloaded { message: control.host.reload().await? })
