@@ -166,6 +166,9 @@ const SAME: &[&str] = &[
     "SELECT x.who FROM events e, LATERAL (SELECT e.payload->'user' AS who) x WHERE e.id = 1",
     "SELECT payload #> '{}', raw #> '{}' AS r FROM events ORDER BY id",
     "UPDATE events SET extra = payload->'n' WHERE id = 2 RETURNING extra, payload, payload->'user'",
+    r#"SELECT id FROM events WHERE payload @> '{"kind": "a"}' ORDER BY id"#,
+    r#"SELECT id, payload->'user' @> '{"name": "ana"}', '{"user": [{"name": "ana"}]}'::jsonb <@ payload, payload @> '[{"kind": "a"}]' FROM events ORDER BY id"#,
+    "SELECT id, payload ? 'kind', payload->'user' ? 'name' FROM events ORDER BY id",
     "COPY events (id, payload, raw, many) TO STDOUT",
     "COPY events (id, payload, raw, many) TO STDOUT (FORMAT csv)",
     "COPY events (id, payload, raw, many) TO STDOUT (FORMAT binary)",
@@ -239,7 +242,15 @@ fn what_is_not_understood_shows_nothing() {
         "SELECT id FROM events WHERE payload->'user'->>'email' = 'x'",
         "SELECT id FROM events WHERE payload->'user' = '{}'",
         "SELECT id FROM events WHERE payload @> '{\"user\": {}}'",
+        "SELECT id FROM events WHERE payload @> '{\"user\": {\"email\": \"raw\"}}'",
+        "SELECT id FROM events WHERE payload @> '{\"items\": [{\"price\": 1}]}'",
+        "SELECT id FROM events WHERE payload->'user' @> '{\"email\": {\"a\": 1}}'",
+        "SELECT id FROM events WHERE payload @> '{\"kind\": \"a\", \"user\": {\"email\": null}}'",
+        "SELECT id FROM events WHERE payload @> ('{' || '}')::jsonb",
+        "SELECT id FROM events WHERE '{}' <@ payload",
+        "SELECT id FROM events WHERE payload <@ '{\"kind\": \"a\"}'",
         "SELECT id FROM events WHERE payload ? 'user'",
+        "SELECT id FROM events WHERE payload->'user' ? 'email'",
         "SELECT id FROM events WHERE payload @@ '$.user.email == \"raw\"'",
         "SELECT id FROM events WHERE payload->'user'->'email'->'a' IS NULL",
         "SELECT id FROM events WHERE payload->>(SELECT 'kind') = 'a'",
@@ -265,6 +276,8 @@ fn an_operator_of_another_schema_is_no_accessor() {
         "truth",
         "CREATE SCHEMA own; CREATE FUNCTION own.f(jsonb, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1::text)';
          CREATE OPERATOR own.->> (LEFTARG = jsonb, RIGHTARG = text, FUNCTION = own.f);
+         CREATE FUNCTION own.g(jsonb, jsonb) RETURNS bool LANGUAGE sql IMMUTABLE STRICT AS 'SELECT true';
+         CREATE OPERATOR own.@> (LEFTARG = jsonb, RIGHTARG = jsonb, FUNCTION = own.g);
          CREATE FUNCTION own.jsonb_extract_path(jsonb, VARIADIC text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE AS 'SELECT $1';
          CREATE EXTENSION hstore; GRANT USAGE ON SCHEMA own TO ana;",
     );
@@ -281,6 +294,10 @@ fn an_operator_of_another_schema_is_no_accessor() {
     );
     let qualified = "SELECT payload OPERATOR(pg_catalog.->>) 'kind' FROM events WHERE id = 1";
     assert_eq!(values(&masked.query(qualified)), [Some("a".to_owned())]);
+    let contains = r#"SELECT payload @> '{"kind": "a"}' FROM events WHERE id = 1"#;
+    assert_eq!(values(&masked.query(contains)), [None]);
+    let qualified = contains.replace("@>", "OPERATOR(pg_catalog.@>)");
+    assert_eq!(values(&masked.query(&qualified)), [Some("t".to_owned())]);
     // hstore's own `->` takes no jsonb.
     assert_eq!(
         values(&masked.query("SELECT payload->'kind' FROM events WHERE id = 1")),

@@ -132,6 +132,9 @@ impl<'a> Walk<'a> {
             if let Some(value) = self.accessed(names, &document, right) {
                 return Ok(value);
             }
+            if let Some(value) = self.held_against(names, [(&document, left), (&key, right)]) {
+                return Ok(value);
+            }
             let flows = [self.spend(&document, purpose), self.spend(&key, purpose)];
             return Ok(Value::of(computed(all_columns(&flows))));
         }

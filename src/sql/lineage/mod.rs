@@ -28,6 +28,7 @@ mod changing;
 mod choices;
 mod clauses;
 mod compare;
+mod contains;
 mod cte;
 mod defaults;
 mod dml;
@@ -87,7 +88,7 @@ pub(crate) use statistics::{holds_statistics, relations_of_statistics};
 /// Does the analysis take a function, operator or type of this name for
 /// `pg_catalog`'s, and let protected values reach it?
 pub(crate) fn taken_for_catalogs(name: &str) -> bool {
-    matches!(name, "=" | "<>" | "->" | "->>" | "#>" | "#>>")
+    matches!(name, "=" | "<>" | "->" | "->>" | "#>" | "#>>" | "@>" | "<@" | "?")
         || functions::KEEPING.contains(&name)
         || paths::is_extracting(name)
         || functions::RESULT_COLUMNS.iter().any(|(known, _)| *known == name)

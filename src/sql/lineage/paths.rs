@@ -21,8 +21,8 @@ use crate::policy::paths::{Form, Reached, Step, follow};
 use crate::sql::analysis::Flow;
 
 const JSON: Oid = Oid(114);
-const JSONB: Oid = Oid(3802);
-const TEXT: Oid = Oid(25);
+pub(super) const JSONB: Oid = Oid(3802);
+pub(super) const TEXT: Oid = Oid(25);
 const INT4: Oid = Oid(23);
 const TEXT_ARRAY: Oid = Oid(1009);
 
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The server may read other letters than ASCII as other ones.
-    fn note_letters(&mut self, steps: &[Step]) {
+    pub(super) fn note_letters(&mut self, steps: &[Step]) {
         self.spells_letters |= steps.iter().any(|step| match step {
             Step::Member(key) | Step::Either(key) => !key.is_ascii(),
             Step::Element | Step::ElementOrSelf => false,
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
     }
 
     /// json or jsonb, if the value is certainly a column's document or a part of one.
-    fn document_type(&self, value: &Value) -> Option<Oid> {
+    pub(super) fn document_type(&self, value: &Value) -> Option<Oid> {
         let Flow::Plain { columns, cast: false } = &value.flow else { return None };
         let masked_inside = columns.iter().all(|column| column.method.method() == Method::Document);
         if !masked_inside || value.row.is_some() || value.elements.is_some() {
@@ -178,7 +178,7 @@ fn key_type(node: &Node) -> Option<Oid> {
 }
 
 /// `'user'`, `'user'::text`.
-fn text(node: &Node) -> Option<&str> {
+pub(super) fn text(node: &Node) -> Option<&str> {
     match node.node.as_ref()? {
         NodeEnum::AConst(constant) => match constant.val.as_ref()? {
             a_const::Val::Sval(text) => Some(&text.sval),
@@ -234,7 +234,7 @@ fn array_literal(text: &str) -> Option<Vec<Step>> {
     inside.split(',').map(element).collect()
 }
 
-fn casts_to(cast: &TypeCast, name: &str, array: bool) -> bool {
+pub(super) fn casts_to(cast: &TypeCast, name: &str, array: bool) -> bool {
     let Some(target) = cast.type_name.as_ref() else { return false };
     let plain = !target.setof && !target.pct_type && target.typmods.is_empty();
     let names = strings(&target.names);

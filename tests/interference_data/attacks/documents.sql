@@ -25,6 +25,20 @@ SELECT jsonb_extract_path_text(body, VARIADIC ARRAY['user', 'email']) FROM docs 
 SELECT body->('us' || 'er')->>'email', body->'user'->>concat('e', 'mail') FROM docs ORDER BY id
 == document key from a table
 SELECT d.body->k.key FROM docs d, (VALUES ('user'), ('items')) k (key) ORDER BY d.id, k.key
+== document that contains a protected value
+SELECT id, body @> '{"user": {"email": "a1@one.org"}}', body->'user' @> '{"email": "zz50@two.net"}' FROM docs ORDER BY id
+== document that contains what is inside a protected value
+SELECT id, body @> '{"user": {"email": {"x": 3}}}', body @> '{"user": {"email": {}}}', body @> '{"codes": [{"deep": [1]}]}' FROM docs ORDER BY id
+== document that contains an element of a protected list
+SELECT id, body @> '{"codes": ["c"]}', body @> '{"codes": "c"}', body->'codes' @> '["c"]', body->'codes' @> '"c"', body->'codes' ? 'c' FROM docs ORDER BY id
+== document that contains a protected value in nested lists
+SELECT id, body @> '{"items": [{"price": 1030}]}', body @> '{"items": [[{"price": 2998}]]}' FROM docs ORDER BY id
+== document contained in one of the client's
+SELECT id, body->'user'->'email' <@ '"a1@one.org"', '{"user": {"pin": 7}}' <@ body FROM docs ORDER BY id
+== document that has a protected key
+SELECT id, body->'user'->'email' ? 'x', body->'user'->'email' ?| ARRAY['x'], body->'user'->'email' ?& '{x}' FROM docs ORDER BY id
+== document that contains a protected list of any shape
+SELECT id, body @> '{"codes": "x"}', body @> '{"codes": {"x": 1}}', body->'codes' ? 'x' FROM doc_codes ORDER BY id
 == document inside a protected value
 SELECT body->'user'->'email'->'x', body->'user'->'email'->>'x', raw->'codes'->0->'deep', body->'codes'->0->'deep'->>0 FROM docs ORDER BY id
 == document inside a protected value is there
