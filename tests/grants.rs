@@ -612,6 +612,10 @@ fn what_a_grant_shows_stays_nowhere_without_the_right_to_export() {
         copies.push(
             "MERGE INTO customers c USING hits h ON h.t = c.email WHEN MATCHED THEN UPDATE SET name = h.t",
         );
+        copies.push(
+            "MERGE INTO customers c USING (SELECT id AS i, email FROM customers WHERE id < 9) s ON c.id = s.i + 5000 \
+             WHEN NOT MATCHED AND email LIKE '%1@%' THEN DO NOTHING WHEN NOT MATCHED THEN INSERT (id, name) VALUES (i + 5000, 'x')",
+        );
     }
     bench.grant("1m", &[]);
     for sql in &copies {

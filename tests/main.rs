@@ -70,6 +70,7 @@ mod steered;
 mod stored;
 mod stores;
 mod swapped;
+mod temporal;
 mod tls;
 mod tokens;
 mod transparency;

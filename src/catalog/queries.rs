@@ -312,7 +312,8 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
        c.confdeltype::text, c.confupdtype::text,
        c.contype = 'p' AND NOT c.condeferrable AND coalesce(i.indisvalid, false),
        c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false),
-       CASE WHEN c.contype IN ('u', 'p') THEN coalesce(i.computed, '{}') WHEN c.contype = 'f' THEN '{}'
+       CASE WHEN c.contype IN ('u', 'p', 'f') AND i.indisexclusion THEN c.conkey[cardinality(c.conkey):]
+            WHEN c.contype IN ('u', 'p') THEN coalesce(i.computed, '{}') WHEN c.contype = 'f' THEN '{}'
             WHEN c.contype = 'c' THEN
                 ARRAY(SELECT a.attnum FROM pg_attribute a
                       WHERE a.attrelid = c.conrelid AND a.attnum > 0 AND NOT a.attisdropped

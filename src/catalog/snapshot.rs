@@ -128,7 +128,8 @@ pub struct Constraint {
     /// Columns of the table it stands on.
     pub columns: Vec<i16>,
     /// Those of them of which more is asked than whether they are equal: by a
-    /// CHECK, an operator, an index's expressions or predicate.
+    /// CHECK, an operator, an index's expressions or predicate, and of the last one of a
+    /// key WITHOUT OVERLAPS or with PERIOD.
     pub computed: Vec<i16>,
     /// FOREIGN KEY: the referenced table and its columns, pairwise with `columns`.
     pub references: Option<(Oid, Vec<i16>)>,

@@ -177,7 +177,8 @@ impl<'a> Walk<'a> {
         for (held, key) in constraint.columns.iter().zip(keys) {
             let value = self.value_at(row.table, *held);
             let there = target.map_or_else(Value::clean, |target| self.value_at(target, *key));
-            let is_alike = self.masks_tell(&value, &there) && !self.blurs(&value);
+            let is_compared = !constraint.computed.contains(held);
+            let is_alike = is_compared && self.masks_tell(&value, &there) && !self.blurs(&value);
             let (flow, there) = (value.flow, there.flow);
             let is_own = row.own.contains(held);
             if flow == Flow::Clean || !(is_own || row.steers(held)) {

@@ -369,8 +369,11 @@ impl<'a> Walk<'a> {
     ) -> Analysed<()> {
         let scope = &self.side_of(when, scope)?;
         if let Some(condition) = when.condition.as_deref() {
-            match when.command_type() {
-                CmdType::CmdInsert => self.making(|walk| walk.decide(condition, scope)).map(drop)?,
+            // Whichever WHEN takes a row of the source, the others don't make one of it.
+            match when.match_kind() {
+                MergeMatchKind::MergeWhenNotMatchedByTarget => {
+                    self.making(|walk| walk.decide(condition, scope)).map(drop)?;
+                }
                 _ => self.match_rows(condition, scope, &to.item.clone().missing())?,
             }
         }

@@ -206,12 +206,8 @@ impl<'a> Walk<'a> {
         if beside != Flow::Clean {
             self.use_write(&beside, Disclosure::Search, span.clone(), None);
         }
-        for (keys, held) in referring {
-            let needs = match self.masks_tell(&keys, &held) {
-                true => Disclosure::Equality,
-                false => Disclosure::Search,
-            };
-            self.use_write(&held.flow, needs, span.clone(), None);
+        for (held, needs) in referring {
+            self.use_write(&held, needs, span.clone(), None);
         }
     }
 
@@ -248,9 +244,9 @@ impl<'a> Walk<'a> {
         mixed(&asked)
     }
 
-    /// What the columns hold whose foreign keys lead to a row of `to`, each
-    /// behind what it refers to; and what stands beside keys that change with it.
-    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Value, Value)>, Flow) {
+    /// What the columns hold whose foreign keys lead to a row of `to`, and what these
+    /// ask of it; and what stands beside keys that change with it.
+    fn referring(&self, to: &Destination<'a>, column: Option<&str>) -> (Vec<(Flow, Disclosure)>, Flow) {
         let (mut found, mut beside) = (Vec::new(), Vec::new());
         let change = |(table, exact): &(&'a Relation, bool)| {
             let named = column.filter(|_| *exact).and_then(|name| table.column(name));
@@ -270,8 +266,16 @@ impl<'a> Walk<'a> {
                 if action_on(constraint, &change) == Action::SetDefault {
                     beside.push(self.put_by_default(child, table, pairs.clone()));
                 }
-                let ends = pairs.map(|(held, key)| (self.value_at(table, *key), self.value_at(child, *held)));
-                found.extend(ends.filter(|(_, held)| !held.is_clean()));
+                let asks = pairs.map(|(held, key)| {
+                    let (there, value) = (self.value_at(table, *key), self.value_at(child, *held));
+                    let is_compared = !constraint.computed.contains(held);
+                    let needs = match is_compared && self.masks_tell(&there, &value) {
+                        true => Disclosure::Equality,
+                        false => Disclosure::Search,
+                    };
+                    (value.flow, needs)
+                });
+                found.extend(asks.filter(|(held, _)| *held != Flow::Clean));
                 let Some((change, written)) = follows(constraint, &change) else { continue };
                 if let Some(written) = written {
                     beside.push(self.beside_key(child, constraint, written));
