@@ -124,7 +124,9 @@ impl Relied {
         let Self { dynamic, numbers_of_any, .. } = following.relied;
         // Who sees the values may call these. What they build is not foreseen:
         // there are some in most databases, and every name would count.
-        following.functions(&counted.functions);
+        // Nor is what one is given that reads nothing protected itself: it is as with
+        // any function of a DBA's that does not count.
+        following.functions(counted.functions.iter().filter(|oid| counted.reads(**oid)));
         following.run();
         following.take_words();
         let builds_sql = following.relied.dynamic;
@@ -275,6 +277,17 @@ pub(super) fn builds_sql(function: &Function) -> bool {
     }
 }
 
+/// Could its own text change a table's rows? One that has no text, as of code in C,
+/// may do anything.
+pub(super) fn may_write(function: &Function) -> bool {
+    function.body.is_empty() || builds_sql(function) || writes(&function.body)
+}
+
+/// Does the text have a word without which it changes no table?
+pub(crate) fn writes(text: &str) -> bool {
+    has_word(text, WRITING)
+}
+
 impl<'a> Paths<'a> {
     pub(super) fn of(snapshot: &'a Snapshot) -> Self {
         Self {
@@ -393,7 +406,7 @@ impl<'a> Paths<'a> {
             return Rc::clone(known);
         }
         let is_dynamic = builds_sql(function);
-        let reach = match is_dynamic || has_word(&function.body, WRITING) {
+        let reach = match is_dynamic || writes(&function.body) {
             true => Reach::Write,
             false => Reach::Read,
         };
@@ -425,7 +438,15 @@ impl<'a> Following<'a> {
     /// What runs over protected data without being called by name.
     fn start(&mut self, counted: &Counted, trusted: &Trusted<'_>) {
         let snapshot = self.snapshot;
-        for relation in counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid)) {
+        let reads = |function: &&Function| counted.reads(function.oid) || trusted.includes(function);
+        // Through one that counts on writing only go its own rows, unless one of its
+        // triggers reads others.
+        let is_over_protected = |relation: &&Relation| {
+            let triggers = || relation.trigger_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
+            !counted.on_writing.relations.contains(&relation.oid) || triggers().any(|it| reads(&it))
+        };
+        let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+        for relation in relations.filter(is_over_protected) {
             let called =
                 [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
             self.functions(called.into_iter().flatten());

@@ -4,9 +4,12 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
+use pg_query::protobuf::{
+    AlterTableType, DropBehavior, ObjectType, RangeVar, ReindexObjectType, TruncateStmt,
+};
 
 use super::Classifier;
+use super::change::into;
 use super::making::{last, makes_function, names_in};
 use super::reshaping::{alteration, concerns_writes};
 use crate::catalog::snapshot::{Relation, RelationKind};
@@ -27,7 +30,8 @@ impl Classifier<'_> {
             statement.touches_protected = true;
             statement.named = self.guard.protected.values().cloned().collect();
         }
-        let passes = passes_on_protected(node) || self.refreshes_unprotected(node);
+        let passes =
+            passes_on_protected(node) || self.refreshes_unprotected(node) || self.adds_harmlessly(node);
         if (counted && !passes) || self.needs_exempt(node) {
             let reason = self.hidden_code(node);
             let reason = reason.or_else(|| self.reshapes_relied(node).then(|| self.reliance()).flatten());
@@ -80,17 +84,19 @@ impl Classifier<'_> {
 
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW.
     pub(super) fn create_table_as(&self, node: &NodeEnum) -> Statement {
-        let (query, is_view) = match node {
+        let (query, is_view, table) = match node {
             NodeEnum::CreateTableAsStmt(create) => (
                 create.query.as_deref().and_then(|query| query.node.as_ref()),
                 create.objtype() == ObjectType::ObjectMatview,
+                create.into.as_deref().and_then(|into| into.rel.as_ref()),
             ),
-            select => (Some(select), false),
+            NodeEnum::SelectStmt(select) => (Some(node), false, into(select)),
+            other => (Some(other), false, None),
         };
         let mut statement = match (self.is_counted(), is_view, query) {
             (false, _, Some(NodeEnum::ExecuteStmt(_))) => self.refused(self.not_understood()),
             (false, ..) => Statement::harmless(self.span.clone(), StatementKind::Utility),
-            (true, false, Some(query)) => self.copying_query(query),
+            (true, false, Some(query)) => self.copying_query(query, table),
             _ => return self.utility(node),
         };
         statement.catalog_change = self.catalog_change(node);
@@ -99,8 +105,8 @@ impl Classifier<'_> {
 
     /// Rows go into a table: every protected output, and every row choice made
     /// under a grant, needs the `export` right.
-    fn copying_query(&self, query: &NodeEnum) -> Statement {
-        match self.lineage(query) {
+    fn copying_query(&self, query: &NodeEnum, table: Option<&RangeVar>) -> Statement {
+        match self.lineage_beside(query, table.and_then(|table| self.place_of(table))) {
             Ok(mut lineage) => match lineage.makes_no_table.take() {
                 Some(error) => self.refused(error),
                 None => {
@@ -420,7 +426,7 @@ fn passes_on_protected(node: &NodeEnum) -> bool {
 
 /// `ALTER TABLE … OWNER/ENABLE/DISABLE`. Not FORCE: the owner's own writes
 /// would then ask a policy about the rows.
-fn is_harmless_alteration(command: &pg_query::Node) -> bool {
+pub(super) fn is_harmless_alteration(command: &pg_query::Node) -> bool {
     use AlterTableType as Type;
     if concerns_writes(command) {
         return true;

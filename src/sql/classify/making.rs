@@ -12,6 +12,7 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{ConstrType, FunctionParameterMode, Node, ObjectType, RangeVar};
 
 use super::Classifier;
+use super::adding;
 use super::change::into;
 use crate::catalog::{Oid, is_sequence_of};
 use crate::error::{ClientError, sqlstate};
@@ -41,6 +42,7 @@ impl Classifier<'_> {
                 // The type of its arrays.
                 || self.guard.relied_on.spells(&self.guard.snapshot, &format!("_{name}"))
                 || self.is_known_as_catalogs(name)
+                || (makes_code(node) && adding::is_plain(name) && !self.guard.protected.is_empty())
                 || self.names_counted(name)
                 || (makes_function(node)
                     && (self.names_field(name) || self.may_take_row(node) && self.names_column(name)))
@@ -63,11 +65,12 @@ impl Classifier<'_> {
         !self.guard.protected.is_empty() && taken_for_catalogs(name)
     }
 
+    /// The columns of a relation that counts on writing only are not taken to stay as
+    /// they are, and a write that ends elsewhere instead sets nothing off.
     fn names_counted(&self, name: &str) -> bool {
         let is_protected = |oid: Oid| self.guard.protected.keys().any(|id| id.relation == oid);
-        self.guard.snapshot.relations_named(name).any(|relation| {
-            self.guard.counted_relations.contains(&relation.oid) || is_protected(relation.oid)
-        })
+        let mut named = self.guard.snapshot.relations_named(name);
+        named.any(|relation| self.guard.counts_on_reading(relation.oid) || is_protected(relation.oid))
     }
 
     /// `ssn(c)` is `c.ssn` as long as no function is called so.
@@ -132,6 +135,21 @@ pub(super) fn makes_function(node: &NodeEnum) -> bool {
         // Makes no function.
         _ => false,
     }
+}
+
+/// Is what it names run, or does the making of a value of it run something? The rows of
+/// a table are a type too, and run nothing.
+fn makes_code(node: &NodeEnum) -> bool {
+    use ObjectType::{ObjectDomain, ObjectType as Type};
+    makes_function(node)
+        || match node {
+            NodeEnum::CreateDomainStmt(_) | NodeEnum::CreateRangeStmt(_) | NodeEnum::CreateEnumStmt(_) => {
+                true
+            }
+            NodeEnum::RenameStmt(rename) => matches!(rename.rename_type(), ObjectDomain | Type),
+            NodeEnum::AlterObjectSchemaStmt(moved) => matches!(moved.object_type(), ObjectDomain | Type),
+            _ => false,
+        }
 }
 
 /// Tables for which a statement makes sequences that it does not name: those of
