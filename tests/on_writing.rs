@@ -34,6 +34,7 @@ const SCHEMA: &str = "
     INSERT INTO kinds VALUES (1, 'tool'); INSERT INTO goods VALUES (1, 'saw', 1, 30), (2, 'axe', 1, 40);
     INSERT INTO clubs VALUES (1, 'rowing'), (2, 'chess'); INSERT INTO members VALUES (1, 1, 'p1'), (2, 2, 'p2');
     CREATE TABLE mine (id int PRIMARY KEY, good int);
+    CREATE TABLE kinds_owned (id int); ALTER TABLE kinds_owned OWNER TO ana; GRANT CREATE ON DATABASE shop TO ana;
     CREATE SCHEMA dbt AUTHORIZATION ana;
     ALTER TABLE goods OWNER TO ana; ALTER TABLE clubs OWNER TO ana; ALTER TABLE moves OWNER TO ana;
     ALTER TABLE mine OWNER TO ana; ALTER TABLE members OWNER TO ana;
@@ -90,11 +91,45 @@ fn who_reads_them_or_makes_something_over_them_is_not_hindered() {
         "ALTER TABLE clubs ALTER COLUMN seats DROP DEFAULT, ALTER COLUMN name SET NOT NULL",
         "ALTER TABLE clubs ADD CONSTRAINT seated CHECK (seats >= 0 AND name IS NOT NULL), ADD UNIQUE (seats, name)",
         "CREATE INDEX goods_kind ON goods (kind) INCLUDE (name) WHERE name IS NOT NULL; CREATE UNIQUE INDEX ON clubs (name)",
+        "CREATE PUBLICATION kinds_only FOR TABLE kinds_owned",
+        "CREATE FUNCTION sorted() RETURNS SETOF kinds_owned LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY INSERT INTO kinds_owned VALUES (3) RETURNING *; END $$; SELECT * FROM sorted()",
         "CREATE FUNCTION dearest() RETURNS int LANGUAGE sql AS 'SELECT max(price) FROM goods'; SELECT dearest()",
     ] {
         let (through, direct) = (run(bauta.port, sql), run(server.port(), sql));
         assert_eq!(answer(&through), answer(&direct), "{sql}");
     }
+}
+
+/// Beside protected columns they are tables as any other.
+#[test]
+fn who_joins_them_with_protected_tables_is_not_hindered() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "SELECT m.*, c.* FROM members m JOIN clubs c ON c.id = m.club ORDER BY m.id",
+        "SELECT * FROM members JOIN clubs c ON c.id = members.club",
+        "SELECT * FROM members JOIN clubs USING (id)",
+        "SELECT id, pin FROM members UNION ALL SELECT id, name FROM clubs",
+        "SELECT name, (SELECT max(id) FROM members m WHERE m.club = clubs.id) FROM clubs",
+        "WITH c AS (SELECT * FROM clubs) SELECT m.pin, c.* FROM members m JOIN c ON c.id = m.club",
+        "INSERT INTO clubs SELECT * FROM clubs c WHERE c.id = 0 RETURNING *",
+        "INSERT INTO members (id, club) SELECT id + 10, id FROM clubs",
+        "UPDATE clubs SET seats = 2 FROM members m WHERE m.club = clubs.id RETURNING m.pin, clubs.*",
+        "DELETE FROM clubs USING members m WHERE m.club = clubs.id AND m.id = 1",
+    ] {
+        let error = run(bauta.port, sql).into_iter().find(|frame| frame.tag == b'E');
+        assert_eq!(error.and_then(|error| error.field(b'M')), None, "{sql}");
+    }
+}
+
+/// The refusal of a view says which one passes.
+#[test]
+fn a_view_that_is_held_back_is_told_why() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    let frames = run(bauta.port, "CREATE VIEW dbt.dear AS SELECT id FROM goods");
+    let detail = frames.iter().find(|frame| frame.tag == b'E').and_then(|error| error.field(b'D'));
+    assert!(detail.is_some_and(|detail| detail.starts_with("Rows could be written through it")));
 }
 
 #[test]
@@ -109,6 +144,7 @@ fn who_leads_writes_or_code_there_is_held_back() {
     let bauta = Bauta::start(&server, POLICY);
     for sql in [
         "SELECT raise_price(1)",
+        "CREATE PUBLICATION goods_too FOR TABLE kinds_owned, goods",
         "CREATE VIEW dbt.dear AS SELECT id, name FROM goods WHERE id > 1",
         "CREATE VIEW dbt.dear AS SELECT * FROM goods_shown",
         "CREATE OR REPLACE VIEW goods_shown AS SELECT id, upper(name) AS name FROM goods",

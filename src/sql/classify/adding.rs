@@ -87,6 +87,16 @@ impl Classifier<'_> {
         }
     }
 
+    /// What to do about a view that is held up since rows could be written through it.
+    pub(super) fn leads_writes(&self, node: &NodeEnum) -> Option<String> {
+        let is_about_writes = !self.escapes && self.names.iter().all(|name| self.is_written_only(name));
+        (is_about_writes && matches!(node, NodeEnum::ViewStmt(_))).then(|| {
+            "Rows could be written through it, which sets off what is done with protected data. \
+             A view that can't be written to passes: WITH t AS (SELECT …) SELECT … FROM t, for one."
+                .to_owned()
+        })
+    }
+
     fn is_written_only(&self, name: &Range<usize>) -> bool {
         self.is_elsewhere(name)
             || self.text.get(name.clone()).is_some_and(|name| self.is_name_on_writing(name))

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterTableType, DropBehavior, ObjectType, RangeVar, ReindexObjectType, TruncateStmt,
+    AlterTableType, DropBehavior, ObjectType, PublicationObjSpecType, RangeVar, ReindexObjectType,
+    TruncateStmt,
 };
 
 use super::Classifier;
@@ -35,6 +36,7 @@ impl Classifier<'_> {
         if (counted && !passes) || self.needs_exempt(node) {
             let reason = self.hidden_code(node);
             let reason = reason.or_else(|| self.reshapes_relied(node).then(|| self.reliance()).flatten());
+            let reason = reason.or_else(|| self.leads_writes(node));
             statement.needs_exempt = Some(match reason {
                 Some(reason) => self.exempt_only().with_detail(reason),
                 None => self.exempt_only(),
@@ -323,6 +325,7 @@ fn always_exempt(node: &NodeEnum) -> bool {
     makes_operator(node)
         || alters_type(node)
         || renames_database(node)
+        || publishes_unnamed(node)
         || matches!(
             node,
             NodeEnum::DoStmt(_)
@@ -340,7 +343,6 @@ fn always_exempt(node: &NodeEnum) -> bool {
             | NodeEnum::CreateExtensionStmt(_)
             | NodeEnum::AlterExtensionStmt(_)
             | NodeEnum::AlterExtensionContentsStmt(_)
-            | NodeEnum::CreatePublicationStmt(_)
             | NodeEnum::AlterPublicationStmt(_)
             | NodeEnum::CreateSubscriptionStmt(_)
             | NodeEnum::AlterSubscriptionStmt(_)
@@ -379,6 +381,23 @@ fn makes_operator(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::DefineStmt(define) => define.kind() == ObjectType::ObjectOperator,
         NodeEnum::AlterObjectSchemaStmt(moved) => moved.object_type() == ObjectType::ObjectOperator,
+        _ => false,
+    }
+}
+
+/// CREATE PUBLICATION of more than tables that it names. What it publishes is read
+/// through replication, which no session has through bauta.
+fn publishes_unnamed(node: &NodeEnum) -> bool {
+    let is_table = |part: &pg_query::Node| match part.node.as_ref() {
+        Some(NodeEnum::PublicationObjSpec(part)) => {
+            part.pubobjtype() == PublicationObjSpecType::PublicationobjTable
+        }
+        _ => false,
+    };
+    match node {
+        NodeEnum::CreatePublicationStmt(create) => {
+            create.for_all_tables || !create.pubobjects.iter().all(is_table)
+        }
         _ => false,
     }
 }
