@@ -21,7 +21,9 @@ use pg_query::protobuf::{
 use super::Classifier;
 use super::ddl::{definition_strings, is_harmless_alteration};
 use super::reshaping::{alteration, keys_with_actions};
+use crate::catalog::Oid;
 use crate::catalog::relied::writes;
+use crate::catalog::snapshot::RelationKind;
 use crate::sql::lineage::{self, taken_for_catalogs};
 use crate::sql::prefilter::HitKind;
 use crate::sql::updatable;
@@ -142,12 +144,13 @@ impl Classifier<'_> {
             AlterTableType::AtAddColumn | AlterTableType::AtAddConstraint if !is_written => {
                 !command.def.as_deref().is_some_and(|part| self.acts_on_written(part))
             }
-            AlterTableType::AtSetNotNull | AlterTableType::AtDropNotNull => true,
+            AlterTableType::AtSetNotNull => true,
             AlterTableType::AtAddColumn | AlterTableType::AtAddConstraint => {
                 command.def.as_deref().is_some_and(|part| self.is_plain_part(part))
             }
             AlterTableType::AtColumnDefault => {
-                command.def.as_deref().is_none_or(|value| self.is_plain_value(value))
+                !self.is_led_to(&command.name)
+                    && command.def.as_deref().is_none_or(|value| self.is_plain_value(value))
             }
             // Names, code, or rows that become another's.
             _ => false,
@@ -157,6 +160,21 @@ impl Classifier<'_> {
                 .cmds
                 .iter()
                 .all(|node| is_harmless_alteration(node) || alteration(node).is_some_and(passes))
+    }
+
+    /// May keys lead to a column of this name, or it be a view's? What DEFAULT stands for
+    /// there, a key's action writes beside protected columns, and a write is judged by it.
+    fn is_led_to(&self, column: &str) -> bool {
+        let snapshot = &self.guard.snapshot;
+        let counted = |oid: &Oid| self.guard.counted_on_writing.contains(oid);
+        let keys = snapshot.relations.values().flat_map(|relation| &relation.constraints);
+        let mut led_to = keys.filter_map(|key| key.references.as_ref()).filter(|(table, _)| counted(table));
+        let mut views = self.guard.counted_on_writing.iter().filter_map(|oid| snapshot.relations.get(oid));
+        led_to.any(|(table, columns)| {
+            let table = snapshot.relations.get(table);
+            let mut columns = columns.iter().filter_map(|column| table?.attribute(*column));
+            columns.any(|known| &*known.name == column)
+        }) || views.any(|view| view.kind == RelationKind::View && view.column(column).is_some())
     }
 
     fn is_plain_part(&self, part: &Node) -> bool {

@@ -159,3 +159,12 @@ BEGIN
 DECLARE sold CURSOR FOR SELECT sells_through_view(1)
 FETCH ALL FROM sold
 ROLLBACK
+== a default given to a key that an action leads on
+BEGIN
+ALTER TABLE firms ALTER COLUMN id SET DEFAULT 99
+UPDATE firms SET id = DEFAULT WHERE id = 2
+ROLLBACK
+== a key that an action leads on beside a protected column
+BEGIN
+UPDATE firms SET id = 98 WHERE id = 2
+ROLLBACK

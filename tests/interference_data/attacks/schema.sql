@@ -586,7 +586,7 @@ CREATE FUNCTION sells_by_rule(i int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN U
 CREATE FUNCTION sells_atomically(i int) RETURNS bigint LANGUAGE sql BEGIN ATOMIC WITH w AS (UPDATE wares SET price = 13 WHERE wares.id = i RETURNING 1) SELECT count(*) FROM w; END;
 CREATE VIEW v_selling AS SELECT sells(1) AS n;
 CREATE TABLE firms (id int PRIMARY KEY, note text);
-CREATE TABLE firm_staff (id int PRIMARY KEY, firm int REFERENCES firms ON DELETE CASCADE ON UPDATE CASCADE, pin text);
+CREATE TABLE firm_staff (id int PRIMARY KEY, firm int REFERENCES firms ON DELETE CASCADE ON UPDATE CASCADE, pin text, CHECK (firm < 90 OR pin < 'pin5'));
 CREATE FUNCTION leaves_firm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF OLD.id = 1 THEN RAISE EXCEPTION '% stays', OLD.pin; END IF; RAISE NOTICE '% leaves', OLD.pin; RETURN OLD; END $$;
 CREATE TRIGGER leaves BEFORE UPDATE OR DELETE ON firm_staff FOR EACH ROW EXECUTE FUNCTION leaves_firm();
 CREATE FUNCTION closes_firm(i int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN DELETE FROM firms WHERE id = i; RETURN 'closed'; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$;
