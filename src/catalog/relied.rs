@@ -14,13 +14,15 @@
 //! Operators are not: they are used without being spelled (`LIKE`, `BETWEEN`),
 //! so that no client makes any.
 
+mod elsewhere;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::functions::{TRIGGER, Trusted, has_word};
 use super::handed::{self, Numbers};
-use super::mentions::{fold, is_word, schemas_of, words};
+use super::mentions::{fold, is_word, words};
 use super::snapshot::{Function, Named, Relation, RelationKind, Snapshot};
 use super::{Oid, closure::Counted};
 use crate::sql::body::naming_texts;
@@ -179,29 +181,6 @@ impl Relied {
         (self.spells(snapshot, name) && is_meant())
             || (self.dynamic && is_there())
             || (self.numbers_of_any && is_sequence())
-    }
-
-    /// Does such code write the name behind the schema of a relation that is there,
-    /// wherever it spells it, and never behind this one? No search_path leads it
-    /// elsewhere then. What builds SQL may take the name apart.
-    fn means_others(&self, snapshot: &Snapshot, schema: &str, name: &str) -> bool {
-        let folded = fold(name);
-        let is_handed = || self.handed_texts.iter().any(|text| words(text).any(|word| word == folded));
-        let mut spelling = self.spelling(snapshot, &folded).peekable();
-        let means_others = |function: &Function| {
-            let is_read = matches!(&*function.language, "sql" | "plpgsql") && !builds_sql(function);
-            let schemas =
-                schemas_of(&function.body, name).filter(|_| is_read && fold(&function.name) != folded);
-            schemas.is_some_and(|schemas| {
-                let is_other = |it: &String| it != schema && snapshot.relation(it, name).is_some();
-                !schemas.is_empty() && schemas.iter().all(is_other)
-            })
-        };
-        name.chars().all(is_word)
-            && !self.puts_together(&folded)
-            && !is_handed()
-            && spelling.peek().is_some()
-            && spelling.all(means_others)
     }
 
     /// The functions of such code in which the word stands, or that have it for a name.
@@ -717,36 +696,6 @@ pub(super) mod tests {
             extension: None,
             support: Vec::new(),
             state_types: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn a_name_behind_a_schema_means_what_is_there_and_no_namesake() {
-        let mut snapshot = Snapshot::default();
-        for (oid, name) in [(20_001, "staff"), (20_002, "trail"), (20_003, "seen"), (20_004, "built")] {
-            let named =
-                Relation { oid: Oid(oid), schema: "app".into(), name: name.into(), ..Relation::default() };
-            let trigger_functions = if name == "staff" { vec![Oid(30_001), Oid(30_002)] } else { Vec::new() };
-            snapshot.add_relation(Relation { trigger_functions, ..named });
-        }
-        let body =
-            "BEGIN INSERT INTO app.trail SELECT id FROM app.seen, app.gone; INSERT INTO seen VALUES (1); END";
-        snapshot.add_function(function(30_001, "keep", body));
-        snapshot.add_function(function(30_002, "build", "BEGIN EXECUTE 'TABLE app.built' || x; END"));
-        let counted = Counted { relations: HashSet::from([Oid(20_001)]), ..Counted::default() };
-        let relied = Relied::of(&Paths::of(&snapshot), &counted, &Trusted::new(&[]));
-        let relied = Relied { dynamic: false, ..relied };
-        assert!(!relied.includes(&snapshot, Some("mine"), "trail"));
-        for (schema, name) in [
-            (None, "trail"),
-            (Some("app"), "trail"),
-            (Some("mine"), "seen"),
-            (Some("mine"), "gone"),
-            (Some("mine"), "built"),
-            (Some("mine"), "keep"),
-            (Some("mine"), "app"),
-        ] {
-            assert!(relied.includes(&snapshot, schema, name), "{schema:?} {name}");
         }
     }
 
