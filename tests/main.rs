@@ -48,6 +48,7 @@ mod names;
 mod namesakes;
 mod notify;
 mod observe;
+mod on_writing;
 mod oracle;
 mod oracle_corpus;
 mod oracle_sql;

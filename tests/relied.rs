@@ -449,3 +449,45 @@ fn a_table_in_place_of_one_that_a_triggers_argument_names_is_refused() {
     is_held_back(&server, "CREATE TEMP TABLE \"Größe\" (what text)");
     passes(&server, "CREATE TEMP TABLE kept_not (what text)");
 }
+
+/// What such code names with a schema is what stands there, wherever the search_path
+/// leads; another table of the name is nobody's business.
+#[test]
+fn a_table_beside_one_that_is_named_with_its_schema_is_the_clients_to_make() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA kept; CREATE SCHEMA mine; CREATE TABLE kept.trail (t text); CREATE TABLE kept.loose (t text);
+         CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN INSERT INTO kept.trail VALUES (NEW.email); INSERT INTO loose VALUES (NEW.email); RETURN NEW; END $$;
+         CREATE TRIGGER keep BEFORE UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION keep();
+         CREATE TABLE mine.own (t text); CREATE TABLE kept.own (t text);
+         ALTER TABLE mine.own OWNER TO ana; ALTER TABLE kept.own OWNER TO ana; ALTER TABLE kept.trail OWNER TO ana;
+         ALTER SCHEMA kept OWNER TO ana; ALTER SCHEMA mine OWNER TO ana; GRANT CREATE ON DATABASE shop TO ana",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "CREATE TABLE mine.trail (t text)",
+        "CREATE TABLE mine.trail AS SELECT 1 AS one",
+        "CREATE VIEW mine.trail AS SELECT 1 AS one",
+        "CREATE TEMP TABLE trail (t text)",
+        "ALTER TABLE mine.own RENAME TO trail",
+    ] {
+        let run = |port| code(&Raw::connect(port, "ana").query(&format!("BEGIN; {sql}")));
+        assert_eq!((run(bauta.port), run(server.port())), (None, None), "{sql}");
+    }
+    for sql in [
+        "CREATE TABLE mine.loose (t text)",
+        "CREATE TEMP TABLE loose (t text)",
+        "DROP TABLE kept.trail; CREATE TABLE kept.trail (t text)",
+        "DROP TABLE kept.trail; ALTER TABLE kept.own RENAME TO trail",
+        "DROP TABLE kept.trail; ALTER TABLE mine.own SET SCHEMA kept; ALTER TABLE kept.own RENAME TO trail",
+        "DROP TABLE kept.trail; SET search_path = kept; CREATE TABLE trail (t text)",
+        "DROP TABLE kept.trail; SET search_path = kept; ALTER TABLE own RENAME TO trail",
+        "DROP TABLE kept.trail; CREATE SCHEMA more CREATE TABLE trail (t text)",
+        "ALTER SCHEMA kept RENAME TO old; ALTER SCHEMA mine RENAME TO kept",
+    ] {
+        let run = |port| code(&Raw::connect(port, "ana").query(&format!("BEGIN; {sql}")));
+        assert_eq!(run(bauta.port).as_deref(), Some("42501"), "{sql}");
+    }
+}

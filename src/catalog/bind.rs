@@ -93,6 +93,7 @@ pub fn bind(
         keys: asked_keys(&snapshot, &binding.protected),
         again: asked_again(&snapshot, &binding.protected),
         sequences: sequences.keys().copied().collect(),
+        traced: keyed.keys().copied().collect(),
     };
     let mut counted = closure::close(&snapshot, roots, asked, &trusted, missing.is_some());
     binding.protected.extend(missing);
@@ -131,7 +132,8 @@ fn guard(
     let set_off = set_off(&snapshot, &protected, &keyed, &counted);
     let running_types = running::types(&snapshot, &counted);
     let mut view_flows = HashMap::new();
-    for view in views_in_order(&snapshot, &counted.relations) {
+    let shown = counted.relations.difference(&counted.on_writing.relations).copied().collect();
+    for view in views_in_order(&snapshot, &shown) {
         if locked.contains_key(&view.oid) {
             continue;
         }
@@ -144,6 +146,7 @@ fn guard(
             protected: &protected,
             view_flows: &view_flows,
             counted_relations: &counted.relations,
+            counted_on_writing: &counted.on_writing.relations,
             locked_relations: &locked,
             opaque_functions: &counted.functions,
             keyed: &keyed,
@@ -188,7 +191,9 @@ fn guard(
         policy: "".into(),
         protected,
         view_flows,
+        names_on_writing: names_on_writing(&snapshot, &counted),
         counted_relations: counted.relations,
+        counted_on_writing: counted.on_writing.relations,
         locked_relations: locked,
         keyed_rules,
         opaque_functions: counted.functions,
@@ -411,7 +416,16 @@ fn views_in_order<'a>(snapshot: &'a Snapshot, counted: &HashSet<Oid>) -> Vec<&'a
 
 /// Every name that counts, as the catalog stores it.
 fn names(snapshot: &Snapshot, counted: &Counted) -> BTreeSet<String> {
-    let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid)).map(|r| &r.name);
+    let mut names = names_on_any_use(snapshot, counted);
+    let relations = counted.on_writing.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+    names.extend(relations.map(|relation| relation.name.to_string()));
+    names
+}
+
+/// Those that count whatever is done with what they name.
+fn names_on_any_use(snapshot: &Snapshot, counted: &Counted) -> BTreeSet<String> {
+    let relations = counted.relations.difference(&counted.on_writing.relations);
+    let relations = relations.filter_map(|oid| snapshot.relations.get(oid)).map(|r| &r.name);
     let functions = counted
         .functions
         .iter()
@@ -423,6 +437,16 @@ fn names(snapshot: &Snapshot, counted: &Counted) -> BTreeSet<String> {
         relations.chain(functions).chain(types).map(ToString::to_string).collect();
     names.extend(counted.words.iter().cloned());
     names
+}
+
+/// Names of relations that count on writing only, where nothing else that counts has
+/// one in any case: texts are searched without regard to it.
+fn names_on_writing(snapshot: &Snapshot, counted: &Counted) -> HashSet<String> {
+    let others: HashSet<String> =
+        names_on_any_use(snapshot, counted).iter().map(|name| name.to_ascii_lowercase()).collect();
+    let relations = counted.on_writing.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+    let names = relations.map(|relation| relation.name.to_ascii_lowercase());
+    names.filter(|name| !others.contains(name)).collect()
 }
 
 /// Why a column is protected, with what it takes.

@@ -5,9 +5,14 @@
 //! count. Invariant: over-counting costs an analysis or a refusal of
 //! something odd; a miss would be a leak. So dependence by `pg_depend` and by
 //! the words of a text are both followed.
+//!
+//! Some relations count on writing only: they hold and show nothing protected, and
+//! a write sets off what does. Of what names one of these, only what may write to
+//! it counts ([`writing`]).
 
 mod spellings;
 mod unsettle;
+mod writing;
 
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -19,6 +24,8 @@ use super::mentions::{Mentions, Text};
 use super::snapshot::{Function, Operator, Relation, Snapshot};
 use crate::sql::lineage::relations_of_statistics;
 pub use unsettle::SetsOff;
+use writing::Counts;
+pub use writing::OnWriting;
 
 /// The function that sets a sequence.
 pub const SETS_SEQUENCE: &str = "setval";
@@ -28,12 +35,21 @@ pub const SETS_SEQUENCE: &str = "setval";
 pub struct Counted {
     pub relations: HashSet<Oid>,
     pub functions: HashSet<Oid>,
+    /// Of these, what counts on writing only.
+    pub on_writing: OnWriting,
     pub types: HashSet<Oid>,
     /// Names of operators, and words that mean one, or a type of the server's own.
     pub words: BTreeSet<String>,
     /// Relations to which a write may change what protected foreign keys lead
     /// to, or ask what a foreign table's target holds.
     pub sets_off: HashMap<Oid, SetsOff>,
+}
+
+impl Counted {
+    /// May the function read protected data?
+    pub fn reads(&self, function: Oid) -> bool {
+        self.functions.contains(&function) && !self.on_writing.functions.contains(&function)
+    }
 }
 
 /// What is asked of protected values without being read.
@@ -45,6 +61,9 @@ pub struct Asked {
     pub again: Vec<Oid>,
     /// Sequences that protected columns get their numbers of.
     pub sequences: HashSet<Oid>,
+    /// Relations to which foreign keys of protected columns lead: reading them shows
+    /// a trace of each lock (`xmax`).
+    pub traced: HashSet<Oid>,
 }
 
 #[derive(Clone, Copy)]
@@ -61,8 +80,9 @@ struct Closure<'a> {
     /// Relations, and the tables and functions of triggers that are handed their
     /// names.
     handed: OnceCell<HashMap<Oid, Vec<(&'a Relation, Oid)>>>,
+    traced: HashSet<Oid>,
     counted: Counted,
-    work: Vec<Item>,
+    work: Vec<(Item, Counts)>,
 }
 
 /// Dependence, turned around: from a thing to what depends on it.
@@ -76,6 +96,8 @@ struct Links<'a> {
     /// Table → foreign tables that lead to one of its name.
     far_tables: HashMap<Oid, Vec<Oid>>,
     function_users: HashMap<Oid, Vec<Oid>>,
+    /// Function → relations of which triggers run it.
+    trigger_users: HashMap<Oid, Vec<Oid>>,
     aggregates: HashMap<Oid, Vec<Oid>>,
     /// Relation or function → functions that depend on it.
     dependent_functions: HashMap<Oid, Vec<Oid>>,
@@ -105,18 +127,19 @@ pub fn close(
         trusted,
         links: Links::of(snapshot),
         handed: OnceCell::new(),
+        traced: asked.traced,
         counted: Counted::default(),
         work: Vec::new(),
     };
     for relation in protected {
-        closure.add(Item::Relation(relation));
+        closure.add(Item::Relation(relation), Counts::OnAnyUse);
     }
     for relation in relations_of_statistics(snapshot) {
-        closure.add(Item::Relation(relation.oid));
+        closure.add(Item::Relation(relation.oid), Counts::OnAnyUse);
     }
     for function in snapshot.functions.values() {
         if functions::is_opaque_by_itself(function) {
-            closure.add(Item::Function(function.oid));
+            closure.add(Item::Function(function.oid), Counts::OnAnyUse);
         }
     }
     if missing {
@@ -135,19 +158,17 @@ pub fn close(
 }
 
 impl Closure<'_> {
-    fn add(&mut self, item: Item) {
+    fn add(&mut self, item: Item, counts: Counts) {
         let is_new = match item {
-            Item::Relation(oid) => {
-                self.snapshot.relations.contains_key(&oid) && self.counted.relations.insert(oid)
-            }
+            Item::Relation(oid) => self.snapshot.relations.contains_key(&oid) && self.count(oid, counts),
             Item::Function(oid) => match self.snapshot.functions.get(&oid) {
-                Some(function) => !self.trusted.includes(function) && self.counted.functions.insert(oid),
+                Some(function) => !self.trusted.includes(function) && self.count_function(oid, counts),
                 None => false,
             },
             Item::Type(oid) => !oid.is_builtin() && self.counted.types.insert(oid),
         };
         if is_new {
-            self.work.push(item);
+            self.work.push((item, counts));
         }
     }
 
@@ -158,7 +179,7 @@ impl Closure<'_> {
         let reads_all =
             |f: &&Function| f.body.contains('*') && functions::has_word(&f.body, &[missing::TABLE]);
         for function in self.snapshot.functions.values().filter(reads_all) {
-            self.add(Item::Function(function.oid));
+            self.add(Item::Function(function.oid), Counts::OnAnyUse);
         }
     }
 
@@ -174,30 +195,32 @@ impl Closure<'_> {
     }
 
     fn run(&mut self) {
-        while let Some(item) = self.work.pop() {
-            match item {
-                Item::Relation(oid) => self.follow_relation(oid),
-                Item::Function(oid) => self.follow_function(oid),
-                Item::Type(oid) => self.follow_type(oid),
+        while let Some((item, counts)) = self.work.pop() {
+            match (item, counts) {
+                (Item::Relation(oid), Counts::OnAnyUse) => self.follow_relation(oid),
+                (Item::Relation(oid), Counts::OnWriting) => self.follow_written(oid),
+                (Item::Function(oid), counts) => self.follow_function(oid, counts),
+                (Item::Type(oid), _) => self.follow_type(oid),
             }
         }
     }
 
     fn add_all(&mut self, oids: Option<Vec<Oid>>, item: impl Fn(Oid) -> Item) {
         for oid in oids.unwrap_or_default() {
-            self.add(item(oid));
+            self.add(item(oid), Counts::OnAnyUse);
         }
     }
 
     fn add_mentions(&mut self, name: &str) {
-        self.add_texts(self.links.mentions.of(name));
+        self.add_texts(self.links.mentions.of(name), Counts::OnAnyUse);
     }
 
-    fn add_texts(&mut self, texts: Vec<Text>) {
+    /// `counts`: what the functions count on. To read a view is to run what it names.
+    fn add_texts(&mut self, texts: Vec<Text>, counts: Counts) {
         for text in texts {
             match text {
-                Text::Function(oid) => self.add(Item::Function(oid)),
-                Text::View(oid) => self.add(Item::Relation(oid)),
+                Text::Function(oid) => self.add(Item::Function(oid), counts),
+                Text::View(oid) => self.add(Item::Relation(oid), Counts::OnAnyUse),
             }
         }
     }
@@ -206,19 +229,27 @@ impl Closure<'_> {
         let Some(relation) = self.snapshot.relations.get(&oid) else { return };
         self.add_all(self.links.relation_readers.get(&oid).cloned(), Item::Relation);
         self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
-        self.add_texts(self.links.mentions.of_relation(relation, self.snapshot));
-        let family = relation.parents.iter().chain(&relation.toast).copied();
-        self.add_all(Some(family.chain(written_from(relation)).collect()), Item::Relation);
+        self.add_texts(self.links.mentions.of_relation(relation, self.snapshot), Counts::OnAnyUse);
+        self.add_all(Some(relation.parents.iter().chain(&relation.toast).copied().collect()), Item::Relation);
+        // To read the rows that keys lead to shows nothing of those that have the keys.
+        self.add_written(written_from(relation));
     }
 
-    fn follow_function(&mut self, oid: Oid) {
+    /// What calls it does what it does; but a table whose triggers do is only read by
+    /// what does not write.
+    fn follow_function(&mut self, oid: Oid, counts: Counts) {
         let Some(function) = self.snapshot.functions.get(&oid) else { return };
         self.add_all(self.links.function_users.get(&oid).cloned(), Item::Relation);
-        self.add_all(self.links.aggregates.get(&oid).cloned(), Item::Function);
-        self.add_all(self.links.dependent_functions.get(&oid).cloned(), Item::Function);
+        self.add_written(self.links.trigger_users.get(&oid).cloned().unwrap_or_default());
+        let links = [&self.links.aggregates, &self.links.dependent_functions];
+        let callers: Vec<Oid> =
+            links.into_iter().filter_map(|link| link.get(&oid)).flatten().copied().collect();
+        for caller in callers {
+            self.add(Item::Function(caller), counts);
+        }
         self.add_all(self.links.types_by_function.get(&oid).cloned(), Item::Type);
         if functions::is_callable(function) {
-            self.add_mentions(&function.name);
+            self.add_texts(self.links.mentions.of(&function.name), counts);
         }
         self.count_builtin_casts(oid);
         for operator in self.links.operators.get(&oid).cloned().unwrap_or_default() {
@@ -401,10 +432,11 @@ impl<'a> Links<'a> {
         for (target, keys) in relation.constraints.iter().filter_map(|key| key.references.as_ref()) {
             self.keys_led_to.entry(*target).or_default().extend(keys);
         }
-        let called =
-            [&relation.definition_functions, &relation.trigger_functions, &relation.depends_on_functions];
-        for function in called.into_iter().flatten() {
+        for function in relation.definition_functions.iter().chain(&relation.depends_on_functions) {
             self.function_users.entry(*function).or_default().push(relation.oid);
+        }
+        for function in &relation.trigger_functions {
+            self.trigger_users.entry(*function).or_default().push(relation.oid);
         }
         let types = relation.columns.iter().map(|column| &column.type_oid);
         for used in types.chain(&relation.depends_on_types) {

@@ -30,6 +30,11 @@ pub struct Guard {
     pub view_flows: HashMap<Oid, Vec<Flow>>,
     /// Relations whose name counts: protected ones and all that depends on them.
     pub counted_relations: HashSet<Oid>,
+    /// Of these, those that count on writing only: they show nothing protected, and a
+    /// write to one sets off what may.
+    pub counted_on_writing: HashSet<Oid>,
+    /// In lower case, names that count since they are names of such, and for nothing else.
+    pub names_on_writing: HashSet<String>,
     /// Relations that a broken rule or an unreadable definition makes
     /// unusable: every statement that names one is refused, with this reason.
     pub locked_relations: HashMap<Oid, Arc<str>>,
@@ -108,6 +113,7 @@ pub struct Facts<'a> {
     pub protected: &'a HashMap<ColumnId, Arc<ProtectedColumn>>,
     pub view_flows: &'a HashMap<Oid, Vec<Flow>>,
     pub counted_relations: &'a HashSet<Oid>,
+    pub counted_on_writing: &'a HashSet<Oid>,
     pub locked_relations: &'a HashMap<Oid, Arc<str>>,
     pub opaque_functions: &'a HashSet<Oid>,
     pub keyed: &'a HashMap<Oid, Vec<Arc<ProtectedColumn>>>,
@@ -128,6 +134,11 @@ impl<'a> Facts<'a> {
         }
         all.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
         all
+    }
+
+    /// Does it count whatever is done with the relation?
+    pub fn counts_on_reading(self, relation: Oid) -> bool {
+        self.counted_relations.contains(&relation) && !self.counted_on_writing.contains(&relation)
     }
 
     /// Does who may see a parent's column see this one of a child, as it is?
@@ -159,6 +170,7 @@ impl Guard {
             protected: &self.protected,
             view_flows: &self.view_flows,
             counted_relations: &self.counted_relations,
+            counted_on_writing: &self.counted_on_writing,
             locked_relations: &self.locked_relations,
             opaque_functions: &self.opaque_functions,
             keyed: &self.keyed,
@@ -168,6 +180,12 @@ impl Guard {
             running_types: &self.running_types,
         }
     }
+
+    /// Does it count whatever is done with the relation?
+    pub fn counts_on_reading(&self, relation: Oid) -> bool {
+        self.facts().counts_on_reading(relation)
+    }
+
     /// Does making a value of this type, or using one, call a function that may
     /// read protected data unseen?
     pub fn is_opaque_type(&self, oid: Oid) -> bool {
@@ -232,6 +250,8 @@ impl Guard {
             protected: Default::default(),
             view_flows: Default::default(),
             counted_relations: Default::default(),
+            counted_on_writing: Default::default(),
+            names_on_writing: Default::default(),
             locked_relations: Default::default(),
             keyed_rules: Default::default(),
             opaque_functions: Default::default(),

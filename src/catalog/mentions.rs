@@ -35,7 +35,7 @@ pub(super) struct Mentions<'a> {
 
 /// The schemas that a function's text writes in front of a name. None: it may mean
 /// that of any schema.
-type Schemas = Option<Rc<[String]>>;
+pub(super) type Schemas = Option<Rc<[String]>>;
 
 impl<'a> Mentions<'a> {
     pub(super) fn add(&mut self, text: Text, body: &'a str) {
@@ -94,7 +94,7 @@ impl<'a> Mentions<'a> {
 }
 
 /// The schemas in front of each place of a name in a text.
-fn schemas_of(body: &str, name: &str) -> Schemas {
+pub(super) fn schemas_of(body: &str, name: &str) -> Schemas {
     let folded = fold(name);
     let begins = |at: &usize| body.get(..*at).is_none_or(|before| !before.ends_with(is_word));
     let starts = body.char_indices().map(|(at, _)| at).filter(begins);

@@ -16,7 +16,7 @@ mod keeper;
 pub mod load;
 pub(crate) mod mentions;
 mod queries;
-mod relied;
+pub(crate) mod relied;
 pub mod service;
 pub mod setters;
 pub mod snapshot;

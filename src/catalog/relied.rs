@@ -14,6 +14,8 @@
 //! Operators are not: they are used without being spelled (`LIKE`, `BETWEEN`),
 //! so that no client makes any.
 
+mod elsewhere;
+
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -124,7 +126,9 @@ impl Relied {
         let Self { dynamic, numbers_of_any, .. } = following.relied;
         // Who sees the values may call these. What they build is not foreseen:
         // there are some in most databases, and every name would count.
-        following.functions(&counted.functions);
+        // Nor is what one is given that reads nothing protected itself: it is as with
+        // any function of a DBA's that does not count.
+        following.functions(counted.functions.iter().filter(|oid| counted.reads(**oid)));
         following.run();
         following.take_words();
         let builds_sql = following.relied.dynamic;
@@ -162,8 +166,8 @@ impl Relied {
     }
 
     /// Could something new of this name, as the catalog would store it, receive
-    /// values?
-    pub fn includes(&self, snapshot: &Snapshot, name: &str) -> bool {
+    /// values? `schema`: where it is, if it is a relation and that is known.
+    pub fn includes(&self, snapshot: &Snapshot, schema: Option<&str>, name: &str) -> bool {
         // Another session's temporary object is nothing that such code finds.
         let is_there = || {
             snapshot.relations_named(name).any(|relation| !relation.is_temporary())
@@ -173,7 +177,22 @@ impl Relied {
             let mut named = snapshot.relations_named(name).filter(|relation| !relation.is_temporary());
             named.any(|relation| relation.kind == RelationKind::Sequence)
         };
-        self.spells(snapshot, name) || (self.dynamic && is_there()) || (self.numbers_of_any && is_sequence())
+        let is_meant = || !schema.is_some_and(|schema| self.means_others(snapshot, schema, name));
+        (self.spells(snapshot, name) && is_meant())
+            || (self.dynamic && is_there())
+            || (self.numbers_of_any && is_sequence())
+    }
+
+    /// The functions of such code in which the word stands, or that have it for a name.
+    fn spelling<'s>(&self, snapshot: &'s Snapshot, folded: &str) -> impl Iterator<Item = &'s Function> {
+        let spells = move |function: &&Function| {
+            fold(&function.name) == folded
+                || match named_in(function) {
+                    Some(texts) => texts.iter().any(|text| words(text).any(|word| word == folded)),
+                    None => words(&function.body).any(|word| word == folded),
+                }
+        };
+        self.functions.iter().filter_map(|oid| snapshot.functions.get(oid)).filter(spells)
     }
 
     /// Does such code spell the name, or put together names that are like it?
@@ -197,12 +216,7 @@ impl Relied {
     /// The first function, by its name, of such code that spells the name.
     pub fn spelled_by<'s>(&self, snapshot: &'s Snapshot, name: &str) -> Option<&'s Function> {
         let folded = fold(name);
-        let spells = |function: &&Function| match named_in(function) {
-            Some(texts) => texts.iter().any(|text| words(text).any(|word| word == folded)),
-            None => words(&function.body).any(|word| word == folded),
-        };
-        let functions = self.functions.iter().filter_map(|oid| snapshot.functions.get(oid)).filter(spells);
-        functions.min_by_key(|function| (&function.schema, &function.name))
+        self.spelling(snapshot, &folded).min_by_key(|function| (&function.schema, &function.name))
     }
 
     /// Does such code spell a sequence that a column of a new table of this name
@@ -273,6 +287,17 @@ pub(super) fn builds_sql(function: &Function) -> bool {
         "sql" | "plpgsql" => has_word(&function.body, &["execute"]),
         _ => true,
     }
+}
+
+/// Could its own text change a table's rows? One that has no text, as of code in C,
+/// may do anything.
+pub(super) fn may_write(function: &Function) -> bool {
+    function.body.is_empty() || builds_sql(function) || writes(&function.body)
+}
+
+/// Does the text have a word without which it changes no table?
+pub(crate) fn writes(text: &str) -> bool {
+    has_word(text, WRITING)
 }
 
 impl<'a> Paths<'a> {
@@ -393,7 +418,7 @@ impl<'a> Paths<'a> {
             return Rc::clone(known);
         }
         let is_dynamic = builds_sql(function);
-        let reach = match is_dynamic || has_word(&function.body, WRITING) {
+        let reach = match is_dynamic || writes(&function.body) {
             true => Reach::Write,
             false => Reach::Read,
         };
@@ -425,7 +450,15 @@ impl<'a> Following<'a> {
     /// What runs over protected data without being called by name.
     fn start(&mut self, counted: &Counted, trusted: &Trusted<'_>) {
         let snapshot = self.snapshot;
-        for relation in counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid)) {
+        let reads = |function: &&Function| counted.reads(function.oid) || trusted.includes(function);
+        // Through one that counts on writing only go its own rows, unless one of its
+        // triggers reads others.
+        let is_over_protected = |relation: &&Relation| {
+            let triggers = || relation.trigger_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
+            !counted.on_writing.relations.contains(&relation.oid) || triggers().any(|it| reads(&it))
+        };
+        let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
+        for relation in relations.filter(is_over_protected) {
             let called =
                 [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
             self.functions(called.into_iter().flatten());
@@ -644,7 +677,7 @@ pub(super) mod tests {
         snapshot.add_relation(named(20_001, "pg_temp_3", "passing"));
         snapshot.add_relation(named(20_002, "public", "staying"));
         let relied = Relied { dynamic: true, ..Relied::default() };
-        assert!(relied.includes(&snapshot, "staying") && !relied.includes(&snapshot, "passing"));
+        assert!(relied.includes(&snapshot, None, "staying") && !relied.includes(&snapshot, None, "passing"));
     }
 
     pub(in crate::catalog) fn function(oid: u32, name: &str, body: &str) -> Function {

@@ -716,3 +716,4 @@ fn what_is_generated_from_a_new_column_is_as_new() {
 }
 
 mod foreign;
+mod written;

@@ -13,6 +13,7 @@ pub mod remembered;
 pub mod reread;
 pub mod shared;
 pub mod splice;
+pub mod updatable;
 
 #[cfg(test)]
 mod limit_tests;

@@ -86,6 +86,7 @@ impl<'a> Closure<'a> {
         while let Some((oid, way)) = search.work.pop() {
             let Some(relation) = self.snapshot.relations.get(&oid) else { continue };
             self.counted.relations.insert(oid);
+            self.counted.on_writing.relations.remove(&oid);
             if matches!(way, Way::Writes | Way::Changes) {
                 let entry = self.counted.sets_off.entry(oid).or_default();
                 entry.asks.insert(search.keys);
@@ -236,7 +237,9 @@ impl<'a> Closure<'a> {
                 continue;
             }
             self.counted.functions.insert(oid);
-            let users = self.links.function_users.get(&oid).into_iter().flatten();
+            self.counted.on_writing.functions.remove(&oid);
+            let users = [&self.links.function_users, &self.links.trigger_users];
+            let users = users.into_iter().filter_map(|users| users.get(&oid)).flatten();
             for user in users.filter_map(|user| self.snapshot.relations.get(user)) {
                 search.add([user.oid], way_of(user, oid));
             }

@@ -175,8 +175,13 @@ const UNREAD: &str = "its body can't be read for certain";
 
 /// INTO fills variables in PL/pgSQL, unless the word in front of it looks like
 /// INSERT: `SELECT 1 AS insert INTO t` makes a table. An INSERT or MERGE begins
-/// the statement, or one in WITH, or stands behind WITH and before any query.
+/// the statement, or the query of RETURN QUERY or FOR, or one in WITH, or stands behind
+/// WITH and before any query.
 fn fills_table(statement: &[Word]) -> bool {
+    let (before, statement) = statement.split_at_checked(query_of(statement)).unwrap_or((statement, &[]));
+    if before.iter().any(|word| word.is("into")) {
+        return true;
+    }
     let begins_with = statement.first().is_some_and(|word| word.is("with"));
     let (mut depth, mut queried) = (0_usize, false);
     for (at, word) in statement.iter().enumerate() {
@@ -202,6 +207,18 @@ fn fills_table(statement: &[Word]) -> bool {
     false
 }
 
+/// Where the query of `RETURN QUERY …` or `FOR r IN …` begins: no target of a loop is
+/// called IN, which is reserved. Of any other statement, its own beginning.
+fn query_of(statement: &[Word]) -> usize {
+    match statement {
+        [first, second, ..] if first.is("return") && second.is("query") => 2,
+        [first, ..] if first.is("for") => {
+            statement.iter().position(|word| word.is("in")).map_or(0, |at| at.saturating_add(1))
+        }
+        _ => 0,
+    }
+}
+
 /// WHERE CURRENT OF changes what a cursor of the session has chosen.
 fn takes_cursor(body: &str) -> bool {
     has_word(body, &["refcursor"]) || takes_current(body)
@@ -209,4 +226,37 @@ fn takes_cursor(body: &str) -> bool {
 
 fn drops_tables(drop: &DropStmt) -> bool {
     drop.remove_type() == ObjectType::ObjectTable && drop.behavior() == DropBehavior::DropRestrict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_select_makes_a_table_by_into() {
+        let fills = |body: &str| {
+            let words = body::plpgsql_words(body).unwrap();
+            body::plpgsql_statements(&words).into_iter().any(fills_table)
+        };
+        for body in [
+            "BEGIN RETURN QUERY INSERT INTO flags VALUES (k) RETURNING *; END",
+            "BEGIN RETURN QUERY WITH x AS (SELECT 1) INSERT INTO flags SELECT * FROM x RETURNING *; END",
+            "BEGIN FOR r IN INSERT INTO flags VALUES (k) RETURNING * LOOP RETURN NEXT r; END LOOP; END",
+            "BEGIN FOR a, b IN WITH x AS (INSERT INTO flags VALUES (k) RETURNING a, b) SELECT * FROM x LOOP NULL; END LOOP; END",
+            "BEGIN FOR r IN REVERSE 3..1 LOOP INSERT INTO flags VALUES (r); END LOOP; END",
+            "BEGIN SELECT 1 INTO v; END",
+        ] {
+            assert!(!fills(body), "{body}");
+        }
+        for body in [
+            "BEGIN SELECT 1 AS insert INTO flags; END",
+            "BEGIN RETURN QUERY SELECT 1 AS insert INTO flags; END",
+            "BEGIN FOR r IN SELECT 1 AS insert INTO flags LOOP NULL; END LOOP; END",
+            "BEGIN FOR r IN SELECT a IN insert INTO flags LOOP NULL; END LOOP; END",
+            "BEGIN FOR insert INTO flags IN SELECT 1 LOOP NULL; END LOOP; END",
+            "BEGIN query := 1 + insert INTO flags; END",
+        ] {
+            assert!(fills(body), "{body}");
+        }
+    }
 }

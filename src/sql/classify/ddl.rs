@@ -4,9 +4,13 @@
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableType, DropBehavior, ObjectType, ReindexObjectType, TruncateStmt};
+use pg_query::protobuf::{
+    AlterTableType, DropBehavior, ObjectType, PublicationObjSpecType, RangeVar, ReindexObjectType,
+    TruncateStmt,
+};
 
 use super::Classifier;
+use super::change::into;
 use super::making::{last, makes_function, names_in};
 use super::reshaping::{alteration, concerns_writes};
 use crate::catalog::snapshot::{Relation, RelationKind};
@@ -27,10 +31,12 @@ impl Classifier<'_> {
             statement.touches_protected = true;
             statement.named = self.guard.protected.values().cloned().collect();
         }
-        let passes = passes_on_protected(node) || self.refreshes_unprotected(node);
+        let passes =
+            passes_on_protected(node) || self.refreshes_unprotected(node) || self.adds_harmlessly(node);
         if (counted && !passes) || self.needs_exempt(node) {
             let reason = self.hidden_code(node);
             let reason = reason.or_else(|| self.reshapes_relied(node).then(|| self.reliance()).flatten());
+            let reason = reason.or_else(|| self.leads_writes(node));
             statement.needs_exempt = Some(match reason {
                 Some(reason) => self.exempt_only().with_detail(reason),
                 None => self.exempt_only(),
@@ -80,17 +86,19 @@ impl Classifier<'_> {
 
     /// CREATE TABLE AS, SELECT INTO, CREATE MATERIALIZED VIEW.
     pub(super) fn create_table_as(&self, node: &NodeEnum) -> Statement {
-        let (query, is_view) = match node {
+        let (query, is_view, table) = match node {
             NodeEnum::CreateTableAsStmt(create) => (
                 create.query.as_deref().and_then(|query| query.node.as_ref()),
                 create.objtype() == ObjectType::ObjectMatview,
+                create.into.as_deref().and_then(|into| into.rel.as_ref()),
             ),
-            select => (Some(select), false),
+            NodeEnum::SelectStmt(select) => (Some(node), false, into(select)),
+            other => (Some(other), false, None),
         };
         let mut statement = match (self.is_counted(), is_view, query) {
             (false, _, Some(NodeEnum::ExecuteStmt(_))) => self.refused(self.not_understood()),
             (false, ..) => Statement::harmless(self.span.clone(), StatementKind::Utility),
-            (true, false, Some(query)) => self.copying_query(query),
+            (true, false, Some(query)) => self.copying_query(query, table),
             _ => return self.utility(node),
         };
         statement.catalog_change = self.catalog_change(node);
@@ -99,8 +107,8 @@ impl Classifier<'_> {
 
     /// Rows go into a table: every protected output, and every row choice made
     /// under a grant, needs the `export` right.
-    fn copying_query(&self, query: &NodeEnum) -> Statement {
-        match self.lineage(query) {
+    fn copying_query(&self, query: &NodeEnum, table: Option<&RangeVar>) -> Statement {
+        match self.lineage_beside(query, table.and_then(|table| self.place_of(table))) {
             Ok(mut lineage) => match lineage.makes_no_table.take() {
                 Some(error) => self.refused(error),
                 None => {
@@ -317,6 +325,7 @@ fn always_exempt(node: &NodeEnum) -> bool {
     makes_operator(node)
         || alters_type(node)
         || renames_database(node)
+        || publishes_unnamed(node)
         || matches!(
             node,
             NodeEnum::DoStmt(_)
@@ -334,7 +343,6 @@ fn always_exempt(node: &NodeEnum) -> bool {
             | NodeEnum::CreateExtensionStmt(_)
             | NodeEnum::AlterExtensionStmt(_)
             | NodeEnum::AlterExtensionContentsStmt(_)
-            | NodeEnum::CreatePublicationStmt(_)
             | NodeEnum::AlterPublicationStmt(_)
             | NodeEnum::CreateSubscriptionStmt(_)
             | NodeEnum::AlterSubscriptionStmt(_)
@@ -373,6 +381,23 @@ fn makes_operator(node: &NodeEnum) -> bool {
     match node {
         NodeEnum::DefineStmt(define) => define.kind() == ObjectType::ObjectOperator,
         NodeEnum::AlterObjectSchemaStmt(moved) => moved.object_type() == ObjectType::ObjectOperator,
+        _ => false,
+    }
+}
+
+/// CREATE PUBLICATION of more than tables that it names. What it publishes is read
+/// through replication, which no session has through bauta.
+fn publishes_unnamed(node: &NodeEnum) -> bool {
+    let is_table = |part: &pg_query::Node| match part.node.as_ref() {
+        Some(NodeEnum::PublicationObjSpec(part)) => {
+            part.pubobjtype() == PublicationObjSpecType::PublicationobjTable
+        }
+        _ => false,
+    };
+    match node {
+        NodeEnum::CreatePublicationStmt(create) => {
+            create.for_all_tables || !create.pubobjects.iter().all(is_table)
+        }
         _ => false,
     }
 }
@@ -420,7 +445,7 @@ fn passes_on_protected(node: &NodeEnum) -> bool {
 
 /// `ALTER TABLE … OWNER/ENABLE/DISABLE`. Not FORCE: the owner's own writes
 /// would then ask a policy about the rows.
-fn is_harmless_alteration(command: &pg_query::Node) -> bool {
+pub(super) fn is_harmless_alteration(command: &pg_query::Node) -> bool {
     use AlterTableType as Type;
     if concerns_writes(command) {
         return true;

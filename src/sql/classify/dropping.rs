@@ -78,8 +78,8 @@ impl Classifier<'_> {
     fn fixed_relations(&self) -> impl Iterator<Item = &Relation> {
         let protected = self.guard.protected.keys().map(|id| id.relation);
         let locked = self.guard.locked_relations.keys().copied();
-        let oids: HashSet<Oid> =
-            self.guard.counted_relations.iter().copied().chain(protected).chain(locked).collect();
+        let counted = self.guard.counted_relations.difference(&self.guard.counted_on_writing).copied();
+        let oids: HashSet<Oid> = counted.chain(protected).chain(locked).collect();
         oids.into_iter().filter_map(|oid| self.guard.snapshot.relations.get(&oid))
     }
 

@@ -12,7 +12,8 @@ use pg_query::NodeEnum;
 use pg_query::protobuf::{ConstrType, FunctionParameterMode, Node, ObjectType, RangeVar};
 
 use super::Classifier;
-use super::change::into;
+use super::adding;
+use super::change::{into, is_temporary};
 use crate::catalog::{Oid, is_sequence_of};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::Statement;
@@ -36,18 +37,25 @@ impl Classifier<'_> {
     /// A name that the statement gives, or a table that it gives a sequence, which
     /// is relied on so.
     pub(super) fn makes_relied_on<'n>(&self, node: &'n NodeEnum) -> Option<&'n str> {
+        let made = made_names(node);
+        let schema = |name: &str| {
+            let (schema, relation) = made_relation(node)?;
+            let is_one = relation == name && made.iter().filter(|made| **made == name).count() == 1;
+            is_one.then_some(schema)
+        };
         let relied_on = |name: &&str| {
-            self.guard.relied_on.includes(&self.guard.snapshot, name)
+            self.guard.relied_on.includes(&self.guard.snapshot, schema(name), name)
                 // The type of its arrays.
                 || self.guard.relied_on.spells(&self.guard.snapshot, &format!("_{name}"))
                 || self.is_known_as_catalogs(name)
+                || (makes_code(node) && adding::is_plain(name) && !self.guard.protected.is_empty())
                 || self.names_counted(name)
                 || (makes_function(node)
                     && (self.names_field(name) || self.may_take_row(node) && self.names_column(name)))
         };
         let is_sequence_relied_on =
             |table: &&str| self.guard.relied_on.spells_sequence_of(table) || self.names_sequence_of(table);
-        let counted = made_names(node).into_iter().find(relied_on);
+        let counted = made.iter().copied().find(relied_on);
         counted.or_else(|| sequence_makers(node).into_iter().find(is_sequence_relied_on))
     }
 
@@ -63,11 +71,12 @@ impl Classifier<'_> {
         !self.guard.protected.is_empty() && taken_for_catalogs(name)
     }
 
+    /// The columns of a relation that counts on writing only are not taken to stay as
+    /// they are, and a write that ends elsewhere instead sets nothing off.
     fn names_counted(&self, name: &str) -> bool {
         let is_protected = |oid: Oid| self.guard.protected.keys().any(|id| id.relation == oid);
-        self.guard.snapshot.relations_named(name).any(|relation| {
-            self.guard.counted_relations.contains(&relation.oid) || is_protected(relation.oid)
-        })
+        let mut named = self.guard.snapshot.relations_named(name);
+        named.any(|relation| self.guard.counts_on_reading(relation.oid) || is_protected(relation.oid))
     }
 
     /// `ssn(c)` is `c.ssn` as long as no function is called so.
@@ -134,6 +143,21 @@ pub(super) fn makes_function(node: &NodeEnum) -> bool {
     }
 }
 
+/// Is what it names run, or does the making of a value of it run something? The rows of
+/// a table are a type too, and run nothing.
+fn makes_code(node: &NodeEnum) -> bool {
+    use ObjectType::{ObjectDomain, ObjectType as Type};
+    makes_function(node)
+        || match node {
+            NodeEnum::CreateDomainStmt(_) | NodeEnum::CreateRangeStmt(_) | NodeEnum::CreateEnumStmt(_) => {
+                true
+            }
+            NodeEnum::RenameStmt(rename) => matches!(rename.rename_type(), ObjectDomain | Type),
+            NodeEnum::AlterObjectSchemaStmt(moved) => matches!(moved.object_type(), ObjectDomain | Type),
+            _ => false,
+        }
+}
+
 /// Tables for which a statement makes sequences that it does not name: those of
 /// `serial` and identity columns.
 fn sequence_makers(node: &NodeEnum) -> Vec<&str> {
@@ -161,6 +185,32 @@ fn makes_sequence(part: &Node) -> bool {
         Some(NodeEnum::TableLikeClause(_)) => true,
         _ => false,
     }
+}
+
+/// The table or view that a statement makes, with the schema that it says; a temporary
+/// one is in its own.
+fn made_relation(node: &NodeEnum) -> Option<(&str, &str)> {
+    let (schema, named) = match node {
+        NodeEnum::SelectStmt(select) => (None, into(select)),
+        NodeEnum::CreateTableAsStmt(create) => (None, create.into.as_deref().and_then(|it| it.rel.as_ref())),
+        NodeEnum::CreateStmt(create) => (None, create.relation.as_ref()),
+        NodeEnum::ViewStmt(create) => (None, create.view.as_ref()),
+        NodeEnum::RenameStmt(rename) => {
+            let (schema, is_relation) = match rename.rename_type() {
+                ObjectType::ObjectTable | ObjectType::ObjectView | ObjectType::ObjectMatview => {
+                    (rename.relation.as_ref()?.schemaname.as_str(), true)
+                }
+                _ => ("", false),
+            };
+            return (is_relation && !schema.is_empty()).then_some((schema, &rename.newname));
+        }
+        NodeEnum::AlterObjectSchemaStmt(moved) => (Some(moved.newschema.as_str()), moved.relation.as_ref()),
+        _ => (None, None),
+    };
+    let named = named?;
+    let own = Some(named.schemaname.as_str()).filter(|schema| !schema.is_empty());
+    let own = own.or_else(|| is_temporary(Some(named)).then_some("pg_temp"));
+    Some((schema.or(own)?, &named.relname))
 }
 
 /// The names that a statement gives, or whose meaning it changes.

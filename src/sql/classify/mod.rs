@@ -4,6 +4,7 @@
 //! here. Invariant: every counted name that the prefilter found is inside a
 //! literal or comment, resolved by the analysis, or the statement is refused.
 
+mod adding;
 mod bodies;
 mod change;
 mod claiming;
@@ -29,7 +30,9 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::a_const::Val;
-use pg_query::protobuf::{DiscardMode, ExecuteStmt, Node, Token, TransactionStmtKind, VariableSetKind};
+use pg_query::protobuf::{
+    DiscardMode, ExecuteStmt, Node, RangeVar, Token, TransactionStmtKind, VariableSetKind,
+};
 
 use super::analysis::{CatalogChange, Otherwise, Statement, StatementKind, Transaction, Use, UseKind};
 use super::lineage::{self, Lineage};
@@ -275,7 +278,13 @@ impl<'a> Classifier<'a> {
 
     /// The lineage of a query, with every counted name accounted for.
     fn lineage(&self, node: &NodeEnum) -> Result<Lineage, ClientError> {
-        let lineage = lineage::analyse(self.guard.facts(), self.text, node, self.tokens, self.depth)?;
+        self.lineage_beside(node, None)
+    }
+
+    /// The same where the statement gives a name, which is judged by itself.
+    fn lineage_beside(&self, node: &NodeEnum, given: Option<Range<usize>>) -> Result<Lineage, ClientError> {
+        let mut lineage = lineage::analyse(self.guard.facts(), self.text, node, self.tokens, self.depth)?;
+        lineage.accounted.extend(given);
         let accounted = Covered::by(&lineage.accounted);
         match self.names.iter().find(|name| !accounted.holds(name)) {
             Some(name) => Err(self.unaccounted(name)),
@@ -417,6 +426,16 @@ impl<'a> Classifier<'a> {
 
     fn position(&self, at: usize) -> u32 {
         character_position(self.text, at)
+    }
+
+    /// Where a relation's name stands, with what is written before it.
+    fn place_of(&self, named: &RangeVar) -> Option<Range<usize>> {
+        let start = usize::try_from(named.location).ok()?;
+        let parts = [&named.catalogname, &named.schemaname, &named.relname];
+        let dots = parts.iter().filter(|part| !part.is_empty()).count().checked_sub(1)?;
+        let mut tokens = self.tokens.within(&self.span).skip_while(|(at, _)| at.start < start);
+        let (last, _) = tokens.nth(dots.checked_mul(2)?)?;
+        Some(start..last.end)
     }
 
     fn unaccounted(&self, name: &Range<usize>) -> ClientError {

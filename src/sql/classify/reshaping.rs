@@ -108,7 +108,7 @@ impl Classifier<'_> {
                 types.iter().any(|oid| parts.contains(oid))
             };
             let counts = |relation: &&Relation| {
-                guard.counted_relations.contains(&relation.oid) || guard.relied_on.reads(relation.oid)
+                guard.counts_on_reading(relation.oid) || guard.relied_on.reads(relation.oid)
             };
             guard.relied_on.spells(snapshot, name)
                 || is_renamed && snapshot.relations.values().filter(counts).any(holds)
@@ -295,7 +295,7 @@ fn runs_on_reading(node: &NodeEnum) -> bool {
 }
 
 /// The tables that foreign keys with an action, of a column or a table, lead to.
-fn keys_with_actions(node: &NodeEnum) -> Vec<&RangeVar> {
+pub(super) fn keys_with_actions(node: &NodeEnum) -> Vec<&RangeVar> {
     match node {
         NodeEnum::ColumnDef(column) => {
             let constraints = column.constraints.iter().filter_map(|node| node.node.as_ref());

@@ -7,7 +7,8 @@
 //!
 //! Invariant: names and places in what is left hold whatever columns these
 //! relations have, and of whatever types. Those of relations that count hold:
-//! DDL on them is held up.
+//! DDL on them is held up. Not of those that count on writing only, which may gain
+//! columns and namesakes as any other.
 
 use pg_query::protobuf::RangeVar;
 
@@ -25,7 +26,7 @@ impl Walk<'_> {
     pub(super) fn may_change(&self, named: &RangeVar, relations: &[&Relation]) -> bool {
         let is_catalogs = matches!(named.schemaname.as_str(), "pg_catalog" | "information_schema");
         let is_held = |relation: &&Relation| {
-            self.facts.counted_relations.contains(&relation.oid)
+            self.facts.counts_on_reading(relation.oid)
                 || self.facts.locked_relations.contains_key(&relation.oid)
                 || self.facts.protected.keys().any(|id| id.relation == relation.oid)
         };

@@ -37,6 +37,7 @@ impl<'a> Walk<'a> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
         let relations = self.relations(named)?;
+        self.name_written(named);
         if super::statistics::is_statistics(&named.relname) {
             return self.refuse("writing to column statistics is not understood", named.location);
         }

@@ -154,8 +154,26 @@ impl<'a> Walk<'a> {
         candidates(self.facts, schema, name)
     }
 
+    /// Reading one that counts on writing only runs nothing and shows nothing protected:
+    /// it is as if it did not count.
     fn name(&mut self, relation: &Relation) {
-        if !self.facts.counted_relations.contains(&relation.oid) || !self.seen.insert(relation.oid) {
+        if self.facts.counts_on_reading(relation.oid) {
+            self.touch(relation);
+        }
+    }
+
+    /// Every relation that is written to under this name: what the write sets off
+    /// counts, whatever the relation holds.
+    pub(super) fn name_written(&mut self, named: &RangeVar) {
+        for relation in self.candidates(&named.schemaname, &named.relname) {
+            if self.facts.counted_relations.contains(&relation.oid) {
+                self.touch(relation);
+            }
+        }
+    }
+
+    fn touch(&mut self, relation: &Relation) {
+        if !self.seen.insert(relation.oid) {
             return;
         }
         self.touches = true;

@@ -210,3 +210,10 @@ CREATE TABLE once_child () INHERITS (once); DROP TABLE once_child;
 INSERT INTO once SELECT i, md5(i::text || :seed) FROM generate_series(1, 12) i;
 INSERT INTO pinned SELECT * FROM once;
 INSERT INTO pinned_pair SELECT 1, id, pin FROM once;
+
+INSERT INTO ware_owners SELECT i, 'pin' || i + 4 * :seed FROM generate_series(1, 4) i;
+ALTER TABLE wares DISABLE TRIGGER USER;
+INSERT INTO wares SELECT i, 'hidden', i FROM generate_series(1, 4) i;
+ALTER TABLE wares ENABLE TRIGGER USER;
+INSERT INTO firms SELECT i, 'firm' FROM generate_series(1, 3) i;
+INSERT INTO firm_staff SELECT i, i, 'pin' || i + 4 * :seed FROM generate_series(1, 3) i;

@@ -1,0 +1,212 @@
+//! Relations that hold nothing protected, but to which a write reaches what is: a table
+//! with an audit trigger, one from which a key's action goes on into a protected table.
+//!
+//! Goal: who reads one, or makes something over it, is not hindered; who writes to one,
+//! or leads writes there, is answered as ever. Method: each statement of a list is sent
+//! through bauta and directly, in a transaction that is rolled back. The attacks are in
+//! `interference_data/attacks/onwriting.sql`.
+
+use crate::harness::{Bauta, Frame, Raw, Server};
+
+const POLICY: &str = r#"
+    [[protect]]
+    columns = ["public.customers.email", "public.trail.row_was", "public.members.pin"]
+    method = "redact"
+"#;
+
+const SCHEMA: &str = "
+    CREATE TABLE trail (id int GENERATED ALWAYS AS IDENTITY, row_was jsonb);
+    CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO public.trail (row_was) VALUES (to_jsonb(OLD)); RETURN NULL; END $$;
+    CREATE TABLE kinds (id int PRIMARY KEY, name text);
+    CREATE TABLE goods (id int PRIMARY KEY, name text, kind int REFERENCES kinds, price int DEFAULT 1);
+    CREATE TRIGGER keep AFTER INSERT OR UPDATE OR DELETE ON goods FOR EACH ROW EXECUTE FUNCTION keep();
+    CREATE TABLE moves (id int, good int, delta int);
+    CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN UPDATE public.goods SET price = price + NEW.delta WHERE id = NEW.good; RETURN NEW; END $$;
+    CREATE TRIGGER moved BEFORE INSERT ON moves FOR EACH ROW EXECUTE FUNCTION moved();
+    CREATE TABLE clubs (id int PRIMARY KEY, name text UNIQUE, seats int NOT NULL DEFAULT 1);
+    CREATE TABLE members (id int PRIMARY KEY, club int NOT NULL REFERENCES clubs ON DELETE CASCADE, pin text);
+    CREATE VIEW goods_shown AS SELECT id, name FROM goods;
+    CREATE FUNCTION price_of(i int) RETURNS int LANGUAGE sql STABLE AS 'SELECT price FROM public.goods WHERE id = i';
+    CREATE FUNCTION club_named(n text) RETURNS SETOF clubs LANGUAGE sql STABLE AS 'SELECT * FROM clubs WHERE name = n';
+    CREATE FUNCTION raise_price(i int) RETURNS void LANGUAGE sql AS 'UPDATE goods SET price = price + 1 WHERE id = i';
+    INSERT INTO kinds VALUES (1, 'tool'); INSERT INTO goods VALUES (1, 'saw', 1, 30), (2, 'axe', 1, 40);
+    INSERT INTO clubs VALUES (1, 'rowing'), (2, 'chess'); INSERT INTO members VALUES (1, 1, 'p1'), (2, 2, 'p2');
+    CREATE TABLE mine (id int PRIMARY KEY, good int);
+    CREATE TABLE kinds_owned (id int); ALTER TABLE kinds_owned OWNER TO ana; GRANT CREATE ON DATABASE shop TO ana;
+    CREATE SCHEMA dbt AUTHORIZATION ana;
+    ALTER TABLE goods OWNER TO ana; ALTER TABLE clubs OWNER TO ana; ALTER TABLE moves OWNER TO ana;
+    ALTER TABLE mine OWNER TO ana; ALTER TABLE members OWNER TO ana;
+    ALTER VIEW goods_shown OWNER TO ana; GRANT ALL ON kinds, trail TO ana; GRANT ALL ON SCHEMA public TO ana";
+
+fn server() -> Server {
+    let server = Server::start();
+    server.sql("shop", SCHEMA);
+    server
+}
+
+fn run(port: u16, sql: &str) -> Vec<Frame> {
+    let mut session = Raw::connect(port, "ana");
+    session.query("BEGIN");
+    session.query(sql)
+}
+
+/// Rows, tags, errors and notices, without what says where in the server's source.
+fn answer(frames: &[Frame]) -> Vec<String> {
+    let shown = |frame: &Frame| match frame.tag {
+        b'E' | b'N' => format!("{:?} {:?}", frame.field(b'C'), frame.field(b'M')),
+        _ => format!("{} {}", char::from(frame.tag), String::from_utf8_lossy(&frame.body)),
+    };
+    frames.iter().map(shown).collect()
+}
+
+#[test]
+fn who_reads_them_or_makes_something_over_them_is_not_hindered() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "SELECT price_of(1), (SELECT count(*) FROM goods)",
+        "SELECT g.*, price_of(g.id) FROM goods g ORDER BY id FOR UPDATE",
+        "SELECT * FROM club_named('chess') c WHERE name = (SELECT name FROM clubs WHERE id = 2)",
+        "SELECT 1 / (price - 30) FROM goods",
+        "SELECT name::int FROM goods_shown",
+        "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM clubs WHERE seats = 3",
+        "COPY goods TO STDOUT",
+        "CREATE VIEW dbt.dear AS WITH g AS (SELECT * FROM goods) SELECT id, name FROM g WHERE id > 1; SELECT * FROM dbt.dear",
+        "CREATE VIEW dbt.goods AS SELECT g.name, k.name AS kind FROM goods g JOIN kinds k ON k.id = g.kind",
+        "CREATE VIEW dbt.mine AS SELECT * FROM mine WHERE good IN (SELECT id FROM goods)",
+        "CREATE MATERIALIZED VIEW dbt.kept AS SELECT name, price_of(id) FROM goods",
+        "CREATE TABLE dbt.goods AS SELECT id, name FROM public.goods",
+        "CREATE TABLE dbt.goods (id int)",
+        "CREATE TABLE dbt.goods_tmp AS SELECT * FROM goods; ALTER TABLE dbt.goods_tmp RENAME TO goods",
+        "CREATE TABLE \"shop\".\"dbt\".\"goods_tmp\" AS SELECT * FROM goods; ALTER TABLE \"shop\".\"dbt\".\"goods_tmp\" RENAME TO \"goods\"",
+        "CREATE TEMP TABLE goods_stage (LIKE goods INCLUDING ALL); INSERT INTO goods_stage VALUES (7, 'rake')",
+        "CREATE TABLE wishes (id int PRIMARY KEY, good int NOT NULL REFERENCES goods, club int REFERENCES clubs (id))",
+        "ALTER TABLE mine ADD COLUMN other int REFERENCES goods (id)",
+        "ALTER TABLE mine ADD CONSTRAINT leads FOREIGN KEY (good) REFERENCES goods",
+        "ALTER TABLE goods ADD COLUMN brand text, ADD COLUMN made timestamptz NOT NULL DEFAULT now()",
+        "ALTER TABLE goods ADD COLUMN brand text; UPDATE goods SET brand = 'x' WHERE id = 1; SELECT brand FROM goods ORDER BY id",
+        "ALTER TABLE clubs ADD COLUMN region varchar(20) DEFAULT 'north' CHECK (region <> '')",
+        "ALTER TABLE clubs ALTER COLUMN seats SET DEFAULT 5",
+        "ALTER TABLE clubs ALTER COLUMN seats DROP DEFAULT, ALTER COLUMN name SET NOT NULL",
+        "ALTER TABLE clubs ADD CONSTRAINT seated CHECK (seats >= 0 AND name IS NOT NULL), ADD UNIQUE (seats, name)",
+        "CREATE INDEX goods_kind ON goods (kind) INCLUDE (name) WHERE name IS NOT NULL; CREATE UNIQUE INDEX ON clubs (name)",
+        "CREATE PUBLICATION kinds_only FOR TABLE kinds_owned",
+        "CREATE FUNCTION sorted() RETURNS SETOF kinds_owned LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY INSERT INTO kinds_owned VALUES (3) RETURNING *; END $$; SELECT * FROM sorted()",
+        "CREATE FUNCTION dearest() RETURNS int LANGUAGE sql AS 'SELECT max(price) FROM goods'; SELECT dearest()",
+    ] {
+        let (through, direct) = (run(bauta.port, sql), run(server.port(), sql));
+        assert_eq!(answer(&through), answer(&direct), "{sql}");
+    }
+}
+
+/// Beside protected columns they are tables as any other.
+#[test]
+fn who_joins_them_with_protected_tables_is_not_hindered() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "SELECT m.*, c.* FROM members m JOIN clubs c ON c.id = m.club ORDER BY m.id",
+        "SELECT * FROM members JOIN clubs c ON c.id = members.club",
+        "SELECT * FROM members JOIN clubs USING (id)",
+        "SELECT id, pin FROM members UNION ALL SELECT id, name FROM clubs",
+        "SELECT name, (SELECT max(id) FROM members m WHERE m.club = clubs.id) FROM clubs",
+        "WITH c AS (SELECT * FROM clubs) SELECT m.pin, c.* FROM members m JOIN c ON c.id = m.club",
+        "INSERT INTO clubs SELECT * FROM clubs c WHERE c.id = 0 RETURNING *",
+        "INSERT INTO members (id, club) SELECT id + 10, id FROM clubs",
+        "UPDATE clubs SET seats = 2 FROM members m WHERE m.club = clubs.id RETURNING m.pin, clubs.*",
+        "DELETE FROM clubs USING members m WHERE m.club = clubs.id AND m.id = 1",
+    ] {
+        let error = run(bauta.port, sql).into_iter().find(|frame| frame.tag == b'E');
+        assert_eq!(error.and_then(|error| error.field(b'M')), None, "{sql}");
+    }
+}
+
+/// The refusal of a view says which one passes.
+#[test]
+fn a_view_that_is_held_back_is_told_why() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    let frames = run(bauta.port, "CREATE VIEW dbt.dear AS SELECT id FROM goods");
+    let detail = frames.iter().find(|frame| frame.tag == b'E').and_then(|error| error.field(b'D'));
+    assert!(detail.is_some_and(|detail| detail.starts_with("Rows could be written through it")));
+}
+
+#[test]
+fn who_leads_writes_or_code_there_is_held_back() {
+    let server = server();
+    server.sql(
+        "shop",
+        "CREATE FUNCTION says(g goods) RETURNS bool LANGUAGE sql AS 'SELECT true';
+         CREATE FUNCTION told(t text) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT true';
+         CREATE DOMAIN shouted AS text CHECK (told(VALUE))",
+    );
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "SELECT raise_price(1)",
+        "CREATE PUBLICATION goods_too FOR TABLE kinds_owned, goods",
+        "CREATE VIEW dbt.dear AS SELECT id, name FROM goods WHERE id > 1",
+        "CREATE VIEW dbt.dear AS SELECT * FROM goods_shown",
+        "CREATE OR REPLACE VIEW goods_shown AS SELECT id, upper(name) AS name FROM goods",
+        "CREATE RULE also AS ON INSERT TO mine DO ALSO UPDATE goods SET price = 1",
+        "CREATE FUNCTION sinks() RETURNS void LANGUAGE sql AS 'UPDATE goods SET price = 1'",
+        "CREATE FUNCTION sinks() RETURNS void LANGUAGE sql AS 'SELECT raise_price(1)'",
+        "CREATE TABLE heirs () INHERITS (goods)",
+        "ALTER TABLE mine INHERIT goods",
+        "ALTER TABLE clubs RENAME TO circles",
+        "ALTER TABLE clubs RENAME TO goods_then",
+        "ALTER TABLE goods SET SCHEMA dbt",
+        "ALTER TABLE clubs RENAME COLUMN seats TO chairs",
+        "ALTER TABLE goods DROP COLUMN name CASCADE",
+        "ALTER TABLE goods ALTER COLUMN price TYPE bigint USING price + 1",
+        "ALTER TABLE goods ADD COLUMN up int REFERENCES mine ON DELETE CASCADE",
+        "ALTER TABLE goods ADD CONSTRAINT up FOREIGN KEY (kind) REFERENCES mine",
+        "CREATE TABLE wishes (good int REFERENCES goods ON DELETE SET NULL)",
+        "ALTER TABLE mine ADD FOREIGN KEY (good) REFERENCES clubs ON UPDATE CASCADE",
+        "ALTER TABLE goods ADD COLUMN loud bool DEFAULT told('x')",
+        "ALTER TABLE goods ADD COLUMN loud shouted",
+        "ALTER TABLE goods ADD COLUMN loud bool GENERATED ALWAYS AS (told(name)) STORED",
+        "ALTER TABLE goods ADD CHECK (told(name))",
+        "ALTER TABLE goods ADD CHECK (goods.says)",
+        "ALTER TABLE goods ADD CHECK (name::shouted <> '')",
+        "ALTER TABLE goods ALTER COLUMN price SET DEFAULT told('x')::int",
+        "ALTER TABLE clubs ALTER COLUMN id SET DEFAULT 7",
+        "ALTER TABLE goods_shown ALTER COLUMN name SET DEFAULT 'x'",
+        "CREATE INDEX ON goods (told(name))",
+        "CREATE FUNCTION now() RETURNS timestamptz LANGUAGE sql AS 'SELECT clock_timestamp()'",
+        "CREATE INDEX ON goods (id) WHERE told(name)",
+        "CREATE TRIGGER again AFTER UPDATE ON clubs FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "CREATE POLICY p ON clubs USING (told(name))",
+        "CREATE STATISTICS s ON (told(name)), (told(name || 'x')) FROM goods",
+    ] {
+        let error =
+            |port| run(port, sql).iter().find_map(|frame| (frame.tag == b'E').then(|| frame.field(b'C')));
+        assert_eq!(error(bauta.port).flatten().as_deref(), Some("42501"), "{sql}");
+        let direct = error(server.port()).flatten();
+        // A key that does not hold is none of these.
+        assert!(direct.as_deref().is_none_or(|code| code != "42501" && code != "42601"), "{sql}: {direct:?}");
+    }
+}
+
+/// What a write sets off is no less hidden than before.
+#[test]
+fn errors_of_writes_to_them_say_what_failed_and_no_more() {
+    let server = server();
+    let bauta = Bauta::start(&server, POLICY);
+    for sql in [
+        "INSERT INTO goods VALUES (1, 'saw')",
+        "INSERT INTO clubs VALUES (1, 'golf')",
+        "UPDATE goods_shown SET id = 2 WHERE id = 1",
+        "INSERT INTO moves VALUES (1, 1, 2147483647)",
+    ] {
+        let error = |port| {
+            let frames = run(port, sql);
+            let error = frames.into_iter().find(|frame| frame.tag == b'E').expect("an error");
+            (error.field(b'C'), error.field(b'M'), error.field(b'D'))
+        };
+        let ((through, message, detail), (direct, told, _)) = (error(bauta.port), error(server.port()));
+        assert_eq!(through, direct, "{sql}");
+        assert!(detail.is_none() && message != told, "{sql}: {message:?}");
+    }
+}
