@@ -339,6 +339,7 @@ mod tests {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            outputs: Vec::new(),
             state_types: Vec::new(),
         }
     }

@@ -224,6 +224,8 @@ pub struct Function {
     pub returns_set: bool,
     pub return_type: Oid,
     pub argument_types: Vec<Oid>,
+    /// Names of its OUT, INOUT and TABLE arguments, empty where they have none.
+    pub outputs: Vec<Arc<str>>,
     /// The extension it belongs to, if any.
     pub extension: Option<Arc<str>>,
     /// Aggregates: their transition, final, combine … functions.

@@ -93,6 +93,7 @@ fn function(oid: u32, name: &str, body: &str) -> Function {
         argument_types: Vec::new(),
         extension: None,
         support: Vec::new(),
+        outputs: Vec::new(),
         state_types: Vec::new(),
     }
 }

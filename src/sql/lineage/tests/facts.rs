@@ -220,6 +220,16 @@ impl Shop {
         // A client's own: earlier in its search_path it would receive raw values.
         self.add_function(Oid(30_003), "evil", "rtrim", Volatility::Immutable, TEXT);
         self.opaque.insert(Oid(30_001));
+        self.add_table_function(30_004, "app", "tree", "node level");
+        self.add_table_function(30_005, "app", "either", "one two");
+        self.add_table_function(30_006, "other", "either", "one three");
+    }
+
+    fn add_table_function(&mut self, oid: u32, schema: &str, name: &str, outputs: &str) {
+        self.add_function(Oid(oid), schema, name, Volatility::Stable, RECORD);
+        if let Some(function) = self.snapshot.functions.get_mut(&Oid(oid)) {
+            function.outputs = outputs.split(' ').map(Into::into).collect();
+        }
     }
 
     fn add_function(&mut self, oid: Oid, schema: &str, name: &str, volatility: Volatility, result: u32) {
@@ -237,6 +247,7 @@ impl Shop {
             argument_types: if name == "row_to_json" { vec![Oid(RECORD)] } else { Vec::new() },
             extension: None,
             support: Vec::new(),
+            outputs: Vec::new(),
             state_types: Vec::new(),
         });
     }
