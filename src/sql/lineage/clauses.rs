@@ -9,7 +9,8 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a_const};
 
-use super::keys::{Determined, Grouped, Origin};
+use super::handed::Origin;
+use super::keys::{Dependents, Determined, Grouped};
 use super::names::inner;
 use super::query::Target;
 use super::scope::{Scope, Window};
@@ -38,9 +39,9 @@ impl<'a> Walk<'a> {
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
         targets: &mut [Target],
-    ) -> Analysed<()> {
+    ) -> Analysed<Dependents> {
         let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
-        let mut parting = Vec::new();
+        let (mut parting, mut dependents) = (Vec::new(), Dependents::default());
         if select.group_clause.iter().any(is_set) {
             for node in flattened(&select.group_clause) {
                 self.group_item(node, scope, targets, &mut parting)?;
@@ -55,7 +56,7 @@ impl<'a> Walk<'a> {
                     spelled: self.item_span(node),
                 }));
             }
-            parting = self.same_groups(items);
+            (parting, dependents) = self.same_groups(items);
         }
         let parting = all_columns(&parting);
         if !parting.is_empty() {
@@ -64,7 +65,7 @@ impl<'a> Walk<'a> {
                 target.value = target.value.clone().becomes(flow);
             }
         }
-        Ok(())
+        Ok(dependents)
     }
 
     /// Where an item stands that is a name or a number.

@@ -81,9 +81,11 @@ impl<'a> Walk<'a> {
         };
         let visible = if subselect.lateral { neighbours.to_vec() } else { Vec::new() };
         let level = Scope::inside(Some(scope), visible);
+        let since = self.handed.references();
         let targets = self.statement(query, &level)?;
-        let mut source =
-            Source { fields: changing::fields_of(&targets), row: RowShape::Record, ..Source::default() };
+        let mut fields = changing::fields_of(&targets);
+        self.hand_on(&mut fields, &targets, since);
+        let mut source = Source { fields, row: RowShape::Record, ..Source::default() };
         self.rename(&mut source, subselect.alias.as_ref())?;
         Ok(vec![Item::visible(source)])
     }
@@ -144,10 +146,13 @@ impl<'a> Walk<'a> {
         let side = |items: Vec<Item>, missing: bool| {
             items.into_iter().map(move |item| if missing { item.missing() } else { item })
         };
+        let on_left = left.len();
         let sides: Vec<Item> = side(left, left_missing).chain(side(right, right_missing)).collect();
         if let Some(condition) = join.quals.as_deref() {
             let level = Scope::inside(Some(scope), sides.clone());
             self.decide(condition, &level)?;
+            let missing = if left_missing { sides.get(..on_left) } else { sides.get(on_left..) };
+            self.note_joined(join.jointype(), condition, &level, missing.unwrap_or_default());
         }
         let mut items: Vec<Item> = match join.alias {
             Some(_) => Vec::new(),
@@ -180,6 +185,7 @@ impl<'a> Walk<'a> {
         };
         self.check_implied(&["="])?;
         let mut merged = Vec::with_capacity(names.len());
+        let alone = names.len() == 1;
         let (left_fields, right_fields) = (bare_fields(left), bare_fields(right));
         for name in names {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
@@ -198,6 +204,7 @@ impl<'a> Walk<'a> {
             self.reads(&left.flow);
             self.reads(&right.flow);
             self.equality(&left, &right, &[], UseKind::Join);
+            self.note_merged(join.jointype(), &a, &b, alone);
             let mut field = merged_field(join.jointype(), &a, &b);
             // Both are shown as one type, which may change the one.
             let is_one_of_two = !left.is_clean() && !right.is_clean();

@@ -175,14 +175,17 @@ impl Shop {
             (CITEXT, "public", "citext", 'b'),
             (90_002, "public", "mail_domain", 'd'),
         ];
-        for (oid, schema, name, kind) in types {
+        let arrays = [(1009, TEXT, "_text"), (1182, DATE, "_date")];
+        let arrays = arrays.map(|(oid, of, name)| (oid, "pg_catalog", name, 'b', Some(Oid(of))));
+        let all = types.map(|(oid, schema, name, kind)| (oid, schema, name, kind, None));
+        for (oid, schema, name, kind, element) in all.into_iter().chain(arrays) {
             self.snapshot.add_type(TypeInfo {
                 oid: Oid(oid),
                 schema: schema.into(),
                 name: name.into(),
                 kind,
-                category: 'S',
-                element: None,
+                category: if element.is_some() { 'A' } else { 'S' },
+                element,
                 base: (kind == 'd').then_some(Oid(TEXT)),
                 modifier: -1,
                 relation: None,
