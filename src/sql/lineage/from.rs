@@ -9,6 +9,7 @@ use pg_query::protobuf::{
     CoercionForm, JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample,
 };
 
+use super::handed::Origin;
 use super::names::{inner, strings};
 use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
@@ -407,12 +408,17 @@ fn may_have_others(left: &[Item], right: &[Item]) -> bool {
 /// shows the left one too, if it needs no cast.
 fn merged_field(join: JoinType, left: &Field, right: &Field) -> Field {
     let type_oid = left.type_oid.filter(|oid| right.type_oid == Some(*oid));
-    let shown =
-        |side: &Field| Field { type_oid, origin: side.origin.filter(|_| type_oid.is_some()), ..side.clone() };
+    // Behind a cast, the server names no column.
+    let origin_of = |side: &Field| match type_oid {
+        Some(_) => side.origin,
+        None => side.origin.map(Origin::handed),
+    };
+    let shown = |side: &Field| Field { type_oid, origin: origin_of(side), ..side.clone() };
     match join {
         JoinType::JoinLeft => shown(left),
         JoinType::JoinRight => shown(right),
         JoinType::JoinInner if type_oid.is_some_and(|oid| NO_MODIFIER.contains(&oid)) => left.clone(),
+        JoinType::JoinInner => Field { origin: left.origin.map(Origin::handed), ..left.or(right) },
         _ => left.or(right),
     }
 }

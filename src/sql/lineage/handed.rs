@@ -53,6 +53,8 @@ pub(super) struct Handed {
     /// The first of each determines the second.
     noted: Vec<(Origin, Origin)>,
     equal: HashMap<Origin, Vec<Origin>>,
+    /// The columns of each reference that `equal` has something for.
+    joined: HashMap<u32, Vec<Origin>>,
     pairs: usize,
     views: HashMap<Oid, Rc<Behind>>,
     /// A reference in a view, for each of the view's own.
@@ -67,7 +69,7 @@ struct Behind {
 }
 
 impl Origin {
-    fn handed(self) -> Self {
+    pub fn handed(self) -> Self {
         Self { own: false, ..self }
     }
 }
@@ -270,18 +272,28 @@ impl<'a> Walk<'a> {
         Some(self.without_domain(column.type_oid))
     }
 
-    /// All that these determine by equality, themselves included.
+    /// All that these determine by equality and by the keys of what is joined, themselves
+    /// included.
     pub(super) fn determined_by(&mut self, origins: impl Iterator<Item = Origin>) -> HashSet<Origin> {
         let mut left: Vec<Origin> = origins.filter_map(|origin| self.settled(origin)).collect();
         while let Some((from, to)) = self.handed.noted.pop() {
             if let (Some(from), Some(to)) = (self.settled(from), self.settled(to)) {
                 self.handed.equal.entry(from).or_default().push(to);
+                self.handed.joined.entry(from.reference).or_default().push(from);
             }
         }
         let mut found = HashSet::new();
         while let Some(origin) = left.pop() {
-            if found.insert(origin) {
-                left.extend(self.handed.equal.get(&origin).into_iter().flatten());
+            if !found.insert(origin) {
+                continue;
+            }
+            left.extend(self.handed.equal.get(&origin).into_iter().flatten());
+            if let Some(joined) = self.handed.joined.get(&origin.reference) {
+                // With its whole key, all of a row is known.
+                let is_known = |attribute: &i16| found.contains(&Origin { attribute: *attribute, ..origin });
+                let key = self.primary_key(origin.relation);
+                let is_whole = key.is_some_and(|key| key.iter().all(is_known));
+                left.extend(joined.iter().filter(|_| is_whole));
             }
         }
         found

@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
                 Some(edits) => {
                     // The server names no column for what an aggregate gives.
                     let of_it = targets.iter_mut().filter(|target| target.value.origin == item.value.origin);
-                    of_it.for_each(|target| target.value.origin = None);
+                    of_it.for_each(|target| target.value.origin = item.value.origin.map(Origin::handed));
                     let needs = self.needs_to_compare(&item.value);
                     self.leave_uncompared(&[&item.value], UseKind::Grouping, needs, edits);
                 }
@@ -362,9 +362,10 @@ impl<'a> Walk<'a> {
 
     /// The key that no two rows of the table share at any moment. Children by
     /// inheritance have keys of their own, so their parent has none.
-    fn primary_key(&self, relation: Oid) -> Option<&'a [i16]> {
+    pub(super) fn primary_key(&self, relation: Oid) -> Option<&'a [i16]> {
         let snapshot = self.facts.snapshot;
         let table = snapshot.relations.get(&relation)?;
+        let key = table.constraints.iter().find(|constraint| constraint.is_primary)?;
         let alone = match table.kind {
             RelationKind::PartitionedTable => true,
             RelationKind::Table => {
@@ -376,7 +377,6 @@ impl<'a> Walk<'a> {
             | RelationKind::Sequence
             | RelationKind::Other => false,
         };
-        let key = table.constraints.iter().find(|constraint| constraint.is_primary)?;
         (alone && !key.columns.is_empty()).then_some(key.columns.as_slice())
     }
 }

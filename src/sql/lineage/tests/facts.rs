@@ -327,7 +327,9 @@ impl Shop {
             constraint("customers_email_key", ConstraintKind::Unique, &[3]),
             constraint("other_mail", ConstraintKind::Check, &[3, 12]),
         ];
-        for (table, name) in [(104, "users_pkey"), (113, "people_pkey"), (114, "people_pkey")] {
+        for (table, name) in
+            [(103, "orders_pkey"), (104, "users_pkey"), (113, "people_pkey"), (114, "people_pkey")]
+        {
             let key = constraint(name, ConstraintKind::Unique, &[1]);
             self.snapshot.relations.get_mut(&Oid(table)).unwrap().constraints = vec![key];
         }
