@@ -754,7 +754,12 @@ fn operator(row: &Row) -> Result<Operator, LoadError> {
 }
 
 fn cast(row: &Row) -> Result<Cast, LoadError> {
-    Ok(Cast { source: oid(row, 0)?, target: oid(row, 1)?, function: some_oid(row, 2)? })
+    Ok(Cast {
+        source: oid(row, 0)?,
+        target: oid(row, 1)?,
+        function: some_oid(row, 2)?,
+        is_binary: get(row, 3)?,
+    })
 }
 
 fn pairs(rows: Vec<Row>) -> Result<HashMap<Oid, Vec<Oid>>, LoadError> {

@@ -468,7 +468,7 @@ WHERE o.oid >= 16384"
 );
 
 pub(super) const CASTS: &str =
-    "SELECT c.castsource, c.casttarget, c.castfunc FROM pg_cast c WHERE c.oid >= 16384";
+    "SELECT c.castsource, c.casttarget, c.castfunc, c.castmethod = 'b' FROM pg_cast c WHERE c.oid >= 16384";
 
 pub(super) const COLLATIONS: &str = "
 SELECT DISTINCT c.collname::text

@@ -279,6 +279,8 @@ pub struct Cast {
     pub source: Oid,
     pub target: Oid,
     pub function: Option<Oid>,
+    /// The bytes of the one are a value of the other (`castmethod`): it runs nothing.
+    pub is_binary: bool,
 }
 
 impl Cast {

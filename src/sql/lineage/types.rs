@@ -13,6 +13,7 @@ use super::scope::{Field, Scope};
 use super::value::{self, Literal, Purpose, Value, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
+use crate::catalog::functions::is_well_known_extension;
 use crate::catalog::snapshot::TypeInfo;
 use crate::sql::analysis::Flow;
 
@@ -277,8 +278,19 @@ impl<'a> Walk<'a> {
                 DATE => !is_one(DATE),
                 TIMESTAMP => !among(&[DATE, TIMESTAMP]),
                 MACADDR8 => !is_one(MACADDR8),
-                oid => !NEVER_FAILING.contains(&oid) && !is_one(oid),
+                oid => !NEVER_FAILING.contains(&oid) && !is_one(oid) && !self.relabels(oid, &others),
             })
+    }
+
+    /// Does making this type one of those look at no value? The common type is that of
+    /// a value that is there (`select_common_type`), and `citext` is a `text` as it is.
+    fn relabels(&self, oid: Oid, others: &[Oid]) -> bool {
+        let snapshot = self.facts.snapshot;
+        let extension = snapshot.types.get(&oid).and_then(|info| info.extension.as_deref());
+        let relabels = |to: &Oid| {
+            snapshot.casts.iter().any(|cast| cast.source == oid && cast.target == *to && cast.is_binary)
+        };
+        extension.is_some_and(is_well_known_extension) && !others.is_empty() && others.iter().all(relabels)
     }
 
     /// What a cast to the type of this name gives, if that is one of `pg_catalog`.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::catalog::guard::Facts;
 use crate::catalog::snapshot::{
-    Action, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
+    Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
     TypeInfo, Volatility,
 };
 use crate::catalog::{ColumnId, Oid};
@@ -189,8 +189,12 @@ impl Shop {
                 base: (kind == 'd').then_some(Oid(TEXT)),
                 modifier: -1,
                 relation: None,
-                extension: None,
+                extension: (name == "citext").then(|| "citext".into()),
             });
+        }
+        for (target, is_binary) in [(TEXT, true), (1043, true), (INT, false)] {
+            let (source, target) = (Oid(CITEXT), Oid(target));
+            self.snapshot.casts.push(Cast { source, target, function: None, is_binary });
         }
         self.snapshot.operators.push(Operator {
             oid: Oid(95_000),
