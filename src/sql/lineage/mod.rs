@@ -271,8 +271,11 @@ struct Walk<'a> {
     subquery_names: HashMap<i32, (String, bool)>,
     /// What is known of table references (`keys`).
     handed: Handed,
-    /// Where protected columns are read, as the column that they are.
+    /// Where protected columns are read, as the column that they are, in queries that
+    /// group.
     column_reads: Vec<(Origin, Range<usize>)>,
+    /// How many of the queries around do.
+    grouping: usize,
     /// What DISTINCT need not compare in this reading.
     distincts: Distincts,
     /// Bytes that rows and lists built anew may still take.
@@ -346,6 +349,7 @@ impl<'a> Walk<'a> {
             subquery_names: HashMap::new(),
             handed: Handed::default(),
             column_reads: Vec::new(),
+            grouping: 0,
             distincts: Distincts::new(),
             built_bytes: rows::MAX_BUILT_BYTES,
             seen: HashSet::new(),

@@ -124,6 +124,8 @@ impl<'a> Walk<'a> {
             self.note_equal(condition, &scope);
         }
         let reads = self.column_reads.len();
+        let groups = !select.group_clause.is_empty();
+        self.grouping += usize::from(groups);
         let aggregates = self.aggregates;
         self.windows(&select.window_clause, &scope)?;
         let orders_groups = self.aggregates > aggregates;
@@ -145,6 +147,10 @@ impl<'a> Walk<'a> {
         self.order_by_clause(select, &scope, &targets, &determined)?;
         self.limit_and_locks(select, &scope)?;
         self.settle_groups(dependents, select, &mut targets, reads);
+        self.grouping = self.grouping.saturating_sub(usize::from(groups));
+        if self.grouping == 0 {
+            self.column_reads.clear();
+        }
         self.keep_origins(select, &mut targets, outermost);
         self.handed.leave(around);
         Ok(targets)
