@@ -91,7 +91,9 @@ impl Asker {
     fn ask(&self, text: &str) {
         let text = Bytes::copy_from_slice(text.as_bytes());
         match self.analyser.look_up(&self.guard, &text) {
-            Verdict::Unknown => drop(self.runtime.block_on(self.analyser.analyse(&self.guard, &text))),
+            Verdict::Unknown => {
+                drop(self.runtime.block_on(self.analyser.analyse(&self.guard, &text, usize::MAX)))
+            }
             Verdict::Harmless | Verdict::Known(_) => {}
         }
     }

@@ -433,7 +433,8 @@ impl Host for Proxy {
             let mut items = match self.analyser.look_up(&guard, &text) {
                 Verdict::Harmless => vec![explain::passes(&String::from_utf8_lossy(&text))],
                 Verdict::Known(_) | Verdict::Unknown => {
-                    let analysis = self.analyser.analyse(&guard, &text).await;
+                    let longest = self.config.load().limits.statement_bytes;
+                    let analysis = self.analyser.analyse(&guard, &text, longest).await;
                     let who = Who { user: ask.user.as_str().into(), ..Who::default() };
                     let permits = self.permits(&who, &guard);
                     let text = String::from_utf8_lossy(&text);

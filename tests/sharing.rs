@@ -77,7 +77,7 @@ fn compare(guard: &Arc<Guard>, statements: &[String], count: &mut Count) {
                     count.shared += 1;
                     analysis
                 }
-                Verdict::Unknown => runtime.block_on(analyser.analyse(guard, &bytes)),
+                Verdict::Unknown => runtime.block_on(analyser.analyse(guard, &bytes, usize::MAX)),
             };
             let own = analyse(guard, &bytes, DEPTH);
             assert_eq!(format!("{analysis:?}"), format!("{own:?}"), "{}", String::from_utf8_lossy(&bytes));

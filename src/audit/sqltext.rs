@@ -26,6 +26,8 @@ use crate::sql::parse;
 pub(super) const MAX_SQL: usize = 64 << 10;
 /// Fingerprinting parses; a longer text has none.
 const MAX_PARSED: usize = 64 << 10;
+/// A longer text is not scanned for literals: it is written as it is, or `?`.
+const MAX_SCANNED: usize = 1 << 20;
 /// Bytes of the cache, and entries it is laid out for.
 const CACHE_BYTES: u64 = 16 << 20;
 const CACHE_ENTRIES: usize = 16_384;
@@ -123,6 +125,9 @@ impl SqlTexts {
 
     fn show<'a>(&mut self, sql: &'a Sql) -> Shown<'a> {
         let bytes = sql.text.bytes().get(sql.span.clone()).unwrap_or_default();
+        if bytes.len() > MAX_SCANNED {
+            return self.show_long(sql, bytes);
+        }
         let known = self.look_up(bytes, matches!(sql.conceal, Conceal::AllLiterals));
         let fingerprint = known.fingerprint;
         let text = match (self.mode, known.stripped) {
@@ -143,9 +148,25 @@ impl SqlTexts {
         Shown { sql: Some(text), sql_bytes: cut.then_some(bytes.len()), fingerprint }
     }
 
+    /// Of one that is remembered nowhere, since it would take the room of all others.
+    fn show_long<'a>(&self, sql: &Sql, bytes: &'a [u8]) -> Shown<'a> {
+        let is_written = self.mode == AuditSql::Full && !self.has_secret(bytes);
+        let text = match &sql.conceal {
+            Conceal::Nothing if is_written => Some(String::from_utf8_lossy(head(bytes))),
+            Conceal::Spans(spans) if is_written && !sql.doubtful => without_spans(bytes, &sql.span, spans),
+            Conceal::Nothing | Conceal::Spans(_) | Conceal::AllLiterals => None,
+        };
+        let sql = (self.mode != AuditSql::Fingerprint).then(|| cut(text.unwrap_or(Cow::Borrowed("?"))).0);
+        Shown { sql_bytes: sql.is_some().then_some(bytes.len()), sql, fingerprint: None }
+    }
+
+    /// Without the matcher every text counts as one with a secret.
+    fn has_secret(&self, bytes: &[u8]) -> bool {
+        self.secrets.as_ref().is_none_or(|s| s.is_match(bytes))
+    }
+
     fn look_up(&mut self, bytes: &[u8], all_literals: bool) -> Known {
-        // Without the matcher every text counts as one with a secret.
-        let secret = self.secrets.as_ref().is_none_or(|s| s.is_match(bytes));
+        let secret = self.has_secret(bytes);
         let strip = all_literals || secret || self.mode == AuditSql::Normalized;
         // Texts that differ in plain literals have one fingerprint, and are one without literals.
         let outline = Outline::of(bytes);
@@ -250,6 +271,13 @@ fn without_spans<'a>(bytes: &'a [u8], part: &Range<usize>, spans: &[Range<usize>
     Some(Cow::Owned(String::from_utf8_lossy(&out).into_owned()))
 }
 
+/// What may be written of a long text; no character of UTF-8 is cut.
+fn head(bytes: &[u8]) -> &[u8] {
+    let goes_on = |end: &usize| bytes.get(*end).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let end = (MAX_SQL - 3..=MAX_SQL).rev().find(|end| !goes_on(end)).unwrap_or(MAX_SQL);
+    bytes.get(..end).unwrap_or(bytes)
+}
+
 fn cut(text: Cow<'_, str>) -> (Cow<'_, str>, bool) {
     if text.len() <= MAX_SQL {
         return (text, false);
@@ -346,6 +374,27 @@ mod tests {
         assert_eq!(shown.sql.unwrap().len(), MAX_SQL - 1);
         assert_eq!(shown.sql_bytes, Some(text.len()));
         assert!(shown.fingerprint.is_none());
+    }
+
+    #[test]
+    fn of_a_text_too_long_to_be_scanned_no_literal_is_written_that_must_not_be() {
+        let text: Arc<str> = format!("SELECT 'x', {}", "'é' ".repeat(MAX_SCANNED / 4)).into();
+        let shown = |mode, conceal| {
+            let mut texts = SqlTexts::new(mode);
+            let shown = texts.show(&Sql::whole(text.clone(), conceal)).sql.map(Cow::into_owned);
+            assert!(texts.known.is_empty());
+            shown
+        };
+        let whole = shown(AuditSql::Full, Conceal::Nothing).unwrap();
+        assert!(text.starts_with(&whole) && whole.len() > MAX_SQL - 4, "{}", whole.len());
+        let first = Conceal::Spans(std::iter::once(7..10).collect());
+        assert!(shown(AuditSql::Full, first).unwrap().starts_with("SELECT ?, 'é'"));
+        assert_eq!(shown(AuditSql::Full, Conceal::AllLiterals).unwrap(), "?");
+        assert_eq!(shown(AuditSql::Normalized, Conceal::Nothing).unwrap(), "?");
+        assert_eq!(shown(AuditSql::Fingerprint, Conceal::Nothing), None);
+        let secret: Arc<str> = format!("{text} password 'hunter2'").into();
+        let secret = Sql::whole(secret, Conceal::Nothing);
+        assert_eq!(SqlTexts::new(AuditSql::Full).show(&secret).sql.unwrap(), "?");
     }
 
     #[test]

@@ -279,12 +279,17 @@ pub(crate) fn may_change(function: &Function) -> bool {
     is_opaque_by_itself(function) || words(&function.body).any(|word| changes(&word) || makes(&word))
 }
 
+/// Is it one whose code and types are what its name says?
+pub fn is_well_known_extension(name: &str) -> bool {
+    WELL_KNOWN.contains(&name)
+}
+
 fn is_well_known(function: &Function) -> bool {
     function.oid.is_builtin() || is_of_well_known(function)
 }
 
 fn is_of_well_known(function: &Function) -> bool {
-    function.extension.as_deref().is_some_and(|extension| WELL_KNOWN.contains(&extension))
+    function.extension.as_deref().is_some_and(is_well_known_extension)
 }
 
 fn reaches_around(name: &str) -> bool {
@@ -339,6 +344,7 @@ mod tests {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            outputs: Vec::new(),
             state_types: Vec::new(),
         }
     }

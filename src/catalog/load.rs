@@ -718,6 +718,7 @@ fn functions(rows: Vec<Row>, aggregates: Vec<Row>) -> Result<Vec<Function>, Load
             returns_set: get(&row, 6)?,
             return_type: oid(&row, 7)?,
             argument_types: get::<Vec<u32>>(&row, 8)?.into_iter().map(Oid).collect(),
+            outputs: get::<Vec<String>>(&row, 11)?.into_iter().map(Into::into).collect(),
             extension: get::<Option<String>>(&row, 9)?.map(Into::into),
             support,
             state_types,
@@ -753,7 +754,12 @@ fn operator(row: &Row) -> Result<Operator, LoadError> {
 }
 
 fn cast(row: &Row) -> Result<Cast, LoadError> {
-    Ok(Cast { source: oid(row, 0)?, target: oid(row, 1)?, function: some_oid(row, 2)? })
+    Ok(Cast {
+        source: oid(row, 0)?,
+        target: oid(row, 1)?,
+        function: some_oid(row, 2)?,
+        is_binary: get(row, 3)?,
+    })
 }
 
 fn pairs(rows: Vec<Row>) -> Result<HashMap<Oid, Vec<Oid>>, LoadError> {

@@ -372,7 +372,11 @@ SELECT p.oid, n.nspname::text, p.proname::text, l.lanname::text, p.provolatile::
        p.proretset, p.prorettype, p.proargtypes::oid[], e.extname::text,
        CASE WHEN p.oid < 16384 OR l.lanname IN ('internal', 'c') THEN ''
             WHEN {atomic} THEN CASE WHEN held.oid IS NULL THEN {body} END
-            ELSE p.prosrc END
+            ELSE p.prosrc END,
+       CASE WHEN p.proargmodes IS NULL THEN '{}'
+            ELSE ARRAY(SELECT coalesce(p.proargnames[place], '')
+                       FROM generate_subscripts(p.proargmodes, 1) place
+                       WHERE p.proargmodes[place] IN ('o', 'b', 't') ORDER BY place) END
 FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
@@ -465,7 +469,7 @@ WHERE o.oid >= 16384"
 );
 
 pub(super) const CASTS: &str =
-    "SELECT c.castsource, c.casttarget, c.castfunc FROM pg_cast c WHERE c.oid >= 16384";
+    "SELECT c.castsource, c.casttarget, c.castfunc, c.castmethod = 'b' FROM pg_cast c WHERE c.oid >= 16384";
 
 pub(super) const COLLATIONS: &str = "
 SELECT DISTINCT c.collname::text

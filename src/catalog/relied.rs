@@ -695,6 +695,7 @@ pub(super) mod tests {
             argument_types: Vec::new(),
             extension: None,
             support: Vec::new(),
+            outputs: Vec::new(),
             state_types: Vec::new(),
         }
     }

@@ -225,6 +225,8 @@ pub struct Function {
     pub returns_set: bool,
     pub return_type: Oid,
     pub argument_types: Vec<Oid>,
+    /// Names of its OUT, INOUT and TABLE arguments, empty where they have none.
+    pub outputs: Vec<Arc<str>>,
     /// The extension it belongs to, if any.
     pub extension: Option<Arc<str>>,
     /// Aggregates: their transition, final, combine … functions.
@@ -278,6 +280,8 @@ pub struct Cast {
     pub source: Oid,
     pub target: Oid,
     pub function: Option<Oid>,
+    /// The bytes of the one are a value of the other (`castmethod`): it runs nothing.
+    pub is_binary: bool,
 }
 
 impl Cast {

@@ -93,6 +93,7 @@ fn function(oid: u32, name: &str, body: &str) -> Function {
         argument_types: Vec::new(),
         extension: None,
         support: Vec::new(),
+        outputs: Vec::new(),
         state_types: Vec::new(),
     }
 }
@@ -457,7 +458,7 @@ fn what_reads_through_functions_types_casts_and_operators_counts() {
     s.add_type(TypeInfo { base: Some(Oid(30_001)), ..type_info(30_002, "dom2", 'd') });
     s.domain_functions.insert(Oid(30_001), vec![Oid(21_001)]);
     s.add_type(type_info(30_003, "money2", 'b'));
-    s.casts.push(Cast { source: Oid(30_003), target: TEXT, function: Some(Oid(21_001)) });
+    s.casts.push(Cast { source: Oid(30_003), target: TEXT, function: Some(Oid(21_001)), is_binary: false });
     let operator = |oid, name: &str, left| Operator {
         oid: Oid(oid),
         schema: "public".into(),
@@ -525,7 +526,7 @@ fn a_type_runs_code_by_all_that_it_is_made_of() {
         // Its own, and its negator's.
         functions: vec![Oid(21_002), Oid(21_001)],
     });
-    s.casts.push(Cast { source: Oid(30_005), target: TEXT, function: Some(Oid(21_003)) });
+    s.casts.push(Cast { source: Oid(30_005), target: TEXT, function: Some(Oid(21_003)), is_binary: false });
     let bound = bound(s, &[rule("public.secrets.x", Method::Null)], &Known::new());
     let mut running: Vec<(u32, Runs)> =
         bound.guard.running_types.iter().map(|(oid, runs)| (oid.0, *runs)).collect();

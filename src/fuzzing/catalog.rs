@@ -145,6 +145,7 @@ fn function(oid: Oid, name: &str) -> Function {
         argument_types: Vec::new(),
         extension: None,
         support: Vec::new(),
+        outputs: Vec::new(),
         state_types: Vec::new(),
     }
 }

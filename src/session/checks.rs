@@ -158,7 +158,8 @@ impl Relay {
         let hides_name = self.guard.prefilter.hangs_on_encoding() && !self.settings.reads_as_sent();
         let may_differ = is_unheard || hides_name || self.settings.becomes_ascii();
         let asks = is_held || !self.settings.has_utf8_server();
-        let names_others = || asks && parse::names_other_letters(text);
+        let is_long = || text.len() > self.proxy.config.load().limits.statement_bytes;
+        let names_others = || asks && (is_long() || parse::names_other_letters(text));
         if !may_differ && !names_others() {
             return Ok(());
         }

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::checks::MAX_NAME;
 use super::judge::{Refusal, Stop, hangs_on_settings};
 use super::relay::{CopyIn, End, Hold, Relay, Step};
 use super::runs::{Audience, Reply, Run, refuse_run};
 use super::state::{Change, Entry, Kind};
+use super::virtual_schema;
 use crate::audit::record::Observed;
 use crate::audit::tally::Outcome;
 use crate::audit::{Conceal, Event, Record, Sql, StatementStart};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::decide::ColumnDecision;
-use crate::wire::frame::{Header, frontend as tag};
+use crate::wire::frame::frontend as tag;
 use crate::wire::frontend::{Parse, Target, write_bare, write_query};
 use crate::wire::reader::Reader;
 
@@ -121,28 +121,10 @@ impl Relay {
         self.copy_in != CopyIn::Off
     }
 
-    /// A Query or Parse beyond `limits.statement_bytes`, refused at its head.
-    /// False: more of it must come.
-    pub(super) fn refuse_long_text(&mut self, header: Header, head: &[u8]) -> Result<bool, End> {
-        if self.copy_in != CopyIn::Off || self.state.is_skipping() {
-            self.drop_frame(header.total);
-            return Ok(true);
-        }
-        if header.tag == tag::QUERY {
-            self.refuse_query(too_long());
-        } else {
-            let mut reader = Reader::new(head);
-            match reader.cstr() {
-                Ok(name) => {
-                    let name = name.to_vec();
-                    self.refuse_parse(&name, too_long());
-                }
-                Err(_) if head.len() <= MAX_NAME => return Ok(false),
-                Err(_) => self.refuse_step(too_long()),
-            }
-        }
-        self.drop_frame(header.total);
-        Ok(true)
+    /// Would all of a text beyond `limits.statement_bytes` have to be scanned to tell
+    /// whether bauta answers it itself?
+    pub(super) fn is_too_long_to_be_own(&self, text: &[u8]) -> bool {
+        text.len() > self.proxy.config.load().limits.statement_bytes && virtual_schema::mentions(text)
     }
 
     /// A Query comes next. An error of the Flush before it, after which the server
@@ -266,9 +248,4 @@ pub(super) fn conceal(statement: &crate::sql::Statement) -> Conceal {
         (None, true) => Conceal::Nothing,
         (None, false) => Conceal::Spans(statement.sensitive_literals.clone().into()),
     }
-}
-
-pub(super) fn too_long() -> ClientError {
-    ClientError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, "statement is too long")
-        .with_hint("Raise limits.statement_bytes, or send the data as parameters or by COPY.")
 }

@@ -199,7 +199,8 @@ impl Relay {
             analyser::Verdict::Unknown => {
                 let (proxy, guard, text) = (self.proxy.clone(), self.guard.clone(), text.clone());
                 self.job = Some(Box::pin(async move {
-                    let analysis = proxy.analyser.analyse(&guard, &text).await;
+                    let longest = proxy.config.load().limits.statement_bytes;
+                    let analysis = proxy.analyser.analyse(&guard, &text, longest).await;
                     JobDone::Analysis { version: guard.version, text, analysis }
                 }));
                 Err(Hold::Job)

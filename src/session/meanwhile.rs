@@ -33,7 +33,8 @@ use super::state::{Known, Lineage, Portal};
 use crate::catalog::Oid;
 use crate::catalog::guard::Guard;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analyser::{Analyser, Verdict};
+use crate::proxy::Proxy;
+use crate::sql::analyser::Verdict;
 use crate::sql::analysis::CatalogChange;
 use crate::sql::{Analysis, Statement, StatementKind};
 use crate::wire::frame::backend as tag;
@@ -389,7 +390,7 @@ impl Relay {
             let ground = ground.clone();
             self.review = Some(Box::pin(async move {
                 let guard = proxy.databases.guard_from_now(&database).await?;
-                Ok(look_again(&proxy.analyser, &guard, &ground, begun).await)
+                Ok(look_again(&proxy, &guard, &ground, begun).await)
             }));
             return Ok(false);
         };
@@ -407,9 +408,7 @@ impl Relay {
             None => {
                 let (proxy, ground) = (self.proxy.clone(), ground.clone());
                 self.review =
-                    Some(Box::pin(
-                        async move { Ok(look_again(&proxy.analyser, &guard, &ground, begun).await) },
-                    ));
+                    Some(Box::pin(async move { Ok(look_again(&proxy, &guard, &ground, begun).await) }));
                 Ok(false)
             }
         }
@@ -469,7 +468,7 @@ impl Relay {
         self.running_review = Some(Box::pin(async move {
             let mut reviewed = Reviewed { version: guard.version, ground: None };
             for ground in unread {
-                reviewed = look_again(&proxy.analyser, &guard, &ground, Begun::Yes).await;
+                reviewed = look_again(&proxy, &guard, &ground, Begun::Yes).await;
                 if reviewed.ground.is_none() {
                     break;
                 }
@@ -555,11 +554,12 @@ impl Relay {
 }
 
 /// What the ground's texts mean by this guard, analysed where nobody has yet.
-async fn look_again(analyser: &Analyser, guard: &Arc<Guard>, ground: &Ground, begun: Begun) -> Reviewed {
+async fn look_again(proxy: &Proxy, guard: &Arc<Guard>, ground: &Ground, begun: Begun) -> Reviewed {
+    let (analyser, longest) = (&proxy.analyser, proxy.config.load().limits.statement_bytes);
     let mut analysed: Vec<(&Bytes, Arc<Analysis>)> = Vec::new();
     for text in ground.texts() {
         if matches!(analyser.look_up(guard, text), Verdict::Unknown) {
-            analysed.push((text, analyser.analyse(guard, text).await));
+            analysed.push((text, analyser.analyse(guard, text, longest).await));
         }
     }
     let mut find = |text: &Bytes| match analysed.iter().find(|(of, _)| *of == text) {

@@ -86,10 +86,7 @@ impl Relay {
     /// Decides on a frame of which only the head is there. True: it is taken
     /// in parts from here.
     fn take_head(&mut self, header: Header, head: &[u8]) -> Result<bool, End> {
-        let settings = self.proxy.config.load();
-        let long_text = header.body() > settings.limits.statement_bytes.saturating_add(LARGE_FRAME);
         match header.tag {
-            tag::QUERY | tag::PARSE if long_text => self.refuse_long_text(header, head),
             tag::COPY_DATA if header.total > LARGE_FRAME && self.takes_copy_data() => {
                 self.forget_sync(header.tag);
                 if self.copy_in_has_lost_access() {

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use aho_corasick::AhoCorasick;
 use bytes::Bytes;
 
-use super::incoming::{conceal, too_long};
+use super::incoming::conceal;
 use super::judge::{Judged, Knowledge, Refusal, Stop, grants_of, hangs_on_settings};
 use super::meanwhile::Ground;
 use super::registering::Running;
@@ -20,6 +20,7 @@ use crate::audit::record::Observed;
 use crate::audit::{Conceal, Sql};
 use crate::grants::GrantId;
 use crate::grants::rows::Lease;
+use crate::sql::analyser::too_long;
 use crate::sql::analysis::{CopyOut, Like};
 use crate::sql::splice::{self, Edit};
 use crate::sql::{Analysis, StatementKind};
@@ -41,7 +42,7 @@ pub(super) struct QueryPlan {
 impl Relay {
     pub(super) fn on_query(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let text = frontend::query(body)?;
-        if text.len() > self.proxy.config.load().limits.statement_bytes {
+        if self.is_too_long_to_be_own(text) {
             self.refuse_query(too_long());
             return Ok(Step::Done);
         }

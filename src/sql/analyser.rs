@@ -3,7 +3,8 @@
 //! A text that the prefilter clears costs one scan and nothing else. Any
 //! other is looked up in what all sessions [remember](super::remembered), or
 //! analysed on one of a few threads with large stacks: a relay task never
-//! parses. Invariant: what an analysis can't say, it refuses.
+//! parses. A text of any length is scanned; only one of `limits.statement_bytes` at
+//! most is read. Invariant: what an analysis can't say, it refuses.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -118,8 +119,12 @@ impl Analyser {
     }
 
     /// The analysis of `text` (without its final NUL), from the cache or made now.
-    /// Cancel-safe: an abandoned analysis still reaches the cache.
-    pub async fn analyse(&self, guard: &Arc<Guard>, text: &Bytes) -> Arc<Analysis> {
+    /// `longest`: `limits.statement_bytes`, beyond which it is a refusal that nobody
+    /// remembers. Cancel-safe: an abandoned analysis still reaches the cache.
+    pub async fn analyse(&self, guard: &Arc<Guard>, text: &Bytes, longest: usize) -> Arc<Analysis> {
+        if text.len() > longest {
+            return refuse_whole(text, too_long());
+        }
         if let Some(known) = self.remembered.find(guard.version, text) {
             return known;
         }
@@ -212,6 +217,12 @@ fn refusal(text: Option<&str>, span: Range<usize>, error: ClientError) -> Analys
         ..Statement::harmless(span, StatementKind::Utility)
     };
     Analysis { statements: vec![statement] }
+}
+
+/// Of a text that names what counts, or would have to be read for another reason.
+pub fn too_long() -> ClientError {
+    ClientError::new(sqlstate::PROGRAM_LIMIT_EXCEEDED, "statement is too long to be analysed")
+        .with_hint("Raise limits.statement_bytes, or send the data as parameters or by COPY.")
 }
 
 fn not_utf8() -> ClientError {

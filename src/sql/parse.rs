@@ -183,8 +183,12 @@ pub fn names_other_letters(text: &[u8]) -> bool {
 }
 
 /// Is a text of one statement one that begins, ends or divides a transaction, or
-/// might it be?
+/// might it be? A long one is not scanned for it.
 pub fn begins_transaction_control(text: &[u8]) -> bool {
+    const LONGEST: usize = 1 << 20;
+    if text.len() > LONGEST {
+        return true;
+    }
     let Ok(tokens) = scan(&String::from_utf8_lossy(text)) else { return true };
     let mut tokens = tokens.iter().map(ScanToken::token);
     matches!(

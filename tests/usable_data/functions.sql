@@ -33,3 +33,9 @@ DROP FUNCTION scratch_f(int) CASCADE;
 CREATE SCHEMA scratch_s;
 CREATE TABLE scratch_s.t (id int);
 DROP SCHEMA scratch_s CASCADE;
+
+SELECT a.id, a.email, k.* FROM public.accounts a, pg_get_keywords() k WHERE a.id = 3 AND k.word = 'select';
+
+SELECT a.id, a.email, p.* FROM public.accounts a, jsonb_populate_record(NULL::products, '{"id": 7, "name": "lamp", "price": 3}') p WHERE a.id = 3;
+
+SELECT * FROM public.accounts a, json_to_recordset('[{"x": 1}, {"x": 2}]') AS r (x int) WHERE a.id = 3 ORDER BY x;

@@ -60,6 +60,12 @@ fn redact_holds_declared_length_and_precision() {
         masked(&spec("redact", "value = -1234.5"), &money, Format::Binary, b""),
         Some([0, 2, 0, 0, 0x40, 0, 0, 2, 0x04, 0xd2, 0x13, 0x88].to_vec())
     );
+    let long = of("numeric", ((60 << 16) | 40) + 4);
+    assert_eq!(shown("redact", "", &long, "17.5"), format!("0.{}", "0".repeat(40)));
+    assert_eq!(
+        masked(&spec("redact", ""), &long, Format::Binary, b""),
+        Some([0, 0, 0, 0, 0, 0, 0, 40].to_vec())
+    );
     // numeric(2,-3): rounded to thousands.
     let thousands = of("numeric", ((2 << 16) | 0x7fd) + 4);
     assert_eq!(shown("redact", "", &thousands, "17000"), "0");

@@ -312,7 +312,18 @@ impl Decimal {
     }
 }
 
+/// 0 with more decimals than masks compute with.
+fn zero(decimals: u32) -> Literal {
+    let zeros = usize::try_from(decimals).unwrap_or(0);
+    let scale = u16::try_from(decimals).unwrap_or(0).to_be_bytes();
+    Literal::new(format!("0.{:0<zeros$}", ""), [[0; 2], [0; 2], [0; 2], scale].concat())
+}
+
 pub fn numeric(modifier: i32, value: Option<&str>) -> Result<Literal, String> {
+    let decimals = Declared::of(modifier).map_or(0, Declared::decimals);
+    if value.is_none() && decimals > MOST_DECIMALS {
+        return Ok(zero(decimals));
+    }
     let number = Decimal::parse(value.unwrap_or("0"));
     let mut number = number.ok_or("\"value\" must be a decimal number like -12.50")?;
     if let Some(declared) = Declared::of(modifier) {

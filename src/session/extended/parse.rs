@@ -8,7 +8,6 @@ use bytes::Bytes;
 use crate::audit::{Conceal, Sql};
 use crate::error::{ClientError, sqlstate};
 use crate::session::end_user::{self, Naming};
-use crate::session::incoming::too_long;
 use crate::session::judge::{Judged, Knowledge, Stop, hangs_on_settings};
 use crate::session::own::write_stand_in;
 use crate::session::relay::{End, Hold, Relay, Step};
@@ -19,6 +18,7 @@ use crate::session::state::{Change, Entry, Form, Kind, Known, Lineage, Prepared}
 use crate::session::tokens::{Handed, form_of};
 use crate::session::virtual_schema::VirtualStatement;
 use crate::sql::StatementKind;
+use crate::sql::analyser::too_long;
 use crate::sql::classify::may_recode;
 use crate::sql::splice;
 use crate::wire::frontend::Parse;
@@ -26,7 +26,7 @@ use crate::wire::frontend::Parse;
 impl Relay {
     pub(in crate::session) fn on_parse(&mut self, body: &[u8], frame: &[u8]) -> Result<Step, End> {
         let parse = Parse::read(body)?;
-        if parse.text.len() > self.proxy.config.load().limits.statement_bytes {
+        if self.is_too_long_to_be_own(parse.text) {
             self.refuse_parse(parse.name, too_long());
             return Ok(Step::Done);
         }

@@ -89,7 +89,7 @@ impl Walk<'_> {
         }
         let loose = targets.iter().enumerate().filter(|(_, target)| target.loose);
         let known = loose.map(|(place, target)| {
-            let origin = target.value.origin?;
+            let origin = target.value.origin.filter(|origin| origin.own)?;
             Some((place, ColumnId { relation: origin.relation, attribute: origin.attribute }))
         });
         match known.collect::<Option<Vec<_>>>().filter(|_| self.choices.is_empty()) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 
+use super::handed::Handed;
 use super::scope::{Item, Scope, Source};
 use super::value::{all_columns, columns, is_plain};
 use super::{Analysed, VIEW_DEPTH, Walk, not_a_view};
@@ -56,6 +57,7 @@ fn read(
     let [statement] = parsed.statements.as_slice() else { return Err(not_a_view()) };
     let mut walk = Walk::new(facts, definition, &parsed.tokens, VIEW_DEPTH);
     walk.view = true;
+    walk.handed = Handed::off();
     walked(&mut walk, &statement.node)?;
     let ordered = walk.chosen_by_order.iter().map(|flow| (flow, Disclosure::Order));
     let asked = walk.asked.iter().map(|(flow, needs)| (flow, *needs));

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use pg_query::NodeEnum;
 use pg_query::protobuf::{LockWaitPolicy, Node, RowExpr, SelectStmt, WindowDef, a_const};
 
-use super::keys::{Determined, Grouped, Origin};
+use super::handed::Origin;
+use super::keys::{Dependents, Determined, Grouped};
 use super::names::inner;
 use super::query::Target;
 use super::scope::{Scope, Window};
@@ -38,9 +39,9 @@ impl<'a> Walk<'a> {
         select: &'a SelectStmt,
         scope: &Scope<'_, 'a>,
         targets: &mut [Target],
-    ) -> Analysed<()> {
+    ) -> Analysed<Dependents> {
         let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
-        let mut parting = Vec::new();
+        let (mut parting, mut dependents) = (Vec::new(), Dependents::default());
         if select.group_clause.iter().any(is_set) {
             for node in flattened(&select.group_clause) {
                 self.group_item(node, scope, targets, &mut parting)?;
@@ -55,7 +56,7 @@ impl<'a> Walk<'a> {
                     spelled: self.item_span(node),
                 }));
             }
-            parting = self.same_groups(items);
+            (parting, dependents) = self.same_groups(items);
         }
         let parting = all_columns(&parting);
         if !parting.is_empty() {
@@ -64,7 +65,7 @@ impl<'a> Walk<'a> {
                 target.value = target.value.clone().becomes(flow);
             }
         }
-        Ok(())
+        Ok(dependents)
     }
 
     /// Where an item stands that is a name or a number.
@@ -322,13 +323,15 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         let first = order.begins().and_then(|begins| begins.first().copied()).unwrap_or(self.here);
-        let edits = match self.show.neutralise {
+        let loses_choice = order.loses_choice();
+        let neutralises = self.show.neutralise && !order.with_ties && !loses_choice;
+        let edits = match neutralises {
             true => {
                 order.edits(&self.places).map(|cut| cut.into_iter().chain(order.beside.clone()).collect())
             }
             false => None,
         };
-        if edits.is_none() && !order.with_ties && self.show.neutralise {
+        if edits.is_none() && neutralises {
             return self.unknown("this ORDER BY");
         }
         let only_grant = order.flows.iter().any(|flow| !super::value::is_plain(flow));
@@ -343,7 +346,7 @@ impl<'a> Walk<'a> {
             otherwise: edits.map_or(Otherwise::Refuse, Otherwise::Neutralise),
             given: None,
             domain: None,
-            detail: None,
+            detail: loses_choice.then(|| CHOOSES_ROWS.into()),
         });
         Ok(())
     }
@@ -440,12 +443,19 @@ fn is_list(row: &RowExpr) -> bool {
     row.row_format() == pg_query::protobuf::CoercionForm::CoerceImplicitCast
 }
 
+/// Why no ORDER BY is cut that DISTINCT ON takes its rows by: others would come,
+/// and nothing would show it.
+const CHOOSES_ROWS: &str = "DISTINCT ON takes the first row of each group in this order, which can't stay \
+    without the column that it begins with. row_number() OVER (PARTITION BY … ORDER BY …) = 1 in an outer \
+    query takes the same rows and sorts by the other columns only.";
+
 /// The items of one ORDER BY: which must be cut out of the text.
 struct OrderBy<'a> {
     items: &'a [Node],
     with_ties: bool,
-    /// DISTINCT ON must begin like it: it goes whole or not at all.
-    whole: bool,
+    /// How many items at its beginning are those of DISTINCT ON: they stay together
+    /// or all of it goes (`transformDistinctOnClause` in `parse_clause.c`).
+    leading: usize,
     /// Which rows come hangs on it.
     chooses: bool,
     cut: Vec<usize>,
@@ -461,12 +471,12 @@ struct OrderBy<'a> {
 
 impl<'a> OrderBy<'a> {
     fn new(select: &'a SelectStmt) -> Self {
-        let whole = select.distinct_clause.iter().any(|node| node.node.is_some());
+        let leading = select.distinct_clause.iter().filter(|node| node.node.is_some()).count();
         Self {
             items: &select.sort_clause,
             with_ties: select.limit_option() == pg_query::protobuf::LimitOption::WithTies,
-            whole,
-            chooses: whole || select.limit_count.is_some() || select.limit_offset.is_some(),
+            leading,
+            chooses: leading > 0 || select.limit_count.is_some() || select.limit_offset.is_some(),
             cut: Vec::new(),
             flows: Vec::new(),
             needs: Disclosure::Order,
@@ -490,6 +500,16 @@ impl<'a> OrderBy<'a> {
         self.keep();
     }
 
+    /// Must all of it go, where DISTINCT ON begins with what is cut?
+    fn goes_whole(&self) -> bool {
+        self.cut.iter().any(|item| *item < self.leading)
+    }
+
+    /// Would an item go that may be sorted by and that DISTINCT ON takes its rows by?
+    fn loses_choice(&self) -> bool {
+        self.goes_whole() && (self.leading..self.items.len()).any(|item| !self.cut.contains(&item))
+    }
+
     /// Where each item begins.
     fn begins(&self) -> Option<Vec<usize>> {
         let begin = |node: &Node| match node.node.as_ref() {
@@ -504,8 +524,8 @@ impl<'a> OrderBy<'a> {
         let clause = places.order_by(&self.begins()?)?;
         // A blank keeps what stood before it and behind it two words.
         let removed = |span: Range<usize>| Edit::new(span, " ");
-        let kept: Vec<usize> =
-            (0..self.items.len()).filter(|item| !self.whole && !self.cut.contains(item)).collect();
+        let is_kept = |item: &usize| !self.goes_whole() && !self.cut.contains(item);
+        let kept: Vec<usize> = (0..self.items.len()).filter(is_kept).collect();
         let Some(first_kept) = kept.first().copied() else {
             return (!self.with_ties).then(|| vec![removed(clause.clause)]);
         };

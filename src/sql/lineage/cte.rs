@@ -96,8 +96,13 @@ impl<'a> Walk<'a> {
 
     fn plain_cte(&mut self, cte: &'a CommonTableExpr, level: &Scope<'_, 'a>) -> Analysed<Rc<[Field]>> {
         let Some(query) = inner(cte.ctequery.as_deref()) else { return self.unknown("WITH") };
+        let since = self.handed.references();
         let targets = self.statement(query, level)?;
-        self.cte_columns(cte, &targets, level)
+        let mut fields = self.cte_columns(cte, &targets, level)?;
+        if let NodeEnum::SelectStmt(_) = query {
+            self.hand_on(&mut fields, &targets, since);
+        }
+        Ok(fields.into())
     }
 
     /// First the non-recursive part alone, then the whole with what is known
@@ -116,12 +121,12 @@ impl<'a> Walk<'a> {
             let Some(left) = select.larg.as_deref() else { return self.unknown("WITH RECURSIVE") };
             self.select(left, &inside)?
         };
-        let mut known = self.cte_columns(cte, &first, level)?;
+        let mut known: Rc<[Field]> = self.cte_columns(cte, &first, level)?.into();
         for _ in 0..MAX_ROUNDS {
             self.forget_since(&mark);
             self.set_cte(level, place, CteState::Busy(Some(Rc::clone(&known))));
             let targets = self.select(select, level)?;
-            let fields = self.cte_columns(cte, &targets, level)?;
+            let fields: Rc<[Field]> = self.cte_columns(cte, &targets, level)?.into();
             if fields == known {
                 return Ok(known);
             }
@@ -136,7 +141,7 @@ impl<'a> Walk<'a> {
         cte: &'a CommonTableExpr,
         targets: &[Target],
         level: &Scope<'_, 'a>,
-    ) -> Analysed<Rc<[Field]>> {
+    ) -> Analysed<Vec<Field>> {
         let names = self.strings_of(&cte.aliascolnames)?;
         self.placeless(&names);
         if !names.is_empty() {
@@ -161,7 +166,7 @@ impl<'a> Walk<'a> {
             fields.push(added(&cycle.cycle_mark_column));
             fields.push(added(&cycle.cycle_path_column));
         }
-        Ok(fields.into())
+        Ok(fields)
     }
 
     /// SEARCH and CYCLE keep these columns' values in a row of their own.

@@ -177,6 +177,10 @@ impl<'a> Walk<'a> {
 
     fn column_ref(&mut self, reference: &'a ColumnRef, scope: &Scope<'_, 'a>) -> Analysed<Value> {
         let value = self.named_column(reference, scope)?;
+        if let Some(origin) = value.origin.filter(|_| self.grouping > 0 && !value.is_clean()) {
+            let span = self.places.name(reference.location, reference.fields.len())?;
+            self.column_reads.push((origin, span));
+        }
         self.reads(&value.flow);
         Ok(value)
     }

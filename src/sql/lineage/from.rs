@@ -9,6 +9,7 @@ use pg_query::protobuf::{
     CoercionForm, JoinExpr, JoinType, Node, RangeFunction, RangeSubselect, RangeTableSample,
 };
 
+use super::handed::Origin;
 use super::names::{inner, strings};
 use super::rows::RowShape;
 use super::scope::{Field, Item, Scope, Source};
@@ -81,9 +82,11 @@ impl<'a> Walk<'a> {
         };
         let visible = if subselect.lateral { neighbours.to_vec() } else { Vec::new() };
         let level = Scope::inside(Some(scope), visible);
+        let since = self.handed.references();
         let targets = self.statement(query, &level)?;
-        let mut source =
-            Source { fields: changing::fields_of(&targets), row: RowShape::Record, ..Source::default() };
+        let mut fields = changing::fields_of(&targets);
+        self.hand_on(&mut fields, &targets, since);
+        let mut source = Source { fields, row: RowShape::Record, ..Source::default() };
         self.rename(&mut source, subselect.alias.as_ref())?;
         Ok(vec![Item::visible(source)])
     }
@@ -144,10 +147,13 @@ impl<'a> Walk<'a> {
         let side = |items: Vec<Item>, missing: bool| {
             items.into_iter().map(move |item| if missing { item.missing() } else { item })
         };
+        let on_left = left.len();
         let sides: Vec<Item> = side(left, left_missing).chain(side(right, right_missing)).collect();
         if let Some(condition) = join.quals.as_deref() {
             let level = Scope::inside(Some(scope), sides.clone());
             self.decide(condition, &level)?;
+            let missing = if left_missing { sides.get(..on_left) } else { sides.get(on_left..) };
+            self.note_joined(join.jointype(), condition, &level, missing.unwrap_or_default());
         }
         let mut items: Vec<Item> = match join.alias {
             Some(_) => Vec::new(),
@@ -180,6 +186,7 @@ impl<'a> Walk<'a> {
         };
         self.check_implied(&["="])?;
         let mut merged = Vec::with_capacity(names.len());
+        let alone = names.len() == 1;
         let (left_fields, right_fields) = (bare_fields(left), bare_fields(right));
         for name in names {
             let (Some(a), Some(b)) = (side_column(left, &name), side_column(right, &name)) else {
@@ -198,6 +205,7 @@ impl<'a> Walk<'a> {
             self.reads(&left.flow);
             self.reads(&right.flow);
             self.equality(&left, &right, &[], UseKind::Join);
+            self.note_merged(join.jointype(), &a, &b, alone);
             let mut field = merged_field(join.jointype(), &a, &b);
             // Both are shown as one type, which may change the one.
             let is_one_of_two = !left.is_clean() && !right.is_clean();
@@ -400,12 +408,17 @@ fn may_have_others(left: &[Item], right: &[Item]) -> bool {
 /// shows the left one too, if it needs no cast.
 fn merged_field(join: JoinType, left: &Field, right: &Field) -> Field {
     let type_oid = left.type_oid.filter(|oid| right.type_oid == Some(*oid));
-    let shown =
-        |side: &Field| Field { type_oid, origin: side.origin.filter(|_| type_oid.is_some()), ..side.clone() };
+    // Behind a cast, the server names no column.
+    let origin_of = |side: &Field| match type_oid {
+        Some(_) => side.origin,
+        None => side.origin.map(Origin::handed),
+    };
+    let shown = |side: &Field| Field { type_oid, origin: origin_of(side), ..side.clone() };
     match join {
         JoinType::JoinLeft => shown(left),
         JoinType::JoinRight => shown(right),
         JoinType::JoinInner if type_oid.is_some_and(|oid| NO_MODIFIER.contains(&oid)) => left.clone(),
+        JoinType::JoinInner => Field { origin: left.origin.map(Origin::handed), ..left.or(right) },
         _ => left.or(right),
     }
 }

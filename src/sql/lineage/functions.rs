@@ -2,6 +2,7 @@
 //! that leave traces, those nobody may call, and all others.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{CoercionForm, FuncCall, Node};
@@ -35,6 +36,10 @@ pub(super) const RESULT_COLUMNS: &[(&str, &[&str])] = &[
     ("pg_options_to_table", &["option_name", "option_value"]),
     ("aclexplode", &["grantor", "grantee", "privilege_type", "is_grantable"]),
 ];
+
+/// Functions in FROM that have the columns of their first argument.
+const POPULATING: &[&str] =
+    &["json_populate_record", "json_populate_recordset", "jsonb_populate_record", "jsonb_populate_recordset"];
 
 /// Functions in FROM that have one column, and so does `unnest` of what is
 /// certainly an array of scalars.
@@ -421,7 +426,9 @@ impl<'a> Walk<'a> {
         candidates.peek().is_none() || candidates.any(|function| function.volatility == Volatility::Volatile)
     }
 
-    /// The column names of a function in FROM, where they are known.
+    /// The column names of a function in FROM, where all functions that it may be
+    /// have the same. That the client may make another one of the name, or its type
+    /// another, is for [`has_certain_columns`](Self::has_certain_columns) to say.
     pub(super) fn result_columns(&self, call: &Node, name: &str) -> Option<Vec<String>> {
         let Some(NodeEnum::FuncCall(call)) = call.node.as_ref() else {
             return Some(vec![name.to_owned()]);
@@ -434,23 +441,48 @@ impl<'a> Walk<'a> {
         if builtin == Some(UNNEST) {
             return Some(vec![name.to_owned(); call.args.len()]);
         }
-        let snapshot = self.facts.snapshot;
-        let mut candidates = self.candidates_of(&names);
-        let first = candidates.next()?;
-        if candidates.any(|other| {
-            other.return_type != first.return_type && (is_row(self, other) || is_row(self, first))
-        }) {
-            return None;
+        if builtin.is_some_and(|name| POPULATING.contains(&name)) {
+            return self.populated_columns(call.args.first()?);
         }
-        let result = snapshot.types.get(&first.return_type)?;
-        match (result.kind, result.relation) {
-            ('c', Some(relation)) => {
-                let relation = snapshot.relations.get(&relation)?;
-                Some(relation.columns.iter().map(|column| column.name.to_string()).collect())
-            }
-            _ if is_row(self, first) => None,
+        let functions = self.candidates_of(&names).filter(|function| function.kind == 'f');
+        all_alike(functions.map(|function| self.columns_of(function, name)))
+    }
+
+    fn columns_of(&self, function: &Function, name: &str) -> Option<Vec<String>> {
+        // `build_function_result_tupdesc_d` in `funcapi.c`.
+        let called = |(place, name): (usize, &Arc<str>)| match name.is_empty() {
+            true => format!("column{}", place + 1),
+            false => name.to_string(),
+        };
+        let result = self.facts.snapshot.types.get(&function.return_type)?;
+        match (function.outputs.as_slice(), result.kind, result.relation) {
+            (all @ [_, _, ..], _, _) => Some(all.iter().enumerate().map(called).collect()),
+            (_, 'c', Some(relation)) => self.columns_of_type(relation),
+            _ if is_row(self, function) => None,
+            // `get_func_result_name`.
+            ([only], _, _) if !only.is_empty() => Some(vec![only.to_string()]),
             _ => Some(vec![name.to_owned()]),
         }
+    }
+
+    fn columns_of_type(&self, relation: Oid) -> Option<Vec<String>> {
+        let relation = self.facts.snapshot.relations.get(&relation)?;
+        Some(relation.columns.iter().map(|column| column.name.to_string()).collect())
+    }
+
+    /// Those of `NULL::type`, whose row is filled.
+    fn populated_columns(&self, row: &Node) -> Option<Vec<String>> {
+        let Some(NodeEnum::TypeCast(cast)) = row.node.as_ref() else { return None };
+        let name = cast.type_name.as_ref().filter(|name| name.array_bounds.is_empty() && !name.pct_type)?;
+        let names = strings(&name.names)?;
+        let (schema, bare) = match names.as_slice() {
+            [bare] => (None, *bare),
+            [schema, bare] => (Some(*schema), *bare),
+            _ => return None,
+        };
+        let types = self.facts.snapshot.types_named(bare);
+        let types = types.filter(|known| schema.is_none_or(|schema| *known.schema == *schema));
+        all_alike(types.map(|known| self.columns_of_type(known.relation?)))
     }
 
     /// A value that decides an order, by which as much is told as `needs` says.
@@ -462,6 +494,12 @@ impl<'a> Walk<'a> {
         let purpose = Purpose { kind, needs, export: false, neutralise: true };
         self.spend(value, purpose)
     }
+}
+
+/// What all of these are, if that is one thing.
+fn all_alike(mut all: impl Iterator<Item = Option<Vec<String>>>) -> Option<Vec<String>> {
+    let first = all.next()?;
+    if all.all(|other| other == first) { first } else { None }
 }
 
 /// Is its result a row whose columns must be looked up?

@@ -12,36 +12,34 @@
 //! in any order (`transformDistinctOnClause` in `parse_clause.c`). So an output is
 //! left out only where it is cut out of ORDER BY too.
 //!
-//! Invariant: two values with the same [`Origin::reference`] are columns of one
-//! table in the FROM of the query at hand.
+//! What stands behind a subquery, a CTE or a view, and what a join holds equal to a
+//! key, is known too ([`handed`](super::handed)). The server does not know it: there,
+//! what GROUP BY leaves out is put out as `(array_agg(c))[1]`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{Node, SelectStmt};
+use pg_query::protobuf::a_const::Val;
+use pg_query::protobuf::{FuncCall, Node, SelectStmt};
 
+use super::handed::Origin;
+use super::names::{PG_CATALOG, inner, strings};
 use super::query::Target;
-use super::scope::Field;
+use super::scope::{Field, Scope};
 use super::value::{self, Value, all_columns};
-use super::{Lineage, Walk};
+use super::{Analysed, Lineage, Walk};
 use crate::catalog::Oid;
-use crate::catalog::snapshot::{Relation, RelationKind};
+use crate::catalog::snapshot::RelationKind;
 use crate::policy::Disclosure;
 use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
 
+/// Gives a value of a group without looking at it: see [`any_of_group`](Walk::any_of_group).
+const ARRAY_AGG: &str = "array_agg";
+
 /// Bytes of an ordinal in a list: `, 1664`.
 const ORDINAL_BYTES: usize = 6;
-
-/// Which column of which table reference a value is, unchanged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Origin {
-    /// The place in FROM: each mention of a table is one of its own.
-    pub reference: u32,
-    pub relation: Oid,
-    pub attribute: i16,
-}
 
 /// An item of GROUP BY.
 pub(super) struct Grouped {
@@ -50,6 +48,14 @@ pub(super) struct Grouped {
     pub span: Range<usize>,
     /// Its own, where it is a name or a number.
     pub spelled: Option<Range<usize>>,
+}
+
+/// Items of GROUP BY that a key determines without the server's knowledge, and a
+/// spelling of one that stays.
+#[derive(Default)]
+pub(super) struct Dependents {
+    items: Vec<Grouped>,
+    key: Option<Range<usize>>,
 }
 
 /// Outputs of one SELECT DISTINCT that a key among them determines; or an item of
@@ -86,36 +92,120 @@ impl Determined {
 }
 
 impl<'a> Walk<'a> {
-    /// Gives the columns of one table in FROM their origin.
-    pub(super) fn with_origins(&mut self, mut fields: Vec<Field>, relations: &[&Relation]) -> Vec<Field> {
-        let [relation] = relations else { return fields };
-        self.references = self.references.saturating_add(1);
-        let reference = self.references;
-        for (field, column) in fields.iter_mut().zip(&relation.columns) {
-            field.origin = Some(Origin { reference, relation: relation.oid, attribute: column.attribute });
-        }
-        fields
-    }
-
     /// GROUP BY without grouping sets: what a key among the items determines
     /// is left out. What is left parts the rows.
-    pub(super) fn same_groups(&mut self, items: Vec<Grouped>) -> Vec<Flow> {
+    pub(super) fn same_groups(&mut self, items: Vec<Grouped>) -> (Vec<Flow>, Dependents) {
         let mut parting = Vec::with_capacity(items.len());
-        let keys = self.determined(items.iter().map(|item| &item.value));
+        let own = self.own_keys(items.iter().map(|item| &item.value));
         let of_key = |item: &&Grouped| {
             item.value
                 .origin
-                .is_some_and(|origin| keys.contains_key(&origin.reference) && !is_determined(&keys, origin))
+                .is_some_and(|origin| own.contains_key(&origin.reference) && !is_determined(&own, origin))
         };
-        let key = items.iter().filter(of_key).filter_map(|item| item.spelled.clone()).min_by_key(Range::len);
-        for item in &items {
-            let is_determined = item.value.origin.is_some_and(|origin| is_determined(&keys, origin));
-            if !is_determined || !self.spare_item(item, key.as_ref()) {
-                self.same_values(&item.value, UseKind::Grouping, item.span.clone());
-                parting.push(self.parting(&item.value));
+        let shortest = |spelled: &mut dyn Iterator<Item = Range<usize>>| spelled.min_by_key(Range::len);
+        let key = shortest(&mut items.iter().filter(of_key).filter_map(|item| item.spelled.clone()));
+        let clean = items.iter().filter(|item| item.value.is_clean());
+        let mut dependents = Dependents {
+            key: shortest(&mut clean.filter_map(|item| item.spelled.clone())),
+            items: Vec::new(),
+        };
+        let may_depend = !self.view && self.choices.is_empty() && dependents.key.is_some();
+        let all = match may_depend && items.iter().any(|item| !item.value.is_clean()) {
+            true => self.all_keys(items.iter().map(|item| &item.value)),
+            false => HashMap::new(),
+        };
+        for item in items {
+            let is_own = item.value.origin.is_some_and(|origin| is_determined(&own, origin));
+            if is_own && self.spare_item(&item, key.as_ref()) {
+                continue;
+            }
+            let settled = item.value.origin.filter(|_| !item.value.is_clean());
+            let settled = settled.and_then(|origin| self.settled(origin));
+            if settled.is_some_and(|origin| is_determined(&all, origin)) {
+                dependents.items.push(item);
+                continue;
+            }
+            self.same_values(&item.value, UseKind::Grouping, item.span.clone());
+            parting.push(self.parting(&item.value));
+        }
+        (parting, dependents)
+    }
+
+    /// Items of GROUP BY that a key determines as far as bauta knows, and the server
+    /// does not (`check_functional_grouping` knows tables alone): what they put out is
+    /// taken of any row of the group. `reads`: where columns are read since WHERE, and
+    /// `targets` what is put out.
+    pub(super) fn settle_groups(
+        &mut self,
+        dependents: Dependents,
+        select: &SelectStmt,
+        targets: &mut [Target],
+        reads: usize,
+    ) {
+        let all: Vec<(Option<Origin>, Option<Range<usize>>)> =
+            dependents.items.iter().map(|item| (item.value.origin, item.spelled.clone())).collect();
+        for item in dependents.items {
+            let spelled = all.iter().filter(|(origin, _)| *origin == item.value.origin);
+            let own: Vec<Range<usize>> = spelled.filter_map(|(_, spelled)| spelled.clone()).collect();
+            let key = dependents.key.as_ref();
+            match key.and_then(|key| self.taken_of_any(&item, key, &own, select, targets, reads)) {
+                Some(edits) => {
+                    // The server names no column for what an aggregate gives.
+                    let of_it = targets.iter_mut().filter(|target| target.value.origin == item.value.origin);
+                    of_it.for_each(|target| target.value.origin = item.value.origin.map(Origin::handed));
+                    let needs = self.needs_to_compare(&item.value);
+                    self.leave_uncompared(&[&item.value], UseKind::Grouping, needs, edits);
+                }
+                None => self.same_values(&item.value, UseKind::Grouping, item.span.clone()),
             }
         }
-        parting
+    }
+
+    /// Edits by which the item is not grouped by: where it is put out, the first of an
+    /// array of the group's values stands, which compares none of them. None where it
+    /// is read elsewhere too.
+    fn taken_of_any(
+        &mut self,
+        item: &Grouped,
+        key: &Range<usize>,
+        own: &[Range<usize>],
+        select: &SelectStmt,
+        targets: &[Target],
+        reads: usize,
+    ) -> Option<Vec<Edit>> {
+        let origin = item.value.origin.filter(|origin| self.handed.is_here(*origin))?;
+        if !self.has_plain_array(item.value.type_oid?) {
+            return None;
+        }
+        let mut edits = vec![Edit::new(item.spelled.clone()?, self.places.text(key))];
+        let mut covered = own.to_vec();
+        for node in &select.target_list {
+            let Some(NodeEnum::ResTarget(output)) = node.node.as_ref() else { return None };
+            let Some(NodeEnum::ColumnRef(column)) = inner(output.val.as_deref()) else { continue };
+            let start = self.places.token(output.location).start;
+            let target = targets.iter().find(|target| target.span.start == start);
+            if target.is_none_or(|target| target.value.origin != Some(origin)) {
+                continue;
+            }
+            let span = self.places.name(column.location, column.fields.len()).ok()?;
+            let text = self.places.text(&span);
+            let name = match output.name.is_empty() {
+                true => format!(" AS {}", self.places.last_name(&span)?),
+                false => String::new(),
+            };
+            edits.push(Edit::new(span.clone(), format!("({PG_CATALOG}.{ARRAY_AGG}({text}))[1]{name}")));
+            covered.push(span);
+        }
+        let is_covered = |span: &Range<usize>| covered.contains(span);
+        let read = self.column_reads.get(reads..)?;
+        let is_left = read.iter().any(|(of, span)| *of == origin && !is_covered(span));
+        let outputs = targets.iter().filter(|target| target.value.origin == Some(origin)).count();
+        let bytes = edits.iter().map(|edit| edit.text.len()).sum();
+        if is_left || outputs + 1 != edits.len() {
+            return None;
+        }
+        self.built_bytes = self.built_bytes.checked_sub(bytes)?;
+        Some(edits)
     }
 
     /// The use of an item that a key determines: unless it may be compared, an item of
@@ -136,9 +226,30 @@ impl<'a> Walk<'a> {
         }
         if !value.is_clean() {
             let edit = Edit::new(place.clone(), self.places.text(key).to_owned());
-            self.leave_uncompared(&[value], UseKind::Grouping, self.needs_to_compare(value), edit);
+            self.leave_uncompared(&[value], UseKind::Grouping, self.needs_to_compare(value), vec![edit]);
         }
         true
+    }
+
+    /// `(pg_catalog.array_agg(c))[1]`, as an output: the value of one row of the group,
+    /// masked as in that row. Which row it is hangs on their order, as what an ORDER BY
+    /// in FROM may say, and on no value of the column.
+    pub(super) fn any_of_group(&mut self, node: &'a Node, scope: &Scope<'_, 'a>) -> Analysed<Option<Value>> {
+        let Some((call, argument)) = first_of_array(node).filter(|_| !self.view) else { return Ok(None) };
+        let Some(NodeEnum::ColumnRef(column)) = inner(Some(argument)) else { return Ok(None) };
+        let fits = |field: Field| {
+            let is_certain = field.flow != Flow::Clean && !field.is_uncertain();
+            is_certain && field.type_oid.is_some_and(|oid| self.has_plain_array(oid))
+        };
+        if !self.field_at(column, scope).is_some_and(fits) {
+            return Ok(None);
+        }
+        self.at(call.location);
+        self.account(call.location, &[PG_CATALOG, ARRAY_AGG]);
+        self.aggregates += 1;
+        let value = self.expression(argument, scope, self.show)?;
+        self.handles(&value);
+        Ok(Some(Value { origin: None, ..value }))
     }
 
     /// What SELECT DISTINCT need not compare. Nothing where its outputs may have
@@ -157,13 +268,16 @@ impl<'a> Walk<'a> {
         let Some((words, word)) = found.filter(|_| is_asked && !is_uncertain && !self.view) else {
             return Determined::default();
         };
-        let keys = self.determined(targets.iter().map(|target| &target.value));
-        let is_determined =
-            |target: &Target| target.value.origin.is_some_and(|origin| is_determined(&keys, origin));
-        let determined = || targets.iter().enumerate().filter(|(_, target)| is_determined(target));
-        let places = determined().map(|(place, _)| place).collect();
-        let protected: BTreeSet<usize> =
-            determined().filter(|(_, target)| is_protected(target)).map(|(place, _)| place).collect();
+        let keys = self.all_keys(targets.iter().map(|target| &target.value));
+        let mut places = BTreeSet::new();
+        for (place, target) in targets.iter().enumerate() {
+            let settled = target.value.origin.and_then(|origin| self.settled(origin));
+            if settled.is_some_and(|origin| is_determined(&keys, origin)) {
+                places.insert(place);
+            }
+        }
+        let protects = |place: &usize| targets.get(*place).is_some_and(is_protected);
+        let protected: BTreeSet<usize> = places.iter().copied().filter(protects).collect();
         let all = targets.len();
         // A list of them may be spliced twice.
         let bytes = if protected.is_empty() { 0 } else { all.saturating_mul(2 * ORDINAL_BYTES) };
@@ -196,16 +310,16 @@ impl<'a> Walk<'a> {
             others.iter().filter_map(|place| targets.get(*place)).map(|target| &target.value).collect();
         if let Some(needs) = values.iter().map(|value| self.needs_to_compare(value)).max() {
             let edit = determined.without(&others, &determined.word, "DISTINCT");
-            self.leave_uncompared(&values, UseKind::Distinct, needs, edit);
+            self.leave_uncompared(&values, UseKind::Distinct, needs, vec![edit]);
         }
         let all = || determined.without(&determined.protected, &determined.words, "SELECT DISTINCT");
         (!in_order.is_empty()).then(all)
     }
 
-    /// The use of values that a key determines: unless they may be compared, this edit
-    /// leaves them out.
-    fn leave_uncompared(&mut self, values: &[&Value], kind: UseKind, needs: Disclosure, edit: Edit) {
-        let span = edit.span();
+    /// The use of values that a key determines: unless they may be compared, these
+    /// edits leave them out.
+    fn leave_uncompared(&mut self, values: &[&Value], kind: UseKind, needs: Disclosure, edits: Vec<Edit>) {
+        let span = edits.first().map_or(self.here..self.here, Edit::span);
         self.add_use(Use {
             columns: all_columns(values.iter().map(|value| &value.flow)),
             kind,
@@ -214,18 +328,28 @@ impl<'a> Walk<'a> {
             only_grant: values.iter().any(|value| !value::is_plain(&value.flow)),
             position: self.places.position(span.start),
             span,
-            otherwise: Otherwise::LeaveOut(vec![edit]),
+            otherwise: Otherwise::LeaveOut(edits),
             given: None,
             domain: None,
             detail: None,
         });
     }
 
-    /// The table references whose whole primary key is among the values, and that key.
-    /// An explicit or nondeterministic collation holds different keys equal.
-    fn determined<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
+    /// The table references of the FROM at hand whose whole primary key is among the
+    /// values, and that key: what the server knows too.
+    fn own_keys<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
+        self.whole_keys(origins(values).filter(|origin| origin.own))
+    }
+
+    /// Those that stand anywhere behind the values, by what is equal to the key too.
+    fn all_keys<'v>(&mut self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
+        let known = self.determined_by(origins(values));
+        self.whole_keys(known.into_iter())
+    }
+
+    fn whole_keys(&self, origins: impl Iterator<Item = Origin>) -> HashMap<u32, &'a [i16]> {
         let mut present: HashMap<u32, (Oid, HashSet<i16>)> = HashMap::new();
-        for origin in values.filter(|value| !value.collated).filter_map(|value| value.origin) {
+        for origin in origins {
             let entry = present.entry(origin.reference).or_insert((origin.relation, HashSet::new()));
             entry.1.insert(origin.attribute);
         }
@@ -238,9 +362,10 @@ impl<'a> Walk<'a> {
 
     /// The key that no two rows of the table share at any moment. Children by
     /// inheritance have keys of their own, so their parent has none.
-    fn primary_key(&self, relation: Oid) -> Option<&'a [i16]> {
+    pub(super) fn primary_key(&self, relation: Oid) -> Option<&'a [i16]> {
         let snapshot = self.facts.snapshot;
         let table = snapshot.relations.get(&relation)?;
+        let key = table.constraints.iter().find(|constraint| constraint.is_primary)?;
         let alone = match table.kind {
             RelationKind::PartitionedTable => true,
             RelationKind::Table => {
@@ -252,9 +377,32 @@ impl<'a> Walk<'a> {
             | RelationKind::Sequence
             | RelationKind::Other => false,
         };
-        let key = table.constraints.iter().find(|constraint| constraint.is_primary)?;
         (alone && !key.columns.is_empty()).then_some(key.columns.as_slice())
     }
+}
+
+/// The call and the argument of `(pg_catalog.array_agg(argument))[1]`.
+fn first_of_array(node: &Node) -> Option<(&FuncCall, &Node)> {
+    let Some(NodeEnum::AIndirection(part)) = inner(Some(node)) else { return None };
+    let Some(NodeEnum::FuncCall(call)) = inner(part.arg.as_deref()) else { return None };
+    let [step] = part.indirection.as_slice() else { return None };
+    let Some(NodeEnum::AIndices(place)) = step.node.as_ref() else { return None };
+    let Some(NodeEnum::AConst(number)) = inner(place.uidx.as_deref()) else { return None };
+    let is_first = !place.is_slice
+        && place.lidx.is_none()
+        && matches!(&number.val, Some(Val::Ival(number)) if number.ival == 1);
+    let is_bare = call.agg_order.is_empty()
+        && call.agg_filter.is_none()
+        && call.over.is_none()
+        && !(call.agg_within_group || call.agg_star || call.agg_distinct || call.func_variadic);
+    let is_it = strings(&call.funcname).is_some_and(|names| names == [PG_CATALOG, ARRAY_AGG]);
+    let [argument] = call.args.as_slice() else { return None };
+    (is_first && is_bare && is_it).then_some((&**call, argument))
+}
+
+/// An explicit or nondeterministic collation holds different keys equal.
+fn origins<'v>(values: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = Origin> {
+    values.filter(|value| !value.collated).filter_map(|value| value.origin)
 }
 
 /// Is it a column of one of these that is none of its key?

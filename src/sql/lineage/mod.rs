@@ -15,6 +15,7 @@
 //!   │        ├── types          what a type says of masks, NULLs and columns
 //!   │        └── running        types that run code
 //!   ├── clauses ── begins        GROUP BY, DISTINCT, ORDER BY, windows
+//!   │        └── keys ── handed     what a key among the columns determines
 //!   ├── changing                 what the client may change meanwhile
 //!   ├── choices                  what a DBA's view or rule chooses rows by
 //!   └── dml ── writes            the write rule
@@ -36,6 +37,7 @@ mod expression;
 mod from;
 mod functions;
 mod given;
+mod handed;
 mod keys;
 mod listed;
 mod names;
@@ -71,6 +73,7 @@ use crate::catalog::guard::Facts;
 use crate::catalog::{ColumnId, Oid};
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Disclosure, ProtectedColumn};
+use handed::{Handed, Origin};
 use keys::Distincts;
 use listed::{ListedColumns, WantedColumns};
 use places::Places;
@@ -203,6 +206,7 @@ pub fn view_flows(facts: Facts<'_>, definition: &str, columns: usize) -> Result<
     let [statement] = parsed.statements.as_slice() else { return Err(not_a_view()) };
     let mut walk = Walk::new(facts, definition, &parsed.tokens, VIEW_DEPTH);
     walk.view = true;
+    walk.handed = Handed::off();
     let targets = walk.statement(&statement.node, &Scope::inside(None, Vec::new()))?;
     walk.check_types()?;
     match targets.len() == columns {
@@ -266,8 +270,13 @@ struct Walk<'a> {
     /// What scalar subqueries are called, by their location, and whether they
     /// may be called otherwise.
     subquery_names: HashMap<i32, (String, bool)>,
-    /// Table references numbered so far (`keys`).
-    references: u32,
+    /// What is known of table references (`keys`).
+    handed: Handed,
+    /// Where protected columns are read, as the column that they are, in queries that
+    /// group.
+    column_reads: Vec<(Origin, Range<usize>)>,
+    /// How many of the queries around do.
+    grouping: usize,
     /// What DISTINCT need not compare in this reading.
     distincts: Distincts,
     /// Bytes that rows and lists built anew may still take.
@@ -339,7 +348,9 @@ impl<'a> Walk<'a> {
             ambiguous: Ambiguous::new(),
             resolved: HashSet::new(),
             subquery_names: HashMap::new(),
-            references: 0,
+            handed: Handed::default(),
+            column_reads: Vec::new(),
+            grouping: 0,
             distincts: Distincts::new(),
             built_bytes: rows::MAX_BUILT_BYTES,
             seen: HashSet::new(),
@@ -374,7 +385,7 @@ impl<'a> Walk<'a> {
             .into_iter()
             .map(|Target { name, value, .. }| Output {
                 name,
-                placed: value.origin.is_some(),
+                placed: value.origin.is_some_and(|origin| origin.own),
                 flow: value.flow,
             })
             .collect();

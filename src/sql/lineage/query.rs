@@ -116,11 +116,16 @@ impl<'a> Walk<'a> {
         outer: &Scope<'_, 'a>,
         outermost: bool,
     ) -> Analysed<Vec<Target>> {
+        let around = self.handed.enter();
         let items = self.sources(&select.from_clause, outer, Vec::new())?;
         let scope = Scope::inside(Some(outer), items);
         if let Some(condition) = select.where_clause.as_deref() {
             self.decide(condition, &scope)?;
+            self.note_equal(condition, &scope);
         }
+        let reads = self.column_reads.len();
+        let groups = !select.group_clause.is_empty();
+        self.grouping += usize::from(groups);
         let aggregates = self.aggregates;
         self.windows(&select.window_clause, &scope)?;
         let orders_groups = self.aggregates > aggregates;
@@ -134,13 +139,20 @@ impl<'a> Walk<'a> {
         if !outermost {
             self.carry_literals(&mark);
         }
-        self.group_by(select, &scope, &mut targets)?;
+        let dependents = self.group_by(select, &scope, &mut targets)?;
         if let Some(condition) = select.having_clause.as_deref() {
             self.decide(condition, &scope)?;
         }
         let determined = self.distinct(select, &scope, &targets)?;
         self.order_by_clause(select, &scope, &targets, &determined)?;
         self.limit_and_locks(select, &scope)?;
+        self.settle_groups(dependents, select, &mut targets, reads);
+        self.grouping = self.grouping.saturating_sub(usize::from(groups));
+        if self.grouping == 0 {
+            self.column_reads.clear();
+        }
+        self.keep_origins(select, &mut targets, outermost);
+        self.handed.leave(around);
         Ok(targets)
     }
 
@@ -320,7 +332,10 @@ impl<'a> Walk<'a> {
         }
         self.placeless(&[&target.name]);
         let aggregates = self.aggregates;
-        let value = self.expression(node, scope, purpose)?;
+        let value = match self.any_of_group(node, scope)? {
+            Some(value) => value,
+            None => self.expression(node, scope, purpose)?,
+        };
         if is_column(node) && self.read_by(&value) == Read::Shown {
             self.read = read.max(Read::Shown);
         }
@@ -344,7 +359,11 @@ impl<'a> Walk<'a> {
     fn read_by(&self, value: &Value) -> Read {
         match value.flow {
             Flow::Clean => Read::Nothing,
-            Flow::Plain { cast: false, .. } if self.shows && value.origin.is_some() => Read::Shown,
+            Flow::Plain { cast: false, .. }
+                if self.shows && value.origin.is_some_and(|origin| origin.own) =>
+            {
+                Read::Shown
+            }
             Flow::Plain { .. } | Flow::Derived { .. } | Flow::Mixed { .. } | Flow::Computed { .. } => {
                 Read::Used
             }

@@ -113,7 +113,7 @@ impl<'a> Text<'a, '_> {
         walk.check_types()?;
         let witnessed = walk.witnessed(&targets)?;
         // What the client may change proves nothing.
-        let fixed = |target: &Target| target.value.origin.filter(|_| !target.loose);
+        let fixed = |target: &Target| target.value.origin.filter(|origin| origin.own && !target.loose);
         let origins = targets.iter().map(|target| fixed(target).map(|origin| origin.relation)).collect();
         Ok((Lineage { witnessed, ..walk.finish(targets) }, Proof { excluded, origins }))
     }

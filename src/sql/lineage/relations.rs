@@ -6,6 +6,7 @@ use std::sync::Arc;
 use pg_query::protobuf::RangeVar;
 
 use super::changing::take_names;
+use super::handed::Handed;
 use super::names::strings;
 use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
@@ -35,6 +36,7 @@ impl<'a> Walk<'a> {
                 // `ctelevelsup` is 0 (`addRangeTableEntryForCTE`).
                 let is_own = std::ptr::eq(level, scope);
                 fields.iter_mut().for_each(|field| field.hidden &= !is_own);
+                self.mentioned_anew(&mut fields)?;
                 Source {
                     alias: Some(named.relname.clone()),
                     fields,
@@ -216,6 +218,7 @@ impl<'a> Walk<'a> {
         let statement = parsed.statements.first()?;
         let mut walk = Walk::new(self.facts, definition, &parsed.tokens, depth);
         walk.view = true;
+        walk.handed = Handed::off();
         walk.statement(&statement.node, &Scope::inside(None, Vec::new())).ok()?;
         Some(found(walk))
     }
@@ -315,7 +318,7 @@ impl<'a> Walk<'a> {
     pub(super) fn spend_marks(&mut self) {
         let views = self.reached_relations();
         let definitions = views.into_iter().filter_map(|view| view.definition.as_deref());
-        let joins = |walk: Walk<'_>| if walk.references > 1 { walk.asked } else { Vec::new() };
+        let joins = |walk: Walk<'_>| if walk.handed.references() > 1 { walk.asked } else { Vec::new() };
         let asked = definitions.filter_map(|definition| self.within_view(definition, joins));
         for (flow, needs) in asked.flatten().collect::<Vec<_>>() {
             let purpose = Purpose { needs, ..Purpose::DECIDE };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use pg_query::protobuf::CommonTableExpr;
 
-use super::keys::Origin;
+use super::handed::Origin;
 use super::rows::RowShape;
 use super::value::{Value, computed, inside, mixed, unite};
 use crate::catalog::Oid;

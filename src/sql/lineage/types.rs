@@ -13,6 +13,7 @@ use super::scope::{Field, Scope};
 use super::value::{self, Literal, Purpose, Value, unite};
 use super::{Walk, given};
 use crate::catalog::Oid;
+use crate::catalog::functions::is_well_known_extension;
 use crate::catalog::snapshot::TypeInfo;
 use crate::sql::analysis::Flow;
 
@@ -99,6 +100,13 @@ pub(super) fn is_scalar_type(name: &str) -> bool {
     SCALARS.contains(&name) || given::is_castable(name)
 }
 
+/// Is `=` of these two what keys and groups hold equal, and nothing else?
+pub(super) fn are_one(types: [Oid; 2]) -> bool {
+    // text and varchar; oid, uuid, date.
+    const ALIKE: &[&[Oid]] = &[&[INT2, INT4, INT8], &[TEXT, VARCHAR], &[Oid(26)], &[Oid(2950)], &[DATE]];
+    ALIKE.iter().any(|alike| types.iter().all(|oid| alike.contains(oid)))
+}
+
 /// Do values of these types sort as they do in this one?
 pub(super) fn sorts_alike(types: &[Oid], oid: Oid) -> bool {
     let is_text = |oid: Oid| matches!(oid, TEXT | VARCHAR);
@@ -149,6 +157,12 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Is there an array type of it, whose elements are such values?
+    pub(super) fn has_plain_array(&self, oid: Oid) -> bool {
+        let is_of_it = |info: &TypeInfo| info.element == Some(oid) && info.category == 'A';
+        !self.is_array(oid) && self.facts.snapshot.types.values().any(is_of_it)
+    }
+
     fn column_types(&self, flow: &Flow) -> impl Iterator<Item = Oid> {
         value::columns(flow).iter().filter_map(|column| {
             let relation = self.facts.snapshot.relation(&column.schema, &column.table);
@@ -166,7 +180,7 @@ impl<'a> Walk<'a> {
         types.into_iter().map(|oid| self.without_domain(oid)).collect()
     }
 
-    fn without_domain(&self, oid: Oid) -> Oid {
+    pub(super) fn without_domain(&self, oid: Oid) -> Oid {
         self.base(oid).map_or(oid, |info| info.oid)
     }
 
@@ -264,8 +278,19 @@ impl<'a> Walk<'a> {
                 DATE => !is_one(DATE),
                 TIMESTAMP => !among(&[DATE, TIMESTAMP]),
                 MACADDR8 => !is_one(MACADDR8),
-                oid => !NEVER_FAILING.contains(&oid) && !is_one(oid),
+                oid => !NEVER_FAILING.contains(&oid) && !is_one(oid) && !self.relabels(oid, &others),
             })
+    }
+
+    /// Does making this type one of those look at no value? The common type is that of
+    /// a value that is there (`select_common_type`), and `citext` is a `text` as it is.
+    fn relabels(&self, oid: Oid, others: &[Oid]) -> bool {
+        let snapshot = self.facts.snapshot;
+        let extension = snapshot.types.get(&oid).and_then(|info| info.extension.as_deref());
+        let relabels = |to: &Oid| {
+            snapshot.casts.iter().any(|cast| cast.source == oid && cast.target == *to && cast.is_binary)
+        };
+        extension.is_some_and(is_well_known_extension) && !others.is_empty() && others.iter().all(relabels)
     }
 
     /// What a cast to the type of this name gives, if that is one of `pg_catalog`.
@@ -370,13 +395,7 @@ impl<'a> Walk<'a> {
 
     /// The type of a column that nobody may make another.
     fn type_at(&self, reference: &ColumnRef, scope: &Scope<'_, 'a>) -> Option<Oid> {
-        let names = strings(&reference.fields)?;
-        let field = match names.as_slice() {
-            [column] => scope.column(column)?,
-            [source, column] => scope.source(None, source)?.field(column)?,
-            [schema, source, column] => scope.source(Some(schema), source)?.field(column)?,
-            _ => return None,
-        };
+        let field = self.field_at(reference, scope)?;
         field.type_oid.filter(|_| !field.is_uncertain())
     }
 

@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut, Range};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::keys::Origin;
+use super::handed::Origin;
 use super::rows::Rebuilt;
 use super::scope::Field;
 use crate::catalog::Oid;

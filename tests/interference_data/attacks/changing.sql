@@ -121,3 +121,40 @@ ALTER SCHEMA archive RENAME TO attic
 ALTER SCHEMA public RENAME TO archive
 SELECT id FROM archive.customers WHERE salary > 50000 ORDER BY id
 ROLLBACK
+== names given by place to the columns of a function that loses one
+CREATE FUNCTION wide() RETURNS TABLE (a int, b int) LANGUAGE sql AS 'SELECT 1, 2'
+SELECT * FROM wide()
+BEGIN
+DROP FUNCTION wide()
+CREATE FUNCTION wide() RETURNS TABLE (a int) LANGUAGE sql AS 'SELECT 1'
+SELECT x.c || '' FROM (SELECT w.*, c.city, c.ssn FROM wide() w JOIN customers c ON c.id < 4) AS x(a, b, c) ORDER BY b, c
+ROLLBACK
+DROP FUNCTION wide()
+== columns of functions come before a value and go behind it
+CREATE FUNCTION wide() RETURNS TABLE (a int, b int) LANGUAGE sql AS 'SELECT 1, 2'
+CREATE FUNCTION slim() RETURNS TABLE (a int) LANGUAGE sql AS 'SELECT 1'
+BEGIN
+DROP FUNCTION wide()
+DROP FUNCTION slim()
+CREATE FUNCTION slim() RETURNS TABLE (a int, b int) LANGUAGE sql AS 'SELECT 1, 2'
+CREATE FUNCTION wide() RETURNS TABLE (a int) LANGUAGE sql AS 'SELECT 1'
+SELECT w.*, lower(c.ssn), s.* FROM wide() w JOIN customers c ON c.id < 4, slim() s ORDER BY c.id
+ROLLBACK
+DROP FUNCTION wide()
+DROP FUNCTION slim()
+== names given by place to the attributes of a type that loses one
+CREATE TYPE wide_row AS (a int, b int)
+SELECT * FROM jsonb_populate_record(NULL::wide_row, '{}')
+BEGIN
+ALTER TYPE wide_row DROP ATTRIBUTE b
+SELECT x.c || '' FROM (SELECT w.*, c.city, c.ssn FROM jsonb_populate_record(NULL::wide_row, '{}') w JOIN customers c ON c.id < 4) AS x(a, b, c) ORDER BY b, c
+ROLLBACK
+DROP TYPE wide_row
+== columns of a function united with a value by their places
+CREATE FUNCTION wide() RETURNS TABLE (a text, b text) LANGUAGE sql AS $$ SELECT 'x', 'y' $$
+BEGIN
+DROP FUNCTION wide()
+CREATE FUNCTION wide() RETURNS TABLE (a text) LANGUAGE sql AS $$ SELECT 'x' $$
+SELECT * FROM (SELECT w.*, c.ssn || '' AS t, 'z' AS u FROM wide() w JOIN customers c ON c.id < 4 UNION ALL SELECT '1', '2', '3') q ORDER BY 1, 2, 3
+ROLLBACK
+DROP FUNCTION wide()

@@ -443,3 +443,64 @@ SELECT id, ROW(nullif(vip, true), NULL) IS NULL FROM customers ORDER BY id
 BEGIN
 SELECT id, home IS NOT NULL, (home).street IS NULL FROM customers WHERE home IS NOT NULL ORDER BY (home).zip, id
 ROLLBACK
+== distinct over a subquery's key and another one's value
+SELECT count(*) FROM (SELECT DISTINCT a.id, b.vip FROM (SELECT id FROM customers WHERE id = 1) a, (SELECT id, vip FROM customers WHERE id < 3) b) q
+== distinct over a CTE's key and the value of its other mention
+WITH c AS (SELECT id, vip FROM customers) SELECT count(*) FROM (SELECT DISTINCT a.id, b.vip FROM c a, c b WHERE a.id = 1 AND b.id < 3) q
+== distinct over a view's key and the value of its other mention
+SELECT count(*) FROM (SELECT DISTINCT a.id, b.vip FROM v_all a, v_all b WHERE a.id = 1 AND b.id < 3) q
+== group by a view's key and the value of its other mention
+SELECT a.id, count(*) FROM v_all a, v_all b WHERE a.id = 1 AND b.id < 3 GROUP BY a.id, b.vip ORDER BY 2
+== distinct over a key that an outer join leaves out by itself
+SELECT count(*) FROM (SELECT DISTINCT y.k, c.vip FROM customers c LEFT JOIN LATERAL (SELECT c.id AS k WHERE c.id > 5) y ON true WHERE c.id < 3) q
+== distinct over a key that is computed further in
+SELECT count(*) FROM (SELECT DISTINCT x.id, x.vip FROM (SELECT id / 3 AS id, vip FROM customers WHERE id < 3) x) q
+== distinct over what is a key for some rows
+SELECT count(*) FROM (SELECT DISTINCT o.customer_id, c.vip FROM orders o JOIN customers c ON c.id = o.customer_id OR c.id < 3 WHERE o.customer_id = 7) q
+== distinct over what is a key in another query only
+SELECT count(*) FROM (SELECT DISTINCT o.id, c.vip FROM orders o, customers c WHERE o.id = 1 AND c.id < 3 AND (EXISTS (SELECT FROM staff s WHERE s.id = o.id AND s.id = c.id) OR true)) q
+== distinct over names that a list gives to other columns
+SELECT count(*) FROM (SELECT DISTINCT x.id, x.vip FROM (SELECT 1, vip, id FROM customers WHERE id < 3) AS x (id, vip, z)) q
+== distinct over the key of one arm of a union
+SELECT count(*) FROM (SELECT DISTINCT id, vip FROM (SELECT id, vip FROM customers WHERE id = 1 UNION ALL SELECT 1, vip FROM customers WHERE id = 2) x) q
+== distinct over the key of the first part of a recursion
+WITH RECURSIVE r AS (SELECT 1 AS n, id, vip FROM customers WHERE id = 1 UNION ALL SELECT 2, r.id, c.vip FROM r JOIN customers c ON c.id = 2 WHERE r.n = 1) SELECT count(*) FROM (SELECT DISTINCT id, vip FROM r) q
+== group by a key of an inheritance parent behind a subquery
+SELECT id, secret, count(*) FROM (SELECT id, secret FROM people) x GROUP BY id, secret ORDER BY id
+== group by a merged key of another side
+SELECT count(*) FROM (SELECT id, c.vip FROM (SELECT 1 AS id, id AS z FROM customers) s FULL JOIN (SELECT id AS z, vip FROM customers WHERE id < 3) c USING (z) GROUP BY id, c.vip) q
+== the order of groups beside a subquery's key
+SET enable_hashagg = off
+SELECT array_agg(id) FROM (SELECT x.id FROM (SELECT id, salary FROM customers OFFSET 0) x GROUP BY x.salary, x.id) q
+== the first group beside a view's key
+SET enable_hashagg = off
+SELECT id, salary FROM v_all GROUP BY 2, 1 LIMIT 1
+== the order of groups beside a key's equal
+SET enable_hashagg = off
+SELECT array_agg(k) FROM (SELECT o.customer_id AS k FROM orders o JOIN customers c ON c.id = o.customer_id GROUP BY c.salary, o.customer_id) q
+== the first of a view's distinct rows
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT id FROM (SELECT DISTINCT salary, id FROM v_all LIMIT 1) q
+== the first of distinct rows beside a key's equal
+SET enable_hashagg = off
+SET enable_indexscan = off
+SELECT DISTINCT c.salary, o.customer_id FROM orders o JOIN customers c ON c.id = o.customer_id LIMIT 1
+== a value beside a view's key in having
+SELECT id FROM v_all GROUP BY id, salary HAVING salary > 50000 ORDER BY id
+== the first value of a group, by an order
+SELECT city, (pg_catalog.array_agg(id))[1] FROM (SELECT id, city FROM customers ORDER BY salary) x GROUP BY city ORDER BY city
+== the first value of a group, asked about
+SELECT city FROM customers GROUP BY city HAVING (pg_catalog.array_agg(salary))[1] > 50000 ORDER BY city
+== the first value of a group, asked about further out
+SELECT count(*) FROM (SELECT city, (pg_catalog.array_agg(salary))[1] AS s FROM customers GROUP BY city) q WHERE s > 50000
+== the first value of a group, in an expression
+SELECT (pg_catalog.array_agg(salary))[1] || 'x', (pg_catalog.array_agg(email))[1] || 'x' FROM customers GROUP BY city ORDER BY city
+== the first value of a group, told apart
+SELECT count(*) FROM (SELECT DISTINCT (pg_catalog.array_agg(vip))[1] FROM customers WHERE id < 3 GROUP BY id) q
+== the first value of a group, sorted by
+SELECT id, (pg_catalog.array_agg(salary))[1] FROM customers GROUP BY id ORDER BY 2 LIMIT 3
+== the first value of a sorted array
+SELECT city, (pg_catalog.array_agg(salary ORDER BY salary))[1] FROM customers GROUP BY city ORDER BY (pg_catalog.array_agg(id ORDER BY salary))[1]
+== the first of what is distinct on a token
+SELECT DISTINCT ON (ssn) id FROM customers ORDER BY ssn, id

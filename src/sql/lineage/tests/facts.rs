@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::catalog::guard::Facts;
 use crate::catalog::snapshot::{
-    Action, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
+    Action, Cast, Column, Constraint, ConstraintKind, Function, Operator, Relation, RelationKind, Snapshot,
     TypeInfo, Volatility,
 };
 use crate::catalog::{ColumnId, Oid};
@@ -177,19 +177,26 @@ impl Shop {
             (CITEXT, "public", "citext", 'b'),
             (90_002, "public", "mail_domain", 'd'),
         ];
-        for (oid, schema, name, kind) in types {
+        let arrays = [(1009, TEXT, "_text"), (1182, DATE, "_date")];
+        let arrays = arrays.map(|(oid, of, name)| (oid, "pg_catalog", name, 'b', Some(Oid(of))));
+        let all = types.map(|(oid, schema, name, kind)| (oid, schema, name, kind, None));
+        for (oid, schema, name, kind, element) in all.into_iter().chain(arrays) {
             self.snapshot.add_type(TypeInfo {
                 oid: Oid(oid),
                 schema: schema.into(),
                 name: name.into(),
                 kind,
-                category: 'S',
-                element: None,
+                category: if element.is_some() { 'A' } else { 'S' },
+                element,
                 base: (kind == 'd').then_some(Oid(TEXT)),
                 modifier: -1,
                 relation: None,
-                extension: None,
+                extension: (name == "citext").then(|| "citext".into()),
             });
+        }
+        for (target, is_binary) in [(TEXT, true), (1043, true), (INT, false)] {
+            let (source, target) = (Oid(CITEXT), Oid(target));
+            self.snapshot.casts.push(Cast { source, target, function: None, is_binary });
         }
         self.snapshot.operators.push(Operator {
             oid: Oid(95_000),
@@ -222,6 +229,16 @@ impl Shop {
         // A client's own: earlier in its search_path it would receive raw values.
         self.add_function(Oid(30_003), "evil", "rtrim", Volatility::Immutable, TEXT);
         self.opaque.insert(Oid(30_001));
+        self.add_table_function(30_004, "app", "tree", "node level");
+        self.add_table_function(30_005, "app", "either", "one two");
+        self.add_table_function(30_006, "other", "either", "one three");
+    }
+
+    fn add_table_function(&mut self, oid: u32, schema: &str, name: &str, outputs: &str) {
+        self.add_function(Oid(oid), schema, name, Volatility::Stable, RECORD);
+        if let Some(function) = self.snapshot.functions.get_mut(&Oid(oid)) {
+            function.outputs = outputs.split(' ').map(Into::into).collect();
+        }
     }
 
     fn add_function(&mut self, oid: Oid, schema: &str, name: &str, volatility: Volatility, result: u32) {
@@ -239,6 +256,7 @@ impl Shop {
             argument_types: if name == "row_to_json" { vec![Oid(RECORD)] } else { Vec::new() },
             extension: None,
             support: Vec::new(),
+            outputs: Vec::new(),
             state_types: Vec::new(),
         });
     }
@@ -315,7 +333,9 @@ impl Shop {
             constraint("customers_email_key", ConstraintKind::Unique, &[3]),
             constraint("other_mail", ConstraintKind::Check, &[3, 12]),
         ];
-        for (table, name) in [(104, "users_pkey"), (113, "people_pkey"), (114, "people_pkey")] {
+        for (table, name) in
+            [(103, "orders_pkey"), (104, "users_pkey"), (113, "people_pkey"), (114, "people_pkey")]
+        {
             let key = constraint(name, ConstraintKind::Unique, &[1]);
             self.snapshot.relations.get_mut(&Oid(table)).unwrap().constraints = vec![key];
         }
