@@ -21,15 +21,20 @@ use crate::sql::analysis::Flow;
 
 impl Walk<'_> {
     /// May the client change what the name stands for? A name that counts is
-    /// not the client's to make, in any schema.
+    /// not the client's to make, in any schema. Where it may mean several relations,
+    /// one that is the client's to alter is altered by DDL that spells the name:
+    /// behind that, the statement is refused (`need_settled_names`).
     pub(super) fn may_change(&self, named: &RangeVar, relations: &[&Relation]) -> bool {
         let is_catalogs = matches!(named.schemaname.as_str(), "pg_catalog" | "information_schema");
-        let is_held = |relation: &&Relation| {
-            self.facts.counted_relations.contains(&relation.oid)
-                || self.facts.locked_relations.contains_key(&relation.oid)
-                || self.facts.protected.keys().any(|id| id.relation == relation.oid)
-        };
-        !self.view && !is_catalogs && !relations.iter().any(is_held)
+        let is_firm = self.is_choice(named) && self.meanings.is_firm(named.location);
+        !self.view && !is_catalogs && !is_firm && !relations.iter().any(|relation| self.is_held(relation))
+    }
+
+    /// Is DDL on it held up?
+    pub(super) fn is_held(&self, relation: &Relation) -> bool {
+        self.facts.counted_relations.contains(&relation.oid)
+            || self.facts.locked_relations.contains_key(&relation.oid)
+            || self.facts.protected.keys().any(|id| id.relation == relation.oid)
     }
 
     /// Refuses where places in a list of columns decide what is protected.
@@ -89,9 +94,13 @@ impl Walk<'_> {
         let loose = targets.iter().enumerate().filter(|(_, target)| target.loose);
         let known = loose.map(|(place, target)| {
             let origin = target.value.origin?;
+            // One of several columns: which is not known.
+            if self.meanings.several(origin.reference).is_some() {
+                return None;
+            }
             Some((place, ColumnId { relation: origin.relation, attribute: origin.attribute }))
         });
-        match known.collect::<Option<Vec<_>>>().filter(|_| self.choices.is_empty()) {
+        match known.collect::<Option<Vec<_>>>() {
             Some(known) => Ok(known),
             None => self.refuse(UNCERTAIN, -1),
         }

@@ -188,6 +188,10 @@ impl<'a> Walk<'a> {
             if a.hidden || b.hidden {
                 return self.unknown("joining by a column of SEARCH or CYCLE");
             }
+            if a.optional || b.optional {
+                return self
+                    .refuse(format!("which column \"{name}\" of USING is hangs on what names mean"), -1);
+            }
             let is_checked = !join.is_natural && !self.view;
             if is_checked && !(is_left_out(&left_fields, &name) && is_left_out(&right_fields, &name)) {
                 let message = format!("which column \"{name}\" of USING is may be another: name it with AS");
@@ -369,6 +373,7 @@ fn joined_source(merged: &[Field], left: &[Item], right: &[Item]) -> Source {
     }
     let is_settled = |item: &Item| item.source.is_choice || !item.source.may_have_others();
     source.is_choice = left.iter().chain(right).filter(|item| item.bare).all(is_settled);
+    source.differs = left.iter().chain(right).any(|item| item.bare && item.source.differs);
     source
 }
 
