@@ -54,6 +54,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("spliced", include_str!("interference_data/attacks/spliced.sql")),
     ("bare", include_str!("interference_data/attacks/bare.sql")),
     ("ranked", include_str!("interference_data/attacks/ranked.sql")),
+    ("namesakes", include_str!("interference_data/attacks/namesakes.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

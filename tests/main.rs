@@ -70,6 +70,7 @@ mod steered;
 mod stored;
 mod stores;
 mod swapped;
+mod tenants;
 mod tls;
 mod tokens;
 mod transparency;

@@ -210,3 +210,7 @@ CREATE TABLE once_child () INHERITS (once); DROP TABLE once_child;
 INSERT INTO once SELECT i, md5(i::text || :seed) FROM generate_series(1, 12) i;
 INSERT INTO pinned SELECT * FROM once;
 INSERT INTO pinned_pair SELECT 1, id, pin FROM once;
+INSERT INTO let_a.lodgers SELECT i, md5('n' || i || :seed), md5('c' || i / 2 || :seed), i FROM generate_series(1, 6) i;
+INSERT INTO let_b.lodgers SELECT id, reverse(name), reverse(code), room FROM let_a.lodgers;
+INSERT INTO let_c.lodgers SELECT id, md5(name), md5(code), room FROM let_a.lodgers;
+INSERT INTO archive.lodgers SELECT i, 'old' || i, i, 'note' || i, 'more' FROM generate_series(1, 6) i;

@@ -563,3 +563,12 @@ CREATE TABLE pinned (id int PRIMARY KEY, pin text NOT NULL UNIQUE);
 CREATE TABLE pinned_pair (org int, id int, pin text NOT NULL UNIQUE, PRIMARY KEY (org, id));
 -- A name that ends in what Unicode calls a space.
 CREATE VIEW U&"bare\00A0" AS SELECT id, pin, upper(pin) AS up FROM bare_vault;
+
+-- Three houses of one shape, and a fourth of that name whose columns are others.
+CREATE SCHEMA let_a; CREATE SCHEMA let_b; CREATE SCHEMA let_c;
+CREATE TABLE let_a.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE TABLE let_b.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE TABLE let_c.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE DOMAIN lodging_room AS int;
+CREATE TABLE archive.lodging (id int PRIMARY KEY, name text);
+CREATE TABLE archive.lodgers (room lodging_room, note text, more text) INHERITS (archive.lodging);
