@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableStmt, DropBehavior, DropStmt, ObjectType, RenameStmt};
+use pg_query::protobuf::{AlterTableStmt, DropBehavior, DropStmt, Node, ObjectType, RenameStmt};
 
 use super::Classifier;
 use super::making::{made_names, names_in};
@@ -43,7 +43,9 @@ impl Classifier<'_> {
 
     fn with_new_columns(&self, alter: &AlterTableStmt) -> Option<Vec<String>> {
         let table = alter.relation.as_ref()?;
-        is_relation(alter.objtype()).then(|| self.with_children(&table.relname))
+        let attached = alter.cmds.iter().filter_map(attached).flat_map(|name| self.with_children(name));
+        let names = self.with_children(&table.relname).into_iter().chain(attached);
+        is_relation(alter.objtype()).then(|| names.collect())
     }
 
     fn renamed(&self, rename: &RenameStmt) -> Option<Vec<String>> {
@@ -72,6 +74,15 @@ impl Classifier<'_> {
             }
         }
         names
+    }
+}
+
+/// A child from here on, as no snapshot knows it.
+fn attached(command: &Node) -> Option<&str> {
+    let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return None };
+    match command.def.as_deref().and_then(|def| def.node.as_ref()) {
+        Some(NodeEnum::PartitionCmd(partition)) => partition.name.as_ref().map(|name| name.relname.as_str()),
+        _ => None,
     }
 }
 
@@ -136,5 +147,36 @@ impl Reshaped {
         self.names.retain(|_, since| *since <= savepoint);
         self.any = self.any.filter(|since| *since <= savepoint);
         self.changes = self.changes.filter(|since| *since <= savepoint);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fuzzing::catalog;
+    use crate::sql::analyser::analyse;
+    use crate::sql::parse::with_room;
+
+    #[test]
+    fn ddl_reshapes_what_it_names_or_anything() {
+        for (ddl, expected) in [
+            ("CREATE TABLE made (id int)", Some("made")),
+            ("CREATE TABLE made AS SELECT 1 AS one", Some("made")),
+            ("CREATE VIEW seen AS SELECT 1 AS one", Some("seen")),
+            ("ALTER TABLE made ADD COLUMN more int", Some("made")),
+            ("ALTER TABLE made RENAME TO other", Some("made other")),
+            ("ALTER TABLE made RENAME COLUMN a TO b", Some("made b")),
+            ("ALTER TABLE made SET SCHEMA elsewhere", Some("made")),
+            ("ALTER TABLE whole ATTACH PARTITION part DEFAULT", Some("whole part")),
+            ("DROP TABLE made, other", Some("made other")),
+            ("DROP TABLE made CASCADE", None),
+            ("DROP TYPE mood", None),
+            ("ALTER TYPE pair ADD ATTRIBUTE c int CASCADE", None),
+            ("DO 'BEGIN END'", None),
+            ("CREATE SCHEMA app CREATE TABLE made (id int)", None),
+        ] {
+            let analysis = with_room(|| analyse(&catalog::guard(), ddl.as_bytes(), 100)).unwrap();
+            let names = analysis.statements[0].names.reshaped.clone();
+            assert_eq!(names.map(|names| names.join(" ")).as_deref(), expected, "{ddl}");
+        }
     }
 }

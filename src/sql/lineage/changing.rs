@@ -21,13 +21,10 @@ use crate::sql::analysis::Flow;
 
 impl Walk<'_> {
     /// May the client change what the name stands for? A name that counts is
-    /// not the client's to make, in any schema. Where it may mean several relations,
-    /// one that is the client's to alter is altered by DDL that spells the name:
-    /// behind that, the statement is refused (`need_settled_names`).
+    /// not the client's to make, in any schema.
     pub(super) fn may_change(&self, named: &RangeVar, relations: &[&Relation]) -> bool {
         let is_catalogs = matches!(named.schemaname.as_str(), "pg_catalog" | "information_schema");
-        let is_firm = self.is_choice(named) && self.meanings.is_firm(named.location);
-        !self.view && !is_catalogs && !is_firm && !relations.iter().any(|relation| self.is_held(relation))
+        !self.view && !is_catalogs && !relations.iter().any(|relation| self.is_held(relation))
     }
 
     /// Is DDL on it held up?

@@ -130,6 +130,7 @@ impl<'a> Walk<'a> {
         let merged = self.merged_columns(join, &left, &right)?;
         let mut joined = joined_source(&merged, &left, &right);
         if join.is_natural && may_have_others(&left, &right) {
+            self.others_move = true;
             // Which columns it has hangs on their names.
             joined.fields.iter_mut().for_each(|field| field.loose = true);
         }
@@ -293,6 +294,7 @@ impl<'a> Walk<'a> {
         // A definition list is what the columns are; else a name may be wrong.
         let unsure = !is_defined && !self.has_certain_columns(call, scope);
         let loose = !self.view && unsure;
+        self.others_move |= unsure;
         let is_alone = function.functions.len() == 1 && !unsure && !is_defined;
         // What of the call is the client's own and runs nothing.
         let is_given = !self.view && flow == Flow::Clean && runs.is_none();

@@ -166,7 +166,8 @@ impl<'a> Walk<'a> {
         let is_protected = |target: &Target| !target.value.is_clean();
         // What is not protected in this reading may be in another.
         let is_asked = !self.meanings.are_certain() || targets.iter().any(is_protected);
-        let is_uncertain = targets.iter().any(Target::moves) || select.group_clause.iter().any(is_set);
+        let is_uncertain =
+            (self.others_move && targets.iter().any(Target::moves)) || select.group_clause.iter().any(is_set);
         let first = select.target_list.first().and_then(|node| node.node.as_ref());
         let found = match first {
             Some(NodeEnum::ResTarget(first)) => self.places.distinct(first.location),

@@ -260,6 +260,12 @@ struct Walk<'a> {
     wanted: WantedColumns,
     /// What names without a schema mean in this reading.
     meanings: Meanings,
+    /// Something else than one of several relations of a name may have other columns by
+    /// then. The columns of those are what they are in this reading: behind DDL that
+    /// changes them the statement is refused, and what another session changes while it
+    /// waits has it read again before its rows are shown. What it writes shows nothing of
+    /// a reading that is left out: what is compared there, or put out, is copied in all.
+    others_move: bool,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
     /// What scalar subqueries are called, by their location, and whether they
@@ -335,6 +341,7 @@ impl<'a> Walk<'a> {
             listed: ListedColumns::new(),
             wanted: WantedColumns::new(),
             meanings: Meanings::default(),
+            others_move: false,
             resolved: HashSet::new(),
             subquery_names: HashMap::new(),
             references: 0,

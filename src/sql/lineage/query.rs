@@ -163,7 +163,7 @@ impl<'a> Walk<'a> {
         let width = rows.first().map_or(0, Vec::len);
         if rows.iter().any(|row| row.len() != width) {
             let message = "VALUES lists must all be the same length";
-            return match first_moving == usize::MAX {
+            return match first_moving == usize::MAX || !self.others_move {
                 true => self.impossible(sqlstate::SYNTAX_ERROR, message),
                 false => self.unknown("VALUES over columns that may change"),
             };
@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
         let left = self.select(left, scope)?;
         let right = self.select(right, scope)?;
         if left.len() != right.len() {
-            if left.iter().chain(&right).any(Target::moves) {
+            if self.others_move && left.iter().chain(&right).any(Target::moves) {
                 return self.unknown("a set operation over columns that may change");
             }
             let message = "each query of a set operation must have the same number of columns";

@@ -160,7 +160,7 @@ fn finished(mut walk: Walk<'_>, targets: Vec<Target>) -> Result<(Lineage, Proof)
     let proof = Proof {
         resolved: walk.resolved.clone(),
         origins: targets.iter().map(|target| walk.origins_of(target)).collect(),
-        counts_others: targets.iter().any(Target::moves),
+        counts_others: walk.others_move && targets.iter().any(Target::moves),
     };
     Ok((Lineage { witnessed, ..walk.finish(targets) }, proof))
 }

@@ -50,6 +50,7 @@ impl<'a> Walk<'a> {
                 let relations = self.relations(named, self.meanings.grain)?;
                 self.filter_statistics(named, &relations)?;
                 let mut source = self.source_of(named, &relations);
+                self.others_move |= !source.is_choice && source.may_have_others();
                 source.fields = self.with_origins(named, source.fields, &relations);
                 source.row = self.shape_of(named, &relations);
                 source
@@ -85,7 +86,7 @@ impl<'a> Walk<'a> {
         if source.open.is_none() {
             let name = source.alias.as_deref().unwrap_or("?");
             let message = format!("table \"{name}\" has fewer columns than aliases");
-            return match source.may_have_others() {
+            return match source.may_have_others() && self.others_move {
                 true => self.refuse(message, -1),
                 false => self.impossible(TOO_MANY_NAMES, message),
             };
@@ -233,7 +234,12 @@ impl<'a> Walk<'a> {
             is_choice: self.is_choice(named),
             ..Source::default()
         };
-        let mut all = relations.iter().map(|relation| self.fields_of(relation));
+        let is_choice = source.is_choice;
+        let may_change = |relation: &Relation| is_choice && self.may_change(named, &[relation]);
+        let mut all = relations.iter().map(|relation| match may_change(relation) {
+            true => self.fields_of(relation).into_iter().map(loosened).collect(),
+            false => self.fields_of(relation),
+        });
         let Some(first) = all.next() else {
             source.schemas.push(named.schemaname.clone());
             source.open = Some(format!("relation \"{}\" is not known yet: name its columns", named.relname));
@@ -250,11 +256,7 @@ impl<'a> Walk<'a> {
             if source.fields.is_empty() {
                 source.open = Some(format!("relation \"{}\" may get columns: name them", named.relname));
             }
-            for field in &mut source.fields {
-                field.loose = true;
-                // It may be of another type by then.
-                field.type_oid = None;
-            }
+            source.fields = source.fields.into_iter().map(loosened).collect();
         }
         source
     }
@@ -356,6 +358,11 @@ pub(crate) fn candidates<'a>(facts: Facts<'a>, schema: &str, name: &str) -> Vec<
     }
     relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
     relations
+}
+
+/// A column that the client may change: it may be of another type by then.
+fn loosened(field: Field) -> Field {
+    Field { loose: true, type_oid: None, ..field }
 }
 
 /// A column that only some of the relations have is theirs.

@@ -59,8 +59,6 @@ pub(super) struct Candidates {
     differ: bool,
     /// In order, together those that are alike.
     alike: Vec<Vec<Oid>>,
-    /// The name counts: nobody makes another relation of it.
-    is_firm: bool,
 }
 
 /// What names without a schema mean in one reading.
@@ -82,8 +80,6 @@ pub(super) struct Meanings {
 pub(super) struct Place {
     pub name: AmbiguousName,
     pub candidates: Vec<Oid>,
-    /// The name counts: nobody makes another relation of it.
-    is_firm: bool,
 }
 
 /// What one mention of a name may mean in one reading.
@@ -108,10 +104,6 @@ impl Meanings {
     /// Was nothing to be chosen so far? Then what was read is the same in all readings.
     pub fn are_certain(&self) -> bool {
         self.places.is_empty()
-    }
-
-    pub fn is_firm(&self, place: i32) -> bool {
-        self.places.get(&place).is_some_and(|place| place.is_firm)
     }
 
     pub fn refer(&mut self, reference: u32, relations: &[&Relation], fields: &[Field]) {
@@ -187,7 +179,6 @@ impl<'a> Walk<'a> {
         let known = Rc::new(Candidates {
             differ: self.differ(relations),
             alike: self.alike(relations).into_iter().map(oids).collect(),
-            is_firm: relations.iter().any(|relation| self.is_held(relation)),
         });
         self.meanings.namesakes.borrow_mut().insert(name.to_owned(), Rc::clone(&known));
         known
@@ -212,7 +203,6 @@ impl<'a> Walk<'a> {
                 relations: relations.iter().take(GIVEN).map(|relation| relation.qualified()).collect(),
             },
             candidates: relations.iter().map(|relation| relation.oid).collect(),
-            is_firm: known.is_firm,
         };
         self.meanings.places.insert(named.location, place);
         if grain == Grain::All && may_be_one(named, &relations) {
@@ -251,7 +241,8 @@ impl<'a> Walk<'a> {
     }
 
     fn is_built_alike(&self, one: &Relation, other: &Relation) -> bool {
-        one.kind == other.kind && self.key_names(one.oid) == self.key_names(other.oid)
+        let is_held = self.is_held(one) == self.is_held(other);
+        is_held && one.kind == other.kind && self.key_names(one.oid) == self.key_names(other.oid)
     }
 
     /// What an output is if the server says that it is this or that column. `known`: the
@@ -302,16 +293,19 @@ fn may_be_one(named: &RangeVar, relations: &[&Relation]) -> bool {
     first.is_some() && all.all(|other| other == first) && !statistics::is_statistics(&named.relname)
 }
 
-/// Adds the columns of other relations that a name may mean. Do their lists differ?
+/// Adds the columns of other relations that a name may mean. Do their lists differ, or
+/// may they come to? A column of the client's own relation may be gone by then; it
+/// carries nothing, under whatever name.
 pub(super) fn any_of(fields: &mut Vec<Field>, others: impl Iterator<Item = Vec<Field>>) -> bool {
     let mut differs = false;
     for others in others {
         let names = |fields: &[Field]| fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
-        differs |= names(fields) != names(&others);
+        let is_loose = |fields: &[Field]| fields.iter().any(|field| field.loose);
+        differs |= names(fields) != names(&others) || is_loose(fields) != is_loose(&others);
         for field in fields.iter_mut() {
             match others.iter().find(|other| other.name == field.name) {
                 Some(other) => {
-                    let optional = field.optional || other.optional;
+                    let optional = field.optional || other.optional || field.loose != other.loose;
                     *field = Field { optional, ..field.or(other) };
                 }
                 None => field.optional = true,
