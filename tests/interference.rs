@@ -55,6 +55,7 @@ const GROUPS: &[(&str, &str)] = &[
     ("bare", include_str!("interference_data/attacks/bare.sql")),
     ("ranked", include_str!("interference_data/attacks/ranked.sql")),
     ("onwriting", include_str!("interference_data/attacks/onwriting.sql")),
+    ("namesakes", include_str!("interference_data/attacks/namesakes.sql")),
 ];
 pub const USABLE: &str = include_str!("interference_data/usable.sql");
 

@@ -72,6 +72,7 @@ mod stored;
 mod stores;
 mod swapped;
 mod temporal;
+mod tenants;
 mod tls;
 mod tokens;
 mod transparency;

@@ -276,6 +276,54 @@ fn one_name_may_mean_two_relations_in_one_statement() {
     assert_eq!(rows(&ana.query(joined)), ["old"]);
 }
 
+/// A table of the client's own that a name may mean loses a column while the statement
+/// waits for it: the column's name means a protected one further out by then.
+#[test]
+fn a_namesake_that_is_altered_meanwhile_shows_nothing() {
+    let server = Server::start();
+    server.sql(
+        "shop",
+        "CREATE SCHEMA archive AUTHORIZATION ana; CREATE TABLE archive.customers (id int, note text);
+         INSERT INTO archive.customers VALUES (1, 'old'); ALTER TABLE archive.customers OWNER TO ana",
+    );
+    let bauta = Bauta::start(&server, TOKEN);
+    let inner = "SELECT id::text || '' FROM customers c LIMIT 1";
+    let many = "(SELECT count(*) FROM customers a, customers b, customers c, customers d, customers e, \
+                customers f, customers g) > 0";
+    let outer = "FROM (SELECT ssn AS id FROM public.customers WHERE id = 1) q";
+    for select in [format!("SELECT ({inner}) {outer}"), format!("SELECT ({inner}) {outer} WHERE {many}")] {
+        let shows = [server.port(), bauta.port].map(|port| {
+            let (mut ana, mut other) = (Raw::connect(port, "ana"), Raw::connect(port, "ana"));
+            ana.query("SET search_path = archive");
+            other.query("BEGIN");
+            let renamed = other.query("ALTER TABLE archive.customers RENAME COLUMN id TO gone");
+            assert_eq!(code(&renamed), None);
+            ana.send(&m::query(&select.replace("a, customers", "a, archive.customers")));
+            wait_for_lock(&server, "shop");
+            other.query("COMMIT");
+            let shown = rows(&ana.until_ready());
+            server.sql("shop", "ALTER TABLE archive.customers RENAME COLUMN gone TO id");
+            shown
+        });
+        assert_eq!(shows[0], ["007919-0031"], "{select}");
+        assert!(!shows[1].concat().contains("007919"), "{select}: {shows:?}");
+        // What it writes is written before anybody looks again.
+        server.sql("shop", "DROP TABLE IF EXISTS archive.kept; CREATE TABLE archive.kept (v text)");
+        server.sql("shop", "GRANT ALL ON archive.kept TO ana");
+        let (mut ana, mut other) = (Raw::connect(bauta.port, "ana"), Raw::connect(bauta.port, "ana"));
+        ana.query("SET search_path = archive");
+        other.query("BEGIN");
+        other.query("ALTER TABLE archive.customers RENAME COLUMN id TO gone");
+        ana.send(&m::query(&format!("INSERT INTO archive.kept {select}")));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        other.query("COMMIT");
+        let _ = ana.until_ready();
+        server.sql("shop", "ALTER TABLE archive.customers RENAME COLUMN gone TO id");
+        let kept = rows(&other.query("SELECT v FROM archive.kept"));
+        assert!(!kept.concat().contains("007919"), "{select}: {kept:?}");
+    }
+}
+
 /// A database in SQL_ASCII holds any bytes: whether they are UTF-8 is asked by reading
 /// them as that.
 #[test]

@@ -132,6 +132,8 @@ fn ddl_that_is_rolled_back_holds_nothing_up() {
     ana.query("BEGIN");
     ana.query("SAVEPOINT a");
     ana.query("CREATE TABLE made (id int)");
+    assert_eq!(code(&ana.query("SELECT id FROM users")), None);
+    ana.query("CREATE VIEW seen AS SELECT 1 AS one; DROP VIEW seen CASCADE");
     let frames = ana.query("SELECT id FROM users");
     let hint = frames.iter().find(|frame| frame.tag == b'E').and_then(|frame| frame.field(b'H'));
     let hint = hint.unwrap_or_default();

@@ -1,18 +1,19 @@
 //! THE decision: a pure function of (analysis, permits, now).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::disclosure::UseWords;
 use super::tokens::{Giving, Handover, Means, NoTokens, Tokens, TooMany};
+use super::wording::{export_request, labels, once, request, spelled};
 use super::{Access, Basis, Disclosure, Permits, ProtectedColumn};
 use crate::catalog::{ColumnId, Oid};
 use crate::clock::Now;
 use crate::error::{ClientError, sqlstate};
 use crate::mask::{Method, MethodSpec};
 use crate::sql::analysis::{
-    CopyIn, Flow, Otherwise, Output, Row, RowField, Statement, StatementKind, Use, UseKind,
+    CopyIn, Flow, Otherwise, Reading, Row, RowField, Statement, StatementKind, Use, UseKind,
 };
 use crate::sql::splice::{self, Edit};
 
@@ -63,8 +64,11 @@ pub struct Verdict {
 #[derive(Debug, Clone)]
 pub struct ReadingActions {
     pub outputs: Vec<OutputAction>,
+    /// What happens to an output instead if the server says that it is this column.
+    pub each: Vec<(usize, ColumnId, OutputAction)>,
     pub excluded: Vec<Oid>,
-    pub origins: Vec<Option<Oid>>,
+    pub origins: Vec<Vec<Oid>>,
+    pub witnessed: Vec<(usize, ColumnId)>,
 }
 
 #[derive(Debug, Clone)]
@@ -136,6 +140,7 @@ pub fn decide_with(
         now,
         verdict: Verdict::default(),
         refused: Vec::new(),
+        neutralised: Vec::new(),
         lists: statement.uses.iter().filter(|use_| use_.domain.is_some()).collect(),
         chosen: Vec::new(),
         namesakes: &statement.namesakes,
@@ -156,13 +161,13 @@ pub fn decide_with(
         return Decision::refuse(unfit(), ruling.verdict.columns);
     }
     if statement.readings.is_empty() {
-        let outputs = statement.outputs.iter().flatten().map(|output| ruling.show(output)).collect();
+        let outputs = statement.outputs.iter().flatten();
+        let outputs = outputs.map(|output| ruling.show(&output.flow, output.placed)).collect();
         ruling.verdict.outputs = outputs;
     }
     for reading in &statement.readings {
-        let outputs = reading.outputs.iter().map(|output| ruling.show(output)).collect();
-        let (excluded, origins) = (reading.excluded.clone(), reading.origins.clone());
-        ruling.verdict.readings.push(ReadingActions { outputs, excluded, origins });
+        let actions = ruling.actions_of(reading);
+        ruling.verdict.readings.push(actions);
     }
     ruling.verdict.witnessed.clone_from(&statement.witnessed);
     ruling.look_for_full_grant(statement);
@@ -171,7 +176,8 @@ pub fn decide_with(
     }
     let mut verdict = ruling.verdict;
     if let Some(first) = verdict.readings.first() {
-        verdict.outputs = verdict.united(|reading| reading.outputs.len() == first.outputs.len());
+        let alike = |reading: &ReadingActions| reading.outputs.len() == first.outputs.len();
+        verdict.outputs = verdict.united(alike, |reading| reading.outputs.clone());
     }
     match splice::compose(std::mem::take(&mut verdict.edits)) {
         Ok(edits) => Decision::Run(Verdict { edits, ..verdict }),
@@ -189,30 +195,46 @@ impl Decision {
 impl Verdict {
     /// Is some output masked?
     pub fn masks(&self) -> bool {
-        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
-        let mut all = self.outputs.iter().chain(of_readings);
+        let mut all = self.all_actions();
         all.any(|output| matches!(output, OutputAction::Mask { .. } | OutputAction::Redact { .. }))
     }
 
     /// The most values of one column that a row may show, side by side.
     pub fn values_of_one_column(&self) -> u64 {
-        let of_readings = self.readings.iter().map(|reading| &reading.outputs);
-        of_readings.chain([&self.outputs]).map(|outputs| most_of_one_column(outputs)).max().unwrap_or(0)
+        let of_readings = self.readings.iter().map(ReadingActions::all_shown);
+        of_readings
+            .map(|outputs| most_of_one_column(&outputs))
+            .max()
+            .unwrap_or(0)
+            .max(most_of_one_column(&self.outputs))
+    }
+
+    /// Whatever may happen to any output.
+    fn all_actions(&self) -> impl Iterator<Item = &OutputAction> {
+        let outputs = self.readings.iter().flat_map(|reading| &reading.outputs);
+        let each = self.readings.iter().flat_map(|reading| &reading.each).map(|(_, _, action)| action);
+        self.outputs.iter().chain(outputs).chain(each)
     }
 
     /// Does it mask an output by a method that needs a key?
     pub fn has_keyed_masks(&self) -> bool {
-        let of_readings = self.readings.iter().flat_map(|reading| &reading.outputs);
-        let mut all = self.outputs.iter().chain(of_readings);
+        let mut all = self.all_actions();
         all.any(
             |output| matches!(output, OutputAction::Mask { column, .. } if column.method.method().is_keyed()),
         )
     }
 
-    /// Are the outputs that `*` gave the columns that they were when it was read?
+    /// Are the outputs that `*` gave the columns that they were when it was read? In
+    /// every reading that may be the right one.
     pub fn is_witnessed(&self, origins: &[Option<ColumnId>]) -> bool {
         let holds = |(place, column): &(usize, ColumnId)| origins.get(*place) == Some(&Some(*column));
-        self.witnessed.iter().all(holds)
+        let mut fitting = self.readings.iter().filter(|reading| reading.fits(origins));
+        self.witnessed.iter().all(holds) && fitting.all(|reading| reading.witnessed.iter().all(holds))
+    }
+
+    /// Must the server say which column an output is?
+    pub fn needs_witness(&self) -> bool {
+        !self.witnessed.is_empty() || self.readings.iter().any(|reading| !reading.witnessed.is_empty())
     }
 
     /// Does it hang on what names mean how the outputs are masked? Then only a
@@ -241,7 +263,7 @@ impl Verdict {
         if self.readings.is_empty() {
             return self.outputs.clone();
         }
-        match self.united(|reading| reading.fits(origins)) {
+        match self.united(|reading| reading.fits(origins), |reading| reading.outputs_for(origins)) {
             outputs if outputs.len() == origins.len() => outputs,
             _ => vec![OutputAction::Redact { columns: Vec::new() }; origins.len()],
         }
@@ -262,9 +284,12 @@ impl Verdict {
     }
 
     /// The outputs of all fitting readings, which have equally many.
-    fn united(&self, fits: impl Fn(&ReadingActions) -> bool) -> Vec<OutputAction> {
-        let fitting =
-            self.readings.iter().filter(|reading| fits(reading)).map(|reading| reading.outputs.clone());
+    fn united(
+        &self,
+        fits: impl Fn(&ReadingActions) -> bool,
+        outputs: impl Fn(&ReadingActions) -> Vec<OutputAction>,
+    ) -> Vec<OutputAction> {
+        let fitting = self.readings.iter().filter(|reading| fits(reading)).map(outputs);
         fitting.reduce(|a, b| a.into_iter().zip(b).map(|(a, b)| a.or(b)).collect()).unwrap_or_default()
     }
 }
@@ -296,13 +321,39 @@ fn leads_through(path: &str, around: &str) -> bool {
 impl ReadingActions {
     /// May it be the right one, if the outputs come from these columns?
     fn fits(&self, origins: &[Option<ColumnId>]) -> bool {
-        let belies = |(told, expected): (&Option<ColumnId>, &Option<Oid>)| {
+        let belies = |(told, expected): (&Option<ColumnId>, &Vec<Oid>)| {
             told.is_some_and(|column| {
-                self.excluded.contains(&column.relation)
-                    || expected.is_some_and(|expected| expected != column.relation)
+                let is_expected = expected.is_empty() || expected.contains(&column.relation);
+                self.excluded.contains(&column.relation) || !is_expected
             })
         };
         self.outputs.len() == origins.len() && !origins.iter().zip(&self.origins).any(belies)
+    }
+
+    /// Of an output that may be a column of any of several relations, the server says
+    /// whose it is: this very one. What it says of one output proves nothing of another.
+    fn outputs_for(&self, origins: &[Option<ColumnId>]) -> Vec<OutputAction> {
+        let mut outputs = self.outputs.clone();
+        for (place, column, action) in &self.each {
+            if origins.get(*place) == Some(&Some(*column))
+                && let Some(output) = outputs.get_mut(*place)
+            {
+                *output = action.clone();
+            }
+        }
+        outputs
+    }
+
+    /// The outputs, each with all that it may show.
+    fn all_shown(&self) -> Vec<OutputAction> {
+        let mut outputs = self.outputs.clone();
+        for (place, _, action) in &self.each {
+            if let (OutputAction::Reveal { columns }, Some(output)) = (action, outputs.get_mut(*place)) {
+                let shown = if let OutputAction::Reveal { columns } = output { &**columns } else { &[] };
+                *output = OutputAction::Reveal { columns: [shown, columns].concat() };
+            }
+        }
+        outputs
     }
 
     fn masks_as(&self, other: &Self) -> bool {
@@ -317,7 +368,7 @@ impl OutputAction {
         match (self, other) {
             (Self::Pass | Self::Reveal { .. }, Self::Pass | Self::Reveal { .. })
             | (Self::Redact { .. }, Self::Redact { .. }) => true,
-            (Self::Mask { column, .. }, Self::Mask { column: other, .. }) => column.is_masked_like(other),
+            (Self::Mask { column, .. }, Self::Mask { column: other, .. }) => column.is_shown_like(other),
             (Self::Pass | Self::Reveal { .. } | Self::Mask { .. } | Self::Redact { .. }, _) => false,
         }
     }
@@ -327,7 +378,7 @@ impl OutputAction {
         match (self, other) {
             (Self::Pass, Self::Pass) => Self::Pass,
             (Self::Mask { column, placed }, Self::Mask { column: other, placed: also })
-                if column.is_masked_like(&other) =>
+                if column.is_shown_like(&other) =>
             {
                 Self::Mask { column, placed: placed && also }
             }
@@ -354,6 +405,8 @@ struct Ruling<'a> {
     verdict: Verdict,
     /// Uses that are refused, each with the columns that lack what it needs.
     refused: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
+    /// Those that are neutralised, likewise.
+    neutralised: Vec<(&'a Use, Vec<Arc<ProtectedColumn>>)>,
     /// Those of lists of tokens.
     lists: Vec<&'a Use>,
     /// As [`Giving::settle_lists`].
@@ -391,6 +444,30 @@ impl<'a> Ruling<'a> {
                 standings.extend(self.of_domain(use_));
             }
             self.judge(use_, standings, taken && means == Some(Means::Tokens));
+        }
+        self.announce_all();
+    }
+
+    /// One NOTICE for each use, whatever relations its names may mean.
+    fn announce_all(&mut self) {
+        let mut alike: Vec<(&Use, Vec<Arc<ProtectedColumn>>)> = Vec::new();
+        let mut places: HashMap<(UseKind, usize, usize), usize> = HashMap::new();
+        for (use_, columns) in std::mem::take(&mut self.neutralised) {
+            let place = (use_.kind, use_.span.start, use_.span.end);
+            match places.get(&place).and_then(|number| alike.get_mut(*number)) {
+                Some((_, all)) => {
+                    let is_new = |column: &Arc<_>| !all.iter().any(|known| known.is_same(column));
+                    let new: Vec<_> = columns.into_iter().filter(is_new).collect();
+                    all.extend(new);
+                }
+                None => {
+                    places.insert(place, alike.len());
+                    alike.push((use_, columns));
+                }
+            }
+        }
+        for (use_, columns) in alike {
+            self.announce(use_, &columns);
         }
     }
 
@@ -460,12 +537,12 @@ impl<'a> Ruling<'a> {
             Otherwise::LeaveOut(edits) => self.verdict.edits.extend(edits.iter().cloned()),
             Otherwise::Neutralise(edits) => {
                 self.verdict.edits.extend(edits.iter().cloned());
-                self.announce(use_, &lacking);
+                self.neutralised.push((use_, lacking));
             }
             Otherwise::Rebuild(row) => {
                 let shown = shown.into_iter().map(|field| field.shown.clone()).collect();
                 self.verdict.edits.push(Edit { shown, ..row.edit.clone() });
-                self.announce(use_, &lacking);
+                self.neutralised.push((use_, lacking));
             }
         }
     }
@@ -568,7 +645,10 @@ impl<'a> Ruling<'a> {
 
     /// The error, and the columns that may be asked for instead.
     fn refusal(&self) -> Option<(ClientError, Vec<Arc<ProtectedColumn>>)> {
-        let (first, lacking) = self.refused.iter().min_by_key(|(use_, _)| use_.span.start)?;
+        let (first, _) = self.refused.iter().min_by_key(|(use_, _)| use_.span.start)?;
+        let is_its = |use_: &Use| use_.kind == first.kind && use_.span == first.span;
+        let its = self.refused.iter().filter(|(use_, _)| is_its(use_)).flat_map(|(_, columns)| columns);
+        let lacking = &once(its);
         let mut all: Vec<Arc<ProtectedColumn>> =
             self.refused.iter().flat_map(|(_, columns)| columns.iter().cloned()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -604,15 +684,33 @@ impl<'a> Ruling<'a> {
         self.refused.iter().any(|(use_, _)| use_.given.as_ref().is_some_and(|given| !given.only_null))
     }
 
-    fn show(&mut self, output: &Output) -> OutputAction {
-        let (columns, own) = match &output.flow {
+    fn actions_of(&mut self, reading: &Reading) -> ReadingActions {
+        let outputs = reading.outputs.iter().map(|output| self.show(&output.flow, output.placed)).collect();
+        let mut each = Vec::new();
+        for (place, output) in reading.outputs.iter().enumerate() {
+            for (column, flow) in &output.each {
+                each.push((place, *column, self.show(flow, output.placed)));
+            }
+        }
+        ReadingActions {
+            outputs,
+            each,
+            excluded: reading.excluded.clone(),
+            origins: reading.origins.clone(),
+            witnessed: reading.witnessed.clone(),
+        }
+    }
+
+    /// What becomes of an output that carries this.
+    fn show(&mut self, flow: &Flow, placed: bool) -> OutputAction {
+        let (columns, own) = match flow {
             Flow::Clean => return OutputAction::Pass,
             Flow::Plain { columns, .. } => (columns, true),
             Flow::Derived { columns, case_only } => (columns, *case_only && keeps_case(columns)),
             Flow::Mixed { columns } | Flow::Computed { columns } => (columns, false),
         };
         let accesses = self.accesses(columns);
-        let computed = matches!(output.flow, Flow::Computed { .. });
+        let computed = matches!(flow, Flow::Computed { .. });
         let hidden = |access: &Access| match access {
             Access::Masked => true,
             Access::Revealed { counted, .. } => *counted && computed,
@@ -635,7 +733,7 @@ impl<'a> Ruling<'a> {
         }
         match columns.first() {
             _ if revealed => OutputAction::Reveal { columns: columns.clone() },
-            Some(column) if own => OutputAction::Mask { column: Arc::clone(column), placed: output.placed },
+            Some(column) if own => OutputAction::Mask { column: Arc::clone(column), placed },
             Some(_) | None => OutputAction::Redact { columns: columns.clone() },
         }
     }
@@ -699,36 +797,6 @@ fn keeps_case(columns: &[Arc<ProtectedColumn>]) -> bool {
         }
         method => keeps(method),
     })
-}
-
-fn spelled(columns: &[Arc<ProtectedColumn>]) -> String {
-    format!("protected column{} {}", if columns.len() == 1 { "" } else { "s" }, labels(columns))
-}
-
-fn labels(columns: &[Arc<ProtectedColumn>]) -> String {
-    let names: Vec<_> = columns.iter().map(|column| column.label()).collect();
-    names.join(", ")
-}
-
-/// The line to paste. Names stand in a literal.
-fn request(columns: &[Arc<ProtectedColumn>]) -> String {
-    let names = names(columns).replace('\'', "''");
-    format!("SELECT * FROM bauta.request('{names}', '15m', 'why you need it');")
-}
-
-/// Only an admin can give the right to copy.
-fn export_request(columns: &[Arc<ProtectedColumn>]) -> String {
-    let columns: Vec<String> = columns.iter().map(|column| format!("--column {}", column.name)).collect();
-    format!(
-        "This would outlive a grant: ask for `bauta grant USER {} --for 15m --export --reason \"why you need it\"`.",
-        columns.join(" ")
-    )
-}
-
-fn names(columns: &[Arc<ProtectedColumn>]) -> String {
-    let mut names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    names.dedup();
-    names.join(",")
 }
 
 fn unfit() -> ClientError {

@@ -7,6 +7,7 @@ pub mod explain;
 pub mod paths;
 pub mod rules;
 pub mod tokens;
+mod wording;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -57,6 +58,11 @@ impl ProtectedColumn {
     /// other's too.
     pub fn is_masked_like(&self, other: &Self) -> bool {
         self.domain == other.domain && self.method == other.method
+    }
+
+    /// Does every value look alike under both masks? The domain is a part of the key.
+    pub fn is_shown_like(&self, other: &Self) -> bool {
+        self.is_masked_like(other) || (self.method == other.method && !self.method.method().is_keyed())
     }
 
     /// Are both the same column, and the same place in it?

@@ -13,7 +13,7 @@ use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
-use crate::sql::classify::uncommitted_code;
+use crate::sql::classify::{uncommitted_code, uncommitted_names};
 use crate::sql::{Analysis, Statement, StatementKind, parse, prefilter};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::reader::Reader;
@@ -35,24 +35,43 @@ impl Relay {
         }
     }
 
-    /// After DDL that is not committed, of this kind or more, a name may mean a
-    /// table that the client fills: an original must not be compared with its rows.
-    /// Or a table may have other columns than those by which it was told apart.
-    pub(super) fn need_settled_names(
-        &mut self,
-        change: CatalogChange,
-        error: impl FnOnce() -> ClientError,
-    ) -> Result<(), Stop> {
-        let changes =
-            |run: &Run| run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change >= change);
-        if self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
-            return Err(Stop::Hold(Hold::Quiet));
-        }
-        let in_block = self.state.status() != TransactionStatus::Idle || self.pipeline_open;
-        match self.uncommitted.change() >= change && in_block {
-            true => Err(error().into()),
+    /// After DDL that is not committed, a name may mean a table that the client fills: an
+    /// original must not be compared with its rows.
+    pub(super) fn need_settled_names(&mut self) -> Result<(), Stop> {
+        self.need_done_ddl()?;
+        match self.uncommitted.change() >= CatalogChange::Temporary && self.is_in_block() {
+            true => Err(uncommitted_code().into()),
             false => Ok(()),
         }
+    }
+
+    /// After such DDL a table may have other columns than those by which it was told
+    /// apart, or there may be another one of its name. Any other relation changes
+    /// nothing of that, as long as the number of columns does not hang on it.
+    pub(super) fn need_settled_meaning(&mut self, statement: &Statement) -> Result<(), Stop> {
+        if statement.chooses.names.is_empty() {
+            return Ok(());
+        }
+        self.need_done_ddl()?;
+        match self.uncommitted.unsettles(&statement.chooses) && self.is_in_block() {
+            true => Err(uncommitted_names(statement).into()),
+            false => Ok(()),
+        }
+    }
+
+    /// DDL that is under way may change what names mean.
+    fn need_done_ddl(&mut self) -> Result<(), Stop> {
+        let changes = |run: &Run| {
+            run.guarded.as_ref().is_some_and(|guarded| guarded.catalog_change >= CatalogChange::Temporary)
+        };
+        match self.state.entries_mut().any(|entry| entry.run.runs.iter().any(changes)) {
+            true => Err(Stop::Hold(Hold::Quiet)),
+            false => Ok(()),
+        }
+    }
+
+    fn is_in_block(&self) -> bool {
+        self.state.status() != TransactionStatus::Idle || self.pipeline_open
     }
 
     /// The types that a Parse declares its parameters to be, as they stand there:

@@ -28,7 +28,6 @@ use crate::policy::tokens::Handover;
 use crate::policy::{Access, Basis, ProtectedColumn};
 use crate::sql::analyser;
 use crate::sql::analysis::{CatalogChange, CopyFormat, CopyIn, Like};
-use crate::sql::classify::{uncommitted_code, uncommitted_names};
 use crate::sql::splice::Edit;
 use crate::sql::{Analysis, Statement, StatementKind, parse};
 use crate::wire::backend::TransactionStatus;
@@ -507,9 +506,9 @@ impl Relay {
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
-            self.need_settled_names(CatalogChange::Temporary, uncommitted_code)?;
-        } else if statement.chooses && !observe {
-            self.need_settled_names(CatalogChange::Relations, || uncommitted_names(statement))?;
+            self.need_settled_names()?;
+        } else if !observe {
+            self.need_settled_meaning(statement)?;
         }
         Ok(self.judged(statement, verdict, observe))
     }
@@ -692,7 +691,7 @@ fn by_two_names() -> ClientError {
 /// then: a message of its own describes it, before.
 fn check_copied(judged: &Judged) -> Result<(), Stop> {
     let Some(verdict) = judged.masking() else { return Ok(()) };
-    if !verdict.witnessed.is_empty() {
+    if verdict.needs_witness() {
         let what = "which columns of a COPY are protected hangs on what * stands for, which may change";
         return Err(judged.unsettled(what, "Name the columns."));
     }
@@ -726,7 +725,7 @@ fn settle_executed(judged: &mut Judged) -> Result<(), Stop> {
         return Ok(());
     }
     let verdict = judged.guarded.as_mut().map(|guarded| &mut guarded.verdict);
-    match verdict.is_none_or(|verdict| verdict.witnessed.is_empty() && verdict.settle_names()) {
+    match verdict.is_none_or(|verdict| !verdict.needs_witness() && verdict.settle_names()) {
         true => Ok(()),
         false => Err(judged.unsettled(
             "which columns of an EXECUTE are protected hangs on what its names and * mean, which may change",

@@ -371,7 +371,7 @@ impl Relay {
             }
         }
         let since = self.state.answered();
-        self.uncommitted.add(since, done.catalog_change);
+        self.uncommitted.add(since, done.catalog_change, &done.names);
         if done.names.hide() {
             self.uncommitted.hide(since, done.names.changed.clone(), done.catalog_change);
         }

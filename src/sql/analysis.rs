@@ -32,9 +32,9 @@ pub struct Statement {
     /// are for each. Empty: there is one reading. `outputs` unites those with
     /// as many columns as the first.
     pub readings: Vec<Reading>,
-    /// An unqualified name may mean several relations, each with the columns that
+    /// Unqualified names that may mean several relations, each with the columns that
     /// are known: after DDL that is not committed, they may have others.
-    pub chooses: bool,
+    pub chooses: Chooses,
     /// Uses other than output. Decided one by one.
     pub uses: Vec<Use>,
     /// Every protected column of every relation that the statement names: who
@@ -99,6 +99,8 @@ impl Statement {
 pub struct Names {
     /// The names that it gives, or behind which it changes rows or code. None: any.
     pub changed: Option<Arc<[String]>>,
+    /// Relations that it may make, name anew, drop or give other columns. None: any.
+    pub reshaped: Option<Arc<[String]>>,
     /// It needs `exempt`, so that protected data may stand behind them.
     pub over_protected: bool,
     /// It spells a name that such a statement before it in its text changed.
@@ -109,7 +111,13 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        Self { changed: Some(Arc::default()), over_protected: false, unseen: false, runs_nothing: false }
+        Self {
+            changed: Some(Arc::default()),
+            reshaped: Some(Arc::default()),
+            over_protected: false,
+            unseen: false,
+            runs_nothing: false,
+        }
     }
 }
 
@@ -300,9 +308,29 @@ pub struct Reading {
     /// Relations that the names do not mean in this reading: a column that
     /// comes from one of them proves it wrong.
     pub excluded: Vec<Oid>,
-    /// The relation whose column each output is, where it is one: another proves
+    /// The relations whose column each output may be, where it is one: another proves
     /// it wrong.
-    pub origins: Vec<Option<Oid>>,
+    pub origins: Vec<Vec<Oid>>,
+    /// As [`Statement::witnessed`], in this reading.
+    pub witnessed: Vec<(usize, ColumnId)>,
+}
+
+/// What the readings of a statement are told apart by.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chooses {
+    /// The names, in order.
+    pub names: Vec<AmbiguousName>,
+    /// Columns of something else that the client may change stand among the outputs, so
+    /// that their number tells nothing behind any DDL.
+    pub counts_others: bool,
+}
+
+/// A name without a schema, and what it may mean.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AmbiguousName {
+    pub name: String,
+    /// `schema.table`; the first ones.
+    pub relations: Vec<String>,
 }
 
 /// One output column.
@@ -312,6 +340,9 @@ pub struct Output {
     pub flow: Flow,
     /// It is a column as it is: the server says which.
     pub placed: bool,
+    /// A column of one of several relations: what it is if the server says that it is
+    /// this very one. Empty: that makes no difference.
+    pub each: Vec<(ColumnId, Flow)>,
 }
 
 /// What protected data an expression carries.
@@ -534,7 +565,7 @@ impl Statement {
             outputs: None,
             witnessed: Vec::new(),
             readings: Vec::new(),
-            chooses: false,
+            chooses: Chooses::default(),
             uses: Vec::new(),
             named: Vec::new(),
             namesakes: Vec::new(),

@@ -59,7 +59,7 @@ fn moved_statement(statement: &Statement, outline: &Outline) -> Option<Statement
         outputs: outputs.clone(),
         witnessed: witnessed.clone(),
         readings: readings.clone(),
-        chooses: *chooses,
+        chooses: chooses.clone(),
         uses: uses.iter().map(|use_| moved_use(use_, outline)).collect::<Option<_>>()?,
         named: named.clone(),
         namesakes: namesakes.clone(),

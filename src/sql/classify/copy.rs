@@ -11,7 +11,8 @@ use crate::catalog::Oid;
 use crate::catalog::snapshot::{Column, Relation};
 use crate::error::{ClientError, sqlstate};
 use crate::sql::analysis::{
-    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Like, Statement, StatementKind, Use,
+    CopyFormat, CopyIn, CopyInFormat, CopyOut, Flow, Given, GivenValues, Like, Output, Statement,
+    StatementKind, Use,
 };
 use crate::sql::lineage::{self, Lineage};
 use crate::sql::parse;
@@ -70,7 +71,17 @@ impl Classifier<'_> {
     /// `COPY t (a, b) TO STDOUT` copies `SELECT a, b FROM ONLY t`, without
     /// generated columns where none are named.
     fn copy_table(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
-        let Copied { name, columns } = self.copied(copy, named)?;
+        let Copied { name, columns, each } = self.copied(copy, named)?;
+        if !each.is_empty() {
+            let select = |(name, columns): &(String, Vec<String>)| {
+                format!("SELECT {} FROM ONLY {name}", quoted_list(columns))
+            };
+            let lineage = self.for_each(named, each.iter().map(select))?;
+            let like = Like::Table(format!("SELECT 1 FROM ONLY {name}"));
+            let out = CopyOut { format: self.copy_format(copy)?, like };
+            let statement = self.with_lineage(StatementKind::CopyOut(out), lineage);
+            return Ok(Statement { outputs: None, ..statement });
+        }
         let select = format!("SELECT {} FROM ONLY {name}", quoted_list(&columns));
         let lineage = self.standing_for(&select)?;
         if lineage.uses.iter().any(|use_| !use_.otherwise.edits().is_empty()) {
@@ -83,19 +94,20 @@ impl Classifier<'_> {
     /// The write rule, as for `INSERT INTO t (a, b) VALUES ($1, $2)`. By the option
     /// DEFAULT any of these may be its default.
     fn copy_in(&self, copy: &CopyStmt, named: &RangeVar) -> Result<Statement, ClientError> {
-        let Copied { name, columns } = self.copied(copy, named)?;
-        let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+        let Copied { name, columns, each } = self.copied(copy, named)?;
         // Options that are not understood may be that one.
         let defaults = match self.options(copy).map(|given| given.default) {
             Ok(None) => String::new(),
             Ok(Some(_)) | Err(_) => format!(", ({})", vec!["DEFAULT"; columns.len()].join(", ")),
         };
-        let insert = format!(
-            "INSERT INTO {name} ({}) VALUES ({}){defaults}",
-            quoted_list(&columns),
-            values.join(", ")
-        );
-        let mut lineage = self.standing_for(&insert)?;
+        let insert = |name: &str, columns: &[String]| {
+            let values: Vec<String> = (1..=columns.len()).map(|number| format!("${number}")).collect();
+            format!("INSERT INTO {name} ({}) VALUES ({}){defaults}", quoted_list(columns), values.join(", "))
+        };
+        let mut lineage = match each.is_empty() {
+            true => self.standing_for(&insert(&name, &columns))?,
+            false => self.for_each(named, each.iter().map(|(name, columns)| insert(name, columns)))?,
+        };
         if copy.where_clause.is_some() {
             let chosen = self.chosen_by(&name)?;
             lineage.uses.extend(chosen.uses);
@@ -188,22 +200,51 @@ impl Classifier<'_> {
         let candidates: Vec<&Relation> = candidates.into_iter().filter(is_there).collect();
         let Some(first) = candidates.first() else { return Err(self.not_understood()) };
         let wanted = self.listed_columns(copy)?;
-        let mut possible =
-            candidates.iter().filter_map(|relation| copied_columns(relation, wanted.as_deref()));
-        let shape = possible.next();
-        if possible.any(|other| shape.as_ref() != Some(&other)) {
-            return Err(ClientError::new(
-                sqlstate::FEATURE_NOT_SUPPORTED,
-                format!("more than one relation is called \"{}\", and their columns differ", named.relname),
-            )
-            .with_hint("Write the schema's name in front of it."));
-        }
+        let wants = wanted.as_deref();
+        let with_shape =
+            candidates.iter().copied().filter_map(|it| Some((qualified(it), copied_columns(it, wants)?)));
+        let possible: Vec<(String, Vec<ColumnShape<'_>>)> = with_shape.collect();
+        let names = |shape: &[ColumnShape<'_>]| shape.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let shape = possible.first().map(|(_, shape)| shape);
+        let differs = possible.iter().any(|(_, other)| shape != Some(other));
+        let each = match differs {
+            true => possible.iter().map(|(name, shape)| (name.clone(), names(shape))).collect(),
+            false => Vec::new(),
+        };
         let name = match candidates.len() {
             1 => qualified(first),
             _ => quoted(&named.relname),
         };
-        let of_shape = || shape.iter().flatten().map(|(name, ..)| name.to_string()).collect();
-        Ok(Copied { name, columns: wanted.unwrap_or_else(of_shape) })
+        let of_shape = || shape.map(|shape| names(shape)).unwrap_or_default();
+        Ok(Copied { name, columns: wanted.clone().unwrap_or_else(of_shape), each })
+    }
+
+    /// What is copied differs from one relation of the name to the other: where nothing
+    /// that is protected is used by what stands for the COPY of any of them, it does not
+    /// matter which it is, nor how many columns it has by then.
+    fn for_each(
+        &self,
+        named: &RangeVar,
+        texts: impl Iterator<Item = String>,
+    ) -> Result<Lineage, ClientError> {
+        let mut all: Option<Lineage> = None;
+        for text in texts {
+            let lineage = self.standing_for(&text)?;
+            let is_clean = |output: &Output| output.flow == Flow::Clean;
+            if !lineage.uses.is_empty() || !lineage.outputs.iter().all(is_clean) {
+                return Err(columns_differ(&named.relname).at(self.position(self.span.start)));
+            }
+            match &mut all {
+                None => all = Some(lineage),
+                Some(all) => {
+                    all.named.extend(lineage.named);
+                    all.touches_protected |= lineage.touches_protected;
+                    all.written.extend(lineage.written);
+                    all.read = all.read.max(lineage.read);
+                }
+            }
+        }
+        all.ok_or_else(|| self.not_understood())
     }
 
     /// None: there is no list of columns.
@@ -311,11 +352,21 @@ impl CopyFormat {
     }
 }
 
+fn columns_differ(name: &str) -> ClientError {
+    ClientError::new(
+        sqlstate::FEATURE_NOT_SUPPORTED,
+        format!("more than one relation is called \"{name}\", and their columns differ"),
+    )
+    .with_hint("Write the schema's name in front of it.")
+}
+
 /// What a COPY copies.
 struct Copied {
     /// As it stands in a statement: with its schema, if only one relation has it.
     name: String,
     columns: Vec<String>,
+    /// Where that differs: each relation that the name may mean, and its columns.
+    each: Vec<(String, Vec<String>)>,
 }
 
 /// Name, type and its modifier.

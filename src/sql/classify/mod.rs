@@ -17,11 +17,13 @@ mod leaving;
 mod making;
 mod namesakes;
 mod recoding;
+mod reshaped;
 mod reshaping;
 mod settled;
 mod unseen;
 
 pub use recoding::{body_recodes, may_recode};
+pub use reshaped::Reshaped;
 pub use settled::{uncommitted_code, uncommitted_names};
 pub use unseen::Unseen;
 
@@ -58,7 +60,8 @@ fn name_of(token: &str) -> String {
 /// Judges every statement of a text. `hits` are the prefilter's.
 pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth: usize) -> Vec<Statement> {
     let mut statements: Vec<Statement> = Vec::with_capacity(parsed.statements.len());
-    let (mut earlier_code, mut earlier_change, mut earlier_hidden) = (false, false, false);
+    let (mut earlier_code, mut earlier_hidden) = (false, false);
+    let mut reshaped = Reshaped::default();
     let (mut recoded, mut ended) = (false, false);
     let mut unseen = Unseen::default();
     let mut hits = hits.to_vec();
@@ -73,7 +76,7 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
             let is_settled = statement.settled && !earlier_hidden;
             if earlier_code && statement.spells_counted && !is_settled {
                 statement.refusal = Some(uncommitted_code());
-            } else if earlier_change && statement.chooses {
+            } else if reshaped.unsettles(&statement.chooses) {
                 statement.refusal = Some(uncommitted_names(&statement));
             }
         }
@@ -86,10 +89,13 @@ pub fn classify(guard: &Guard, text: &str, parsed: &Parsed, hits: &[Hit], depth:
         {
             statement.refusal = Some(newer_number().at(classifier.position(at)));
         }
-        earlier_change |= statement.catalog_change >= CatalogChange::Relations;
         earlier_code |= statement.catalog_change == CatalogChange::Code;
         let part = text.get(raw.span.clone()).unwrap_or(text);
         unseen.follow(&raw.node, part, classifier.redirects(&raw.node), &mut statement.names);
+        if statement.catalog_change != CatalogChange::None {
+            statement.names.reshaped = classifier.reshaped(&raw.node).map(Arc::from);
+            reshaped.add(0, statement.catalog_change, statement.names.reshaped.as_deref());
+        }
         earlier_hidden |= statement.names.hide() && statement.catalog_change == CatalogChange::Code;
         let recodes = recoding::is_spelled(&tokens, text, &raw.span)
             || ddl::strings_that_name(&raw.node).into_iter().any(recoding::body_recodes)

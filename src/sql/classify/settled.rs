@@ -6,11 +6,8 @@
 //! unprotected may go anywhere. Invariant: where a statement is settled, each protected
 //! column that it names, by a star or a row too, is an output of its own SELECT.
 
-use std::sync::Arc;
-
 use super::namesakes::GIVEN;
 use crate::error::{ClientError, sqlstate};
-use crate::policy::ProtectedColumn;
 use crate::sql::analysis::Statement;
 use crate::sql::lineage::{Lineage, Read};
 
@@ -37,16 +34,10 @@ pub fn uncommitted_names(statement: &Statement) -> ClientError {
         "which relation a name without a schema means cannot be told after uncommitted DDL in the same \
          transaction",
     );
-    let qualified = |column: &Arc<ProtectedColumn>| format!("{}.{}", column.schema, column.table);
-    let mut names: Vec<String> = statement.named.iter().map(qualified).collect();
-    names.extend(statement.namesakes.iter().cloned());
-    names.sort();
-    names.dedup();
+    let names = statement.chooses.names.iter();
+    let mut names: Vec<&str> = names.flat_map(|it| &it.relations).map(String::as_str).collect();
     names.truncate(GIVEN);
-    error.with_hint(match names.as_slice() {
-        [] => "Write the names with their schemas.".to_owned(),
-        names => format!("Write the name with its schema: {}.", names.join(" or ")),
-    })
+    error.with_hint(format!("Write the name with its schema: {}.", names.join(" or ")))
 }
 
 #[cfg(test)]

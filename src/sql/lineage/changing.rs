@@ -25,12 +25,14 @@ impl Walk<'_> {
     /// not the client's to make, in any schema.
     pub(super) fn may_change(&self, named: &RangeVar, relations: &[&Relation]) -> bool {
         let is_catalogs = matches!(named.schemaname.as_str(), "pg_catalog" | "information_schema");
-        let is_held = |relation: &&Relation| {
-            self.facts.counts_on_reading(relation.oid)
-                || self.facts.locked_relations.contains_key(&relation.oid)
-                || self.facts.protected.keys().any(|id| id.relation == relation.oid)
-        };
-        !self.view && !is_catalogs && !relations.iter().any(is_held)
+        !self.view && !is_catalogs && !relations.iter().any(|relation| self.is_held(relation))
+    }
+
+    /// Is DDL on it held up?
+    pub(super) fn is_held(&self, relation: &Relation) -> bool {
+        self.facts.counts_on_reading(relation.oid)
+            || self.facts.locked_relations.contains_key(&relation.oid)
+            || self.facts.protected.keys().any(|id| id.relation == relation.oid)
     }
 
     /// Refuses where places in a list of columns decide what is protected.
@@ -90,9 +92,13 @@ impl Walk<'_> {
         let loose = targets.iter().enumerate().filter(|(_, target)| target.loose);
         let known = loose.map(|(place, target)| {
             let origin = target.value.origin.filter(|origin| origin.own)?;
+            // One of several columns: which is not known.
+            if self.meanings.several(origin.reference).is_some() {
+                return None;
+            }
             Some((place, ColumnId { relation: origin.relation, attribute: origin.attribute }))
         });
-        match known.collect::<Option<Vec<_>>>().filter(|_| self.choices.is_empty()) {
+        match known.collect::<Option<Vec<_>>>() {
             Some(known) => Ok(known),
             None => self.refuse(UNCERTAIN, -1),
         }

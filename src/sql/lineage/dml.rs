@@ -15,6 +15,7 @@ use pg_query::protobuf::{
 use super::names::inner;
 use super::query::Target;
 use super::scope::{Item, Scope, Source};
+use super::several::Grain;
 use super::value::{Constant, Purpose, Value};
 use super::writes::Written;
 use super::{Analysed, Does, Walk, WrittenTo, begins};
@@ -36,7 +37,8 @@ impl<'a> Walk<'a> {
     fn destination(&mut self, named: Option<&'a RangeVar>, does: Does) -> Analysed<Destination<'a>> {
         let Some(named) = named else { return self.unknown("the written table") };
         self.at(named.location);
-        let relations = self.relations(named)?;
+        // The write rule is each relation's own.
+        let relations = self.relations(named, Grain::Each)?;
         self.name_written(named);
         if super::statistics::is_statistics(&named.relname) {
             return self.refuse("writing to column statistics is not understood", named.location);

@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
         let names = self.strings_of(fields)?;
         if whole {
             let source = self.source_named(&names, scope, &span)?;
-            return Ok(self.whole_row(&source, &names, span));
+            return self.whole_row(&source, &names, span);
         }
         let Some((column, qualifiers)) = names.split_last() else { return self.unknown("a column") };
         if qualifiers.is_empty() {
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
             return match scope.source(None, column) {
                 Some(source) => {
                     self.doubts += usize::from(source.unsure_alias);
-                    Ok(self.whole_row(&source, &names, span))
+                    self.whole_row(&source, &names, span)
                 }
                 None => Err(self.no_column(column)),
             };
@@ -237,10 +237,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn whole_row(&mut self, source: &Source, names: &[&str], span: Range<usize>) -> Value {
+    fn whole_row(&mut self, source: &Source, names: &[&str], span: Range<usize>) -> Analysed<Value> {
+        self.keeps_row(source)?;
         let rebuilt = self.rebuilt_row(source, names);
         let row = Value::of_row(source.fields.clone().into(), span, rebuilt);
-        Value { lock: source.lock(LOCK), ..row }
+        Ok(Value { lock: source.lock(LOCK), ..row })
+    }
+
+    /// Refuses where it hangs on what a name means which columns the row has.
+    fn keeps_row(&self, source: &Source) -> Analysed<()> {
+        match source.open.as_ref().filter(|_| source.differs) {
+            Some(reason) => self.refuse(reason.clone(), -1),
+            None => Ok(()),
+        }
     }
 
     /// `c.row_to_json` is `row_to_json(c)`. There is nothing to splice: a NULL
@@ -251,6 +260,7 @@ impl<'a> Walk<'a> {
         source: &Source,
         span: Range<usize>,
     ) -> Analysed<Value> {
+        self.keeps_row(source)?;
         let purpose = self.called_on_one(function, span.start, Purpose::SHOW)?;
         let row = Value::of_row(source.fields.clone().into(), span.clone(), None);
         self.reads(&row.flow);
@@ -273,7 +283,7 @@ impl<'a> Walk<'a> {
     /// be called instead? The client can't make a relation's row another thing
     /// than a row.
     fn may_be_function(&self, field: &Field) -> bool {
-        !field.loose || field.unsure || self.takes_row(&field.name)
+        field.unsure || self.takes_row(&field.name)
     }
 
     /// A column that may be gone by then: a function of the row that is called

@@ -133,6 +133,7 @@ impl<'a> Walk<'a> {
         let merged = self.merged_columns(join, &left, &right)?;
         let mut joined = joined_source(&merged, &left, &right);
         if join.is_natural && may_have_others(&left, &right) {
+            self.others_move = true;
             // Which columns it has hangs on their names.
             joined.fields.iter_mut().for_each(|field| field.loose = true);
         }
@@ -194,6 +195,10 @@ impl<'a> Walk<'a> {
             };
             if a.hidden || b.hidden {
                 return self.unknown("joining by a column of SEARCH or CYCLE");
+            }
+            if a.optional || b.optional {
+                return self
+                    .refuse(format!("which column \"{name}\" of USING is hangs on what names mean"), -1);
             }
             let is_checked = !join.is_natural && !self.view;
             if is_checked && !(is_left_out(&left_fields, &name) && is_left_out(&right_fields, &name)) {
@@ -297,6 +302,7 @@ impl<'a> Walk<'a> {
         // A definition list is what the columns are; else a name may be wrong.
         let unsure = !is_defined && !self.has_certain_columns(call, scope);
         let loose = !self.view && unsure;
+        self.others_move |= unsure;
         let is_alone = function.functions.len() == 1 && !unsure && !is_defined;
         // What of the call is the client's own and runs nothing.
         let is_given = !self.view && flow == Flow::Clean && runs.is_none();
@@ -377,6 +383,7 @@ fn joined_source(merged: &[Field], left: &[Item], right: &[Item]) -> Source {
     }
     let is_settled = |item: &Item| item.source.is_choice || !item.source.may_have_others();
     source.is_choice = left.iter().chain(right).filter(|item| item.bare).all(is_settled);
+    source.differs = left.iter().chain(right).any(|item| item.bare && item.source.differs);
     source
 }
 

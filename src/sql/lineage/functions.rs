@@ -235,7 +235,8 @@ impl<'a> Walk<'a> {
     /// of rows, or a cast without one? To a string no row is cast so (`func_get_detail`
     /// in `parse_func.c`).
     pub(super) fn may_take_row(&self, name: &str) -> bool {
-        let is_of_rows = |cast: &Cast| cast.function.is_none() && !cast.source.is_builtin();
+        let is_row = |oid: Oid| !oid.is_builtin() && matches!(self.base_kind(oid), None | Some('c' | 'p'));
+        let is_of_rows = |cast: &Cast| cast.function.is_none() && is_row(cast.source);
         self.takes_row(name) || self.facts.snapshot.casts.iter().any(is_of_rows)
     }
 

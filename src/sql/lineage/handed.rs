@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AExprKind, BoolExprType, ColumnRef, JoinType, Node, SelectStmt};
+use pg_query::protobuf::{AExprKind, BoolExprType, ColumnRef, JoinType, Node, RangeVar, SelectStmt};
 
 use super::names::{inner, strings};
 use super::query::Target;
@@ -128,13 +128,28 @@ impl Handed {
 }
 
 impl<'a> Walk<'a> {
-    /// Gives the columns of one table in FROM their origin.
-    pub(super) fn with_origins(&mut self, mut fields: Vec<Field>, relations: &[&Relation]) -> Vec<Field> {
-        let [relation] = relations else { return fields };
-        let reference = self.handed.next();
-        for (field, column) in fields.iter_mut().zip(&relation.columns) {
-            let (relation, attribute) = (relation.oid, column.attribute);
-            field.origin = Some(Origin { reference, relation, attribute, own: true });
+    /// Gives the columns of one table in FROM their origin. Of several that the name
+    /// may mean, a column's number is its place among all of theirs.
+    pub(super) fn with_origins(
+        &mut self,
+        named: &RangeVar,
+        mut fields: Vec<Field>,
+        relations: &[&Relation],
+    ) -> Vec<Field> {
+        let [relation, others @ ..] = relations else { return fields };
+        if !others.is_empty() && !self.is_choice(named) {
+            return fields;
+        }
+        let (reference, relation_oid) = (self.handed.next(), relation.oid);
+        let places: Vec<i16> = match others.is_empty() {
+            true => relation.columns.iter().map(|column| column.attribute).collect(),
+            false => (1..).take(fields.len()).collect(),
+        };
+        for (field, attribute) in fields.iter_mut().zip(places) {
+            field.origin = Some(Origin { reference, relation: relation_oid, attribute, own: true });
+        }
+        if !others.is_empty() {
+            self.meanings.refer(reference, relations, &fields);
         }
         fields
     }
@@ -145,6 +160,7 @@ impl<'a> Walk<'a> {
     pub(super) fn hand_on(&self, fields: &mut [Field], targets: &[Target], since: u32) {
         for (field, target) in fields.iter_mut().zip(targets) {
             let origin = target.value.origin.filter(|origin| origin.reference > since);
+            let origin = origin.filter(|origin| self.meanings.several(origin.reference).is_none());
             field.origin = origin.map(Origin::handed).filter(|_| !self.handed.off);
         }
     }
@@ -266,7 +282,11 @@ impl<'a> Walk<'a> {
     }
 
     /// As the snapshot has it: that of a table of the client's may be another by then.
+    /// None where the name may mean several.
     fn type_of(&self, origin: Origin) -> Option<Oid> {
+        if self.meanings.several(origin.reference).is_some() {
+            return None;
+        }
         let relation = self.facts.snapshot.relations.get(&origin.relation)?;
         let column = relation.columns.iter().find(|column| column.attribute == origin.attribute)?;
         Some(self.without_domain(column.type_oid))
@@ -291,7 +311,7 @@ impl<'a> Walk<'a> {
             if let Some(joined) = self.handed.joined.get(&origin.reference) {
                 // With its whole key, all of a row is known.
                 let is_known = |attribute: &i16| found.contains(&Origin { attribute: *attribute, ..origin });
-                let key = self.primary_key(origin.relation);
+                let key = self.key_of(origin.reference, origin.relation);
                 let is_whole = key.is_some_and(|key| key.iter().all(is_known));
                 left.extend(joined.iter().filter(|_| is_whole));
             }
@@ -301,6 +321,9 @@ impl<'a> Walk<'a> {
 
     /// Of a view's column, that of the table behind it.
     pub(super) fn settled(&mut self, origin: Origin) -> Option<Origin> {
+        if self.meanings.several(origin.reference).is_some() {
+            return Some(origin.handed());
+        }
         let relation = self.facts.snapshot.relations.get(&origin.relation)?;
         if relation.kind != RelationKind::View {
             return Some(origin.handed());

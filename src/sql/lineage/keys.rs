@@ -16,6 +16,7 @@
 //! key, is known too ([`handed`](super::handed)). The server does not know it: there,
 //! what GROUP BY leaves out is put out as `(array_agg(c))[1]`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -72,6 +73,8 @@ pub(super) struct Determined {
     words: Range<usize>,
     /// `DISTINCT` alone.
     word: Range<usize>,
+    /// There is an ORDER BY.
+    sorts: bool,
 }
 
 /// By where DISTINCT, or the item, ends in the text.
@@ -84,10 +87,7 @@ impl Determined {
 
     /// At `span`, a DISTINCT that compares all but these.
     fn without(&self, left_out: &BTreeSet<usize>, span: &Range<usize>, word: &str) -> Edit {
-        let compared = (0..self.all).filter(|place| !left_out.contains(place));
-        let ordinals: Vec<String> = compared.map(|place| (place + 1).to_string()).collect();
-        let text = format!("{word} ON ({})", ordinals.join(", "));
-        Edit::new(span.clone(), text)
+        distinct_on((0..self.all).filter(|place| !left_out.contains(place)), span, word)
     }
 }
 
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
             key: shortest(&mut clean.filter_map(|item| item.spelled.clone())),
             items: Vec::new(),
         };
-        let may_depend = !self.view && self.choices.is_empty() && dependents.key.is_some();
+        let may_depend = !self.view && self.meanings.are_certain() && dependents.key.is_some();
         let all = match may_depend && items.iter().any(|item| !item.value.is_clean()) {
             true => self.all_keys(items.iter().map(|item| &item.value)),
             false => HashMap::new(),
@@ -212,16 +212,17 @@ impl<'a> Walk<'a> {
     /// the key takes its place. False: that can't be.
     fn spare_item(&mut self, item: &Grouped, key: Option<&Range<usize>>) -> bool {
         let value = &item.value;
-        if self.view || (value.is_clean() && self.choices.is_empty()) {
+        if self.view || (value.is_clean() && self.meanings.are_certain()) {
             return true;
         }
         let Some((place, key)) = item.spelled.as_ref().zip(key) else { return value.is_clean() };
         let Some(left) = self.built_bytes.checked_sub(key.len()) else { return value.is_clean() };
         self.built_bytes = left;
-        if !self.choices.is_empty() {
+        if !self.meanings.are_certain() {
             let places = BTreeSet::from([0]);
             let protected = if value.is_clean() { BTreeSet::new() } else { places.clone() };
-            let whole = Determined { places, protected, all: 1, words: place.clone(), word: place.clone() };
+            let words = place.clone();
+            let whole = Determined { places, protected, all: 1, words, word: place.clone(), sorts: false };
             self.distincts.insert(place.end, whole);
         }
         if !value.is_clean() {
@@ -258,8 +259,9 @@ impl<'a> Walk<'a> {
         let is_set = |node: &Node| matches!(node.node, Some(NodeEnum::GroupingSet(_)));
         let is_protected = |target: &Target| !target.value.is_clean();
         // What is not protected in this reading may be in another.
-        let is_asked = !self.choices.is_empty() || targets.iter().any(is_protected);
-        let is_uncertain = targets.iter().any(Target::moves) || select.group_clause.iter().any(is_set);
+        let is_asked = !self.meanings.are_certain() || targets.iter().any(is_protected);
+        let is_uncertain =
+            (self.others_move && targets.iter().any(Target::moves)) || select.group_clause.iter().any(is_set);
         let first = select.target_list.first().and_then(|node| node.node.as_ref());
         let found = match first {
             Some(NodeEnum::ResTarget(first)) => self.places.distinct(first.location),
@@ -283,8 +285,9 @@ impl<'a> Walk<'a> {
         let bytes = if protected.is_empty() { 0 } else { all.saturating_mul(2 * ORDINAL_BYTES) };
         let Some(left) = self.built_bytes.checked_sub(bytes) else { return Determined::default() };
         self.built_bytes = left;
-        let determined = Determined { places, protected, all, words, word };
-        if !self.choices.is_empty() {
+        let sorts = !select.sort_clause.is_empty();
+        let determined = Determined { places, protected, all, words, word, sorts };
+        if !self.meanings.are_certain() {
             self.distincts.insert(determined.word.end, determined.clone());
         }
         determined
@@ -337,27 +340,51 @@ impl<'a> Walk<'a> {
 
     /// The table references of the FROM at hand whose whole primary key is among the
     /// values, and that key: what the server knows too.
-    fn own_keys<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
+    fn own_keys<'v>(&self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, Cow<'a, [i16]>> {
         self.whole_keys(origins(values).filter(|origin| origin.own))
     }
 
     /// Those that stand anywhere behind the values, by what is equal to the key too.
-    fn all_keys<'v>(&mut self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, &'a [i16]> {
+    fn all_keys<'v>(&mut self, values: impl Iterator<Item = &'v Value>) -> HashMap<u32, Cow<'a, [i16]>> {
         let known = self.determined_by(origins(values));
         self.whole_keys(known.into_iter())
     }
 
-    fn whole_keys(&self, origins: impl Iterator<Item = Origin>) -> HashMap<u32, &'a [i16]> {
+    fn whole_keys(&self, origins: impl Iterator<Item = Origin>) -> HashMap<u32, Cow<'a, [i16]>> {
         let mut present: HashMap<u32, (Oid, HashSet<i16>)> = HashMap::new();
         for origin in origins {
             let entry = present.entry(origin.reference).or_insert((origin.relation, HashSet::new()));
             entry.1.insert(origin.attribute);
         }
         let whole = present.into_iter().filter_map(|(reference, (relation, attributes))| {
-            let key = self.primary_key(relation)?;
+            let key = self.key_of(reference, relation)?;
             key.iter().all(|column| attributes.contains(column)).then_some((reference, key))
         });
         whole.collect()
+    }
+
+    /// The key of what the reference means. Of several relations, one that is each one's.
+    pub(super) fn key_of(&self, reference: u32, relation: Oid) -> Option<Cow<'a, [i16]>> {
+        match self.meanings.several(reference) {
+            None => self.primary_key(relation).map(Cow::Borrowed),
+            Some(several) => {
+                let mut keys = several.relations.iter().map(|oid| self.key_names(*oid));
+                let first = keys.next()??;
+                keys.all(|key| key.as_ref() == Some(&first)).then_some(())?;
+                let places = first.iter().map(|name| several.attribute(name));
+                places.collect::<Option<Vec<i16>>>().map(Cow::Owned)
+            }
+        }
+    }
+
+    /// The names of the columns of a table's key, in order of the alphabet.
+    pub(super) fn key_names(&self, relation: Oid) -> Option<Vec<&'a str>> {
+        let table = self.facts.snapshot.relations.get(&relation)?;
+        let key = self.primary_key(relation)?;
+        let columns = table.columns.iter().filter(|column| key.contains(&column.attribute));
+        let mut names: Vec<&str> = columns.map(|column| &*column.name).collect();
+        names.sort_unstable();
+        Some(names)
     }
 
     /// The key that no two rows of the table share at any moment. Children by
@@ -406,25 +433,63 @@ fn origins<'v>(values: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = 
 }
 
 /// Is it a column of one of these that is none of its key?
-fn is_determined(keys: &HashMap<u32, &[i16]>, origin: Origin) -> bool {
+fn is_determined(keys: &HashMap<u32, Cow<'_, [i16]>>, origin: Origin) -> bool {
     keys.get(&origin.reference).is_some_and(|key| !key.contains(&origin.attribute))
 }
 
 /// Where a statement has several readings, what is spliced is the same for all: a
 /// key must determine in each what DISTINCT leaves out for one.
 pub(super) fn left_out_in_all(readings: &mut [&mut Lineage]) {
-    let mut left_out: BTreeMap<usize, (usize, BTreeSet<usize>)> = BTreeMap::new();
-    for (word, determined) in readings.iter().flat_map(|reading| &reading.distincts) {
-        let (_, places) = left_out.entry(*word).or_insert((determined.all, BTreeSet::new()));
-        places.extend(&determined.protected);
-    }
-    left_out.retain(|word, (all, places)| {
-        let holds = |known: &Determined| known.all == *all && places.is_subset(&known.places);
-        !readings.iter().all(|reading| reading.distincts.get(word).is_some_and(holds))
-    });
-    for use_ in readings.iter_mut().flat_map(|reading| &mut reading.uses) {
-        if use_.otherwise.edits().iter().any(|edit| left_out.contains_key(&edit.end)) {
-            use_.otherwise = Otherwise::Refuse;
+    let words: BTreeSet<usize> =
+        readings.iter().flat_map(|reading| reading.distincts.keys().copied()).collect();
+    for word in words {
+        let of_reading = |reading: &&mut Lineage| reading.distincts.get(&word).cloned();
+        let determined = readings.iter().map(of_reading).collect::<Option<Vec<Determined>>>();
+        let fits = determined.as_deref().map_or(Fits::Nowhere, common);
+        let edits = |use_: &&mut Use| use_.otherwise.edits().iter().any(|edit| edit.end == word);
+        for use_ in readings.iter_mut().flat_map(|reading| &mut reading.uses).filter(edits) {
+            match &fits {
+                Fits::AsItIs => {}
+                Fits::With(edit) => use_.otherwise = Otherwise::LeaveOut(vec![edit.clone()]),
+                Fits::Nowhere => use_.otherwise = Otherwise::Refuse,
+            }
         }
     }
+}
+
+/// What may be spliced for all readings of one DISTINCT.
+enum Fits {
+    /// What each has.
+    AsItIs,
+    With(Edit),
+    Nowhere,
+}
+
+/// Where the readings have other numbers of outputs, those are compared that no key
+/// determines in some of them: all of them must have these, and none of what is left
+/// out may be sorted by.
+fn common(readings: &[Determined]) -> Fits {
+    let protected: BTreeSet<usize> =
+        readings.iter().flat_map(|reading| reading.protected.iter().copied()).collect();
+    let counts = || readings.iter().map(|reading| reading.all);
+    if counts().min() == counts().max() {
+        let fits = readings.iter().all(|reading| protected.is_subset(&reading.places));
+        return if fits { Fits::AsItIs } else { Fits::Nowhere };
+    }
+    let (Some(first), Some(least)) = (readings.first(), counts().min()) else { return Fits::Nowhere };
+    let undetermined = |reading: &Determined| {
+        (0..reading.all).filter(|place| !reading.places.contains(place)).collect::<Vec<usize>>()
+    };
+    let compared: BTreeSet<usize> = readings.iter().flat_map(undetermined).collect();
+    let is_there = compared.iter().all(|place| *place < least) && !compared.is_empty();
+    match is_there && compared.is_disjoint(&protected) && !readings.iter().any(|reading| reading.sorts) {
+        true => Fits::With(distinct_on(compared.into_iter(), &first.word, "DISTINCT")),
+        false => Fits::Nowhere,
+    }
+}
+
+/// At `span`, a DISTINCT that compares these.
+fn distinct_on(compared: impl Iterator<Item = usize>, span: &Range<usize>, word: &str) -> Edit {
+    let ordinals: Vec<String> = compared.map(|place| (place + 1).to_string()).collect();
+    Edit::new(span.clone(), format!("{word} ON ({})", ordinals.join(", ")))
 }

@@ -17,6 +17,7 @@
 //!   ├── clauses ── begins        GROUP BY, DISTINCT, ORDER BY, windows
 //!   │        └── keys ── handed     what a key among the columns determines
 //!   ├── changing                 what the client may change meanwhile
+//!   ├── readings ── several      names that may mean several relations
 //!   ├── choices                  what a DBA's view or rule chooses rows by
 //!   └── dml ── writes            the write rule
 //!            ├── beside          what a token is held against
@@ -49,6 +50,7 @@ mod relations;
 mod rows;
 mod running;
 mod scope;
+mod several;
 mod statistics;
 mod structured;
 mod traces;
@@ -66,7 +68,7 @@ use std::sync::Arc;
 
 use pg_query::NodeEnum;
 
-use super::analysis::{Flow, Otherwise, Output, Reading, Row, Use, UseKind};
+use super::analysis::{Chooses, Flow, Otherwise, Output, Reading, Row, Use, UseKind};
 use super::parse::{self, Tokens};
 use super::splice::Edit;
 use crate::catalog::guard::Facts;
@@ -78,8 +80,8 @@ use keys::Distincts;
 use listed::{ListedColumns, WantedColumns};
 use places::Places;
 use query::Target;
-use readings::{Ambiguous, Choices};
 use scope::Scope;
+use several::Meanings;
 pub(super) use value::columns;
 use value::{Point, Purpose, Value};
 
@@ -124,7 +126,7 @@ pub struct Lineage {
     /// What is done with protected columns at most, wherever they stand.
     pub read: Read,
     /// As [`Statement::chooses`](super::analysis::Statement::chooses).
-    pub chooses: bool,
+    pub chooses: Chooses,
     /// As [`Statement::spells_letters`](super::analysis::Statement::spells_letters).
     pub spells_letters: bool,
     /// Literals that are compared with or written to a protected column.
@@ -261,10 +263,14 @@ struct Walk<'a> {
     /// found to be compared with one.
     listed: ListedColumns,
     wanted: WantedColumns,
-    /// Which relations unqualified names mean in this reading.
-    choices: Choices,
-    /// Names that may mean relations with different columns.
-    ambiguous: Ambiguous,
+    /// What names without a schema mean in this reading.
+    meanings: Meanings,
+    /// Something else than one of several relations of a name may have other columns by
+    /// then. The columns of those are what they are in this reading: behind DDL that
+    /// changes them the statement is refused, and what another session changes while it
+    /// waits has it read again before its rows are shown. What it writes shows nothing of
+    /// a reading that is left out: what is compared there, or put out, is copied in all.
+    others_move: bool,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
     /// What scalar subqueries are called, by their location, and whether they
@@ -344,8 +350,8 @@ impl<'a> Walk<'a> {
             named: Vec::new(),
             listed: ListedColumns::new(),
             wanted: WantedColumns::new(),
-            choices: Choices::new(),
-            ambiguous: Ambiguous::new(),
+            meanings: Meanings::default(),
+            others_move: false,
             resolved: HashSet::new(),
             subquery_names: HashMap::new(),
             handed: Handed::default(),
@@ -381,12 +387,14 @@ impl<'a> Walk<'a> {
             let known = target.value.type_oid.and_then(|oid| self.facts.snapshot.types.get(&oid));
             running::runs_code(known.map(|info| &*info.name)).at(self.places.position(target.span.start))
         });
+        let mut known = HashMap::new();
         let outputs = targets
             .into_iter()
-            .map(|Target { name, value, .. }| Output {
-                name,
-                placed: value.origin.is_some_and(|origin| origin.own),
-                flow: value.flow,
+            .map(|target| Output {
+                each: self.each_of(&target, &mut known),
+                placed: target.value.origin.is_some_and(|origin| origin.own),
+                name: target.name,
+                flow: target.value.flow,
             })
             .collect();
         self.named.sort_by(|a, b| a.name.cmp(&b.name));
@@ -405,7 +413,7 @@ impl<'a> Walk<'a> {
             touches_protected: self.touches,
             written: self.written,
             read: if self.may_call { Read::Used } else { self.read },
-            chooses: false,
+            chooses: Chooses::default(),
             spells_letters: self.spells_letters,
             sensitive_literals: found.sensitive,
             accounted: self.places.with_placeless(found.accounted, found.placeless),
@@ -600,6 +608,12 @@ impl<'a> Walk<'a> {
         Err(ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, message)
             .with_hint("Write the statement in another way, or ask for access to the protected columns.")
             .at(self.places.position(at)))
+    }
+
+    /// What the server refuses too, by this SQLSTATE, before anything is read: if
+    /// names mean this, the statement does nothing.
+    fn impossible<T>(&self, code: &'static str, message: impl Into<String>) -> Analysed<T> {
+        Err(ClientError::new(code, message).at(self.places.position(self.here)))
     }
 
     /// A node that the analysis does not know.

@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
             let Some(NodeEnum::List(row)) = row.node.as_ref() else { return self.unknown("VALUES") };
             let items = self.list_items(&row.items, scope, purpose)?;
             self.keeps_places(items.iter().map(Target::place))?;
-            let moving = items.iter().position(Target::moves).unwrap_or(items.len());
+            let moving = items.iter().position(Target::moves).unwrap_or(usize::MAX);
             first_moving = first_moving.min(moving);
             let entries_here = items.iter().map(|item| Entry::of(&item.value));
             entries.push(entries_here.take(moving).collect());
@@ -174,8 +174,11 @@ impl<'a> Walk<'a> {
         self.carry_literals(&mark);
         let width = rows.first().map_or(0, Vec::len);
         if rows.iter().any(|row| row.len() != width) {
-            return Err(ClientError::new(sqlstate::SYNTAX_ERROR, "VALUES lists must all be the same length")
-                .at(self.places.position(self.here)));
+            let message = "VALUES lists must all be the same length";
+            return match first_moving == usize::MAX || !self.others_move {
+                true => self.impossible(sqlstate::SYNTAX_ERROR, message),
+                false => self.unknown("VALUES over columns that may change"),
+            };
         }
         let mut targets = Vec::with_capacity(width);
         for column in 0..width {
@@ -205,14 +208,11 @@ impl<'a> Walk<'a> {
         let left = self.select(left, scope)?;
         let right = self.select(right, scope)?;
         if left.len() != right.len() {
-            if left.iter().chain(&right).any(Target::moves) {
+            if self.others_move && left.iter().chain(&right).any(Target::moves) {
                 return self.unknown("a set operation over columns that may change");
             }
-            return Err(ClientError::new(
-                sqlstate::SYNTAX_ERROR,
-                "each query of a set operation must have the same number of columns",
-            )
-            .at(self.places.position(self.here)));
+            let message = "each query of a set operation must have the same number of columns";
+            return self.impossible(sqlstate::SYNTAX_ERROR, message);
         }
         self.keeps_places(left.iter().map(Target::place))?;
         self.keeps_places(right.iter().map(Target::place))?;

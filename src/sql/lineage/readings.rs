@@ -4,10 +4,15 @@
 //! a name stands is looked up by itself: while the statement waits for the lock of
 //! one, the next may come to mean another relation.
 //!
-//! Invariant: the true reading is among those that are kept, and uses are
-//! those of all readings together.
+//! A walk asks at each such place what to read there, and the next walk takes the
+//! last choice that has another left. So a reading that means nothing to the server
+//! ends all that begin with the same choices. Where there are too many, several
+//! relations are read as one ([`several`](super::several)).
+//!
+//! Invariant: the true reading is among those that are kept, or a part of one, and
+//! uses are those of all readings together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashSet};
 
 use pg_query::NodeEnum;
 
@@ -15,23 +20,22 @@ use super::given::given_in_all;
 use super::keys::left_out_in_all;
 use super::listed::ListedColumns;
 use super::query::Target;
+use super::relations::TOO_MANY_NAMES;
 use super::scope::Scope;
+use super::several::{Choice, Grain, Meanings, Namesakes};
 use super::value::unite;
 use super::{Analysed, Lineage, MAX_NODES, Walk};
 use crate::catalog::Oid;
 use crate::catalog::guard::Facts;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::{Output, Reading};
+use crate::sql::analysis::{AmbiguousName, Chooses, Output, Reading};
 use crate::sql::parse::Tokens;
 
-/// Where an unqualified name stands → the relation that it means there.
-pub(super) type Choices = HashMap<i32, Oid>;
-
-/// Where an unqualified name stands → those that it may mean.
-pub(super) type Ambiguous = BTreeMap<i32, Vec<Oid>>;
-
-/// Readings of one statement at most: beyond, names must be qualified.
+/// Readings of one statement at most.
 const MAX_READINGS: usize = 64;
+
+/// Walks that look for them.
+const MAX_WALKS: usize = 4 * MAX_READINGS;
 
 /// A statement and what it is read against.
 #[derive(Clone, Copy)]
@@ -51,103 +55,136 @@ pub(super) fn analyse<'a>(
     depth: usize,
 ) -> Result<Lineage, ClientError> {
     let text = Text { facts, text, node, tokens, depth };
-    let mut ambiguous = Ambiguous::new();
-    loop {
-        let known = ambiguous.len();
-        let mut lineages = Vec::new();
-        let mut no_such_name = None;
-        let combinations = combinations(&ambiguous)?;
-        // All together cost no more than one.
-        let fuel = MAX_NODES / combinations.len().max(1);
-        for choices in combinations {
-            match text.read(choices, &mut ambiguous, fuel) {
-                Ok(lineage) => lineages.push(lineage),
-                Err(error) if means_nothing(&error) => no_such_name = no_such_name.or(Some(error)),
-                Err(error) if ambiguous.len() == known => return Err(error),
-                // Another round knows more names; what is wrong stays wrong in it.
-                Err(_) => {}
-            }
+    let namesakes = Namesakes::default();
+    for grain in [Grain::Each, Grain::Alike, Grain::All] {
+        let helps = grain != Grain::Alike || namesakes.borrow().values().any(|known| known.has_alike());
+        let readings = if helps { text.readings(grain, &namesakes)? } else { None };
+        if let Some(lineage) = readings {
+            return Ok(lineage);
         }
-        if ambiguous.len() > known {
-            continue;
-        }
-        return match (united(lineages), no_such_name) {
-            (Some(lineage), _) => Ok(Lineage { chooses: !ambiguous.is_empty(), ..lineage }),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(too_many()),
-        };
     }
+    Err(too_many())
+}
+
+/// What one walk found.
+struct Read {
+    made: Vec<Choice>,
+    places: Vec<(AmbiguousName, Vec<Oid>)>,
+    /// Fuel that is left.
+    fuel: usize,
+    found: Result<(Lineage, Proof), ClientError>,
+}
+
+/// By what the server's description proves a reading wrong.
+struct Proof {
+    /// Relations that stand in the statement.
+    resolved: HashSet<Oid>,
+    origins: Vec<Vec<Oid>>,
+    /// As [`Chooses::counts_others`].
+    counts_others: bool,
 }
 
 impl<'a> Text<'a, '_> {
+    /// All readings in one. None: there are too many.
+    fn readings(&self, grain: Grain, namesakes: &Namesakes) -> Result<Option<Lineage>, ClientError> {
+        let mut found = Vec::new();
+        let mut no_such_name = None;
+        let (mut names, mut candidates) = (BTreeSet::new(), BTreeSet::new());
+        let mut choices: Vec<Choice> = Vec::new();
+        // All together cost no more than one.
+        let mut fuel = MAX_NODES;
+        for walks in 0..MAX_WALKS {
+            let read = self.read(Meanings::following(grain, &choices, namesakes), fuel);
+            fuel = read.fuel;
+            for (name, relations) in read.places {
+                names.insert(name);
+                candidates.extend(relations);
+            }
+            match read.found {
+                Ok(reading) => found.push(reading),
+                Err(error) if means_nothing(&error) => no_such_name = no_such_name.or(Some(error)),
+                Err(error) if error.code == sqlstate::STATEMENT_TOO_COMPLEX && walks > 0 => return Ok(None),
+                Err(error) => return Err(error),
+            }
+            // What is alike means nothing alike.
+            let alike = read.made.iter().fold(1, |all: usize, made| all.saturating_mul(made.alike));
+            if found.len().max(alike) > MAX_READINGS {
+                return Ok(None);
+            }
+            choices = read.made;
+            if !take_next(&mut choices) {
+                let counts_others = found.iter().any(|(_, proof)| proof.counts_others);
+                let chooses = Chooses { names: names.into_iter().collect(), counts_others };
+                let lineage = united(found, &candidates).map(|lineage| Lineage { chooses, ..lineage });
+                return lineage.ok_or_else(|| no_such_name.unwrap_or_else(too_many)).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
     /// `listed`: what an earlier walk found out of the columns of VALUES.
     fn walk(
         &self,
-        choices: Choices,
+        meanings: Meanings,
         fuel: usize,
         listed: ListedColumns,
     ) -> (Walk<'a>, Analysed<Vec<Target>>) {
         let mut walk = Walk::new(self.facts, self.text, self.tokens, self.depth);
         walk.fuel = fuel;
-        walk.choices = choices;
+        walk.meanings = meanings;
         walk.listed = listed;
         let read = walk.statement(self.node, &Scope::inside(None, Vec::new()));
         (walk, read)
     }
 
-    fn read(
-        &self,
-        choices: Choices,
-        ambiguous: &mut Ambiguous,
-        fuel: usize,
-    ) -> Result<(Lineage, Proof), ClientError> {
-        let (mut walk, mut read) = self.walk(choices.clone(), fuel, ListedColumns::new());
-        let listed = if read.is_ok() { walk.listed_columns() } else { ListedColumns::new() };
+    fn read(&self, meanings: Meanings, fuel: usize) -> Read {
+        let (mut walk, mut targets) = self.walk(meanings, fuel, ListedColumns::new());
+        let listed = if targets.is_ok() { walk.listed_columns() } else { ListedColumns::new() };
         if !listed.is_empty() {
-            (walk, read) = self.walk(choices, fuel, listed);
+            let again = walk.meanings.again();
+            (walk, targets) = self.walk(again, walk.fuel, listed);
         }
-        ambiguous.append(&mut walk.ambiguous);
-        let candidates = ambiguous.values().flatten();
-        let excluded = candidates.copied().filter(|oid| !walk.resolved.contains(oid)).collect();
-        let targets = read?;
-        walk.check_types()?;
-        let witnessed = walk.witnessed(&targets)?;
-        // What the client may change proves nothing.
-        let fixed = |target: &Target| target.value.origin.filter(|origin| origin.own && !target.loose);
-        let origins = targets.iter().map(|target| fixed(target).map(|origin| origin.relation)).collect();
-        Ok((Lineage { witnessed, ..walk.finish(targets) }, Proof { excluded, origins }))
+        let places = std::mem::take(&mut walk.meanings.places);
+        Read {
+            made: walk.meanings.made.clone(),
+            places: places.into_values().map(|place| (place.name, place.candidates)).collect(),
+            fuel: walk.fuel,
+            found: targets.and_then(|targets| finished(walk, targets)),
+        }
     }
 }
 
-/// By what the server's description proves a reading wrong.
-struct Proof {
-    excluded: Vec<Oid>,
-    origins: Vec<Option<Oid>>,
+fn finished(mut walk: Walk<'_>, targets: Vec<Target>) -> Result<(Lineage, Proof), ClientError> {
+    walk.check_types()?;
+    let witnessed = walk.witnessed(&targets)?;
+    let proof = Proof {
+        resolved: walk.resolved.clone(),
+        origins: targets.iter().map(|target| walk.origins_of(target)).collect(),
+        counts_others: walk.others_move && targets.iter().any(Target::moves),
+    };
+    Ok((Lineage { witnessed, ..walk.finish(targets) }, proof))
 }
 
-/// The server would say so too: this reading is not the one.
+/// The server would say so too, before it reads anything: this reading is not the one.
 fn means_nothing(error: &ClientError) -> bool {
-    error.code == sqlstate::UNDEFINED_COLUMN || error.code == "42P01"
+    let code = &*error.code;
+    code == sqlstate::UNDEFINED_COLUMN
+        || code == sqlstate::SYNTAX_ERROR
+        || code == TOO_MANY_NAMES
+        || code == "42P01"
 }
 
-/// Every way to choose one relation for each place.
-fn combinations(ambiguous: &Ambiguous) -> Result<Vec<Choices>, ClientError> {
-    let mut all = vec![Choices::new()];
-    for (place, relations) in ambiguous {
-        let more = |choices: &Choices| {
-            let with = |oid: &Oid| {
-                let mut choices = choices.clone();
-                choices.insert(*place, *oid);
-                choices
-            };
-            relations.iter().map(with).collect::<Vec<_>>()
-        };
-        all = all.iter().flat_map(more).collect();
-        if all.len() > MAX_READINGS {
-            return Err(too_many());
+/// The last choice that has another left is made otherwise; those behind it are
+/// asked for anew. False: there is none.
+fn take_next(choices: &mut Vec<Choice>) -> bool {
+    while let Some(last) = choices.last_mut() {
+        last.part += 1;
+        if last.part < last.parts {
+            return true;
         }
+        choices.pop();
     }
-    Ok(all)
+    false
 }
 
 fn too_many() -> ClientError {
@@ -158,19 +195,28 @@ fn too_many() -> ClientError {
     .with_hint("Write names with their schemas.")
 }
 
-/// One lineage that holds for all readings.
-fn united(mut lineages: Vec<(Lineage, Proof)>) -> Option<Lineage> {
-    if lineages.len() < 2 {
-        return lineages.into_iter().map(|(lineage, _)| lineage).next();
+/// One lineage that holds for all readings. `candidates`: all relations that its names
+/// may mean.
+fn united(mut found: Vec<(Lineage, Proof)>, candidates: &BTreeSet<Oid>) -> Option<Lineage> {
+    let mut lineages: Vec<&mut Lineage> = found.iter_mut().map(|(lineage, _)| lineage).collect();
+    let tells_columns = |lineage: &&mut Lineage| lineage.outputs.iter().any(|output| !output.each.is_empty());
+    if lineages.len() < 2 && !lineages.iter().any(tells_columns) {
+        return found.into_iter().map(|(lineage, _)| lineage).next();
     }
-    given_in_all(&mut lineages.iter_mut().map(|(lineage, _)| &mut lineage.uses).collect::<Vec<_>>());
-    left_out_in_all(&mut lineages.iter_mut().map(|(lineage, _)| lineage).collect::<Vec<_>>());
-    let mut lineages = lineages.into_iter();
-    let (mut all, Proof { excluded, origins }) = lineages.next()?;
-    all.readings.push(Reading { outputs: all.outputs.clone(), excluded, origins });
-    for (lineage, Proof { excluded, origins }) in lineages {
+    given_in_all(&mut lineages.iter_mut().map(|lineage| &mut lineage.uses).collect::<Vec<_>>());
+    left_out_in_all(&mut lineages);
+    let mut found = found.into_iter().map(|(lineage, proof)| {
+        let excluded = candidates.iter().copied().filter(|oid| !proof.resolved.contains(oid)).collect();
+        let witnessed = lineage.witnessed.clone();
+        let outputs = lineage.outputs.clone();
+        (lineage, Reading { outputs, excluded, origins: proof.origins, witnessed })
+    });
+    let (mut all, reading) = found.next()?;
+    all.witnessed.clear();
+    all.readings.push(reading);
+    for (lineage, reading) in found {
+        all.readings.push(reading);
         unite_outputs(&mut all.outputs, &lineage.outputs);
-        all.readings.push(Reading { outputs: lineage.outputs, excluded, origins });
         all.uses.extend(lineage.uses);
         all.named.extend(lineage.named);
         all.touches_protected |= lineage.touches_protected;
@@ -193,6 +239,7 @@ fn unite_outputs(outputs: &mut [Output], others: &[Output]) {
     if outputs.len() == others.len() {
         for (output, other) in outputs.iter_mut().zip(others) {
             output.flow = unite(&output.flow, &other.flow);
+            output.each.clear();
         }
     }
 }

@@ -10,6 +10,7 @@ use super::handed::Handed;
 use super::names::strings;
 use super::rows::RowShape;
 use super::scope::{CteState, Field, Item, Scope, Source};
+use super::several::{Grain, any_of, unlisted};
 use super::value::{Purpose, Value};
 use super::{Analysed, Walk, value};
 use crate::catalog::guard::Facts;
@@ -20,6 +21,9 @@ use crate::mask::Method;
 use crate::policy::ProtectedColumn;
 use crate::sql::analysis::{Flow, Otherwise};
 use crate::sql::parse;
+
+/// The server's SQLSTATE (`buildRelationAliases` in its `parse_relation.c`).
+pub(super) const TOO_MANY_NAMES: &str = "42P10";
 
 impl<'a> Walk<'a> {
     /// A relation or CTE in FROM.
@@ -45,10 +49,11 @@ impl<'a> Walk<'a> {
                 }
             }
             None => {
-                let relations = self.relations(named)?;
+                let relations = self.relations(named, self.meanings.grain)?;
                 self.filter_statistics(named, &relations)?;
                 let mut source = self.source_of(named, &relations);
-                source.fields = self.with_origins(source.fields, &relations);
+                self.others_move |= !source.is_choice && source.may_have_others();
+                source.fields = self.with_origins(named, source.fields, &relations);
                 source.row = self.shape_of(named, &relations);
                 source
             }
@@ -81,15 +86,14 @@ impl<'a> Walk<'a> {
     /// columns can hide behind them.
     fn rename_open(&mut self, source: &mut Source, names: Vec<String>) -> Analysed<()> {
         if source.open.is_none() {
-            return self.refuse(
-                format!(
-                    "table \"{}\" has fewer columns than aliases",
-                    source.alias.as_deref().unwrap_or("?")
-                ),
-                -1,
-            );
+            let name = source.alias.as_deref().unwrap_or("?");
+            let message = format!("table \"{name}\" has fewer columns than aliases");
+            return match source.may_have_others() && self.others_move {
+                true => self.refuse(message, -1),
+                false => self.impossible(TOO_MANY_NAMES, message),
+            };
         }
-        if source.fields.iter().any(|field| field.flow != Flow::Clean) {
+        if source.differs || source.fields.iter().any(|field| field.flow != Flow::Clean) {
             return self.refuse(source.open.clone().unwrap_or_default(), -1);
         }
         source.fields = names.into_iter().map(Field::clean).collect();
@@ -98,7 +102,7 @@ impl<'a> Walk<'a> {
 
     /// Every relation that the name could mean. Accounts for it, notes its
     /// protected columns.
-    pub(super) fn relations(&mut self, named: &'a RangeVar) -> Analysed<Vec<&'a Relation>> {
+    pub(super) fn relations(&mut self, named: &'a RangeVar, grain: Grain) -> Analysed<Vec<&'a Relation>> {
         self.account_relation(named)?;
         let relations = self.candidates(&named.schemaname, &named.relname);
         for relation in &relations {
@@ -117,31 +121,7 @@ impl<'a> Walk<'a> {
             self.name(relation);
             self.traces |= self.reading_leaves_trace(relation);
         }
-        Ok(self.chosen(named, relations))
-    }
-
-    /// Of several relations that differ, the one that this reading is about.
-    fn chosen(&mut self, named: &RangeVar, relations: Vec<&'a Relation>) -> Vec<&'a Relation> {
-        let chosen = match self.choices.get(&named.location) {
-            Some(choice) if named.schemaname.is_empty() => {
-                relations.into_iter().filter(|relation| relation.oid == *choice).collect()
-            }
-            _ => {
-                if named.schemaname.is_empty() && self.differ(&relations) {
-                    let oids = relations.iter().map(|relation| relation.oid).collect();
-                    self.ambiguous.insert(named.location, oids);
-                }
-                relations
-            }
-        };
-        self.resolved.extend(chosen.iter().map(|relation| relation.oid));
-        chosen
-    }
-
-    fn differ(&self, relations: &[&Relation]) -> bool {
-        let mut all = relations.iter().map(|relation| self.fields_of(relation));
-        let first = all.next();
-        all.any(|fields| Some(fields) != first)
+        Ok(self.chosen(named, relations, grain))
     }
 
     fn account_relation(&mut self, named: &RangeVar) -> Analysed<()> {
@@ -272,28 +252,32 @@ impl<'a> Walk<'a> {
             // A view has none: there `v.ctid` is a function of the row.
             system: relations.iter().all(|relation| relation.kind != RelationKind::View),
             locked_by: relations.iter().flat_map(|relation| self.locked_by(relation)).collect(),
-            is_choice: named.schemaname.is_empty() && self.choices.contains_key(&named.location),
+            is_choice: self.is_choice(named),
             ..Source::default()
         };
-        let mut all = relations.iter().map(|relation| self.fields_of(relation));
+        let is_choice = source.is_choice;
+        let may_change = |relation: &Relation| is_choice && self.may_change(named, &[relation]);
+        let mut all = relations.iter().map(|relation| match may_change(relation) {
+            true => self.fields_of(relation).into_iter().map(loosened).collect(),
+            false => self.fields_of(relation),
+        });
         let Some(first) = all.next() else {
             source.schemas.push(named.schemaname.clone());
             source.open = Some(format!("relation \"{}\" is not known yet: name its columns", named.relname));
             return source;
         };
         source.fields = first;
-        for fields in all {
-            unite_by_name(&mut source.fields, fields);
+        if source.is_choice {
+            source.differs = any_of(&mut source.fields, all);
+            source.open = source.differs.then(|| unlisted(&named.relname));
+        } else {
+            all.for_each(|fields| unite_by_name(&mut source.fields, fields));
         }
         if self.may_change(named, relations) {
             if source.fields.is_empty() {
                 source.open = Some(format!("relation \"{}\" may get columns: name them", named.relname));
             }
-            for field in &mut source.fields {
-                field.loose = true;
-                // It may be of another type by then.
-                field.type_oid = None;
-            }
+            source.fields = source.fields.into_iter().map(loosened).collect();
         }
         source
     }
@@ -395,6 +379,11 @@ pub(crate) fn candidates<'a>(facts: Facts<'a>, schema: &str, name: &str) -> Vec<
     }
     relations.sort_by_key(|relation| (&*relation.schema != "public", &*relation.schema));
     relations
+}
+
+/// A column that the client may change: it may be of another type by then.
+fn loosened(field: Field) -> Field {
+    Field { loose: true, type_oid: None, ..field }
 }
 
 /// A column that only some of the relations have is theirs.

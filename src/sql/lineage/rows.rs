@@ -89,9 +89,8 @@ impl<'a> Walk<'a> {
     /// The shape of the only relation that a name can mean. Another reading of
     /// the name would want another row in the same place.
     pub(super) fn shape_of(&self, named: &RangeVar, relations: &[&Relation]) -> RowShape {
-        let is_choice = named.schemaname.is_empty() && self.choices.contains_key(&named.location);
         match relations {
-            [only] if !is_choice => match only.kind {
+            [only] if !self.is_choice(named) => match only.kind {
                 RelationKind::Table
                 | RelationKind::PartitionedTable
                 | RelationKind::View

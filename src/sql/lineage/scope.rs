@@ -45,6 +45,9 @@ pub(super) struct Field {
     pub unsure: bool,
     /// Its own name is certain, but others may come to stand before or behind it.
     pub shifts: bool,
+    /// Of the relations that a name may mean, some have no such column: there the
+    /// name means what stands further out. See [`several`](super::several).
+    pub optional: bool,
     /// A column of VALUES: see [`listed`](super::listed).
     pub listed: Option<usize>,
     /// NULL in every row of a VALUES.
@@ -80,6 +83,9 @@ pub(super) struct Source {
     /// Of several relations of its name, the one that this reading is about: that it
     /// lacks a column tells that the reading is wrong.
     pub is_choice: bool,
+    /// One of several relations whose lists of columns differ: it has no row, and no
+    /// list of columns, that is known.
+    pub differs: bool,
 }
 
 /// A source as one query level sees it.
@@ -147,6 +153,7 @@ impl Field {
             loose: false,
             unsure: false,
             shifts: false,
+            optional: false,
             listed: None,
             is_null: false,
             null_with: Vec::new(),
@@ -168,6 +175,7 @@ impl Field {
             loose: false,
             unsure: false,
             shifts: false,
+            optional: false,
             listed: value.listed,
             is_null: value.is_null,
             null_with: value.null_with.clone(),
@@ -183,6 +191,11 @@ impl Field {
 
     /// May the column of this name be another one?
     pub fn is_uncertain(&self) -> bool {
+        self.loose || self.unsure || self.optional
+    }
+
+    /// May it have another name?
+    fn may_be_called_otherwise(&self) -> bool {
         self.loose || self.unsure
     }
 
@@ -207,6 +220,7 @@ impl Field {
             loose: is_uncertain && (self.loose || other.loose),
             unsure: is_uncertain && (self.unsure || other.unsure),
             shifts: self.shifts || other.shifts,
+            optional: is_uncertain && (self.optional || other.optional),
             listed: self.listed.filter(|listed| other.listed == Some(*listed)),
             is_null: self.is_null && other.is_null,
             null_with: Vec::new(),
@@ -253,6 +267,7 @@ impl Source {
             row: RowShape::Unknown,
             nullable: true,
             is_choice: false,
+            differs: self.differs || other.differs,
         }
     }
 
@@ -279,7 +294,7 @@ where
     if called.as_ref().is_some_and(|field| !field.is_uncertain()) {
         return called;
     }
-    let is_other = |field: &&Field| field.name != name && field.is_uncertain();
+    let is_other = |field: &&Field| field.name != name && field.may_be_called_otherwise();
     let others = mixed(fields.filter(is_other).map(|field| &field.flow));
     let other = (others != Flow::Clean).then(|| Field { flow: others, unsure: true, ..Field::clean(name) });
     called.into_iter().chain(other).reduce(|a, b| a.or(&b))

@@ -217,3 +217,7 @@ INSERT INTO wares SELECT i, 'hidden', i FROM generate_series(1, 4) i;
 ALTER TABLE wares ENABLE TRIGGER USER;
 INSERT INTO firms SELECT i, 'firm' FROM generate_series(1, 3) i;
 INSERT INTO firm_staff SELECT i, i, 'pin' || i + 4 * :seed FROM generate_series(1, 3) i;
+INSERT INTO let_a.lodgers SELECT i, md5('n' || i || :seed), md5('c' || i / 2 || :seed), i FROM generate_series(1, 6) i;
+INSERT INTO let_b.lodgers SELECT id, reverse(name), reverse(code), room FROM let_a.lodgers;
+INSERT INTO let_c.lodgers SELECT id, md5(name), md5(code), room FROM let_a.lodgers;
+INSERT INTO archive.lodgers SELECT i, 'old' || i, i, 'note' || i, 'more' FROM generate_series(1, 6) i;

@@ -590,3 +590,12 @@ CREATE TABLE firm_staff (id int PRIMARY KEY, firm int REFERENCES firms ON DELETE
 CREATE FUNCTION leaves_firm() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF OLD.id = 1 THEN RAISE EXCEPTION '% stays', OLD.pin; END IF; RAISE NOTICE '% leaves', OLD.pin; RETURN OLD; END $$;
 CREATE TRIGGER leaves BEFORE UPDATE OR DELETE ON firm_staff FOR EACH ROW EXECUTE FUNCTION leaves_firm();
 CREATE FUNCTION closes_firm(i int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN DELETE FROM firms WHERE id = i; RETURN 'closed'; EXCEPTION WHEN OTHERS THEN RETURN SQLERRM; END $$;
+
+-- Three houses of one shape, and a fourth of that name whose columns are others.
+CREATE SCHEMA let_a; CREATE SCHEMA let_b; CREATE SCHEMA let_c;
+CREATE TABLE let_a.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE TABLE let_b.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE TABLE let_c.lodgers (id int PRIMARY KEY, name text, code text, room int);
+CREATE DOMAIN lodging_room AS int;
+CREATE TABLE archive.lodging (id int PRIMARY KEY, name text);
+CREATE TABLE archive.lodgers (room lodging_room, note text, more text) INHERITS (archive.lodging);

@@ -320,6 +320,72 @@ fn without_a_sign_from_the_server_all_readings_mask() {
     assert_eq!(verdict.edits.len(), 1);
 }
 
+/// Eight mentions of two relations have more readings than are read one by one.
+const MANY: &str = "(SELECT count(*) FROM people a, people b, people c, people d, people e, people f, people g, people h \
+                    WHERE a.id = b.id AND b.id = c.id AND c.id = d.id AND d.id = e.id AND e.id = f.id AND f.id = g.id AND g.id = h.id) > 0";
+
+#[test]
+fn of_too_many_readings_columns_are_told_apart_one_by_one() {
+    let shop = Shop::new();
+    let verdict = run(&shop, &format!("SELECT id, mail, p.name FROM people p WHERE {MANY}"), &[]);
+    assert_eq!(verdict.readings.len(), 1);
+    let at = |relation, attribute| Some(ColumnId { relation: Oid(relation), attribute });
+    let mail = |told| match &verdict.outputs_for(&[at(114, 1), told, at(114, 2)])[1] {
+        OutputAction::Pass => "shown",
+        OutputAction::Mask { column, .. } => column.method.name(),
+        OutputAction::Redact { .. } => "redacted",
+        OutputAction::Reveal { .. } => "REVEALED",
+    };
+    assert_eq!([mail(at(114, 3)), mail(at(113, 2)), mail(None)], ["email", "shown", "redacted"]);
+    assert_eq!(mail(at(101, 3)), "redacted");
+}
+
+#[test]
+fn of_too_many_readings_no_list_of_columns_is_known() {
+    let shop = Shop::new();
+    for (from, code) in [
+        ("SELECT p.* FROM people p", "0A000"),
+        ("SELECT * FROM people p", "0A000"),
+        ("SELECT p FROM people p", "0A000"),
+        ("SELECT (p).* FROM people p", "0A000"),
+        ("SELECT p.row_to_json FROM people p", "0A000"),
+        ("SELECT x.a FROM people AS x (a)", "0A000"),
+        ("SELECT id FROM people p NATURAL JOIN (SELECT 1 AS id) q", "0A000"),
+        ("SELECT 1 FROM people p JOIN (SELECT 'x' AS name) q USING (name)", "0A000"),
+        ("SELECT p.nothing FROM people p", "42703"),
+        ("SELECT 1 FROM people p WHERE mail LIKE 'a%' AND true", "42501"),
+    ] {
+        let joint = if from.contains("WHERE") { "AND" } else { "WHERE" };
+        let error = refused(shop.decide(&format!("{from} {joint} {MANY}"), &[]));
+        assert_eq!(error.code, code, "{from}: {error}");
+    }
+}
+
+/// `name` is a column of one of them only: else it means what stands further out.
+#[test]
+fn a_column_that_not_all_have_means_what_stands_further_out_too() {
+    let shop = Shop::new();
+    let inner = format!("SELECT name FROM people WHERE {MANY} LIMIT 1");
+    let sql = format!("SELECT ({inner}) FROM (SELECT ssn AS name FROM customers) q");
+    let verdict = run(&shop, &sql, &[]);
+    assert!(!matches!(verdict.outputs_for(&[None])[0], OutputAction::Pass), "{verdict:?}");
+    let sql = format!("SELECT 1 FROM (SELECT ssn AS name FROM customers) q WHERE ({inner}) > 'a'");
+    assert_eq!(refused(shop.decide(&sql, &[])).code, "42501");
+}
+
+/// Two arms of a set operation are one relation's or the other's, not one of each.
+#[test]
+fn a_reading_that_the_server_refuses_is_none() {
+    let shop = Shop::new();
+    let verdict = run(&shop, "SELECT * FROM people UNION ALL SELECT * FROM people", &[]);
+    let widths: Vec<usize> = verdict.readings.iter().map(|reading| reading.outputs.len()).collect();
+    assert_eq!(widths, [3, 2]);
+    let verdict = run(&shop, "SELECT x.c FROM people AS x (a, b, c)", &[]);
+    assert!(matches!(verdict.outputs[0], OutputAction::Mask { .. }), "{verdict:?}");
+    let error = refused(shop.decide("SELECT id FROM people UNION SELECT id, mail FROM people", &[]));
+    assert_eq!(error.code, "42601");
+}
+
 #[test]
 fn rows_built_anew_do_not_make_a_text_grow_without_end() {
     let shop = Shop::new();
