@@ -108,10 +108,15 @@ impl Rig {
     fn visit(&self, name: &str, patience: Duration) -> Visit {
         self.visits.fetch_add(1, Ordering::Relaxed);
         let visit = visit(self.front.port, self.bauta.port, name, patience);
+        let mut before = Shows::Other;
         for step in &visit.steps {
+            let mut begun = false;
             for frame in &step.frames {
-                self.holds_nothing(name, frame, step.shows);
+                // What the server says before it answers may be said of what was before.
+                begun |= frame.tag != b'N';
+                self.holds_nothing(name, frame, if begun { step.shows } else { before });
             }
+            before = step.shows;
         }
         visit
     }

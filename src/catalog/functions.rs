@@ -137,9 +137,15 @@ pub fn is_opaque_by_itself(function: &Function) -> bool {
         "c" => !is_well_known(function),
         // Outside pg_catalog it is another name for something there; extensions
         // make their types' functions so (`citextin AS 'textin'`).
-        "internal" if is_well_known(function) => false,
+        "internal" if is_well_known(function) || makes_ranges(function) => false,
         _ => !function.oid.is_builtin(),
     }
+}
+
+/// Does it make values of a range type of a user's? Each such type comes with some.
+fn makes_ranges(function: &Function) -> bool {
+    let of_multirange = function.body.strip_prefix("multi").unwrap_or(&function.body);
+    matches!(of_multirange.strip_prefix("range_constructor"), Some("0" | "1" | "2" | "3"))
 }
 
 /// Commands that work on what their text does not name, run a text, or give a

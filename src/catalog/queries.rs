@@ -312,7 +312,15 @@ SELECT c.conrelid, c.conname::text, c.contype::text,
        c.confdeltype::text, c.confupdtype::text,
        c.contype = 'p' AND NOT c.condeferrable AND coalesce(i.indisvalid, false),
        c.contype = 'c' OR c.contype <> 'f' AND coalesce(i.nulls_tell, false),
-       CASE WHEN c.contype IN ('u', 'p', 'f') AND i.indisexclusion THEN c.conkey[cardinality(c.conkey):]
+       CASE WHEN c.contype = 'x' AND i.columns IS NOT NULL THEN
+                ARRAY(SELECT k.attnum FROM unnest(i.columns) k (attnum)
+                      WHERE k.attnum = ANY (i.computed)
+                         OR NOT coalesce((SELECT bool_and(o.operator < 16384 AND EXISTS
+                                (SELECT FROM pg_amop a JOIN pg_am m ON m.oid = a.amopmethod
+                                 WHERE a.amopopr = o.operator AND a.amopstrategy = 3 AND m.amname = 'btree'))
+                             FROM unnest(c.conkey, c.conexclop) o (attnum, operator)
+                             WHERE o.attnum = k.attnum), false))
+            WHEN c.contype IN ('u', 'p', 'f') AND i.indisexclusion THEN c.conkey[cardinality(c.conkey):]
             WHEN c.contype IN ('u', 'p') THEN coalesce(i.computed, '{}') WHEN c.contype = 'f' THEN '{}'
             WHEN c.contype = 'c' THEN
                 ARRAY(SELECT a.attnum FROM pg_attribute a
@@ -370,7 +378,7 @@ FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid";
 pub(super) const FUNCTIONS: &str = "
 SELECT p.oid, n.nspname::text, p.proname::text, l.lanname::text, p.provolatile::text, p.prokind::text,
        p.proretset, p.prorettype, p.proargtypes::oid[], e.extname::text,
-       CASE WHEN p.oid < 16384 OR l.lanname IN ('internal', 'c') THEN ''
+       CASE WHEN p.oid < 16384 OR l.lanname = 'c' THEN ''
             WHEN {atomic} THEN CASE WHEN held.oid IS NULL THEN {body} END
             ELSE p.prosrc END,
        CASE WHEN p.proargmodes IS NULL THEN '{}'

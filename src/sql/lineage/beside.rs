@@ -146,7 +146,11 @@ impl<'a> Walk<'a> {
     fn told_by(&self, row: &Row<'_, 'a>, constraint: &Constraint, told: &mut Told) {
         let is_key = matches!(constraint.kind, ConstraintKind::Unique | ConstraintKind::Exclude);
         let blurs = |attribute: &i16| is_key && self.blurs(&self.value_at(row.table, *attribute));
-        let own = row.own.iter().filter(|own| constraint.columns.contains(own) && blurs(own));
+        // Whether two originals are near, or overlap.
+        let measures =
+            |own: &i16| constraint.kind == ConstraintKind::Exclude && constraint.computed.contains(own);
+        let own = row.own.iter().filter(|own| constraint.columns.contains(own));
+        let own = own.filter(|own| blurs(own) || measures(own));
         told.searched.extend(own.map(|own| self.flow_at(row.table, *own)));
         let others = constraint.columns.iter().filter(|other| !row.own.contains(other) && row.steers(other));
         let reads_token = row.own.iter().any(|own| constraint.computed.contains(own));

@@ -279,12 +279,14 @@ impl<'a> Walk<'a> {
     /// operands could be these.
     pub(super) fn is_builtin_operator(&self, names: &[&str], types: [Option<Oid>; 2]) -> bool {
         if let [schema, _] = names {
-            return *schema == PG_CATALOG;
+            let mut others = self.facts.snapshot.operators.iter();
+            return *schema == PG_CATALOG
+                && !others.any(|known| &*known.schema == PG_CATALOG && names.last() == Some(&&*known.name));
         }
         let name = names.last().copied().unwrap_or("=");
         let snapshot = self.facts.snapshot;
         let is_catalogs = |oid: &Option<Oid>| {
-            oid.and_then(|oid| snapshot.types.get(&oid)).is_none_or(|info| &*info.schema == PG_CATALOG)
+            oid.and_then(|oid| snapshot.types.get(&oid)).is_none_or(|info| info.oid.is_builtin())
         };
         !snapshot.operators.iter().filter(|operator| *operator.name == *name).any(|operator| {
             let takes = |operand: &Option<Oid>| types.iter().any(|known| known.is_none() || known == operand);

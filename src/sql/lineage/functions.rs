@@ -190,7 +190,9 @@ impl<'a> Walk<'a> {
         if value.is_clean() {
             return Value::clean();
         }
-        let needs = value.needs_in_order();
+        // Of a type that has none, `min` and `max` are those of another.
+        let is_own = !self.has_type(value, |oid| !self.has_own_extremes(oid));
+        let needs = if is_own { value.needs_in_order() } else { Disclosure::Search };
         let purpose = Purpose { kind: UseKind::MinMax, needs, export: false, neutralise: true };
         self.spend(value, purpose);
         let flow = match &value.flow {
@@ -279,9 +281,12 @@ impl<'a> Walk<'a> {
     /// to a type of that name before it counts (`func_get_detail`).
     pub(super) fn builtin<'n>(&self, names: &[&'n str]) -> Option<&'n str> {
         match names {
-            [PG_CATALOG, name] => Some(*name),
+            // An extension's may stand there too.
+            [PG_CATALOG, name] => {
+                self.candidates_of(names).all(|function| function.oid.is_builtin()).then_some(*name)
+            }
             [name] => {
-                let elsewhere = self.candidates_of(names).any(|function| &*function.schema != PG_CATALOG);
+                let elsewhere = self.candidates_of(names).any(|function| !function.oid.is_builtin());
                 (!elsewhere && !self.casts_elsewhere(name)).then_some(*name)
             }
             _ => None,
@@ -291,7 +296,7 @@ impl<'a> Walk<'a> {
     /// Has another schema a type that `name(x)` may cast to? A table's row is none.
     fn casts_elsewhere(&self, name: &str) -> bool {
         let mut types = self.facts.snapshot.types_named(name);
-        types.any(|known| &*known.schema != PG_CATALOG && known.relation.is_none())
+        types.any(|known| !known.oid.is_builtin() && known.relation.is_none())
     }
 
     /// Every function that the name could mean.

@@ -120,7 +120,7 @@ impl<'a> Walk<'a> {
 
     /// Has another schema than the server's own a type of this name?
     pub(super) fn is_also_elsewhere(&self, name: &str) -> bool {
-        self.facts.snapshot.types_named(name).any(|known| &*known.schema != PG_CATALOG)
+        self.facts.snapshot.types_named(name).any(|known| !known.oid.is_builtin())
     }
 
     /// Does the operator say of `value` and an original what it says of their

@@ -30,6 +30,12 @@ pub(super) const VARCHAR: Oid = Oid(1043);
 pub(super) const BPCHAR: Oid = Oid(1042);
 pub(super) const PG_CATALOG: &str = "pg_catalog";
 
+/// Is `=` of the type another thing than equality? By area (box, circle), by the number
+/// of points (path), nearly (lseg, line), without weights (tsquery).
+fn is_measured(oid: Oid) -> bool {
+    matches!(oid.0, 601 | 602 | 603 | 628 | 718 | 3615)
+}
+
 impl<'a> Walk<'a> {
     /// Names that stand somewhere in the text, the tree does not say where.
     pub(super) fn placeless(&mut self, names: &[&str]) {
@@ -135,17 +141,18 @@ impl<'a> Walk<'a> {
         self.refuse_opaque("a cast to type", names.last().copied().unwrap_or_default(), None, location)
     }
 
-    /// Does equality on this type mean equal bytes, as a keyed mask takes it?
-    /// Types of extensions such as `citext` have an equality of their own.
+    /// Does equality on this type tell whether two values are, as masks and clients
+    /// take it? Types of extensions such as `citext` have an equality of their own.
     pub(super) fn has_plain_equality(&self, type_oid: Option<Oid>) -> bool {
         let Some(mut oid) = type_oid else { return true };
         for _ in 0..32 {
             match self.facts.snapshot.types.get(&oid) {
-                None => return true,
-                Some(info) => match (info.kind, info.base) {
-                    ('d', Some(base)) => oid = base,
-                    ('e', _) => return true,
-                    _ => return &*info.schema == PG_CATALOG,
+                None => return !is_measured(oid),
+                Some(info) => match (info.kind, info.base, info.element) {
+                    ('d', Some(base), _) => oid = base,
+                    ('e', _, _) => return true,
+                    (_, _, Some(element)) if info.category == 'A' => oid = element,
+                    _ => return oid.is_builtin() && !is_measured(oid),
                 },
             }
         }

@@ -125,8 +125,24 @@ pub(super) fn of_array(elements: &[Node]) -> Literal {
     }
 }
 
+/// Types of `pg_catalog` that `min` and `max` take as they are (`pg_aggregate`), or by
+/// relabelling: numbers, moments, text, addresses and the like.
+const OWN_EXTREMES: &[u32] = &[
+    17, 19, 20, 21, 23, 25, 26, 27, 650, 700, 701, 790, 869, 1042, 1043, 1082, 1083, 1114, 1184, 1186, 1266,
+    1700, 3220, 5069,
+];
+
 impl<'a> Walk<'a> {
     /// The type itself, of a domain what it is over.
+    /// Are `min` and `max` of the type its own, and so of the order that ORDER BY takes?
+    /// `citext` and `"char"` are cast to text for them.
+    pub(super) fn has_own_extremes(&self, oid: Oid) -> bool {
+        match self.base(oid) {
+            Some(info) => info.kind == 'e' || info.category == 'A' || OWN_EXTREMES.contains(&info.oid.0),
+            None => OWN_EXTREMES.contains(&oid.0),
+        }
+    }
+
     fn base(&self, mut oid: Oid) -> Option<&'a TypeInfo> {
         for _ in 0..MAX_DOMAINS {
             match self.facts.snapshot.types.get(&oid)? {

@@ -221,3 +221,7 @@ INSERT INTO let_a.lodgers SELECT i, md5('n' || i || :seed), md5('c' || i / 2 || 
 INSERT INTO let_b.lodgers SELECT id, reverse(name), reverse(code), room FROM let_a.lodgers;
 INSERT INTO let_c.lodgers SELECT id, md5(name), md5(code), room FROM let_a.lodgers;
 INSERT INTO archive.lodgers SELECT i, 'old' || i, i, 'note' || i, 'more' FROM generate_series(1, 6) i;
+INSERT INTO shapes VALUES (1, '(1,2),(0,0)', '<(0,0),1>', '[(0,0),(1,1)]', '[(0,0),(1,1)]', 'a:A');
+INSERT INTO shapes SELECT 2, '(2,1),(0,0)', '<(5,5),1>', '[(3,0),(4,1)]', '[(0,1e-7),(1,1)]', 'a:B' WHERE :seed = 0;
+INSERT INTO shapes SELECT 2, '(3,1),(0,0)', '<(5,5),2>', '[(3,0),(4,1),(5,1)]', '[(0,.1),(1,1)]', 'b:B' WHERE :seed = 1;
+INSERT INTO nicks SELECT 1, CASE :seed WHEN 0 THEN 'ann' ELSE 'Ann' END UNION ALL SELECT 2, CASE :seed WHEN 0 THEN 'Bob' ELSE 'bob' END;

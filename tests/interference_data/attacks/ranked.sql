@@ -55,3 +55,14 @@ SELECT count(*) FROM alikes GROUP BY ROW(share::varchar) ORDER BY 1
 == equal by their text, where their type tells less apart
 SELECT count(DISTINCT amount::varchar) FROM alikes
 SELECT count(DISTINCT (m.amount)::varchar) FROM (SELECT amount FROM alikes) m
+== shapes that are equal by what is measured of them
+SELECT x.id, y.id FROM shapes x JOIN shapes y ON x.b = y.b AND x.id < y.id
+SELECT x.id, y.id FROM shapes x JOIN shapes y ON x.c = y.c AND x.id < y.id
+SELECT x.id, y.id FROM shapes x JOIN shapes y ON x.p = y.p AND x.id < y.id
+SELECT x.id, y.id FROM shapes x JOIN shapes y ON x.l = y.l AND x.id < y.id
+== shapes that are equal by NULLIF
+SELECT nullif(x.b, y.b) IS NULL FROM shapes x JOIN shapes y ON x.id < y.id
+== queries that are equal but for weights
+SELECT count(*) FROM shapes GROUP BY q ORDER BY 1
+== order by the greatest of a type that has none
+SELECT id FROM nicks GROUP BY id ORDER BY pg_catalog.max(nick), id

@@ -599,3 +599,6 @@ CREATE TABLE let_c.lodgers (id int PRIMARY KEY, name text, code text, room int);
 CREATE DOMAIN lodging_room AS int;
 CREATE TABLE archive.lodging (id int PRIMARY KEY, name text);
 CREATE TABLE archive.lodgers (room lodging_room, note text, more text) INHERITS (archive.lodging);
+-- Types whose `=` measures, and one whose greatest value is another type's.
+CREATE TABLE shapes (id int PRIMARY KEY, b box, c circle, p path, l lseg, q tsquery);
+CREATE TABLE nicks (id int PRIMARY KEY, nick citext);

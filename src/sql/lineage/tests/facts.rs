@@ -221,7 +221,7 @@ impl Shop {
         let volatile = VOLATILE.split_whitespace().map(|name| ("pg_catalog", name, Volatility::Volatile));
         for (number, (schema, name, volatility)) in stable.chain(volatile).enumerate() {
             let result = if ["jsonb_each", "json_each"].contains(&name) { RECORD } else { INT };
-            self.add_function(Oid(u32::try_from(20_000 + number).unwrap()), schema, name, volatility, result);
+            self.add_function(Oid(u32::try_from(12_000 + number).unwrap()), schema, name, volatility, result);
         }
         self.add_function(Oid(30_000), "app", "fiscal_year", Volatility::Immutable, INT);
         self.add_function(Oid(30_001), "app", "leak", Volatility::Stable, TEXT);
