@@ -210,3 +210,115 @@ fn errors_of_writes_to_them_say_what_failed_and_no_more() {
         assert!(detail.is_none() && message != told, "{sql}: {message:?}");
     }
 }
+
+/// What triggers that fill, log or hide are told, and what stands beneath them.
+const TOLD: &str = "
+    CREATE TABLE owners (ware int PRIMARY KEY, pin text, note text);
+    CREATE TABLE wares (id int PRIMARY KEY, price int);
+    INSERT INTO owners VALUES (1, 'pin-of-one'); INSERT INTO wares VALUES (1, 30);
+    CREATE FUNCTION owned() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE 'not the ware of %', (SELECT pin FROM public.owners WHERE ware = NEW.id); END $$;
+    CREATE TRIGGER owned BEFORE UPDATE ON wares FOR EACH ROW EXECUTE FUNCTION owned();
+    CREATE TABLE sales (id int, ware int, price int);
+    CREATE TABLE sell_errors (ware int, what text);
+    CREATE FUNCTION scrub(t text) RETURNS text LANGUAGE sql AS 'SELECT left(t, 3)';
+    CREATE FUNCTION sells() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        BEGIN UPDATE wares SET price = NEW.price WHERE id = NEW.ware;
+        EXCEPTION WHEN OTHERS THEN INSERT INTO sell_errors VALUES (NEW.ware, scrub(SQLERRM)); END; RETURN NEW; END $$;
+    CREATE TRIGGER sells AFTER INSERT ON sales FOR EACH ROW EXECUTE FUNCTION sells();
+
+    CREATE TABLE tags_of (id int PRIMARY KEY, label text);
+    CREATE FUNCTION fills_tags() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        NEW := jsonb_populate_record(NEW, (SELECT to_jsonb(o) FROM owners o WHERE o.ware = NEW.id)); RETURN NEW; END $$;
+    CREATE TRIGGER fills_tags BEFORE INSERT ON tags_of FOR EACH ROW EXECUTE FUNCTION fills_tags();
+
+    CREATE TABLE soles (id int, name text);
+    CREATE FUNCTION fills_sole() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.name := (SELECT pin FROM owners WHERE ware = NEW.id); RETURN NEW; END $$;
+    CREATE FUNCTION hides_sole() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'hidden'; RETURN NEW; END $$;
+    CREATE TRIGGER a_fills BEFORE INSERT ON soles FOR EACH ROW EXECUTE FUNCTION fills_sole();
+    CREATE TRIGGER z_hides BEFORE INSERT ON soles FOR EACH ROW EXECUTE FUNCTION hides_sole();
+
+    CREATE TABLE base_trail (what text); CREATE VIEW trail_shown AS SELECT what FROM base_trail;
+    CREATE FUNCTION notes_owner() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO public.trail_shown VALUES (NEW.pin); RETURN NEW; END $$;
+    CREATE TRIGGER notes AFTER UPDATE ON owners FOR EACH ROW EXECUTE FUNCTION notes_owner();
+    CREATE FUNCTION hides_trail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.what := 'hidden'; RETURN NEW; END $$;
+    CREATE TRIGGER h BEFORE INSERT ON base_trail FOR EACH ROW EXECUTE FUNCTION hides_trail();
+
+    CREATE SCHEMA mine AUTHORIZATION ana;
+    CREATE ROLE shop_owner; GRANT shop_owner TO ana; GRANT CREATE ON SCHEMA public TO shop_owner;
+    ALTER TABLE owners OWNER TO shop_owner; ALTER TABLE wares OWNER TO shop_owner;
+    ALTER TABLE sales OWNER TO shop_owner; ALTER TABLE sell_errors OWNER TO shop_owner;
+    ALTER TABLE tags_of OWNER TO shop_owner; ALTER TABLE soles OWNER TO shop_owner;
+    ALTER TABLE base_trail OWNER TO shop_owner; ALTER FUNCTION hides_trail() OWNER TO shop_owner;
+    ALTER VIEW trail_shown OWNER TO shop_owner;";
+
+/// Each shows a pin to a direct session, or asks about one.
+#[test]
+fn code_of_the_clients_is_told_nothing() {
+    let server = Server::start();
+    server.sql("shop", TOLD);
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.owners.pin\"\nmethod = \"redact\"\n");
+    for attack in [
+        &[
+            "CREATE FUNCTION mine.scrub(t text) RETURNS text LANGUAGE sql AS 'SELECT $1'",
+            "SET search_path = mine, public",
+            "INSERT INTO sales VALUES (1, 1, 13)",
+            "SELECT * FROM sell_errors",
+        ][..],
+        &[
+            "ALTER TABLE tags_of ADD COLUMN pin text",
+            "INSERT INTO tags_of VALUES (1, 'a')",
+            "SELECT * FROM tags_of",
+        ],
+        &["DROP TRIGGER z_hides ON soles", "INSERT INTO soles VALUES (1)", "SELECT * FROM soles"],
+        &["ALTER TABLE soles DISABLE TRIGGER z_hides", "INSERT INTO soles VALUES (1)", "SELECT * FROM soles"],
+        &[
+            "ALTER TABLE base_trail RENAME TO xt",
+            "DROP TRIGGER h ON xt",
+            "UPDATE owners SET note = 'q'",
+            "SELECT * FROM xt",
+        ],
+        &[
+            "ALTER FUNCTION hides_trail() RENAME TO xx",
+            "CREATE OR REPLACE FUNCTION xx() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+            "UPDATE owners SET note = 'q'",
+            "SELECT * FROM base_trail",
+        ],
+    ] {
+        for (port, is_shown) in [(server.port(), true), (bauta.port, false)] {
+            let mut session = Raw::connect(port, "ana");
+            session.query("BEGIN");
+            let mut said = Vec::new();
+            for sql in attack {
+                session.query("SAVEPOINT s");
+                said.extend(answer(&session.query(sql)));
+                if said.last().is_some_and(|last| last.starts_with("Z E")) {
+                    session.query("ROLLBACK TO s");
+                }
+            }
+            let holds = said.iter().any(|frame| frame.contains("pin-of-one"));
+            assert_eq!(holds, is_shown, "{attack:?}: {said:?}");
+        }
+    }
+}
+
+/// Any guess would be answered by whether it fails.
+#[test]
+fn a_unique_index_asks_nothing_of_what_a_trigger_keeps_for_a_moment() {
+    let server = Server::start();
+    server.sql("shop", TOLD);
+    server.sql(
+        "shop",
+        "CREATE FUNCTION empties_sole() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN UPDATE soles SET name = NULL WHERE id = NEW.id; RETURN NULL; END $$;
+         DROP TRIGGER z_hides ON soles;
+         CREATE TRIGGER z_empties AFTER INSERT ON soles FOR EACH ROW EXECUTE FUNCTION empties_sole();",
+    );
+    let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.owners.pin\"\nmethod = \"redact\"\n");
+    let index = "CREATE UNIQUE INDEX ON soles (name)";
+    assert_eq!(answer(&run(server.port(), index)).len(), 2);
+    let refused = run(bauta.port, index);
+    assert_eq!(refused.iter().find_map(|frame| frame.field(b'C')).as_deref(), Some("42501"));
+}

@@ -45,13 +45,6 @@ pub struct Counted {
     pub sets_off: HashMap<Oid, SetsOff>,
 }
 
-impl Counted {
-    /// May the function read protected data?
-    pub fn reads(&self, function: Oid) -> bool {
-        self.functions.contains(&function) && !self.on_writing.functions.contains(&function)
-    }
-}
-
 /// What is asked of protected values without being read.
 #[derive(Debug, Default)]
 pub struct Asked {

@@ -35,6 +35,8 @@ const FIRST_WITH_UNENFORCED: u32 = 180_000;
 const NULL_TESTS: &str = "[{]NULLTEST :arg [{]VAR :varno [0-9]+ :varattno [1-9][0-9]* ";
 
 /// `TRIGGER_TYPE_INSERT`, `_UPDATE` and `_TRUNCATE` of PostgreSQL's `pg_trigger.h`.
+const FOR_EACH_ROW: i16 = 1;
+const FIRED_BEFORE: i16 = 1 << 1;
 const FIRED_BY_INSERT: i16 = 1 << 2;
 const FIRED_BY_UPDATE: i16 = 1 << 4;
 const FIRED_BY_TRUNCATE: i16 = 1 << 5;
@@ -514,6 +516,9 @@ impl Builder {
             relation.deferrable_triggers |= get::<bool>(&row, 4)?;
             if fired_by & FIRED_BY_INSERT != 0 {
                 relation.insert_trigger_functions.push(function);
+            }
+            if fired_by & (FOR_EACH_ROW | FIRED_BEFORE) == FOR_EACH_ROW | FIRED_BEFORE {
+                relation.filling_trigger_functions.push(function);
             }
         }
         Ok(())

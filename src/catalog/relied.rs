@@ -126,9 +126,7 @@ impl Relied {
         let Self { dynamic, numbers_of_any, .. } = following.relied;
         // Who sees the values may call these. What they build is not foreseen:
         // there are some in most databases, and every name would count.
-        // Nor is what one is given that reads nothing protected itself: it is as with
-        // any function of a DBA's that does not count.
-        following.functions(counted.functions.iter().filter(|oid| counted.reads(**oid)));
+        following.functions(counted.functions.iter().filter(|oid| paths.is_told(**oid, counted)));
         following.run();
         following.take_words();
         let builds_sql = following.relied.dynamic;
@@ -139,6 +137,11 @@ impl Relied {
     /// defaults run?
     pub fn changes(&self, relation: Oid) -> bool {
         self.written.contains(&relation)
+    }
+
+    /// Is the function among such code?
+    pub fn runs(&self, function: Oid) -> bool {
+        self.functions.contains(&function)
     }
 
     /// May a name that it spells lead anywhere?
@@ -280,6 +283,9 @@ fn named_in(function: &Function) -> Option<Vec<String>> {
     }
 }
 
+/// Words by which a text gets something back from what it writes.
+const TOLD_BY: &[&str] = &["diagnostics", "returning", "sqlerrm"];
+
 /// What it names can't be told from its words.
 pub(super) fn builds_sql(function: &Function) -> bool {
     match &*function.language {
@@ -382,6 +388,22 @@ impl<'a> Paths<'a> {
         }
     }
 
+    /// May the function read protected data, or is it told something of what its writes
+    /// set off: by an error that it catches, by RETURNING, by another one that is?
+    fn is_told(&self, oid: Oid, counted: &Counted) -> bool {
+        if !counted.on_writing.functions.contains(&oid) {
+            return counted.functions.contains(&oid);
+        }
+        let Some(function) = self.snapshot.functions.get(&oid) else { return true };
+        let is_counted = |named: &Named| match named {
+            Named::Function(oid) => *oid != function.oid && counted.functions.contains(oid),
+            Named::Relation(_) | Named::Type(_) => false,
+        };
+        function.body.is_empty()
+            || has_word(&function.body, TOLD_BY)
+            || self.read(function).named.iter().any(is_counted)
+    }
+
     /// Does the function, or one that it calls, put names together?
     fn puts_names_together(&self, function: Oid) -> bool {
         if let Some(known) = self.building.borrow().get(&function) {
@@ -450,15 +472,22 @@ impl<'a> Following<'a> {
     /// What runs over protected data without being called by name.
     fn start(&mut self, counted: &Counted, trusted: &Trusted<'_>) {
         let snapshot = self.snapshot;
-        let reads = |function: &&Function| counted.reads(function.oid) || trusted.includes(function);
-        // Through one that counts on writing only go its own rows, unless one of its
-        // triggers reads others.
+        let is_told = |oid: &Oid| {
+            let trusts = |function| trusted.includes(function);
+            self.paths.is_told(*oid, counted) || snapshot.functions.get(oid).is_some_and(trusts)
+        };
+        // Through one that counts on writing only go its own rows, unless its triggers are
+        // told of others.
         let is_over_protected = |relation: &&Relation| {
-            let triggers = || relation.trigger_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
-            !counted.on_writing.relations.contains(&relation.oid) || triggers().any(|it| reads(&it))
+            !counted.on_writing.relations.contains(&relation.oid)
+                || relation.trigger_functions.iter().any(is_told)
         };
         let relations = counted.relations.iter().filter_map(|oid| snapshot.relations.get(oid));
         for relation in relations.filter(is_over_protected) {
+            // They may fill its rows, by the names of columns, and others hide that again.
+            if relation.filling_trigger_functions.iter().any(is_told) {
+                self.relations([&relation.oid], Reach::Write);
+            }
             let called =
                 [&relation.trigger_functions, &relation.depends_on_functions, &relation.definition_functions];
             self.functions(called.into_iter().flatten());

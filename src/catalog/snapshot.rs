@@ -96,6 +96,8 @@ pub struct Relation {
     pub trigger_functions: Vec<Oid>,
     /// Those that a new row sets off.
     pub insert_trigger_functions: Vec<Oid>,
+    /// Those that may change a row before it is stored.
+    pub filling_trigger_functions: Vec<Oid>,
     /// What its triggers hand to these (`TG_ARGV`), an argument a line.
     pub trigger_arguments: Vec<(Oid, Arc<str>)>,
     /// TRUNCATE runs one of them, UPDATE does.

@@ -11,7 +11,7 @@ use pg_query::protobuf::{
 
 use super::Classifier;
 use super::change::into;
-use super::making::{last, makes_function, names_in};
+use super::making::last;
 use super::reshaping::{alteration, concerns_writes};
 use crate::catalog::snapshot::{Relation, RelationKind};
 use crate::error::{ClientError, sqlstate};
@@ -60,7 +60,7 @@ impl Classifier<'_> {
         always_exempt(node)
             || self.hidden_code(node).is_some()
             || self.calls_unseen(node)
-            || self.moves_counted(node)
+            || self.renames_beneath(node)
             || self.reshapes_relied(node)
             || self.redirects(node)
             || self.truncates_keys(node)
@@ -194,24 +194,6 @@ impl Classifier<'_> {
         snapshot.relations.values().filter(is_filled).any(|relation| {
             cascades || is_named(relation) || snapshot.above(relation).into_iter().any(is_named)
         })
-    }
-
-    /// ALTER SCHEMA … RENAME: until it is committed, what counts in it would
-    /// have names that nobody knows. ALTER FUNCTION … RENAME of a trigger's
-    /// function, whose name counts for CREATE TRIGGER alone.
-    fn moves_counted(&self, node: &NodeEnum) -> bool {
-        let NodeEnum::RenameStmt(rename) = node else { return false };
-        if makes_function(node) {
-            return rename.object.as_deref().into_iter().flat_map(names_in).any(|name| self.is_opaque(name));
-        }
-        if rename.rename_type() != ObjectType::ObjectSchema {
-            return false;
-        }
-        let snapshot = &self.guard.snapshot;
-        let relations = self.guard.counted_relations.iter().filter_map(|oid| snapshot.relations.get(oid));
-        let functions = self.guard.opaque_functions.iter().filter_map(|oid| snapshot.functions.get(oid));
-        let mut schemas = relations.map(|r| &*r.schema).chain(functions.map(|f| &*f.schema));
-        schemas.any(|schema| schema == rename.subname)
     }
 
     /// The statement's command, as a command tag has it: `CREATE VIEW`. Never a

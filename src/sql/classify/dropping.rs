@@ -33,7 +33,7 @@ impl Classifier<'_> {
         }
     }
 
-    fn reaches_columns(&self, kind: ObjectType, dropped: &[&str]) -> bool {
+    pub(super) fn reaches_columns(&self, kind: ObjectType, dropped: &[&str]) -> bool {
         use ObjectType as Type;
         let is_dropped = |name: &str| dropped.contains(&name);
         let snapshot = &self.guard.snapshot;

@@ -17,6 +17,7 @@ mod leaving;
 mod making;
 mod namesakes;
 mod recoding;
+mod renaming;
 mod reshaped;
 mod reshaping;
 mod settled;

@@ -26,7 +26,7 @@ impl Classifier<'_> {
         match node {
             NodeEnum::AlterTableStmt(alter) => self.alters_relied(alter),
             NodeEnum::IndexStmt(index) => {
-                (is_computed(&index.index_params) || index.where_clause.is_some())
+                (is_computed(&index.index_params) || index.where_clause.is_some() || index.unique)
                     && index.relation.as_ref().is_some_and(|table| self.is_relied_table(table))
             }
             NodeEnum::CreateStmt(create) => self.adds_to_relied(create),
@@ -132,7 +132,7 @@ impl Classifier<'_> {
 
     /// Do triggers or rules of a table that is relied on stand on something of
     /// these names, or in a schema of these names?
-    fn covers_stand_on(&self, names: &[&str]) -> bool {
+    pub(super) fn covers_stand_on(&self, names: &[&str]) -> bool {
         let snapshot = &self.guard.snapshot;
         let is_named = |schema: &str, name: &str| names.contains(&name) || names.contains(&schema);
         let is_function =

@@ -168,3 +168,39 @@ ROLLBACK
 BEGIN
 UPDATE firms SET id = 98 WHERE id = 2
 ROLLBACK
+== a trigger's function renamed, then replaced
+BEGIN
+CREATE TABLE loot_f (t text)
+ALTER FUNCTION judge_lot() RENAME TO xx
+CREATE OR REPLACE FUNCTION xx() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO loot_f VALUES (NEW.secret); RETURN NEW; END $$
+UPDATE lots SET pub = 3 WHERE id = 1
+SELECT * FROM loot_f
+ROLLBACK
+== a column's type renamed, then dropped
+BEGIN
+ALTER DOMAIN gone_type RENAME TO xx
+DROP DOMAIN xx CASCADE
+SELECT (SELECT x || '' FROM ta LIMIT 1) FROM tb ORDER BY id
+ROLLBACK
+== a table whose rows are a column's type renamed, then dropped
+BEGIN
+ALTER TABLE row_owner RENAME TO rr
+DROP TABLE rr CASCADE
+SELECT b || 'z' FROM tc AS q (a, b) ORDER BY a
+ROLLBACK
+== a table whose rows are a column's type renamed as an index
+BEGIN
+ALTER INDEX row_owner RENAME TO rr
+DROP TABLE rr CASCADE
+SELECT b || 'z' FROM tc AS q (a, b) ORDER BY a
+ROLLBACK
+== a trigger's enum renamed, then its labels
+BEGIN
+ALTER TYPE humour RENAME TO hh
+ALTER TYPE hh RENAME VALUE 'even' TO 'other'
+ALTER TYPE hh RENAME VALUE 'low' TO 'even'
+UPDATE moody SET ward = ward
+SELECT id, ward FROM moody ORDER BY id
+ROLLBACK
+== a column's type renamed, then dropped, in one message
+BEGIN; ALTER DOMAIN gone_type RENAME TO xx; DROP DOMAIN xx CASCADE; SELECT (SELECT x || '' FROM ta LIMIT 1) FROM tb ORDER BY id; ROLLBACK
