@@ -5,7 +5,7 @@
 //! through bauta; through bauta it gives as many rows, the values that are not
 //! protected, and no value that is.
 
-use super::harness::{Bauta, Frame, Raw, Server};
+use super::harness::{Bauta, Frame, Raw, Server, message as m};
 
 /// More than eight: two mentions of one name have more readings than are read.
 const TENANTS: usize = 9;
@@ -179,5 +179,70 @@ fn a_copy_of_namesakes_without_anything_protected_passes() {
         let frames = ana.query(sql);
         let data: Vec<&[u8]> = frames.iter().filter(|it| it.tag == b'd').map(|it| &*it.body).collect();
         assert_eq!(data.concat(), copied.as_bytes(), "{sql}: {frames:?}");
+    }
+}
+
+/// Each would show a value, or keep the answer to a question about one, since the owner of
+/// a namesake, or of what stands beside it, makes it another while the statement waits, or
+/// before it is read.
+#[test]
+fn what_the_client_may_change_tells_nothing_apart() {
+    let (server, bauta) = start();
+    server.sql(
+        "shop",
+        "CREATE TABLE mine.sink (t text); CREATE SEQUENCE mine.cnt; CREATE TABLE mine.zqx (a int, b int, c int);
+         INSERT INTO mine.zqx VALUES (1, 2, 3); CREATE TABLE mine.par (city text);
+         ALTER TABLE mine.sink OWNER TO ana; ALTER SEQUENCE mine.cnt OWNER TO ana;
+         ALTER TABLE mine.zqx OWNER TO ana; ALTER TABLE mine.par OWNER TO ana",
+    );
+    let code = |frames: &[Frame]| frames.iter().find(|frame| frame.tag == b'E').and_then(|it| it.field(b'C'));
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("SET search_path = mine, t7, old");
+    let token = rows(&ana.query("SELECT code FROM t7.folk WHERE id = 1")).concat().concat();
+    let by_token = |token: &str| {
+        let text = "SELECT id FROM folk WHERE code = $1";
+        [m::parse("", text, &[]), m::bind("", "", &[Some(token)], &[0]), m::execute("", 0), m::sync()]
+            .concat()
+    };
+    let by_parameter = by_token(&token);
+    let kept = [
+        "INSERT INTO mine.sink SELECT count(*) FROM folk WHERE pin IS NOT NULL",
+        "CREATE TEMP TABLE many AS SELECT count(*) FROM folk WHERE pin IS NOT NULL",
+        "SELECT nextval('mine.cnt') FROM folk WHERE pin IS NOT NULL",
+    ];
+    for sql in kept {
+        assert_eq!(code(&ana.query(sql)), None, "{sql}");
+    }
+    assert_eq!(rows(&ana.exchange(&by_parameter)).concat(), ["1"]);
+    // COPY is described before what is in front of it in its text has run.
+    bauta.cli_ok(&["grant", "ana", "--column", "t1.folk.email", "--for", "1m", "--reason", "r"]);
+    ana.query("SET search_path = t1");
+    let copied = ana.query(
+        "SET search_path = t2; COPY (SELECT l.id, l.email FROM folk l, folk b, folk c \
+         WHERE b.id = 1 AND c.id = 1 AND l.id < 3) TO STDOUT",
+    );
+    assert!(copied.iter().any(|frame| frame.tag == b'd'), "{copied:?}");
+    assert!(!copied.iter().any(|frame| String::from_utf8_lossy(&frame.body).contains("raw")), "{copied:?}");
+    server.sql("shop", "ALTER TABLE old.folk OWNER TO ana");
+    drop((ana, bauta));
+    let bauta = Bauta::start(&server, POLICY);
+    let mut ana = Raw::connect(bauta.port, "ana");
+    ana.query("SET search_path = mine, t7, old");
+    let token = rows(&ana.query("SELECT code FROM t7.folk WHERE id = 1")).concat().concat();
+    let by_parameter = by_token(&token);
+    for sql in kept {
+        assert_eq!(code(&ana.query(sql)).as_deref(), Some("0A000"), "{sql}");
+    }
+    assert_eq!(code(&ana.exchange(&by_parameter)).as_deref(), Some("0A000"));
+    assert_eq!(code(&ana.query("SELECT count(*) FROM folk WHERE pin IS NOT NULL")), None);
+    // What stands beside it has as many columns as it takes to be taken for the other.
+    for before in [
+        "BEGIN; CREATE TEMP TABLE zqx AS SELECT 1 AS a",
+        "BEGIN; ALTER TABLE mine.par RENAME COLUMN city TO zip",
+    ] {
+        ana.query(before);
+        let both = "SELECT x.*, q.* FROM (SELECT * FROM folk WHERE id < 3 UNION ALL SELECT * FROM folk WHERE id = 3) q, zqx x";
+        assert_eq!(code(&ana.query(both)).as_deref(), Some("0A000"), "{before}");
+        ana.query("ROLLBACK");
     }
 }

@@ -687,6 +687,7 @@ fn relations(rows: Vec<Row>) -> Result<HashMap<Oid, Relation>, LoadError> {
                 _ => RelationKind::Other,
             },
             toast: some_oid(&row, 4)?,
+            owner: text(&row, 5)?,
             ..Relation::default()
         };
         relations.insert(relation.oid, relation);

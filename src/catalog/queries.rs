@@ -67,7 +67,8 @@ pub(super) const OF_SERVER: &str = "< 16384";
 pub(super) const OF_USERS: &str = ">= 16384";
 
 pub(super) const RELATIONS: &str = "
-SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid
+SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text, c.reltoastrelid,
+       pg_get_userbyid(c.relowner)::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid {part} AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c', 't')";
 

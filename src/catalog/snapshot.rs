@@ -84,6 +84,8 @@ pub struct Relation {
     /// server's own is in it).
     pub definition_relations: Vec<Oid>,
     pub definition_functions: Vec<Oid>,
+    /// The role that may change it, with its members.
+    pub owner: Arc<str>,
     /// The table that holds its long values (`reltoastrelid`).
     pub toast: Option<Oid>,
     /// Parents by inheritance or partitioning.

@@ -245,6 +245,11 @@ impl Verdict {
         self.masks() && others.any(|other| !first.is_some_and(|first| first.masks_as(other)))
     }
 
+    /// No output is told from the others of its reading by its own column.
+    pub fn tell_none_apart(&mut self) {
+        self.readings.iter_mut().for_each(|reading| reading.each.clear());
+    }
+
     /// Masks each output for all that the names may mean, as no description of the
     /// very rows will come. False: they mean different numbers of outputs.
     pub fn settle_names(&mut self) -> bool {

@@ -13,7 +13,7 @@ use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
-use crate::sql::classify::{uncommitted_code, uncommitted_names};
+use crate::sql::classify::{changing_names, uncommitted_code, uncommitted_names};
 use crate::sql::{Analysis, Statement, StatementKind, parse, prefilter};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::reader::Reader;
@@ -55,6 +55,30 @@ impl Relay {
         self.need_done_ddl()?;
         match self.uncommitted.unsettles(&statement.chooses) && self.is_in_block() {
             true => Err(uncommitted_names(statement).into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The owner of a relation that a name may mean changes it while the statement waits,
+    /// so that it is read as it was taken not to be. What that shows is held back; what
+    /// it leaves behind, and where an original is sent, can't be.
+    pub(super) fn need_kept_readings(&self, statement: &Statement, has_originals: bool) -> Result<(), Stop> {
+        let chooses = &statement.chooses;
+        let is_query = matches!(statement.kind, StatementKind::Query);
+        let only_shows = is_query && statement.only_reads && !chooses.leaves_trace;
+        if chooses.left_out.is_empty() || (only_shows && !has_originals) {
+            return Ok(());
+        }
+        let snapshot = &self.guard.snapshot;
+        let roles = snapshot.memberships.get(&self.who.user);
+        let may_change = |oid: &Oid| match (snapshot.relations.get(oid), roles) {
+            (Some(relation), Some(roles)) => {
+                relation.owner == self.who.user || roles.contains(&relation.owner)
+            }
+            _ => true,
+        };
+        match chooses.left_out.iter().any(may_change) {
+            true => Err(changing_names(statement).into()),
             false => Ok(()),
         }
     }

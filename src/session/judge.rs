@@ -455,7 +455,7 @@ impl Relay {
                 if matches!(copy.like, Like::Table(_)) {
                     settle_copied(&mut judged);
                 }
-                check_copied(&judged)?;
+                check_copied(&mut judged)?;
                 Ok(judged)
             }
             _ => self.decide(statement, handed),
@@ -503,6 +503,9 @@ impl Relay {
         // Only what runs could end the block.
         if self.state.status() == TransactionStatus::Failed && !self.state.has_running() {
             verdict.tokens.withhold();
+        }
+        if !observe {
+            self.need_kept_readings(statement, verdict.tokens.has_originals())?;
         }
         if verdict.tokens.has_originals() {
             self.need_near_tables(statement)?;
@@ -689,7 +692,11 @@ fn by_two_names() -> ClientError {
 
 /// Nothing that the server says of a COPY's rows tells what its query reads by
 /// then: a message of its own describes it, before.
-fn check_copied(judged: &Judged) -> Result<(), Stop> {
+fn check_copied(judged: &mut Judged) -> Result<(), Stop> {
+    // By then a name may mean another relation than when it was described.
+    if let Some(guarded) = &mut judged.guarded {
+        guarded.verdict.tell_none_apart();
+    }
     let Some(verdict) = judged.masking() else { return Ok(()) };
     if verdict.needs_witness() {
         let what = "which columns of a COPY are protected hangs on what * stands for, which may change";

@@ -92,7 +92,7 @@ mod tests {
         let made = |name: &str| Names { reshaped: names(name), ..Names::default() };
         let chooses = |name: &str| Chooses {
             names: vec![AmbiguousName { name: name.to_owned(), relations: Vec::new() }],
-            counts_others: false,
+            ..Chooses::default()
         };
         ddl.add(1, CatalogChange::Relations, &made("first"));
         ddl.hide(1, names("first"), CatalogChange::Relations);

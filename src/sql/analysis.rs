@@ -323,6 +323,11 @@ pub struct Chooses {
     /// Columns of something else that the client may change stand among the outputs, so
     /// that their number tells nothing behind any DDL.
     pub counts_others: bool,
+    /// Relations that who owns them may change, in readings that are left out since what
+    /// they name is not there: it may be, by the time the server reads the statement.
+    pub left_out: Vec<Oid>,
+    /// What it chooses rows by leaves a trace.
+    pub leaves_trace: bool,
 }
 
 /// A name without a schema, and what it may mean.

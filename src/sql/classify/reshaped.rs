@@ -4,14 +4,15 @@
 //! Invariant: a statement whose names are known here changes no column of a relation of
 //! another name, and makes none; any other may.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::{AlterTableStmt, DropBehavior, DropStmt, Node, ObjectType, RenameStmt};
+use pg_query::protobuf::{
+    AlterTableStmt, AlterTableType, DropBehavior, DropStmt, Node, ObjectType, RenameStmt,
+};
 
 use super::Classifier;
 use super::making::{made_names, names_in};
-use crate::catalog::Oid;
 use crate::sql::analysis::{CatalogChange, Chooses};
 
 impl Classifier<'_> {
@@ -28,8 +29,8 @@ impl Classifier<'_> {
             | NodeEnum::CreateTrigStmt(_)
             | NodeEnum::CreatePolicyStmt(_)
             | NodeEnum::AlterPolicyStmt(_) => named(made_names(node)),
-            NodeEnum::AlterTableStmt(alter) => self.with_new_columns(alter),
-            NodeEnum::RenameStmt(rename) => self.renamed(rename),
+            NodeEnum::AlterTableStmt(alter) => kept_in_columns(alter),
+            NodeEnum::RenameStmt(rename) => renamed(rename),
             NodeEnum::AlterObjectSchemaStmt(moved) if is_relation(moved.object_type()) => {
                 named(made_names(node))
             }
@@ -40,50 +41,35 @@ impl Classifier<'_> {
             _ => None,
         }
     }
-
-    fn with_new_columns(&self, alter: &AlterTableStmt) -> Option<Vec<String>> {
-        let table = alter.relation.as_ref()?;
-        let attached = alter.cmds.iter().filter_map(attached).flat_map(|name| self.with_children(name));
-        let names = self.with_children(&table.relname).into_iter().chain(attached);
-        is_relation(alter.objtype()).then(|| names.collect())
-    }
-
-    fn renamed(&self, rename: &RenameStmt) -> Option<Vec<String>> {
-        let table = rename.relation.as_ref()?;
-        let kind = match rename.rename_type() {
-            ObjectType::ObjectColumn | ObjectType::ObjectTabconstraint => rename.relation_type(),
-            kind => kind,
-        };
-        let mut names = self.with_children(&table.relname);
-        names.push(rename.newname.clone());
-        is_relation(kind).then_some(names)
-    }
-
-    /// A column of a table is its children's too.
-    fn with_children(&self, name: &str) -> Vec<String> {
-        let snapshot = &self.guard.snapshot;
-        let mut family: Vec<Oid> = snapshot.relations_named(name).map(|relation| relation.oid).collect();
-        let mut seen: HashSet<Oid> = family.iter().copied().collect();
-        let mut names = vec![name.to_owned()];
-        while let Some(parent) = family.pop() {
-            for child in snapshot.relations.values().filter(|child| child.parents.contains(&parent)) {
-                if seen.insert(child.oid) {
-                    family.push(child.oid);
-                    names.push(child.name.to_string());
-                }
-            }
-        }
-        names
-    }
 }
 
-/// A child from here on, as no snapshot knows it.
-fn attached(command: &Node) -> Option<&str> {
-    let Some(NodeEnum::AlterTableCmd(command)) = command.node.as_ref() else { return None };
-    match command.def.as_deref().and_then(|def| def.node.as_ref()) {
-        Some(NodeEnum::PartitionCmd(partition)) => partition.name.as_ref().map(|name| name.relname.as_str()),
-        _ => None,
-    }
+/// A column of a table is its children's too, of which it may get one while the
+/// statement waits.
+fn kept_in_columns(alter: &AlterTableStmt) -> Option<Vec<String>> {
+    use AlterTableType as Type;
+    let table = alter.relation.as_ref()?;
+    let changes_columns = |node: &Node| match node.node.as_ref() {
+        Some(NodeEnum::AlterTableCmd(command)) => matches!(
+            command.subtype(),
+            Type::AtAddColumn
+                | Type::AtDropColumn
+                | Type::AtAlterColumnType
+                | Type::AtAddInherit
+                | Type::AtDropInherit
+                | Type::AtAttachPartition
+                | Type::AtDetachPartition
+                | Type::AtAddOf
+                | Type::AtDropOf
+        ),
+        _ => true,
+    };
+    let is_kept = is_relation(alter.objtype()) && !alter.cmds.iter().any(changes_columns);
+    is_kept.then(|| vec![table.relname.clone()])
+}
+
+fn renamed(rename: &RenameStmt) -> Option<Vec<String>> {
+    let table = rename.relation.as_ref()?;
+    is_relation(rename.rename_type()).then(|| vec![table.relname.clone(), rename.newname.clone()])
 }
 
 fn is_relation(kind: ObjectType) -> bool {
@@ -118,8 +104,8 @@ impl Reshaped {
     pub fn add(&mut self, since: u64, change: CatalogChange, names: Option<&[String]>) {
         match change {
             CatalogChange::None | CatalogChange::Indexes => return,
-            CatalogChange::Temporary => {}
-            CatalogChange::Relations | CatalogChange::Code => {
+            // A temporary table hides others of its name.
+            CatalogChange::Temporary | CatalogChange::Relations | CatalogChange::Code => {
                 self.changes.get_or_insert(since);
             }
         }
@@ -162,11 +148,12 @@ mod tests {
             ("CREATE TABLE made (id int)", Some("made")),
             ("CREATE TABLE made AS SELECT 1 AS one", Some("made")),
             ("CREATE VIEW seen AS SELECT 1 AS one", Some("seen")),
-            ("ALTER TABLE made ADD COLUMN more int", Some("made")),
+            ("ALTER TABLE made ADD COLUMN more int", None),
+            ("ALTER TABLE made ALTER COLUMN a SET DEFAULT 1, ADD CHECK (a > 0)", Some("made")),
             ("ALTER TABLE made RENAME TO other", Some("made other")),
-            ("ALTER TABLE made RENAME COLUMN a TO b", Some("made b")),
+            ("ALTER TABLE made RENAME COLUMN a TO b", None),
             ("ALTER TABLE made SET SCHEMA elsewhere", Some("made")),
-            ("ALTER TABLE whole ATTACH PARTITION part DEFAULT", Some("whole part")),
+            ("ALTER TABLE whole ATTACH PARTITION part DEFAULT", None),
             ("DROP TABLE made, other", Some("made other")),
             ("DROP TABLE made CASCADE", None),
             ("DROP TYPE mood", None),

@@ -29,11 +29,24 @@ pub fn uncommitted_code() -> ClientError {
 /// Which of several relations a name means is told by their columns, and these may
 /// be others by then.
 pub fn uncommitted_names(statement: &Statement) -> ClientError {
-    let error = ClientError::new(
-        sqlstate::FEATURE_NOT_SUPPORTED,
+    with_schemas(
+        statement,
         "which relation a name without a schema means cannot be told after uncommitted DDL in the same \
          transaction",
-    );
+    )
+}
+
+/// The same, of who may change one of them at any moment.
+pub fn changing_names(statement: &Statement) -> ClientError {
+    with_schemas(
+        statement,
+        "which relation a name without a schema means cannot be told for certain: you may change one of them \
+         while the statement waits",
+    )
+}
+
+fn with_schemas(statement: &Statement, why: &str) -> ClientError {
+    let error = ClientError::new(sqlstate::FEATURE_NOT_SUPPORTED, why);
     let names = statement.chooses.names.iter();
     let mut names: Vec<&str> = names.flat_map(|it| &it.relations).map(String::as_str).collect();
     names.truncate(GIVEN);

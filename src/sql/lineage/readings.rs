@@ -72,6 +72,9 @@ struct Read {
     places: Vec<(AmbiguousName, Vec<Oid>)>,
     /// Fuel that is left.
     fuel: usize,
+    /// Of the relations that it chose, those that a client may change.
+    loose: Vec<Oid>,
+    leaves_trace: bool,
     found: Result<(Lineage, Proof), ClientError>,
 }
 
@@ -89,7 +92,8 @@ impl<'a> Text<'a, '_> {
     fn readings(&self, grain: Grain, namesakes: &Namesakes) -> Result<Option<Lineage>, ClientError> {
         let mut found = Vec::new();
         let mut no_such_name = None;
-        let (mut names, mut candidates) = (BTreeSet::new(), BTreeSet::new());
+        let (mut names, mut candidates, mut left_out) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut leaves_trace = false;
         let mut choices: Vec<Choice> = Vec::new();
         // All together cost no more than one.
         let mut fuel = MAX_NODES;
@@ -100,9 +104,13 @@ impl<'a> Text<'a, '_> {
                 names.insert(name);
                 candidates.extend(relations);
             }
+            leaves_trace |= read.leaves_trace;
             match read.found {
                 Ok(reading) => found.push(reading),
-                Err(error) if means_nothing(&error) => no_such_name = no_such_name.or(Some(error)),
+                Err(error) if means_nothing(&error) => {
+                    left_out.extend(read.loose);
+                    no_such_name = no_such_name.or(Some(error));
+                }
                 Err(error) if error.code == sqlstate::STATEMENT_TOO_COMPLEX && walks > 0 => return Ok(None),
                 Err(error) => return Err(error),
             }
@@ -114,7 +122,9 @@ impl<'a> Text<'a, '_> {
             choices = read.made;
             if !take_next(&mut choices) {
                 let counts_others = found.iter().any(|(_, proof)| proof.counts_others);
-                let chooses = Chooses { names: names.into_iter().collect(), counts_others };
+                let names = names.into_iter().collect();
+                let left_out = left_out.into_iter().collect();
+                let chooses = Chooses { names, counts_others, left_out, leaves_trace };
                 let lineage = united(found, &candidates).map(|lineage| Lineage { chooses, ..lineage });
                 return lineage.ok_or_else(|| no_such_name.unwrap_or_else(too_many)).map(Some);
             }
@@ -145,7 +155,13 @@ impl<'a> Text<'a, '_> {
             (walk, targets) = self.walk(again, walk.fuel, listed);
         }
         let places = std::mem::take(&mut walk.meanings.places);
+        let chosen = places.values().flat_map(|place| &place.candidates);
+        let chosen = chosen.filter(|oid| walk.resolved.contains(oid)).copied();
+        let is_loose =
+            |oid: &Oid| self.facts.snapshot.relations.get(oid).is_none_or(|relation| !walk.is_held(relation));
         Read {
+            loose: chosen.filter(is_loose).collect(),
+            leaves_trace: walk.traces,
             made: walk.meanings.made.clone(),
             places: places.into_values().map(|place| (place.name, place.candidates)).collect(),
             fuel: walk.fuel,
