@@ -40,7 +40,9 @@ use crate::policy::{ProtectedColumn, explain};
 use crate::session::Registry;
 use crate::session::handshake::Door;
 use crate::session::tokens::Keys;
+use crate::sql::Statement;
 use crate::sql::analyser::{Analyser, Verdict};
+use crate::sql::classify::changed_by_owner;
 use crate::sql::remembered::Sharing;
 use crate::state::nodes::Nodes;
 use crate::telemetry::metric::Timing;
@@ -441,7 +443,11 @@ impl Host for Proxy {
                     let now = self.clock.now();
                     let keys = self.keys.load_full();
                     let tokens = Keys::of_text(&keys);
-                    explain::explain(&text, &analysis.statements, &*permits, permits.exempt(), now, &tokens)
+                    let refused = |statement: &Statement, has_originals| {
+                        changed_by_owner(statement, &guard.snapshot, &who.user, has_originals)
+                    };
+                    let statements = &analysis.statements;
+                    explain::explain(&text, statements, &*permits, permits.exempt(), now, &tokens, refused)
                 }
             };
             let observed = self.config.load().defaults.mode == Mode::Observe;

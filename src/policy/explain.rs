@@ -67,7 +67,8 @@ pub struct Refusal {
     pub position: Option<u32>,
 }
 
-/// Explains each statement of `text`; `statements` are its analysis.
+/// Explains each statement of `text`; `statements` are its analysis. `refused`: why a
+/// session would not send it all the same, tokens led back or not.
 pub fn explain(
     text: &str,
     statements: &[Statement],
@@ -75,8 +76,15 @@ pub fn explain(
     exempt: bool,
     now: Now,
     tokens: &dyn Tokens,
+    refused: impl Fn(&Statement, bool) -> Option<ClientError>,
 ) -> Vec<Explanation> {
-    let decided = |statement| decide_with(statement, permits, exempt, now, tokens);
+    let decided = |statement| match decide_with(statement, permits, exempt, now, tokens) {
+        Decision::Run(verdict) => match refused(statement, verdict.tokens.has_originals()) {
+            Some(error) => Decision::Refuse { error, columns: verdict.columns, lacking: Vec::new() },
+            None => Decision::Run(verdict),
+        },
+        refused => refused,
+    };
     statements.iter().map(|statement| explain_one(text, statement, decided(statement))).collect()
 }
 

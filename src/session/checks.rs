@@ -13,7 +13,7 @@ use crate::catalog::Oid;
 use crate::error::{ClientError, sqlstate};
 use crate::policy::{Access, Permits, ProtectedColumn};
 use crate::sql::analysis::CatalogChange;
-use crate::sql::classify::{changing_names, uncommitted_code, uncommitted_names};
+use crate::sql::classify::{changed_by_owner, uncommitted_code, uncommitted_names};
 use crate::sql::{Analysis, Statement, StatementKind, parse, prefilter};
 use crate::wire::backend::TransactionStatus;
 use crate::wire::reader::Reader;
@@ -59,27 +59,11 @@ impl Relay {
         }
     }
 
-    /// The owner of a relation that a name may mean changes it while the statement waits,
-    /// so that it is read as it was taken not to be. What that shows is held back; what
-    /// it leaves behind, and where an original is sent, can't be.
+    /// As [`changed_by_owner`].
     pub(super) fn need_kept_readings(&self, statement: &Statement, has_originals: bool) -> Result<(), Stop> {
-        let chooses = &statement.chooses;
-        let is_query = matches!(statement.kind, StatementKind::Query);
-        let only_shows = is_query && statement.only_reads && !chooses.leaves_trace;
-        if chooses.left_out.is_empty() || (only_shows && !has_originals) {
-            return Ok(());
-        }
-        let snapshot = &self.guard.snapshot;
-        let roles = snapshot.memberships.get(&self.who.user);
-        let may_change = |oid: &Oid| match (snapshot.relations.get(oid), roles) {
-            (Some(relation), Some(roles)) => {
-                relation.owner == self.who.user || roles.contains(&relation.owner)
-            }
-            _ => true,
-        };
-        match chooses.left_out.iter().any(may_change) {
-            true => Err(changing_names(statement).into()),
-            false => Ok(()),
+        match changed_by_owner(statement, &self.guard.snapshot, &self.who.user, has_originals) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
         }
     }
 

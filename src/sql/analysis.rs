@@ -328,6 +328,9 @@ pub struct Chooses {
     pub left_out: Vec<Oid>,
     /// What it chooses rows by leaves a trace.
     pub leaves_trace: bool,
+    /// No more than one name in it may mean something protected: where it means another,
+    /// nothing protected is read.
+    pub is_alone: bool,
 }
 
 /// A name without a schema, and what it may mean.

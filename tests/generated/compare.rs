@@ -247,7 +247,7 @@ fn without_counts(body: &[u8]) -> Vec<u8> {
     let mut words = body.split(|byte| *byte == b' ');
     let mut kept = Vec::new();
     while let Some(word) = words.next() {
-        let is_toast = word.starts_with(b"pg_toast");
+        let is_toast = word.strip_prefix(b"\"").unwrap_or(word).starts_with(b"pg_toast");
         kept.push(if is_toast { b"pg_toast" } else { word });
         if ESTIMATES.contains(&word) {
             words.next();

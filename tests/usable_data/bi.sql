@@ -96,13 +96,16 @@ SELECT country, sum(balance) FROM accounts GROUP BY country;
 
 -- A question over a question, grouped by a key and what it determines.
 --: no origin
+--: since 16
 SELECT "source"."id" AS "id", "source"."email" AS "email", count(*) AS "count" FROM (SELECT "public"."accounts"."id" AS "id", "public"."accounts"."email" AS "email", "Invoices"."amount" AS "amount" FROM "public"."accounts" INNER JOIN "public"."invoices" AS "Invoices" ON "public"."accounts"."id" = "Invoices"."account_id" WHERE "Invoices"."status" = 'paid') AS "source" GROUP BY "source"."id", "source"."email" ORDER BY "source"."id" ASC;
 
 SELECT DISTINCT "source"."account_id" AS "account_id", "source"."Accounts__birth_date" AS "born" FROM (SELECT "public"."invoices"."account_id" AS "account_id", "Accounts"."birth_date" AS "Accounts__birth_date" FROM "public"."invoices" LEFT JOIN "public"."accounts" AS "Accounts" ON "public"."invoices"."account_id" = "Accounts"."id") AS "source" ORDER BY "source"."account_id" LIMIT 2000;
 
 -- Django's values("account__id", "account__email").annotate(Count("id"))
 --: no origin
+--: since 16
 SELECT "invoices"."account_id", "accounts"."email", COUNT("invoices"."id") AS "n" FROM "invoices" INNER JOIN "public"."accounts" ON ("invoices"."account_id" = "accounts"."id") GROUP BY "invoices"."account_id", "accounts"."email" ORDER BY "invoices"."account_id";
 
 --: no origin
+--: since 16
 SELECT a.id, a.phone, a.balance, sum(a.amount) AS total FROM (SELECT a.id, a.phone, a.balance, i.amount FROM public.accounts a JOIN invoices i ON i.account_id = a.id) a GROUP BY 1, 2, 3 ORDER BY 1;

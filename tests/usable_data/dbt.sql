@@ -93,6 +93,7 @@ select month, plan, change, count(*) as accounts, sum(mrr - coalesce(previous, 0
 with ranked as (select *, row_number() over (partition by tax_id order by created_at desc, id) as rn from public.accounts where tax_id is not null), latest as (select * from ranked where rn = 1) select id, email, tax_id, country from latest order by id;
 
 --: no origin
+--: since 16
 with dbt__cte__a as (select id, email, phone, country from public.accounts), dbt__cte__b as (select a.id, a.email, a.phone, t.subject from dbt__cte__a a join public.tickets t on t.account_id = a.id) select id, email, phone, count(subject) as tickets from (select * from dbt__cte__b) x group by id, email, phone having count(*) > 5;
 
 with unioned as (select id, email, 'account' as source from public.accounts union all select c.id, c.email, 'customer' from public.customers c) select source, count(*), count(email) from unioned group by source order by source;

@@ -25,7 +25,7 @@ mod unseen;
 
 pub use recoding::{body_recodes, may_recode};
 pub use reshaped::Reshaped;
-pub use settled::{changing_names, uncommitted_code, uncommitted_names};
+pub use settled::{changed_by_owner, uncommitted_code, uncommitted_names};
 pub use unseen::Unseen;
 
 use std::ops::Range;

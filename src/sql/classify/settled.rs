@@ -7,8 +7,10 @@
 //! column that it names, by a star or a row too, is an output of its own SELECT.
 
 use super::namesakes::GIVEN;
+use crate::catalog::Oid;
+use crate::catalog::snapshot::Snapshot;
 use crate::error::{ClientError, sqlstate};
-use crate::sql::analysis::Statement;
+use crate::sql::analysis::{Statement, StatementKind};
 use crate::sql::lineage::{Lineage, Read};
 
 /// As [`Statement::settled`].
@@ -36,13 +38,34 @@ pub fn uncommitted_names(statement: &Statement) -> ClientError {
     )
 }
 
-/// The same, of who may change one of them at any moment.
-pub fn changing_names(statement: &Statement) -> ClientError {
-    with_schemas(
-        statement,
-        "which relation a name without a schema means cannot be told for certain: you may change one of them \
-         while the statement waits",
-    )
+/// The owner of a relation that a name may mean changes it while the statement waits, so
+/// that it is read as it was taken not to be. What that shows is held back; what it leaves
+/// behind, and where an original is sent, can't be. None: `login` is no such owner, or
+/// nothing protected is read then.
+pub fn changed_by_owner(
+    statement: &Statement,
+    snapshot: &Snapshot,
+    login: &str,
+    has_originals: bool,
+) -> Option<ClientError> {
+    let chooses = &statement.chooses;
+    let is_query = matches!(statement.kind, StatementKind::Query);
+    let only_shows = is_query && statement.only_reads && !chooses.leaves_trace;
+    if chooses.left_out.is_empty() || (!has_originals && (only_shows || chooses.is_alone)) {
+        return None;
+    }
+    let roles = snapshot.memberships.get(login);
+    let may_change = |oid: &Oid| match (snapshot.relations.get(oid), roles) {
+        (Some(relation), Some(roles)) => &*relation.owner == login || roles.contains(&relation.owner),
+        _ => true,
+    };
+    chooses.left_out.iter().any(may_change).then(|| {
+        with_schemas(
+            statement,
+            "which relation a name without a schema means cannot be told for certain: you may change one of \
+             them while the statement waits",
+        )
+    })
 }
 
 fn with_schemas(statement: &Statement, why: &str) -> ClientError {

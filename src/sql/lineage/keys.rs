@@ -14,14 +14,13 @@
 //!
 //! What stands behind a subquery, a CTE or a view, and what a join holds equal to a
 //! key, is known too ([`handed`](super::handed)). The server does not know it: there,
-//! what GROUP BY leaves out is put out as `(array_agg(c))[1]`.
+//! what GROUP BY leaves out is put out as `any_value(c)`, which PostgreSQL has from 16 on.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use pg_query::NodeEnum;
-use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{FuncCall, Node, SelectStmt};
 
 use super::handed::Origin;
@@ -37,7 +36,7 @@ use crate::sql::analysis::{Flow, Otherwise, Use, UseKind};
 use crate::sql::splice::Edit;
 
 /// Gives a value of a group without looking at it: see [`any_of_group`](Walk::any_of_group).
-const ARRAY_AGG: &str = "array_agg";
+const ANY_VALUE: &str = "any_value";
 
 /// Bytes of an ordinal in a list: `, 1664`.
 const ORDINAL_BYTES: usize = 6;
@@ -174,7 +173,7 @@ impl<'a> Walk<'a> {
         reads: usize,
     ) -> Option<Vec<Edit>> {
         let origin = item.value.origin.filter(|origin| self.handed.is_here(*origin))?;
-        if !self.has_plain_array(item.value.type_oid?) {
+        if !self.has_any_value() {
             return None;
         }
         let mut edits = vec![Edit::new(item.spelled.clone()?, self.places.text(key))];
@@ -193,7 +192,7 @@ impl<'a> Walk<'a> {
                 true => format!(" AS {}", self.places.last_name(&span)?),
                 false => String::new(),
             };
-            edits.push(Edit::new(span.clone(), format!("({PG_CATALOG}.{ARRAY_AGG}({text}))[1]{name}")));
+            edits.push(Edit::new(span.clone(), format!("{PG_CATALOG}.{ANY_VALUE}({text}){name}")));
             covered.push(span);
         }
         let is_covered = |span: &Range<usize>| covered.contains(span);
@@ -232,21 +231,25 @@ impl<'a> Walk<'a> {
         true
     }
 
-    /// `(pg_catalog.array_agg(c))[1]`, as an output: the value of one row of the group,
+    /// It keeps one value of a group. What keeps all of them, as arrays do, would tell by
+    /// their length when it fails.
+    fn has_any_value(&self) -> bool {
+        self.candidates_of(&[PG_CATALOG, ANY_VALUE]).any(|function| function.oid.is_builtin())
+    }
+
+    /// `pg_catalog.any_value(c)`, as an output: the value of one row of the group,
     /// masked as in that row. Which row it is hangs on their order, as what an ORDER BY
     /// in FROM may say, and on no value of the column.
     pub(super) fn any_of_group(&mut self, node: &'a Node, scope: &Scope<'_, 'a>) -> Analysed<Option<Value>> {
-        let Some((call, argument)) = first_of_array(node).filter(|_| !self.view) else { return Ok(None) };
+        let Some((call, argument)) = any_value(node).filter(|_| !self.view) else { return Ok(None) };
         let Some(NodeEnum::ColumnRef(column)) = inner(Some(argument)) else { return Ok(None) };
-        let fits = |field: Field| {
-            let is_certain = field.flow != Flow::Clean && !field.is_uncertain();
-            is_certain && field.type_oid.is_some_and(|oid| self.has_plain_array(oid))
-        };
+        let fits =
+            |field: Field| field.flow != Flow::Clean && !field.is_uncertain() && field.type_oid.is_some();
         if !self.field_at(column, scope).is_some_and(fits) {
             return Ok(None);
         }
         self.at(call.location);
-        self.account(call.location, &[PG_CATALOG, ARRAY_AGG]);
+        self.account(call.location, &[PG_CATALOG, ANY_VALUE]);
         self.aggregates += 1;
         let value = self.expression(argument, scope, self.show)?;
         self.handles(&value);
@@ -408,23 +411,16 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The call and the argument of `(pg_catalog.array_agg(argument))[1]`.
-fn first_of_array(node: &Node) -> Option<(&FuncCall, &Node)> {
-    let Some(NodeEnum::AIndirection(part)) = inner(Some(node)) else { return None };
-    let Some(NodeEnum::FuncCall(call)) = inner(part.arg.as_deref()) else { return None };
-    let [step] = part.indirection.as_slice() else { return None };
-    let Some(NodeEnum::AIndices(place)) = step.node.as_ref() else { return None };
-    let Some(NodeEnum::AConst(number)) = inner(place.uidx.as_deref()) else { return None };
-    let is_first = !place.is_slice
-        && place.lidx.is_none()
-        && matches!(&number.val, Some(Val::Ival(number)) if number.ival == 1);
+/// The call and the argument of `pg_catalog.any_value(argument)`.
+fn any_value(node: &Node) -> Option<(&FuncCall, &Node)> {
+    let Some(NodeEnum::FuncCall(call)) = inner(Some(node)) else { return None };
     let is_bare = call.agg_order.is_empty()
         && call.agg_filter.is_none()
         && call.over.is_none()
         && !(call.agg_within_group || call.agg_star || call.agg_distinct || call.func_variadic);
-    let is_it = strings(&call.funcname).is_some_and(|names| names == [PG_CATALOG, ARRAY_AGG]);
+    let is_it = strings(&call.funcname).is_some_and(|names| names == [PG_CATALOG, ANY_VALUE]);
     let [argument] = call.args.as_slice() else { return None };
-    (is_first && is_bare && is_it).then_some((&**call, argument))
+    (is_bare && is_it).then_some((&**call, argument))
 }
 
 /// An explicit or nondeterministic collation holds different keys equal.

@@ -273,6 +273,8 @@ struct Walk<'a> {
     others_move: bool,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,
+    /// Places of names that may mean one with something protected.
+    held_places: HashSet<i32>,
     /// What scalar subqueries are called, by their location, and whether they
     /// may be called otherwise.
     subquery_names: HashMap<i32, (String, bool)>,
@@ -353,6 +355,7 @@ impl<'a> Walk<'a> {
             meanings: Meanings::default(),
             others_move: false,
             resolved: HashSet::new(),
+            held_places: HashSet::new(),
             subquery_names: HashMap::new(),
             handed: Handed::default(),
             column_reads: Vec::new(),

@@ -74,6 +74,7 @@ struct Read {
     fuel: usize,
     /// Of the relations that it chose, those that a client may change.
     loose: Vec<Oid>,
+    held_places: HashSet<i32>,
     leaves_trace: bool,
     found: Result<(Lineage, Proof), ClientError>,
 }
@@ -93,7 +94,7 @@ impl<'a> Text<'a, '_> {
         let mut found = Vec::new();
         let mut no_such_name = None;
         let (mut names, mut candidates, mut left_out) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut leaves_trace = false;
+        let (mut leaves_trace, mut held_places) = (false, HashSet::new());
         let mut choices: Vec<Choice> = Vec::new();
         // All together cost no more than one.
         let mut fuel = MAX_NODES;
@@ -105,6 +106,7 @@ impl<'a> Text<'a, '_> {
                 candidates.extend(relations);
             }
             leaves_trace |= read.leaves_trace;
+            held_places.extend(read.held_places);
             match read.found {
                 Ok(reading) => found.push(reading),
                 Err(error) if means_nothing(&error) => {
@@ -124,7 +126,10 @@ impl<'a> Text<'a, '_> {
                 let counts_others = found.iter().any(|(_, proof)| proof.counts_others);
                 let names = names.into_iter().collect();
                 let left_out = left_out.into_iter().collect();
-                let chooses = Chooses { names, counts_others, left_out, leaves_trace };
+                // Where the name is the only one that may be protected, a reading without it
+                // reads nothing that is.
+                let is_alone = held_places.len() < 2;
+                let chooses = Chooses { names, counts_others, left_out, leaves_trace, is_alone };
                 let lineage = united(found, &candidates).map(|lineage| Lineage { chooses, ..lineage });
                 return lineage.ok_or_else(|| no_such_name.unwrap_or_else(too_many)).map(Some);
             }
@@ -161,6 +166,7 @@ impl<'a> Text<'a, '_> {
             |oid: &Oid| self.facts.snapshot.relations.get(oid).is_none_or(|relation| !walk.is_held(relation));
         Read {
             loose: chosen.filter(is_loose).collect(),
+            held_places: walk.held_places.clone(),
             leaves_trace: walk.traces,
             made: walk.meanings.made.clone(),
             places: places.into_values().map(|place| (place.name, place.candidates)).collect(),

@@ -118,6 +118,9 @@ impl<'a> Walk<'a> {
                 return self
                     .refuse(format!("reading \"{}\" is not understood", relation.name), named.location);
             }
+            if self.is_held(relation) {
+                self.held_places.insert(named.location);
+            }
             self.name(relation);
             self.traces |= self.reading_leaves_trace(relation);
         }

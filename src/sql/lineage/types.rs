@@ -173,12 +173,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Is there an array type of it, whose elements are such values?
-    pub(super) fn has_plain_array(&self, oid: Oid) -> bool {
-        let is_of_it = |info: &TypeInfo| info.element == Some(oid) && info.category == 'A';
-        !self.is_array(oid) && self.facts.snapshot.types.values().any(is_of_it)
-    }
-
     fn column_types(&self, flow: &Flow) -> impl Iterator<Item = Oid> {
         value::columns(flow).iter().filter_map(|column| {
             let relation = self.facts.snapshot.relation(&column.schema, &column.table);

@@ -488,18 +488,18 @@ SET enable_indexscan = off
 SELECT DISTINCT c.salary, o.customer_id FROM orders o JOIN customers c ON c.id = o.customer_id LIMIT 1
 == a value beside a view's key in having
 SELECT id FROM v_all GROUP BY id, salary HAVING salary > 50000 ORDER BY id
-== the first value of a group, by an order
-SELECT city, (pg_catalog.array_agg(id))[1] FROM (SELECT id, city FROM customers ORDER BY salary) x GROUP BY city ORDER BY city
-== the first value of a group, asked about
-SELECT city FROM customers GROUP BY city HAVING (pg_catalog.array_agg(salary))[1] > 50000 ORDER BY city
-== the first value of a group, asked about further out
-SELECT count(*) FROM (SELECT city, (pg_catalog.array_agg(salary))[1] AS s FROM customers GROUP BY city) q WHERE s > 50000
-== the first value of a group, in an expression
-SELECT (pg_catalog.array_agg(salary))[1] || 'x', (pg_catalog.array_agg(email))[1] || 'x' FROM customers GROUP BY city ORDER BY city
-== the first value of a group, told apart
-SELECT count(*) FROM (SELECT DISTINCT (pg_catalog.array_agg(vip))[1] FROM customers WHERE id < 3 GROUP BY id) q
-== the first value of a group, sorted by
-SELECT id, (pg_catalog.array_agg(salary))[1] FROM customers GROUP BY id ORDER BY 2 LIMIT 3
+== the first value of a group, by an order since 16
+SELECT city, pg_catalog.any_value(id) FROM (SELECT id, city FROM customers ORDER BY salary) x GROUP BY city ORDER BY city
+== the first value of a group, asked about since 16
+SELECT city FROM customers GROUP BY city HAVING pg_catalog.any_value(salary) > 50000 ORDER BY city
+== the first value of a group, asked about further out since 16
+SELECT count(*) FROM (SELECT city, pg_catalog.any_value(salary) AS s FROM customers GROUP BY city) q WHERE s > 50000
+== the first value of a group, in an expression since 16
+SELECT pg_catalog.any_value(salary) || 'x', pg_catalog.any_value(email) || 'x' FROM customers GROUP BY city ORDER BY city
+== the first value of a group, told apart since 16
+SELECT count(*) FROM (SELECT DISTINCT pg_catalog.any_value(vip) FROM customers WHERE id < 3 GROUP BY id) q
+== the first value of a group, sorted by since 16
+SELECT id, pg_catalog.any_value(salary) FROM customers GROUP BY id ORDER BY 2 LIMIT 3
 == the first value of a sorted array
 SELECT city, (pg_catalog.array_agg(salary ORDER BY salary))[1] FROM customers GROUP BY city ORDER BY (pg_catalog.array_agg(id ORDER BY salary))[1]
 == the first of what is distinct on a token

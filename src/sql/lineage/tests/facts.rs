@@ -125,7 +125,7 @@ const PATHS: &[&str] = &[
 
 /// Functions of `pg_catalog`, by volatility.
 const STABLE: &str = "lower upper btrim ltrim rtrim count min max sum avg substr substring length concat \
-    row_to_json to_json to_jsonb json_agg array_agg string_agg md5 left right replace position strpos \
+    row_to_json to_json to_jsonb json_agg any_value array_agg string_agg md5 left right replace position strpos \
     coalesce rank row_number lag lead first_value ntile date_part extract timezone like_escape \
     generate_series unnest jsonb_each json_each now percentile_disc mode num_nulls upper_inf \
     json_build_object format jsonb_extract_path jsonb_extract_path_text json_extract_path_text jsonb_set \
