@@ -246,13 +246,28 @@ const TOLD: &str = "
     CREATE FUNCTION hides_trail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.what := 'hidden'; RETURN NEW; END $$;
     CREATE TRIGGER h BEFORE INSERT ON base_trail FOR EACH ROW EXECUTE FUNCTION hides_trail();
 
-    CREATE SCHEMA mine AUTHORIZATION ana;
+    CREATE TABLE hats (id int, name text);
+    CREATE DOMAIN small AS text; CREATE TABLE switch (on_ bool); INSERT INTO switch VALUES (true);
+    CREATE TABLE codes (code text PRIMARY KEY);
+    CREATE FUNCTION lvl2(t text) RETURNS bool LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT true; END;
+    CREATE FUNCTION lvl1(t text) RETURNS bool LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT lvl2(t); END;
+    CREATE TRIGGER a_fills BEFORE INSERT ON hats FOR EACH ROW EXECUTE FUNCTION fills_sole();
+    CREATE TRIGGER z_hides BEFORE INSERT ON hats FOR EACH ROW
+        WHEN (NEW.name::small IS NOT NULL AND lvl1(NEW.name)) EXECUTE FUNCTION hides_sole();
+    CREATE FUNCTION recodes() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        DELETE FROM public.codes WHERE code = NEW.pin; INSERT INTO public.codes VALUES (NEW.pin); RETURN NEW; END $$;
+    INSERT INTO codes VALUES ('pin-of-one'), ('pin-of-two');
+    CREATE TRIGGER recodes AFTER UPDATE ON owners FOR EACH ROW EXECUTE FUNCTION recodes();
+
+    CREATE SCHEMA mine AUTHORIZATION ana; GRANT CREATE ON DATABASE shop TO ana;
     CREATE ROLE shop_owner; GRANT shop_owner TO ana; GRANT CREATE ON SCHEMA public TO shop_owner;
     ALTER TABLE owners OWNER TO shop_owner; ALTER TABLE wares OWNER TO shop_owner;
     ALTER TABLE sales OWNER TO shop_owner; ALTER TABLE sell_errors OWNER TO shop_owner;
     ALTER TABLE tags_of OWNER TO shop_owner; ALTER TABLE soles OWNER TO shop_owner;
     ALTER TABLE base_trail OWNER TO shop_owner; ALTER FUNCTION hides_trail() OWNER TO shop_owner;
-    ALTER VIEW trail_shown OWNER TO shop_owner;";
+    ALTER TABLE hats OWNER TO shop_owner; ALTER TABLE codes OWNER TO shop_owner;
+    ALTER DOMAIN small OWNER TO shop_owner; ALTER FUNCTION lvl2(text) OWNER TO shop_owner;
+    ALTER VIEW trail_shown OWNER TO shop_owner; SET ROLE ana; CREATE EXTENSION citext SCHEMA mine";
 
 /// Each shows a pin to a direct session, or asks about one.
 #[test]
@@ -286,6 +301,20 @@ fn code_of_the_clients_is_told_nothing() {
             "UPDATE owners SET note = 'q'",
             "SELECT * FROM base_trail",
         ],
+        &[
+            "CREATE SCHEMA m3",
+            "ALTER DOMAIN small SET SCHEMA m3",
+            "DROP SCHEMA m3 CASCADE",
+            "INSERT INTO hats VALUES (1)",
+            "SELECT * FROM hats",
+        ],
+        &["DROP FUNCTION lvl2(text) CASCADE", "INSERT INTO hats VALUES (1)", "SELECT * FROM hats"],
+        &[
+            "ALTER TRIGGER z_hides ON hats DEPENDS ON EXTENSION citext",
+            "DROP EXTENSION citext",
+            "INSERT INTO hats VALUES (1)",
+            "SELECT * FROM hats",
+        ],
     ] {
         for (port, is_shown) in [(server.port(), true), (bauta.port, false)] {
             let mut session = Raw::connect(port, "ana");
@@ -306,7 +335,7 @@ fn code_of_the_clients_is_told_nothing() {
 
 /// Any guess would be answered by whether it fails.
 #[test]
-fn a_unique_index_asks_nothing_of_what_a_trigger_keeps_for_a_moment() {
+fn nothing_is_asked_of_what_a_trigger_keeps_for_a_moment() {
     let server = Server::start();
     server.sql("shop", TOLD);
     server.sql(
@@ -317,8 +346,16 @@ fn a_unique_index_asks_nothing_of_what_a_trigger_keeps_for_a_moment() {
          CREATE TRIGGER z_empties AFTER INSERT ON soles FOR EACH ROW EXECUTE FUNCTION empties_sole();",
     );
     let bauta = Bauta::start(&server, "[[protect]]\ncolumn = \"public.owners.pin\"\nmethod = \"redact\"\n");
-    let index = "CREATE UNIQUE INDEX ON soles (name)";
-    assert_eq!(answer(&run(server.port(), index)).len(), 2);
-    let refused = run(bauta.port, index);
-    assert_eq!(refused.iter().find_map(|frame| frame.field(b'C')).as_deref(), Some("42501"));
+    for asks in [
+        "CREATE UNIQUE INDEX ON soles (name)",
+        "CREATE TABLE mine.keys (c text REFERENCES codes)",
+        "CREATE TABLE mine.keys (c text, FOREIGN KEY (c) REFERENCES codes ON DELETE RESTRICT)",
+        "CREATE TABLE mine.keys (c text); ALTER TABLE mine.keys ADD FOREIGN KEY (c) REFERENCES codes",
+        "ALTER VIEW trail_shown SET (check_option = cascaded)",
+    ] {
+        assert!(!answer(&run(server.port(), asks)).iter().any(|said| said.starts_with("Some")), "{asks}");
+        let refused = run(bauta.port, asks);
+        let code = refused.iter().filter(|frame| frame.tag == b'E').find_map(|frame| frame.field(b'C'));
+        assert_eq!(code.as_deref(), Some("42501"), "{asks}");
+    }
 }

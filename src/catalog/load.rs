@@ -170,6 +170,7 @@ async fn read(connection: &Connection, previous: Option<&Snapshot>) -> Result<Lo
     snapshot.operators = rows.operators.iter().map(operator).collect::<Result<_, _>>()?;
     snapshot.casts = rows.casts.iter().map(cast).collect::<Result<_, _>>()?;
     snapshot.collations = rows.collations.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
+    snapshot.holding_others = rows.holding_others.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
     snapshot.extensions = rows.extensions.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
     snapshot.memberships = memberships(rows.memberships)?;
     Ok(Loaded { snapshot, complete })
@@ -249,6 +250,7 @@ struct Rows {
     operators: Vec<Row>,
     casts: Vec<Row>,
     collations: Vec<Row>,
+    holding_others: Vec<Row>,
     extensions: Vec<Row>,
     memberships: Vec<Row>,
 }
@@ -304,6 +306,7 @@ impl Rows {
             operators,
             casts,
             collations,
+            holding_others,
             extensions,
             memberships,
         ) = tokio::try_join!(
@@ -316,6 +319,7 @@ impl Rows {
             all(queries::OPERATORS),
             all(queries::CASTS),
             all(queries::COLLATIONS),
+            all(queries::HOLDING_OTHERS),
             all(queries::EXTENSIONS),
             all(queries::MEMBERSHIPS),
         )?;
@@ -342,6 +346,7 @@ impl Rows {
             operators,
             casts,
             collations,
+            holding_others,
             extensions,
             memberships,
         })

@@ -485,6 +485,21 @@ SELECT DISTINCT c.collname::text
 FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
 WHERE n.nspname <> 'pg_catalog'";
 
+/// Schemas that hold what is no relation, function or type: an expression may stand on
+/// it, and goes with it.
+pub(super) const HOLDING_OTHERS: &str = "
+SELECT DISTINCT n.nspname::text
+FROM pg_namespace n JOIN (
+    SELECT collnamespace FROM pg_collation WHERE oid >= 16384
+    UNION ALL SELECT oprnamespace FROM pg_operator WHERE oid >= 16384
+    UNION ALL SELECT opcnamespace FROM pg_opclass WHERE oid >= 16384
+    UNION ALL SELECT opfnamespace FROM pg_opfamily WHERE oid >= 16384
+    UNION ALL SELECT connamespace FROM pg_conversion WHERE oid >= 16384
+    UNION ALL SELECT cfgnamespace FROM pg_ts_config WHERE oid >= 16384
+    UNION ALL SELECT dictnamespace FROM pg_ts_dict WHERE oid >= 16384
+    UNION ALL SELECT prsnamespace FROM pg_ts_parser WHERE oid >= 16384
+    UNION ALL SELECT tmplnamespace FROM pg_ts_template WHERE oid >= 16384) o (schema) ON o.schema = n.oid";
+
 pub(super) const EXTENSIONS: &str = "SELECT extname::text FROM pg_extension";
 
 /// Every role, with itself as long as it is a member of nothing. Who may only hand

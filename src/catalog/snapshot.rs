@@ -334,6 +334,8 @@ pub struct Snapshot {
     pub casts: Vec<Cast>,
     /// Names of collations outside `pg_catalog`.
     pub collations: Vec<Arc<str>>,
+    /// Schemas with operators, collations, text search objects and the like.
+    pub holding_others: Vec<Arc<str>>,
     pub extensions: Vec<Arc<str>>,
     /// What of it comes with the server.
     pub builtins: Option<Arc<Builtins>>,

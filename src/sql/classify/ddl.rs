@@ -325,6 +325,8 @@ fn always_exempt(node: &NodeEnum) -> bool {
             | NodeEnum::CreateExtensionStmt(_)
             | NodeEnum::AlterExtensionStmt(_)
             | NodeEnum::AlterExtensionContentsStmt(_)
+            // It goes with an extension, even under RESTRICT.
+            | NodeEnum::AlterObjectDependsStmt(_)
             | NodeEnum::AlterPublicationStmt(_)
             | NodeEnum::CreateSubscriptionStmt(_)
             | NodeEnum::AlterSubscriptionStmt(_)

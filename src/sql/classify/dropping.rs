@@ -60,10 +60,12 @@ impl Classifier<'_> {
                 let mut beneath = self.beneath_columns().into_iter().filter_map(schema_of);
                 beneath.any(|(schema, _)| is_dropped(schema))
                     || (self.has_collated_columns() && !snapshot.collations.is_empty())
+                    || self.holds_others(dropped)
             }
+            // The default of a domain stands on them, and the domain goes with it.
+            Type::ObjectSequence => self.has_domains(),
             // Defaults, constraints and code stand on these, no columns.
-            Type::ObjectSequence
-            | Type::ObjectIndex
+            Type::ObjectIndex
             | Type::ObjectTrigger
             | Type::ObjectRule
             | Type::ObjectPolicy
@@ -87,18 +89,39 @@ impl Classifier<'_> {
         self.fixed_relations().flat_map(|relation| &relation.columns).any(|column| column.recased)
     }
 
+    /// Does a schema of these names hold what is no relation, function or type?
+    pub(super) fn holds_others(&self, schemas: &[&str]) -> bool {
+        let holding = &self.guard.snapshot.holding_others;
+        !self.guard.protected.is_empty() && schemas.iter().any(|name| holding.iter().any(|it| **it == **name))
+    }
+
+    /// Is a domain among what their columns stand on?
+    pub(super) fn has_domains(&self) -> bool {
+        let types = &self.guard.snapshot.types;
+        self.beneath_columns().into_iter().any(|named| match named {
+            Named::Type(oid) => types.get(&oid).is_some_and(|info| info.kind == 'd'),
+            Named::Relation(_) | Named::Function(_) => false,
+        })
+    }
+
     /// What their columns stand on, further and further: types, the tables whose
     /// rows these are, and what generated columns call.
     fn beneath_columns(&self) -> HashSet<Named> {
-        let snapshot = &self.guard.snapshot;
         let mut work = Vec::new();
         for relation in self.fixed_relations() {
             work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
+            work.extend(relation.parents.iter().copied().map(Named::Relation));
             if relation.columns.iter().any(|column| column.generated.is_some()) {
                 work.extend(relation.depends_on_functions.iter().copied().map(Named::Function));
                 work.extend(relation.depends_on_types.iter().copied().map(Named::Type));
             }
         }
+        self.beneath(work)
+    }
+
+    /// These, and all that they stand on.
+    pub(super) fn beneath(&self, mut work: Vec<Named>) -> HashSet<Named> {
+        let snapshot = &self.guard.snapshot;
         let mut beneath = HashSet::new();
         while let Some(named) = work.pop() {
             let is_builtin = match named {
@@ -112,6 +135,9 @@ impl Classifier<'_> {
                     work.extend(snapshot.type_parts([oid]).into_iter().map(Named::Type));
                     let row = snapshot.types.get(&oid).and_then(|info| info.relation);
                     work.extend(row.map(Named::Relation));
+                    // CHECKs and defaults of a domain.
+                    let called = snapshot.domain_functions.get(&oid).into_iter().flatten();
+                    work.extend(called.copied().map(Named::Function));
                 }
                 Named::Function(oid) => {
                     let Some(function) = snapshot.functions.get(&oid) else { continue };
@@ -119,14 +145,19 @@ impl Classifier<'_> {
                     for oid in snapshot.function_dependencies.get(&oid).into_iter().flatten() {
                         work.extend(snapshot.functions.contains_key(oid).then_some(Named::Function(*oid)));
                         work.extend(snapshot.types.contains_key(oid).then_some(Named::Type(*oid)));
+                        work.extend(snapshot.relations.contains_key(oid).then_some(Named::Relation(*oid)));
                     }
                     let types = function.argument_types.iter().chain([&function.return_type]);
                     work.extend(types.copied().map(Named::Type));
                 }
-                // Its columns may go with what they stand on, and with them fields of the type.
+                // Its columns may go with what they stand on, and with them fields of the
+                // type; a table goes with its parent, a view with what it reads.
                 Named::Relation(oid) => {
                     let Some(relation) = snapshot.relations.get(&oid) else { continue };
                     work.extend(relation.columns.iter().map(|column| Named::Type(column.type_oid)));
+                    let read = relation.parents.iter().chain(&relation.definition_relations);
+                    work.extend(read.copied().map(Named::Relation));
+                    work.extend(relation.definition_functions.iter().copied().map(Named::Function));
                 }
             }
         }

@@ -10,15 +10,15 @@
 
 use pg_query::NodeEnum;
 use pg_query::protobuf::{
-    AlterEnumStmt, AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, CreateStmt, DropBehavior,
-    DropStmt, Node, ObjectType, RangeVar, RenameStmt,
+    AlterEnumStmt, AlterTableCmd, AlterTableStmt, AlterTableType, CmdType, Constraint, CreateStmt,
+    DropBehavior, DropStmt, Node, ObjectType, RangeVar, RenameStmt,
 };
 
 use super::dropping::drops_column;
 use super::making::{last, names_in};
 use super::{Classifier, name_of};
 use crate::catalog::Oid;
-use crate::catalog::snapshot::Relation;
+use crate::catalog::snapshot::{Named, Relation, RelationKind};
 
 impl Classifier<'_> {
     /// Does the statement put code on a relation that is relied on?
@@ -72,15 +72,24 @@ impl Classifier<'_> {
             use AlterTableType as Type;
             matches!(command.subtype(), Type::AtEnableRowSecurity | Type::AtForceRowSecurity)
         };
+        let is_view = self.names_view(alter);
         alter.relation.as_ref().is_some_and(|table| {
             let reshapes = |command: &Node| match command {
-                command if runs_nothing(command) => false,
+                command if runs_nothing(command) && !(is_view && sets_options(command)) => false,
                 command if concerns_writes(command) => self.is_changed(table),
                 _ => self.is_relied_table(table),
             };
             alter.cmds.iter().any(reshapes) || (self.is_read(table) && commands().any(changes_readers))
         }) || commands().any(|command| self.comes_under_relied(command))
             || drops_column(alter).is_some_and(|table| self.covers_stand_on(&[table]))
+    }
+
+    /// A view's options say which rows may be written through it (`check_option`), and who
+    /// reads what it reads.
+    fn names_view(&self, alter: &AlterTableStmt) -> bool {
+        let is_view = |relation: &Relation| relation.kind == RelationKind::View;
+        let named = alter.relation.as_ref().map(|table| table.relname.as_str()).unwrap_or_default();
+        self.guard.snapshot.relations_named(named).any(is_view)
     }
 
     /// Triggers run in the order of their names, and code knows columns by theirs:
@@ -134,26 +143,36 @@ impl Classifier<'_> {
     /// these names, or in a schema of these names?
     pub(super) fn covers_stand_on(&self, names: &[&str]) -> bool {
         let snapshot = &self.guard.snapshot;
+        let is_covered = |table: &&Relation| table.has_rules || !table.trigger_functions.is_empty();
+        let covered = snapshot.relations.values().filter(is_covered);
+        let mut work = Vec::new();
+        for table in covered.filter(|table| self.is_relied_name(&table.name)) {
+            let functions = table.trigger_functions.iter().chain(&table.depends_on_functions);
+            work.extend(functions.copied().map(Named::Function));
+            let relations = table.rule_references.iter().chain(&table.depends_on_relations);
+            work.extend(relations.copied().map(Named::Relation));
+            work.extend(table.depends_on_types.iter().copied().map(Named::Type));
+        }
         let is_named = |schema: &str, name: &str| names.contains(&name) || names.contains(&schema);
-        let is_function =
-            |oid: &Oid| snapshot.functions.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
-        let is_type = |oid: &Oid| snapshot.types.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
-        let is_relation =
-            |oid: &Oid| snapshot.relations.get(oid).is_some_and(|it| is_named(&it.schema, &it.name));
-        let covered = snapshot.relations.values().filter(|table| {
-            (table.has_rules || !table.trigger_functions.is_empty())
-                && (table.trigger_functions.iter().chain(&table.depends_on_functions).any(is_function)
-                    || table.rule_references.iter().chain(&table.depends_on_relations).any(is_relation)
-                    || table.depends_on_types.iter().any(is_type))
-        });
-        covered.into_iter().any(|table| self.is_relied_name(&table.name))
+        let has_covers = !work.is_empty();
+        self.beneath(work).into_iter().any(|named| match named {
+            Named::Function(oid) => {
+                snapshot.functions.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name))
+            }
+            Named::Type(oid) => snapshot.types.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name)),
+            Named::Relation(oid) => {
+                snapshot.relations.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name))
+            }
+        }) || has_covers && self.holds_others(names)
     }
 
     /// Will rows of the new table be changed with those of one that is relied on?
     fn adds_to_relied(&self, create: &CreateStmt) -> bool {
         let above = create.inh_relations.iter().filter_map(|node| named(node.node.as_ref()));
         let parts = create.table_elts.iter().chain(&create.constraints).filter_map(|node| node.node.as_ref());
-        above.chain(parts.flat_map(keys_with_actions)).any(|table| self.is_relied_table(table))
+        let keys = || parts.clone().flat_map(|part| keys(part, &|_| true));
+        above.chain(parts.clone().flat_map(keys_with_actions)).any(|table| self.is_relied_table(table))
+            || keys().into_iter().any(|table| self.is_changed(table))
     }
 
     /// INHERIT, a foreign key with an action, or ATTACH, by which a partition
@@ -167,8 +186,11 @@ impl Classifier<'_> {
             // Names no other table, but for keys.
             _ => None,
         };
-        let keys = defined(command).into_iter().flat_map(keys_with_actions);
-        other.into_iter().chain(keys).any(|table| self.is_relied_table(table))
+        // A key holds rows that such code takes away, whatever its action.
+        let mut held = defined(command).into_iter().flat_map(|part| keys(part, &|_| true));
+        let acting = defined(command).into_iter().flat_map(keys_with_actions);
+        other.into_iter().chain(acting).any(|table| self.is_relied_table(table))
+            || held.any(|table| self.is_changed(table))
     }
 
     /// Is it relied on by its name, or the name of a table above it, or changed
@@ -234,6 +256,16 @@ fn runs_nothing(command: &Node) -> bool {
     }
 }
 
+fn sets_options(command: &Node) -> bool {
+    use AlterTableType as Type;
+    alteration(command).is_some_and(|command| {
+        matches!(
+            command.subtype(),
+            Type::AtSetRelOptions | Type::AtResetRelOptions | Type::AtReplaceRelOptions
+        )
+    })
+}
+
 /// Does it decide only what runs when rows are changed?
 pub(super) fn concerns_writes(command: &Node) -> bool {
     use AlterTableType as Type;
@@ -296,15 +328,18 @@ fn runs_on_reading(node: &NodeEnum) -> bool {
 
 /// The tables that foreign keys with an action, of a column or a table, lead to.
 pub(super) fn keys_with_actions(node: &NodeEnum) -> Vec<&RangeVar> {
+    let is_plain = |action: &str| matches!(action, "" | NO_ACTION | RESTRICT);
+    keys(node, &|key| !is_plain(&key.fk_upd_action) || !is_plain(&key.fk_del_action))
+}
+
+fn keys<'n>(node: &'n NodeEnum, counts: &dyn Fn(&Constraint) -> bool) -> Vec<&'n RangeVar> {
     match node {
         NodeEnum::ColumnDef(column) => {
             let constraints = column.constraints.iter().filter_map(|node| node.node.as_ref());
-            constraints.flat_map(keys_with_actions).collect()
+            constraints.flat_map(|part| keys(part, counts)).collect()
         }
         NodeEnum::Constraint(constraint) => {
-            let is_plain = |action: &str| matches!(action, "" | NO_ACTION | RESTRICT);
-            let acts = !is_plain(&constraint.fk_upd_action) || !is_plain(&constraint.fk_del_action);
-            constraint.pktable.as_ref().filter(|_| acts).into_iter().collect()
+            constraint.pktable.as_ref().filter(|_| counts(constraint)).into_iter().collect()
         }
         // Adds no constraint.
         _ => Vec::new(),

@@ -204,3 +204,24 @@ SELECT id, ward FROM moody ORDER BY id
 ROLLBACK
 == a column's type renamed, then dropped, in one message
 BEGIN; ALTER DOMAIN gone_type RENAME TO xx; DROP DOMAIN xx CASCADE; SELECT (SELECT x || '' FROM ta LIMIT 1) FROM tb ORDER BY id; ROLLBACK
+== a table whose rows are a column's type comes under one that is dropped
+BEGIN
+CREATE TABLE mypar (n int)
+ALTER TABLE row_owner INHERIT mypar
+DROP TABLE mypar CASCADE
+SELECT b || 'z' FROM tc AS q (a, b) ORDER BY a
+ROLLBACK
+== a table whose rows are a column's type becomes one of a type that is dropped
+BEGIN
+CREATE TYPE myct AS (n int)
+ALTER TABLE row_owner OF myct
+DROP TYPE myct CASCADE
+SELECT b || 'z' FROM tc AS q (a, b) ORDER BY a
+ROLLBACK
+== a table whose rows are a column's type attached to one that is dropped
+BEGIN
+CREATE TABLE mypp (n int) PARTITION BY LIST (n)
+ALTER TABLE mypp ATTACH PARTITION row_owner DEFAULT
+DROP TABLE mypp CASCADE
+SELECT b || 'z' FROM tc AS q (a, b) ORDER BY a
+ROLLBACK
