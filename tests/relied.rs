@@ -390,11 +390,14 @@ fn what_changes_with_a_table_that_a_trigger_writes_takes_no_code_of_the_clients(
         "CREATE TABLE kid (n int, FOREIGN KEY (n) REFERENCES noted ON DELETE SET NULL)",
         "ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES noted ON DELETE CASCADE",
         "ALTER TABLE own ADD m int REFERENCES noted ON DELETE SET DEFAULT",
+        // Whether such code can take a row away tells what it looked for.
+        "CREATE TABLE kid (n int REFERENCES noted)",
+        "ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES noted ON DELETE RESTRICT",
     ] {
         is_held_back(&server, sql);
     }
     for sql in [
-        "CREATE TABLE kid (n int REFERENCES noted); ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES noted",
+        "CREATE TABLE kid (n int PRIMARY KEY); ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES kid",
         "CREATE TRIGGER told BEFORE DELETE ON further FOR EACH ROW EXECUTE FUNCTION told()",
         "CREATE TABLE kid () INHERITS (own)",
         "CREATE TABLE kid (n int PRIMARY KEY); ALTER TABLE own ADD FOREIGN KEY (n) REFERENCES kid ON DELETE CASCADE",
