@@ -37,11 +37,7 @@ impl Classifier<'_> {
         use ObjectType as Type;
         let is_dropped = |name: &str| dropped.contains(&name);
         let snapshot = &self.guard.snapshot;
-        let schema_of = |named: Named| match named {
-            Named::Relation(oid) => snapshot.relations.get(&oid).map(|it| (&it.schema, &it.name)),
-            Named::Function(oid) => snapshot.functions.get(&oid).map(|it| (&it.schema, &it.name)),
-            Named::Type(oid) => snapshot.types.get(&oid).map(|it| (&it.schema, &it.name)),
-        };
+        let called = |named: Named| self.schema_and_name(named);
         match kind {
             Type::ObjectTable
             | Type::ObjectView
@@ -53,11 +49,11 @@ impl Classifier<'_> {
             | Type::ObjectProcedure
             | Type::ObjectRoutine
             | Type::ObjectAggregate => {
-                let mut beneath = self.beneath_columns().into_iter().filter_map(schema_of);
+                let mut beneath = self.beneath_columns().into_iter().filter_map(called);
                 beneath.any(|(_, name)| is_dropped(name))
             }
             Type::ObjectSchema => {
-                let mut beneath = self.beneath_columns().into_iter().filter_map(schema_of);
+                let mut beneath = self.beneath_columns().into_iter().filter_map(called);
                 beneath.any(|(schema, _)| is_dropped(schema))
                     || (self.has_collated_columns() && !snapshot.collations.is_empty())
                     || self.holds_others(dropped)
@@ -87,6 +83,16 @@ impl Classifier<'_> {
 
     fn has_collated_columns(&self) -> bool {
         self.fixed_relations().flat_map(|relation| &relation.columns).any(|column| column.recased)
+    }
+
+    /// The schema of a thing, and its name.
+    pub(super) fn schema_and_name(&self, named: Named) -> Option<(&str, &str)> {
+        let snapshot = &self.guard.snapshot;
+        match named {
+            Named::Relation(oid) => snapshot.relations.get(&oid).map(|it| (&*it.schema, &*it.name)),
+            Named::Function(oid) => snapshot.functions.get(&oid).map(|it| (&*it.schema, &*it.name)),
+            Named::Type(oid) => snapshot.types.get(&oid).map(|it| (&*it.schema, &*it.name)),
+        }
     }
 
     /// Does a schema of these names hold what is no relation, function or type?

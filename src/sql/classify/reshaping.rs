@@ -153,26 +153,24 @@ impl Classifier<'_> {
             work.extend(relations.copied().map(Named::Relation));
             work.extend(table.depends_on_types.iter().copied().map(Named::Type));
         }
-        let is_named = |schema: &str, name: &str| names.contains(&name) || names.contains(&schema);
         let has_covers = !work.is_empty();
-        self.beneath(work).into_iter().any(|named| match named {
-            Named::Function(oid) => {
-                snapshot.functions.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name))
-            }
-            Named::Type(oid) => snapshot.types.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name)),
-            Named::Relation(oid) => {
-                snapshot.relations.get(&oid).is_some_and(|it| is_named(&it.schema, &it.name))
-            }
-        }) || has_covers && self.holds_others(names)
+        let mut beneath = self.beneath(work).into_iter().filter_map(|named| self.schema_and_name(named));
+        beneath.any(|(schema, name)| names.contains(&name) || names.contains(&schema))
+            || has_covers && self.holds_others(names)
     }
 
     /// Will rows of the new table be changed with those of one that is relied on?
     fn adds_to_relied(&self, create: &CreateStmt) -> bool {
-        let above = create.inh_relations.iter().filter_map(|node| named(node.node.as_ref()));
-        let parts = create.table_elts.iter().chain(&create.constraints).filter_map(|node| node.node.as_ref());
-        let keys = || parts.clone().flat_map(|part| keys(part, &|_| true));
-        above.chain(parts.clone().flat_map(keys_with_actions)).any(|table| self.is_relied_table(table))
-            || keys().into_iter().any(|table| self.is_changed(table))
+        let mut above = create.inh_relations.iter().filter_map(|node| named(node.node.as_ref()));
+        let mut parts =
+            create.table_elts.iter().chain(&create.constraints).filter_map(|node| node.node.as_ref());
+        above.any(|table| self.is_relied_table(table)) || parts.any(|part| self.leads_to_relied(part))
+    }
+
+    /// By a foreign key. Whatever its action, it holds rows that such code takes away.
+    fn leads_to_relied(&self, part: &NodeEnum) -> bool {
+        keys_with_actions(part).into_iter().any(|table| self.is_relied_table(table))
+            || keys(part, &|_| true).into_iter().any(|table| self.is_changed(table))
     }
 
     /// INHERIT, a foreign key with an action, or ATTACH, by which a partition
@@ -186,11 +184,8 @@ impl Classifier<'_> {
             // Names no other table, but for keys.
             _ => None,
         };
-        // A key holds rows that such code takes away, whatever its action.
-        let mut held = defined(command).into_iter().flat_map(|part| keys(part, &|_| true));
-        let acting = defined(command).into_iter().flat_map(keys_with_actions);
-        other.into_iter().chain(acting).any(|table| self.is_relied_table(table))
-            || held.any(|table| self.is_changed(table))
+        other.is_some_and(|table| self.is_relied_table(table))
+            || defined(command).is_some_and(|part| self.leads_to_relied(part))
     }
 
     /// Is it relied on by its name, or the name of a table above it, or changed

@@ -160,9 +160,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Edits by which the item is not grouped by: where it is put out, the first of an
-    /// array of the group's values stands, which compares none of them. None where it
-    /// is read elsewhere too.
+    /// Edits by which the item is not grouped by: where it is put out, any value of the
+    /// group stands, which compares none of them. None where it is read elsewhere too.
     fn taken_of_any(
         &mut self,
         item: &Grouped,

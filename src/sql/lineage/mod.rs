@@ -268,8 +268,8 @@ struct Walk<'a> {
     /// Something else than one of several relations of a name may have other columns by
     /// then. The columns of those are what they are in this reading: behind DDL that
     /// changes them the statement is refused, and what another session changes while it
-    /// waits has it read again before its rows are shown. What it writes shows nothing of
-    /// a reading that is left out: what is compared there, or put out, is copied in all.
+    /// waits has it read again before its rows are shown. What it leaves behind is
+    /// [`changed_by_owner`](crate::sql::classify::changed_by_owner)'s.
     others_move: bool,
     /// Relations that stand in the statement, in this reading.
     resolved: HashSet<Oid>,

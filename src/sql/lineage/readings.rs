@@ -166,7 +166,7 @@ impl<'a> Text<'a, '_> {
             |oid: &Oid| self.facts.snapshot.relations.get(oid).is_none_or(|relation| !walk.is_held(relation));
         Read {
             loose: chosen.filter(is_loose).collect(),
-            held_places: walk.held_places.clone(),
+            held_places: std::mem::take(&mut walk.held_places),
             leaves_trace: walk.traces,
             made: walk.meanings.made.clone(),
             places: places.into_values().map(|place| (place.name, place.candidates)).collect(),
